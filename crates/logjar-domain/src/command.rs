@@ -1,0 +1,154 @@
+//! What is asked for, in the imperative. A command makes one event, or none.
+
+use std::sync::Arc;
+
+use logjar_maven::coordinates::{Gav, GroupId};
+use logjar_maven::pom::Pom;
+use logjar_maven::snapshot_version::Stamp;
+
+use crate::event::{Policy, ReadAccess, StoredFile, TokenLimit, UserKind};
+use crate::ids::{DeployId, Moment, RepositoryName, TokenId};
+use crate::permission::{Abilities, Scope};
+
+/// A request to change something. Expensive facts (hashes, digests, what a POM says) were found out before.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Command {
+    /// Begin the registry: the first line of a new log.
+    OpenLog,
+    /// Give a person or service a name.
+    RegisterUser {
+        /// The name.
+        name: String,
+        /// Person or service.
+        kind: UserKind,
+        /// Whether the user administers the registry.
+        admin: bool,
+        /// E-mail address.
+        email: Option<String>,
+        /// argon2id hash in PHC form.
+        password_hash: Option<String>,
+    },
+    /// Give a user another password.
+    ChangePassword {
+        /// The user's name.
+        name: String,
+        /// argon2id hash in PHC form.
+        password_hash: String,
+    },
+    /// Let a user do nothing any more.
+    DisableUser {
+        /// The user's name.
+        name: String,
+    },
+    /// Make a token.
+    CreateToken {
+        /// Name of the owner.
+        user: String,
+        /// What its owner calls it.
+        name: Option<String>,
+        /// SHA-256 of the token.
+        hash: [u8; 32],
+        /// What it is limited to.
+        limit: Option<TokenLimit>,
+        /// What it may do.
+        can: Abilities,
+        /// When it ends.
+        expires: Option<Moment>,
+        /// Whether one deploy uses it up.
+        single_use: bool,
+    },
+    /// Make a token void.
+    DisableToken {
+        /// Which.
+        token: TokenId,
+    },
+    /// Give a group that nobody has its first member.
+    CreateGroup {
+        /// The group.
+        group: GroupId,
+        /// Name of its first member.
+        owner: String,
+    },
+    /// Give a member rights for a scope, in place of those it had for that scope.
+    GrantMember {
+        /// The group.
+        group: GroupId,
+        /// Name of the member.
+        user: String,
+        /// Whole group or one artifact.
+        scope: Scope,
+        /// What the member may do there.
+        can: Abilities,
+        /// Whether the member may change others' rights there.
+        admin: bool,
+    },
+    /// Take a member's rights for a scope away.
+    RevokeMember {
+        /// The group.
+        group: GroupId,
+        /// Name of the member.
+        user: String,
+        /// The scope.
+        scope: Scope,
+    },
+    /// Begin a Maven repository.
+    CreateRepository {
+        /// Its name.
+        name: String,
+        /// Which versions it takes.
+        policy: Policy,
+        /// Who may read it.
+        read: ReadAccess,
+    },
+    /// Change a Maven repository's settings.
+    ChangeRepository {
+        /// Its name.
+        name: String,
+        /// Which versions it takes; `None`: as before.
+        policy: Option<Policy>,
+        /// Who may read it; `None`: as before.
+        read: Option<ReadAccess>,
+    },
+    /// Make a version, or a build of a snapshot version, visible.
+    Deploy(Arc<Deploy>),
+    /// Add late files to a version.
+    AddFiles(Arc<AddFiles>),
+}
+
+/// Data of [`Command::Deploy`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Deploy {
+    /// Identity of the deploy.
+    pub deploy: DeployId,
+    /// The repository.
+    pub repository: RepositoryName,
+    /// The coordinates.
+    pub gav: Gav,
+    /// Which build of a snapshot version.
+    pub stamp: Option<Stamp>,
+    /// Whether the build came under the plain snapshot name.
+    pub plain: bool,
+    /// What the POM says, cut to what fits on the log.
+    pub pom: Option<Arc<Pom>>,
+    /// Prefix of a Maven plugin, from its jar.
+    pub plugin_prefix: Option<Arc<str>>,
+    /// All its files.
+    pub files: Vec<StoredFile>,
+}
+
+/// Data of [`Command::AddFiles`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AddFiles {
+    /// Identity of the deploy that they belong to.
+    pub deploy: DeployId,
+    /// The folder below `uploads/` that they came in.
+    pub upload: DeployId,
+    /// The repository.
+    pub repository: RepositoryName,
+    /// The coordinates.
+    pub gav: Gav,
+    /// Which build of a snapshot version.
+    pub stamp: Option<Stamp>,
+    /// The late files, none of whose names the version has.
+    pub files: Vec<StoredFile>,
+}

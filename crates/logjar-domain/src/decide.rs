@@ -1,0 +1,84 @@
+//! The entry to all rules: a command and the state make a decision. Pure and total: no clock, no file, no random
+//! number.
+
+use crate::command::Command;
+use crate::event::Event;
+use crate::ids::Moment;
+use crate::permission::{Actor, GroupCreation};
+use crate::rejection::Rejection;
+use crate::state::State;
+use crate::{deploy, group, repository, token, user};
+
+/// What a decision may look at besides the state and the command.
+#[derive(Clone, Debug)]
+pub struct Context<'a> {
+    /// The time of the event, if there will be one.
+    pub now: Moment,
+    /// Who asks.
+    pub actor: &'a Actor,
+    /// Random text for the one identity that an event may give out.
+    pub fresh: &'a str,
+    /// Rules with a switch.
+    pub rules: &'a Rules,
+}
+
+/// Settings that decisions depend on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rules {
+    /// Who may claim a group that nobody has.
+    pub group_creation: GroupCreation,
+}
+
+/// What comes of a command that is not refused.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Decision {
+    /// This happened.
+    Append(Event),
+    /// What was asked for holds already.
+    Nothing,
+}
+
+/// Decides a command.
+///
+/// # Errors
+/// The reason why not; the state stays as it is.
+pub fn decide(state: &State, command: &Command, context: &Context<'_>) -> Result<Decision, Rejection> {
+    match command {
+        Command::OpenLog => Ok(Decision::Append(Event::LogOpened)),
+        Command::RegisterUser { name, kind, admin, email, password_hash } => {
+            let wish = user::Registration { name, kind: *kind, admin: *admin, email, password_hash };
+            user::register(state, context, wish)
+        }
+        Command::ChangePassword { name, password_hash } => {
+            user::change_password(state, context, name, password_hash)
+        }
+        Command::DisableUser { name } => user::disable(state, context, name),
+        Command::CreateToken { user, name, hash, limit, can, expires, single_use } => {
+            let wish = token::Wish {
+                user,
+                name: name.as_deref(),
+                hash: *hash,
+                limit: limit.as_ref(),
+                can: *can,
+                expires: *expires,
+                single_use: *single_use,
+            };
+            token::create(state, context, wish)
+        }
+        Command::DisableToken { token } => token::disable(state, context, token),
+        Command::CreateGroup { group, owner } => group::create(state, context, group, owner),
+        Command::GrantMember { group, user, scope, can, admin } => {
+            let wish = group::Grant { group, user, scope, can: *can, admin: *admin };
+            group::grant(state, context, wish)
+        }
+        Command::RevokeMember { group, user, scope } => group::revoke(state, context, group, user, scope),
+        Command::CreateRepository { name, policy, read } => {
+            repository::create(state, context, name, *policy, *read)
+        }
+        Command::ChangeRepository { name, policy, read } => {
+            repository::change(state, context, name, *policy, *read)
+        }
+        Command::Deploy(deploy) => deploy::deploy(state, context, deploy),
+        Command::AddFiles(added) => deploy::add_files(state, context, added),
+    }
+}

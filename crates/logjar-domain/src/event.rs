@@ -1,0 +1,321 @@
+//! What happened: facts in the past tense, the only source of state.
+//!
+//! How they look on disk is not known here (the server's `stored_event.rs` knows). Every event about versions or
+//! files names its repository, and every event carries all that replay needs.
+
+use std::sync::Arc;
+
+use logjar_maven::coordinates::{Gav, GroupId};
+use logjar_maven::pom::Pom;
+use logjar_maven::snapshot_version::Stamp;
+
+use crate::ids::{DeployId, Moment, RepositoryName, TokenId, UserId};
+use crate::permission::{Abilities, Scope};
+
+/// An event together with its place on the log.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Recorded {
+    /// Position on the log, dense from 1.
+    pub seq: u64,
+    /// When it happened; never runs backwards in one log.
+    pub at: Moment,
+    /// Who caused it.
+    pub by: By,
+    /// What happened.
+    pub event: Event,
+}
+
+/// Who caused an event, as the log says it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum By {
+    /// A person or service with a token or session.
+    User(UserId),
+    /// The command line on the server's own machine.
+    Local,
+    /// The server itself.
+    System,
+}
+
+/// A fact.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// The log begins. Line 1, and the only one of its kind.
+    LogOpened,
+    /// A person or service got a name.
+    UserRegistered(Arc<UserRegistered>),
+    /// A user's password changed.
+    PasswordChanged {
+        /// Whose.
+        user: UserId,
+        /// The new argon2id hash in PHC form.
+        password_hash: Arc<str>,
+    },
+    /// A user may do nothing from now on; the name stays taken.
+    UserDisabled {
+        /// Who.
+        user: UserId,
+    },
+    /// A token was made.
+    TokenCreated(Arc<TokenCreated>),
+    /// A token is void from now on.
+    TokenDisabled {
+        /// Which.
+        token: TokenId,
+    },
+    /// A group got its first member.
+    GroupCreated {
+        /// Its name.
+        group: GroupId,
+        /// Its first member, admin for the whole group.
+        owner: UserId,
+    },
+    /// A member got rights, or other rights than before for the same scope.
+    MemberGranted {
+        /// The group.
+        group: GroupId,
+        /// The member.
+        user: UserId,
+        /// Whole group or one artifact.
+        scope: Scope,
+        /// What the member may do there.
+        can: Abilities,
+        /// Whether the member may change others' rights there.
+        admin: bool,
+    },
+    /// A member lost the rights of one scope.
+    MemberRevoked {
+        /// The group.
+        group: GroupId,
+        /// The member.
+        user: UserId,
+        /// The scope that ends.
+        scope: Scope,
+    },
+    /// A Maven repository began.
+    RepositoryCreated {
+        /// Its name.
+        repository: RepositoryName,
+        /// Which versions it takes.
+        policy: Policy,
+        /// Who may read it.
+        read: ReadAccess,
+    },
+    /// A Maven repository's settings changed.
+    RepositorySettingsChanged {
+        /// Its name.
+        repository: RepositoryName,
+        /// Which versions it takes from now on.
+        policy: Policy,
+        /// Who may read it from now on.
+        read: ReadAccess,
+    },
+    /// A version, or one more build of a snapshot version, became visible with all its files.
+    VersionDeployed(Arc<VersionDeployed>),
+    /// A version got late files.
+    FilesAdded(Arc<FilesAdded>),
+}
+
+/// Data of [`Event::UserRegistered`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserRegistered {
+    /// Opaque identity, never given again.
+    pub user: UserId,
+    /// The chosen name.
+    pub name: Arc<str>,
+    /// Person or service.
+    pub kind: UserKind,
+    /// Whether the user administers the registry.
+    pub admin: bool,
+    /// E-mail address, if one was given.
+    pub email: Option<Arc<str>>,
+    /// argon2id hash in PHC form; without one the user has tokens only.
+    pub password_hash: Option<Arc<str>>,
+    /// Groups that every user gets, admin for the whole group.
+    pub groups: Vec<GroupId>,
+}
+
+/// A person, or a program with a name of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UserKind {
+    /// Somebody.
+    Person,
+    /// Something, such as a build server.
+    Service,
+}
+
+/// Data of [`Event::TokenCreated`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenCreated {
+    /// Opaque identity.
+    pub token: TokenId,
+    /// Whose token it is.
+    pub user: UserId,
+    /// What its owner calls it.
+    pub name: Option<Arc<str>>,
+    /// SHA-256 of the token; the token itself is never kept.
+    pub hash: [u8; 32],
+    /// What it is limited to; `None`: all that its owner may do.
+    pub limit: Option<TokenLimit>,
+    /// What it may do.
+    pub can: Abilities,
+    /// When it ends; `None`: never.
+    pub expires: Option<Moment>,
+    /// Whether one deploy uses it up.
+    pub single_use: bool,
+}
+
+/// What a token is limited to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenLimit {
+    /// The group.
+    pub group: GroupId,
+    /// Whole group or one artifact.
+    pub scope: Scope,
+}
+
+/// Which versions a repository takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Policy {
+    /// Releases only.
+    Releases,
+    /// Snapshot versions only.
+    Snapshots,
+    /// Both.
+    Mixed,
+}
+
+/// Who may read a repository.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReadAccess {
+    /// Everybody.
+    Public,
+    /// Every user.
+    SignedIn,
+    /// Administrators, and those with `read` on the group or artifact.
+    Granted,
+}
+
+/// A stored file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredFile {
+    /// Name in the version's folder.
+    pub name: Arc<str>,
+    /// Bytes.
+    pub size: u64,
+    /// SHA-256 of its bytes.
+    pub sha256: [u8; 32],
+}
+
+/// Data of [`Event::VersionDeployed`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct VersionDeployed {
+    /// Identity of the deploy.
+    pub deploy: DeployId,
+    /// The repository.
+    pub repository: RepositoryName,
+    /// The coordinates.
+    pub gav: Gav,
+    /// Which build of a snapshot version it is; `None` for a release.
+    pub stamp: Option<Stamp>,
+    /// Whether the build came under the plain snapshot name and is served under both names.
+    pub plain: bool,
+    /// What the POM says; a further build of a snapshot version may have none.
+    pub pom: Option<Arc<Pom>>,
+    /// Prefix of a Maven plugin, from its jar.
+    pub plugin_prefix: Option<Arc<str>>,
+    /// All its files.
+    pub files: Vec<StoredFile>,
+    /// The token it was deployed with.
+    pub token: Option<TokenId>,
+    /// Whether that token is used up by it.
+    pub uses_up_token: bool,
+    /// The group that it claims for its deployer.
+    pub claims_group: Option<GroupId>,
+}
+
+/// Data of [`Event::FilesAdded`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FilesAdded {
+    /// Identity of the deploy that they belong to.
+    pub deploy: DeployId,
+    /// The folder below `uploads/` that they came in.
+    pub upload: DeployId,
+    /// The repository.
+    pub repository: RepositoryName,
+    /// The coordinates.
+    pub gav: Gav,
+    /// Which build of a snapshot version.
+    pub stamp: Option<Stamp>,
+    /// The late files.
+    pub files: Vec<StoredFile>,
+    /// The token they came with.
+    pub token: Option<TokenId>,
+}
+
+impl Event {
+    /// The kind as the log names it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::LogOpened => "log.opened",
+            Self::UserRegistered(_) => "user.registered",
+            Self::PasswordChanged { .. } => "user.password-changed",
+            Self::UserDisabled { .. } => "user.disabled",
+            Self::TokenCreated(_) => "token.created",
+            Self::TokenDisabled { .. } => "token.disabled",
+            Self::GroupCreated { .. } => "group.created",
+            Self::MemberGranted { .. } => "member.granted",
+            Self::MemberRevoked { .. } => "member.revoked",
+            Self::RepositoryCreated { .. } => "repository.created",
+            Self::RepositorySettingsChanged { .. } => "repository.settings-changed",
+            Self::VersionDeployed(_) => "version.deployed",
+            Self::FilesAdded(_) => "version.files-added",
+        }
+    }
+}
+
+impl Policy {
+    /// As the log and the command line name it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Releases => "releases",
+            Self::Snapshots => "snapshots",
+            Self::Mixed => "mixed",
+        }
+    }
+
+    /// The policy of that name.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Releases, Self::Snapshots, Self::Mixed].into_iter().find(|policy| policy.as_str() == text)
+    }
+}
+
+impl ReadAccess {
+    /// As the log and the command line name it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Public => "public",
+            Self::SignedIn => "signed-in",
+            Self::Granted => "granted",
+        }
+    }
+
+    /// The access of that name.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Public, Self::SignedIn, Self::Granted].into_iter().find(|access| access.as_str() == text)
+    }
+}
+
+impl UserKind {
+    /// As the log and the command line name it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Person => "person",
+            Self::Service => "service",
+        }
+    }
+
+    /// The kind of that name.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Person, Self::Service].into_iter().find(|kind| kind.as_str() == text)
+    }
+}

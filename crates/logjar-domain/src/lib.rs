@@ -1,0 +1,29 @@
+//! What may happen in a registry: commands in, events out. Pure: time, identities and expensive facts are
+//! arguments, so the same input always gives the same output.
+//!
+//! Reading order: the words ([`ids`], [`names`]), what is asked for ([`command`]), what happened ([`event`]), why
+//! not ([`rejection`]), the fold of all events ([`state`]), who may ([`permission`]), the rules ([`decide`], then one
+//! file per noun), the digest of a state ([`canonical`]), and the protocol that turns the requests of build tools
+//! into deploys ([`open_deploy`]).
+
+pub mod day;
+pub mod ids;
+pub mod names;
+
+pub mod command;
+pub mod event;
+pub mod rejection;
+
+pub mod canonical;
+pub mod fingerprint;
+pub mod state;
+
+pub mod decide;
+pub mod deploy;
+mod group;
+pub mod permission;
+mod repository;
+mod token;
+mod user;
+
+pub mod open_deploy;

@@ -1,0 +1,269 @@
+//! Late files: attachments, signatures and sums that come after their version is visible.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use logjar_maven::checksum::{Algorithm, Digests};
+use logjar_maven::layout::VersionFile;
+
+use super::published::{PublishedDeploy, VersionKey};
+use super::rejection::DeployRejection;
+use super::request::{Deployer, Put};
+use super::step::{Answer, Commit, CommitKind, Effect, UploadedFile};
+use super::sums::{self, Sums};
+use super::turn::{Slot, Turn};
+use crate::day::day;
+use crate::ids::{DeployId, Moment};
+
+/// Main file of a version that came without a POM.
+const USUAL_MAIN_EXTENSION: &str = "jar";
+
+/// What waits beside one published deploy, and what is known about its late phase.
+#[derive(Clone, Debug)]
+pub(super) struct LateFiles {
+    pub(super) deploy: DeployId,
+    pub(super) deployer: Deployer,
+    pub(super) waiting: BTreeMap<Arc<str>, WaitingFile>,
+    pub(super) sums: Sums,
+    /// Set when a metadata client repeats a file of the version: a redeploy that fails, and its new names
+    /// with it.
+    pub(super) redeploy: bool,
+    /// When the last PUT came, accepted or not.
+    pub(super) last_put: Moment,
+}
+
+/// A late file that waits for its first right sum, or for the end of a redeploy.
+#[derive(Clone, Debug)]
+pub(super) struct WaitingFile {
+    /// Each has a folder of its own, because each has an event of its own.
+    pub(super) upload: DeployId,
+    pub(super) size: u64,
+    pub(super) digests: Digests,
+    pub(super) is_signature: bool,
+    pub(super) since: Moment,
+}
+
+impl LateFiles {
+    pub(super) fn new(deploy: DeployId, deployer: Deployer, now: Moment) -> Self {
+        Self {
+            deploy,
+            deployer,
+            waiting: BTreeMap::new(),
+            sums: Sums::default(),
+            redeploy: false,
+            last_put: now,
+        }
+    }
+
+    pub(super) fn bytes(&self) -> u64 {
+        self.waiting.values().map(|file| file.size).fold(0, u64::saturating_add)
+    }
+
+    /// Drops all files that wait.
+    pub(super) fn discard(&mut self) -> Vec<Effect> {
+        let waiting = std::mem::take(&mut self.waiting);
+        waiting.into_values().map(|file| Effect::Discard { deploy: file.upload }).collect()
+    }
+
+    /// Ends what a run of PUTs had begun: sums without a file go, and so do the new names of a redeploy.
+    pub(super) fn end_run(&mut self) -> Vec<Effect> {
+        let effects = if std::mem::take(&mut self.redeploy) { self.discard() } else { Vec::new() };
+        let waiting = &self.waiting;
+        self.sums.forget_without_file(|name| waiting.contains_key(name));
+        effects
+    }
+}
+
+/// Whether a new name may be added to the version: by the same user and token, within the window, before
+/// promotion, and if it is no POM, module or main file.
+pub(super) fn may_add(
+    turn: &Turn<'_>,
+    key: &VersionKey,
+    published: &PublishedDeploy,
+    file: &VersionFile,
+) -> Result<(), DeployRejection> {
+    let (version, name) = (key.shown(), file.name.clone());
+    if !published.is_by(turn.deployer) {
+        return Err(redeploy(key, published, &name));
+    }
+    if published.promoted {
+        return Err(DeployRejection::Promoted { version, name });
+    }
+    if turn.now > published.at.plus_seconds(turn.settings.late_window_s) {
+        let minutes = turn.settings.late_window_s / 60;
+        return Err(DeployRejection::LateWindowOver { version, name, day: day(published.at), minutes });
+    }
+    let main = published.main_extension.as_deref().unwrap_or(USUAL_MAIN_EXTENSION);
+    if file.is_pom() || file.is_module() || file.is_main(main) {
+        return Err(DeployRejection::LateMainFile { version, name });
+    }
+    Ok(())
+}
+
+/// The refusal of a name that is new to a published version, or has other bytes.
+pub(super) fn redeploy(key: &VersionKey, published: &PublishedDeploy, name: &Arc<str>) -> DeployRejection {
+    DeployRejection::Redeploy {
+        version: key.shown(),
+        name: name.clone(),
+        day: day(published.at),
+        user: published.user_name.clone(),
+    }
+}
+
+impl Turn<'_> {
+    /// A file of a version that is on the log: a repeat, a redeploy, or a late file. That a new name may be
+    /// added was checked.
+    pub(super) fn published_file(
+        &mut self,
+        put: &Put,
+        file: &VersionFile,
+        size: u64,
+        digests: &Digests,
+        published: &PublishedDeploy,
+    ) -> Answer {
+        let slot = self.slot_of(file);
+        let Some(sha256) = published.sha256(&file.name) else {
+            return self.late_file(put, file, size, digests, published);
+        };
+        let is_same = *sha256 == digests.sha256;
+        let is_retry = is_same && self.finished.last_name(&published.deploy) == Some(&*file.name);
+        // Once a metadata client repeats a file, its new names belong to a redeploy that fails. A retry of
+        // the very last PUT is no repeat: there the answer was lost.
+        if put.waits_for_metadata && published.is_by(self.deployer) && !is_retry {
+            self.late_files(&slot, published).redeploy = true;
+        }
+        if is_same {
+            Answer::done()
+        } else {
+            self.refuse(&slot.key.gav.version, redeploy(&slot.key, published, &file.name))
+        }
+    }
+
+    /// A late file: it is kept in a folder of its own and committed as soon as it may be.
+    fn late_file(
+        &mut self,
+        put: &Put,
+        file: &VersionFile,
+        size: u64,
+        digests: &Digests,
+        published: &PublishedDeploy,
+    ) -> Answer {
+        let (now, pause_s) = (self.now, self.settings.run_pause_s);
+        let slot = self.slot_of(file);
+        let late = self.late_files(&slot, published);
+        if let Some(wrong) = late.sums.judge(&file.name, digests).wrong {
+            return self.refuse(&file.gav.version, wrong);
+        }
+        let waiting =
+            late.waiting.get(&file.name).map(|file| (file.digests.sha256, file.since, file.upload.clone()));
+        let mut effects = Vec::new();
+        match waiting {
+            Some((sha256, ..)) if sha256 == digests.sha256 => {}
+            Some((_, since, _)) if now < since.plus_seconds(pause_s) => {
+                return self.refuse(
+                    &file.gav.version,
+                    DeployRejection::UnderWay { version: slot.key.shown(), pause_s },
+                );
+            }
+            replaced => {
+                effects.extend(replaced.map(|(.., upload)| Effect::Discard { deploy: upload }));
+                let upload = put.fresh_id.clone();
+                effects.push(Effect::Keep { deploy: upload.clone(), name: file.name.clone() });
+                let waiting = WaitingFile {
+                    upload,
+                    size,
+                    digests: *digests,
+                    is_signature: file.is_signature(),
+                    since: now,
+                };
+                late.waiting.insert(file.name.clone(), waiting);
+            }
+        }
+        self.effects.append(&mut effects);
+        self.finished.put(&published.deploy, file.name.to_string(), now);
+        self.commit_late(&slot, &file.name)
+    }
+
+    /// A sum of a version that is on the log. One of a committed file changes nothing, right or wrong. That a
+    /// new name may be added was checked.
+    pub(super) fn published_sum(
+        &mut self,
+        file: &VersionFile,
+        algorithm: Algorithm,
+        hex: Option<&str>,
+        published: &PublishedDeploy,
+    ) -> Answer {
+        let slot = self.slot_of(file);
+        let version = &file.gav.version;
+        let name = format!("{}.{}", file.name, algorithm.extension());
+        if published.sha256(&file.name).is_some() {
+            let known = self.published.sum(&slot.key, &file.name, algorithm);
+            let verdict = known.map_or(Ok(()), |known| sums::compare(&file.name, algorithm, hex, &known));
+            return match verdict {
+                Ok(()) => {
+                    if published.is_by(self.deployer) {
+                        self.finished.put(&published.deploy, name, self.now);
+                    }
+                    Answer::done()
+                }
+                Err(wrong) => self.refuse(version, wrong),
+            };
+        }
+        let late = self.late_files(&slot, published);
+        late.sums.insert(&file.name, algorithm, hex.map(str::to_owned), 0);
+        let Some(waiting) = late.waiting.get(&file.name) else {
+            let missing = format!("`{}` has not come yet, only a sum of it", file.name);
+            return Answer::Created { missing: Some(missing) };
+        };
+        let upload = waiting.upload.clone();
+        if let Err(wrong) = sums::compare(&file.name, algorithm, hex, &waiting.digests.hex(algorithm)) {
+            self.save(&upload);
+            return self.refuse(version, wrong);
+        }
+        self.finished.put(&published.deploy, name, self.now);
+        self.commit_late(&slot, &file.name)
+    }
+
+    /// Commits a waiting file at its first right sum if none is wrong; at once if its deploy came without
+    /// sums or if it is a signature. New names of a redeploy wait for its end.
+    fn commit_late(&mut self, slot: &Slot, name: &Arc<str>) -> Answer {
+        let Some(late) = self.artifact.late.get(slot) else { return Answer::done() };
+        let Some(file) = late.waiting.get(name) else { return Answer::done() };
+        self.effects.push(Effect::Save { deploy: file.upload.clone() });
+        let waits = |what: &str| Answer::Created {
+            missing: Some(format!("`{name}` is not published yet; missing: {what}")),
+        };
+        if late.redeploy {
+            return waits("the maven-metadata.xml of this deploy");
+        }
+        let verdict = late.sums.judge(name, &file.digests);
+        let needs_no_sum = file.is_signature || !self.finished.came_with_sums(&late.deploy);
+        if verdict.wrong.is_some() || !(verdict.right || needs_no_sum) {
+            return waits("a sum of it that is right, and none that is wrong");
+        }
+        self.commits.push(Commit {
+            kind: CommitKind::AddFiles,
+            deploy: late.deploy.clone(),
+            upload: file.upload.clone(),
+            repository: slot.key.repository.clone(),
+            gav: slot.key.gav.clone(),
+            build: slot.key.build,
+            deployer: self.deployer.clone(),
+            files: vec![UploadedFile { name: name.clone(), size: file.size, digests: file.digests }],
+            pom: None,
+        });
+        Answer::done()
+    }
+
+    /// The late phase of the published deploy; what waited beside an older build is dropped.
+    fn late_files(&mut self, slot: &Slot, published: &PublishedDeploy) -> &mut LateFiles {
+        let fresh = LateFiles::new(published.deploy.clone(), self.deployer.clone(), self.now);
+        let late = self.artifact.late.entry(slot.clone()).or_insert_with(|| fresh.clone());
+        if late.deploy != published.deploy {
+            self.effects.append(&mut late.discard());
+            *late = fresh;
+        }
+        late.last_put = self.now;
+        late
+    }
+}

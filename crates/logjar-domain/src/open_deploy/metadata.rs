@@ -1,0 +1,256 @@
+//! Finish by `maven-metadata.xml`: what a client's copy announces, and what its artifact-level PUT means.
+//!
+//! The document itself is thrown away: the metadata that is served is made here.
+
+use std::collections::BTreeSet;
+
+use logjar_maven::coordinates::{Gav, Version};
+use logjar_maven::layout::{self, Build, MetadataFolder};
+use logjar_maven::metadata::{Metadata, Versioning};
+
+use super::finish::Fate;
+use super::late::redeploy;
+use super::published::VersionKey;
+use super::rejection::DeployRejection;
+use super::step::Answer;
+use super::turn::{Slot, Turn};
+use crate::ids::{Moment, TokenId};
+
+/// A build of a snapshot version that a version-level document named.
+#[derive(Clone, Debug)]
+pub(super) struct Announcement {
+    pub(super) at: Moment,
+    version: Version,
+    build: Build,
+    token: TokenId,
+    /// Classifier and extension of the files listed with the build.
+    files: Vec<(Option<String>, String)>,
+}
+
+impl Turn<'_> {
+    /// Takes a `maven-metadata.xml` that could be read.
+    ///
+    /// One path may be that of an artifact and of a group. A document without `<versioning>` is about the
+    /// plugins of a group, and finishes nothing.
+    pub(super) fn metadata(&mut self, folder: &MetadataFolder, metadata: &Metadata) -> Answer {
+        let Some(versioning) = &metadata.versioning else { return Answer::done() };
+        match folder {
+            MetadataFolder::Version { version, .. } => self.announce(version, versioning),
+            MetadataFolder::Folder { .. } => self.finish_listed(&versioning.versions),
+        }
+    }
+
+    /// A version-level document announces the build that it names and the files listed with it, before the
+    /// files (Gradle up to 8) or after them. Without a timestamp it speaks of the plain name.
+    fn announce(&mut self, version: &Version, versioning: &Versioning) -> Answer {
+        let (build, value) = match versioning.snapshot {
+            Some(stamp) => (Build::Stamped(stamp), format!("{}-{stamp}", version.base())),
+            None => (Build::Plain, version.to_string()),
+        };
+        let listed = versioning.snapshot_versions.iter().filter(|file| file.value == value);
+        let announcement = Announcement {
+            at: self.now,
+            version: version.clone(),
+            build,
+            token: self.deployer.token.clone(),
+            files: listed.map(|file| (file.classifier.clone(), file.extension.clone())).collect(),
+        };
+        let slot = self.slot(version, build);
+        self.artifact.announced.retain(|other| other.slot_parts() != announcement.slot_parts());
+        self.artifact.announced.push(announcement);
+        if let Some(deploy) = self.artifact.open.get_mut(&slot)
+            && let Some(run) = &mut deploy.run
+        {
+            run.last = self.now;
+        }
+        Answer::done()
+    }
+
+    /// An artifact-level document means this token's open deploys of the releases that it lists; if there is
+    /// none, the ready builds of the snapshot versions that it lists. Deploys whose version somebody else
+    /// published meanwhile come last, so that a cancelled one is in nobody's way.
+    fn finish_listed(&mut self, versions: &[String]) -> Answer {
+        let releases = self.open_releases(versions);
+        let (overtaken, live): (Vec<Slot>, Vec<Slot>) =
+            releases.into_iter().partition(|slot| self.published.find(&slot.key).is_some());
+        self.finish_releases(&live)
+            .or_else(|| self.finish_builds(versions))
+            .or_else(|| self.finish_releases(&overtaken))
+            .unwrap_or_else(|| self.nothing_to_finish(versions))
+    }
+
+    fn open_releases(&self, versions: &[String]) -> Vec<Slot> {
+        let is_listed = |slot: &&Slot| {
+            slot.token == self.deployer.token
+                && slot.key.build == Build::Release
+                && lists(versions, &slot.key.gav.version)
+        };
+        self.artifact.open.keys().filter(is_listed).cloned().collect()
+    }
+
+    /// A release that is incomplete or marked: its reason, and nothing is finished.
+    fn finish_releases(&mut self, releases: &[Slot]) -> Option<Answer> {
+        let fates = releases.iter().map(|slot| (slot, self.fate(slot))).collect::<Vec<_>>();
+        let is_good = |fate: &Fate| matches!(fate, Fate::Commit | Fate::Repeated);
+        let all_good = fates.iter().all(|(_, fate)| is_good(fate));
+        let mut reasons = Vec::new();
+        for (slot, fate) in fates {
+            if all_good || !is_good(&fate) {
+                reasons.extend(self.carry_out(slot, fate));
+            }
+        }
+        let answer = reasons.into_iter().next().map_or_else(Answer::done, Answer::Refused);
+        (!releases.is_empty()).then_some(answer)
+    }
+
+    /// Of several ready builds the good ones are finished; a marked one is discarded and the answer is its
+    /// reason. What was announced but is not ready, or not announced, is left alone.
+    ///
+    /// A build that only breaks rule 21 or 23 may still be under way, so it is left alone too; but its reason
+    /// is the answer if nothing was finished.
+    fn finish_builds(&mut self, versions: &[String]) -> Option<Answer> {
+        let (mut refused, mut waits, mut finished) = (None, None, false);
+        for slot in self.ready_builds(versions) {
+            let deploy = self.artifact.open.get(&slot)?;
+            if deploy.mark().is_none()
+                && let Some(reason) = deploy.breaks_switched_rule(self.settings)
+            {
+                waits = Some(reason);
+                continue;
+            }
+            let fate = self.fate(&slot);
+            match self.carry_out(&slot, fate) {
+                None => finished = true,
+                Some(reason) => refused = Some(reason),
+            }
+        }
+        match refused.or(waits.filter(|_| !finished)) {
+            Some(reason) => Some(Answer::Refused(reason)),
+            None => finished.then(Answer::done),
+        }
+    }
+
+    /// The open builds of the listed versions that were announced, and of which all that was announced is
+    /// there: complete, or refused for a reason that the finish has to repeat.
+    fn ready_builds(&self, versions: &[String]) -> BTreeSet<Slot> {
+        let mine = |announced: &&Announcement| {
+            announced.token == self.deployer.token && lists(versions, &announced.version)
+        };
+        self.artifact
+            .announced
+            .iter()
+            .filter(mine)
+            .filter_map(|announced| self.ready_build(announced))
+            .collect()
+    }
+
+    fn ready_build(&self, announced: &Announcement) -> Option<Slot> {
+        let slot = self.build_meant(announced)?;
+        let deploy = self.artifact.open.get(&slot)?;
+        let is_there = |(classifier, extension): &(Option<String>, String)| {
+            let name = layout::file_name(&slot.key.gav, &slot.key.build, classifier.as_deref(), extension);
+            deploy.has_name(&name)
+        };
+        let exists = self.published.version_exists(&slot.key.repository, &slot.key.gav);
+        let is_ready = announced.files.iter().all(is_there)
+            && (deploy.is_in_conflict() || deploy.mark().is_some() || deploy.lacks(exists).is_none());
+        is_ready.then_some(slot)
+    }
+
+    /// The open build that an announcement means. A stamp of which no file comes stands for the one open
+    /// stamp of that version by this token with a run under way and a POM, begun before the announcement: old
+    /// Maven names its files a second off.
+    fn build_meant(&self, announced: &Announcement) -> Option<Slot> {
+        let named = self.slot(&announced.version, announced.build);
+        if self.artifact.open.contains_key(&named) {
+            return Some(named);
+        }
+        if announced.build == Build::Plain || self.published.find(&named.key).is_some() {
+            return None;
+        }
+        let mut candidates = self.artifact.open.iter().filter(|(slot, deploy)| {
+            slot.token == named.token
+                && slot.key.gav == named.key.gav
+                && matches!(slot.key.build, Build::Stamped(_))
+                && deploy.run.is_some()
+                && deploy.has_pom()
+                && deploy.opened <= announced.at
+        });
+        let (slot, _) = candidates.next()?;
+        candidates.next().is_none().then(|| slot.clone())
+    }
+
+    /// With nothing to finish: the refusal of a redeploy whose new names waited, or the last refusal of a
+    /// listed version; else it is taken, as a repeat, if a listed version exists.
+    pub(super) fn nothing_to_finish(&mut self, versions: &[String]) -> Answer {
+        if let Some(reason) = self.refuse_redeploy(versions).or_else(|| self.last_refusal(versions)) {
+            return Answer::Refused(reason);
+        }
+        let key = self.artifact_key;
+        let gavs = versions.iter().filter_map(|version| Some(self.gav(&Version::parse(version).ok()?)));
+        if gavs.into_iter().any(|gav| self.published.version_exists(&key.repository, &gav)) {
+            return Answer::done();
+        }
+        let mut mine =
+            self.artifact.open.values().filter(|deploy| {
+                deploy.deployer == *self.deployer && lists(versions, &deploy.key.gav.version)
+            });
+        let lacks = mine.find_map(|deploy| deploy.mark().or_else(|| deploy.lacks(false)));
+        let nothing = || {
+            let version = versions.last().map_or("?", String::as_str);
+            DeployRejection::NothingToFinish { version: format!("{}:{}:{version}", key.group, key.artifact) }
+        };
+        Answer::Refused(lacks.unwrap_or_else(nothing))
+    }
+
+    /// New names that waited for the metadata of a redeploy go with its refusal.
+    fn refuse_redeploy(&mut self, versions: &[String]) -> Option<DeployRejection> {
+        let token = &self.deployer.token;
+        let (slot, late) = self.artifact.late.iter_mut().find(|(slot, late)| {
+            slot.token == *token
+                && lists(versions, &slot.key.gav.version)
+                && late.redeploy
+                && !late.waiting.is_empty()
+        })?;
+        let published = self.published.find(&slot.key)?;
+        let name = late.waiting.keys().next().cloned()?;
+        self.effects.append(&mut late.end_run());
+        Some(redeploy(&slot.key, published, &name))
+    }
+
+    /// The last refusal of a listed version by this token.
+    fn last_refusal(&self, versions: &[String]) -> Option<DeployRejection> {
+        let mine = self
+            .artifact
+            .refusals
+            .iter()
+            .filter(|((version, token), _)| *token == self.deployer.token && lists(versions, version));
+        mine.max_by_key(|(_, refusal)| refusal.at).map(|(_, refusal)| refusal.reason.clone())
+    }
+
+    fn gav(&self, version: &Version) -> Gav {
+        let key = self.artifact_key;
+        Gav { group: key.group.clone(), artifact: key.artifact.clone(), version: version.clone() }
+    }
+
+    fn slot(&self, version: &Version, build: Build) -> Slot {
+        let key =
+            VersionKey { repository: self.artifact_key.repository.clone(), gav: self.gav(version), build };
+        Slot { key, token: self.deployer.token.clone() }
+    }
+}
+
+impl Announcement {
+    /// Whether the announcement speaks of the build.
+    pub(super) fn is_about(&self, slot: &Slot) -> bool {
+        self.token == slot.token && self.version == slot.key.gav.version && self.build == slot.key.build
+    }
+
+    fn slot_parts(&self) -> (&Version, Build, &TokenId) {
+        (&self.version, self.build, &self.token)
+    }
+}
+
+fn lists(versions: &[String], version: &Version) -> bool {
+    versions.iter().any(|listed| listed == version.as_str())
+}

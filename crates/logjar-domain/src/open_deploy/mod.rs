@@ -1,0 +1,323 @@
+//! The deploy protocol: how the PUTs of build tools, over any connection and in any order, become one deploy.
+//!
+//! A pure state machine. A PUT begins ([`OpenDeploys::begin`]), its body is read and hashed, and it completes
+//! ([`OpenDeploys::complete`]) or breaks off ([`OpenDeploys::abort`]). Out come effects on folders below
+//! `uploads/`, commits, and the answer ([`step`]). It knows no rights, no file system and no event log, and
+//! keeps open deploys only: what is on the log it is told ([`published`]).
+//!
+//! Calls about one artifact of a repository are made one after the other, from the call through its effects
+//! and commits to [`OpenDeploys::committed`]; calls about other artifacts may come in between, and so may the
+//! beginnings and breakings off of uploads.
+//!
+//! Reading order: what comes in ([`request`]), what goes out ([`step`]), why not ([`rejection`]), what is
+//! known ([`published`]); then one call at work (`turn`), one open deploy (`open`), its runs (`run`) and sums
+//! (`sums`), the arrival of a file (`arrival`, `pom_check`), the ways to finish (`metadata`, `finish`), late
+//! files (`late`, `finished`), and what outlives a restart ([`manifest`]).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use logjar_maven::coordinates::Gav;
+use logjar_maven::layout::{MetadataFolder, Target, VersionFile};
+use logjar_maven::pom::Pom;
+use logjar_maven::snapshot_version::Stamp;
+
+use crate::ids::{DeployId, Moment, RepositoryName};
+use arrival::Arrived;
+use finished::FinishedDeploys;
+use manifest::Manifest;
+use published::{Published, VersionKey};
+use rejection::DeployRejection;
+use request::{Body, Deployer, Put};
+use step::{Answer, Commit, CommitResult, Effect, Step};
+use turn::{ArtifactDeploys, ArtifactKey, Slot, Turn};
+
+pub mod manifest;
+pub mod published;
+pub mod rejection;
+pub mod request;
+pub mod step;
+
+mod arrival;
+mod finish;
+mod finished;
+mod late;
+mod metadata;
+mod open;
+mod pom_check;
+mod run;
+mod sums;
+mod turn;
+
+/// How the protocol is set up. The default is what a new registry has.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Seconds without an accepted PUT, and with none in progress, after which a run has ended.
+    pub run_pause_s: i64,
+    /// Seconds after its last PUT when an open deploy is dropped.
+    pub drop_after_s: i64,
+    /// Seconds after a deploy in which files may be added to it.
+    pub late_window_s: i64,
+    /// Seconds for which a refusal is repeated to a finish that finds nothing.
+    pub refusal_memory_s: i64,
+    /// Bytes that all open deploys of one token may hold.
+    pub open_bytes_per_token: u64,
+    /// Rule 21: every file but signatures comes with a sum.
+    pub require_sums: bool,
+    /// Rule 23: all files are signed, or none.
+    pub require_all_signatures: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            run_pause_s: 10,
+            drop_after_s: 24 * 60 * 60,
+            late_window_s: 60 * 60,
+            refusal_memory_s: 5 * 60,
+            open_bytes_per_token: 5 << 30,
+            require_sums: false,
+            require_all_signatures: false,
+        }
+    }
+}
+
+/// All deploys that are under way.
+#[derive(Debug)]
+pub struct OpenDeploys {
+    settings: Settings,
+    artifacts: BTreeMap<ArtifactKey, ArtifactDeploys>,
+    finished: FinishedDeploys,
+    /// Effects of time that passed, not handed out yet.
+    effects: Vec<Effect>,
+}
+
+impl OpenDeploys {
+    /// Nothing is under way.
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            artifacts: BTreeMap::new(),
+            finished: FinishedDeploys::default(),
+            effects: Vec::new(),
+        }
+    }
+
+    /// A PUT has begun, its body is not read yet. What can be refused now is refused; else the upload is in
+    /// progress until [`Self::complete`], [`Self::refuse`] or [`Self::abort`] is called with the same PUT.
+    pub fn begin(
+        &mut self,
+        now: Moment,
+        put: &Put,
+        published: &dyn Published,
+    ) -> Result<(), DeployRejection> {
+        let Target::File(file) = &put.path.target else { return Ok(()) };
+        let key = artifact_of(&put.repository, &file.gav);
+        let step = self.turn(now, &key, &put.deployer, published, |turn| {
+            if let Err(reason) = turn.check_early(file, put.path.sum.is_some()) {
+                return turn.refuse(&file.gav.version, reason);
+            }
+            let slot = turn.slot_of(file);
+            turn.artifact.in_progress.insert(put.fresh_id.clone(), slot);
+            Answer::done()
+        });
+        self.effects.extend(step.effects);
+        match step.answer {
+            Answer::Created { .. } => Ok(()),
+            Answer::Refused(reason) => Err(reason),
+        }
+    }
+
+    /// The body of a PUT was read to its end.
+    pub fn complete(&mut self, now: Moment, put: &Put, body: Body, published: &dyn Published) -> Step {
+        match (&put.path.target, put.path.sum, body) {
+            (Target::File(file), None, Body::File { size, digests, pom }) => {
+                let fits = self.make_room(now, put, file, size);
+                let arrived = Arrived { size, digests, pom, fits };
+                self.completed_file(now, put, file, published, |turn| turn.file(put, file, arrived))
+            }
+            (Target::File(file), Some(algorithm), Body::Sum(hex)) => {
+                self.completed_file(now, put, file, published, |turn| turn.sum(put, file, algorithm, hex))
+            }
+            (Target::Metadata(folder), None, Body::Metadata(Ok(metadata))) => {
+                match artifact_of_folder(put, folder) {
+                    Some(key) => self
+                        .turn(now, &key, &put.deployer, published, |turn| turn.metadata(folder, &metadata)),
+                    None => only(Answer::done()),
+                }
+            }
+            (Target::Metadata(_), None, Body::Metadata(Err(why))) => {
+                only(Answer::Refused(DeployRejection::MetadataInvalid { why }))
+            }
+            _ => only(Answer::done()),
+        }
+    }
+
+    /// The upload was refused by a rule that is not the protocol's, such as one about size. Its name is
+    /// marked, so that the deploy cannot be finished without it.
+    pub fn refuse(
+        &mut self,
+        now: Moment,
+        put: &Put,
+        reason: DeployRejection,
+        published: &dyn Published,
+    ) -> Step {
+        let Target::File(file) = &put.path.target else { return only(Answer::Refused(reason)) };
+        self.completed_file(now, put, file, published, |turn| match turn.published_for(file, false, None) {
+            Some(_) => turn.refuse(&file.gav.version, reason),
+            None => turn.mark(put, file, reason),
+        })
+    }
+
+    /// The body of a PUT broke off: it leaves nothing.
+    pub fn abort(&mut self, put: &Put) {
+        let Target::File(file) = &put.path.target else { return };
+        if let Some(artifact) = self.artifacts.get_mut(&artifact_of(&put.repository, &file.gav)) {
+            artifact.in_progress.remove(&put.fresh_id);
+        }
+    }
+
+    /// Finishes this token's open deploy of the version, of the build with the stamp if one is named.
+    pub fn finish(
+        &mut self,
+        now: Moment,
+        target: (&RepositoryName, &Gav, Option<Stamp>),
+        deployer: &Deployer,
+        published: &dyn Published,
+    ) -> Step {
+        let (repository, gav, stamp) = target;
+        self.turn(now, &artifact_of(repository, gav), deployer, published, |turn| {
+            turn.finish_asked(gav, stamp)
+        })
+    }
+
+    /// How a commit ended. The effects are carried out before the answer is given.
+    pub fn committed(&mut self, now: Moment, commit: &Commit, result: CommitResult) -> Vec<Effect> {
+        let key = artifact_of(&commit.repository, &commit.gav);
+        let Some(artifact) = self.artifacts.get_mut(&key) else { return Vec::new() };
+        let effects = artifact.committed(now, commit, result, &mut self.finished);
+        if artifact.is_empty() {
+            self.artifacts.remove(&key);
+        }
+        effects
+    }
+
+    /// Lets time pass. To be called every second or so; answers never depend on how often.
+    pub fn tick(&mut self, now: Moment) -> Vec<Effect> {
+        let mut effects = std::mem::take(&mut self.effects);
+        for artifact in self.artifacts.values_mut() {
+            effects.append(&mut artifact.settle(now, &self.settings));
+        }
+        self.artifacts.retain(|_, artifact| !artifact.is_empty());
+        self.finished.forget_before(now.plus_seconds(-self.settings.late_window_s));
+        effects
+    }
+
+    /// What [`Effect::Save`] asks to write: all that has to outlive a restart of an open deploy, or of a late
+    /// file.
+    pub fn manifest(&self, folder: &DeployId) -> Option<Manifest> {
+        self.artifacts.values().find_map(|artifact| artifact.manifest(folder))
+    }
+
+    /// Takes an open deploy that was read back at start, with its POM, or a late file. Says whether it was
+    /// taken: where not, its folder is to be discarded.
+    pub fn restore(&mut self, manifest: Manifest, pom: Option<Arc<Pom>>) -> bool {
+        let artifact = self.artifacts.entry(artifact_of(&manifest.repository, &manifest.gav)).or_default();
+        match manifest.late_for.clone() {
+            Some(deploy) => manifest.into_late(deploy, &mut artifact.late).is_some(),
+            None => manifest.into_open(pom).is_some_and(|deploy| {
+                let slot = Slot { key: deploy.key.clone(), token: deploy.deployer.token.clone() };
+                artifact.open.insert(slot, deploy).is_none()
+            }),
+        }
+    }
+
+    /// Ends the upload of a file, and works on what came of it.
+    fn completed_file(
+        &mut self,
+        now: Moment,
+        put: &Put,
+        file: &VersionFile,
+        published: &dyn Published,
+        work: impl FnOnce(&mut Turn<'_>) -> Answer,
+    ) -> Step {
+        let key = artifact_of(&put.repository, &file.gav);
+        self.turn(now, &key, &put.deployer, published, |turn| {
+            turn.artifact.in_progress.remove(&put.fresh_id);
+            work(turn)
+        })
+    }
+
+    /// One call about one artifact: time passes first, then the work is done.
+    fn turn(
+        &mut self,
+        now: Moment,
+        key: &ArtifactKey,
+        deployer: &Deployer,
+        published: &dyn Published,
+        work: impl FnOnce(&mut Turn<'_>) -> Answer,
+    ) -> Step {
+        let artifact = self.artifacts.entry(key.clone()).or_default();
+        let mut effects = std::mem::take(&mut self.effects);
+        effects.append(&mut artifact.settle(now, &self.settings));
+        let mut turn = Turn {
+            now,
+            settings: &self.settings,
+            published,
+            artifact_key: key,
+            deployer,
+            artifact,
+            finished: &mut self.finished,
+            effects,
+            commits: Vec::new(),
+        };
+        let answer = work(&mut turn);
+        let step = turn.step(answer);
+        if self.artifacts.get(key).is_some_and(ArtifactDeploys::is_empty) {
+            self.artifacts.remove(key);
+        }
+        step
+    }
+
+    /// Makes room for a file among the token's open deploys: the oldest quiet ones go first. Says whether it
+    /// fits.
+    fn make_room(&mut self, now: Moment, put: &Put, file: &VersionFile, size: u64) -> bool {
+        let token = &put.deployer.token;
+        let own = Slot { key: VersionKey::of_file(&put.repository, file), token: token.clone() };
+        let limit = self.settings.open_bytes_per_token;
+        loop {
+            let held =
+                self.artifacts.values().map(|artifact| artifact.bytes_of(token)).fold(0, u64::saturating_add);
+            if held.saturating_add(size) <= limit {
+                return true;
+            }
+            let quiet = self.artifacts.values_mut().filter_map(|artifact| {
+                let (last_put, slot) = artifact.oldest_quiet(token, &own, now, &self.settings)?;
+                Some((last_put, slot, artifact))
+            });
+            let Some((_, slot, artifact)) = quiet.min_by_key(|(last_put, ..)| *last_put) else {
+                return false;
+            };
+            let dropped = artifact.open.remove(&slot);
+            self.effects.extend(dropped.map(|deploy| Effect::Discard { deploy: deploy.id }));
+        }
+    }
+}
+
+fn artifact_of(repository: &RepositoryName, gav: &Gav) -> ArtifactKey {
+    ArtifactKey { repository: repository.clone(), group: gav.group.clone(), artifact: gav.artifact.clone() }
+}
+
+/// The artifact that a `maven-metadata.xml` is about, if its folder can be that of one.
+fn artifact_of_folder(put: &Put, folder: &MetadataFolder) -> Option<ArtifactKey> {
+    let (group, artifact) = match folder {
+        MetadataFolder::Version { group, artifact, .. } => (group.clone(), artifact.clone()),
+        MetadataFolder::Folder { .. } => folder.as_artifact()?,
+    };
+    Some(ArtifactKey { repository: put.repository.clone(), group, artifact })
+}
+
+/// An answer with nothing to do for it.
+fn only(answer: Answer) -> Step {
+    Step { effects: Vec::new(), commits: Vec::new(), answer }
+}

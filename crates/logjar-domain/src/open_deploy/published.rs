@@ -1,0 +1,83 @@
+//! What the protocol asks about versions that are on the log. The answers are looked up beforehand by the
+//! caller.
+
+use std::sync::Arc;
+
+use logjar_maven::checksum::Algorithm;
+use logjar_maven::coordinates::Gav;
+use logjar_maven::layout::{Build, VersionFile};
+
+use super::request::Deployer;
+use crate::ids::{DeployId, Moment, RepositoryName, TokenId, UserId};
+
+/// One version, or one build of a snapshot version.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct VersionKey {
+    /// The repository.
+    pub repository: RepositoryName,
+    /// The coordinates.
+    pub gav: Gav,
+    /// The build. [`Build::Plain`] is the newest build that was deployed under the plain name.
+    pub build: Build,
+}
+
+/// Facts about versions that are on the log.
+pub trait Published {
+    /// The deploy that published the version or build.
+    fn find(&self, key: &VersionKey) -> Option<&PublishedDeploy>;
+
+    /// Whether the version is there, in any build.
+    fn version_exists(&self, repository: &RepositoryName, gav: &Gav) -> bool;
+
+    /// The sum of a published file in lower-case hex; `None` if it is not at hand, and then one is taken unseen.
+    fn sum(&self, key: &VersionKey, name: &str, algorithm: Algorithm) -> Option<String>;
+}
+
+/// A deploy that is on the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublishedDeploy {
+    /// The deploy.
+    pub deploy: DeployId,
+    /// Who deployed.
+    pub user: UserId,
+    /// Their name, for reasons.
+    pub user_name: String,
+    /// With which token; imports have none.
+    pub token: Option<TokenId>,
+    /// When.
+    pub at: Moment,
+    /// Names and SHA-256 of all files, late ones too, under the names that they were sent with.
+    pub files: Vec<(Arc<str>, [u8; 32])>,
+    /// The extension of the main file, by the POM's packaging; `None` if there is no POM.
+    pub main_extension: Option<Arc<str>>,
+    /// Whether it was promoted since.
+    pub promoted: bool,
+}
+
+impl VersionKey {
+    /// What the file belongs to.
+    pub fn of_file(repository: &RepositoryName, file: &VersionFile) -> Self {
+        Self { repository: repository.clone(), gav: file.gav.clone(), build: file.build }
+    }
+
+    /// The coordinates as refusals name them, a build with its stamp.
+    pub(super) fn shown(&self) -> String {
+        let Gav { group, artifact, version } = &self.gav;
+        match self.build {
+            Build::Stamped(stamp) => format!("{group}:{artifact}:{}-{stamp}", version.base()),
+            Build::Release | Build::Plain => format!("{group}:{artifact}:{version}"),
+        }
+    }
+}
+
+impl PublishedDeploy {
+    /// The SHA-256 of the file with the name.
+    pub fn sha256(&self, name: &str) -> Option<&[u8; 32]> {
+        self.files.iter().find(|(other, _)| **other == *name).map(|(_, sha256)| sha256)
+    }
+
+    /// Whether user and token are those of the deploy.
+    pub fn is_by(&self, deployer: &Deployer) -> bool {
+        self.user == deployer.user && self.token.as_ref() == Some(&deployer.token)
+    }
+}

@@ -1,0 +1,324 @@
+//! Why the deploy protocol refuses: one variant per reason. `Display` is the whole reason, one line of ASCII,
+//! because some clients show nothing but the reason phrase of the answer.
+
+use std::sync::Arc;
+
+use logjar_maven::checksum::Algorithm;
+
+use crate::rejection::{Class, Rejection};
+
+/// Characters of a foreign text that a reason shows.
+const SHOWN_MAX: usize = 80;
+
+/// A refusal by the deploy protocol.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DeployRejection {
+    /// Other bytes for a name within a run: two builds with one token, which cannot be told apart.
+    #[error(
+        "another deploy of `{version}` is under way or was cut off less than {pause_s} s ago; wait \
+         until it has ended, then deploy again, and give each build its own token"
+    )]
+    UnderWay {
+        /// Coordinates of the version or build.
+        version: String,
+        /// Seconds until a cut off deploy counts as ended.
+        pause_s: i64,
+    },
+    /// A sum that is not that of its file (rule 22).
+    #[error(
+        "the {} sum sent for `{name}` is `{sent}`, but the file received has `{received}`; deploy it \
+         again", .algorithm.extension()
+    )]
+    SumWrong {
+        /// The file.
+        name: Arc<str>,
+        /// Which sum.
+        algorithm: Algorithm,
+        /// The sum that was sent, in hex.
+        sent: String,
+        /// The sum of the bytes that came.
+        received: String,
+    },
+    /// The body of a sum holds no sum (rule 22).
+    #[error(
+        "the body sent as `{name}.{}` holds no such sum; send its hex digits alone", .algorithm.extension()
+    )]
+    SumUnreadable {
+        /// The file.
+        name: Arc<str>,
+        /// Which sum.
+        algorithm: Algorithm,
+    },
+    /// A sum came and its file did not.
+    #[error(
+        "`{version}` is incomplete: a sum of `{name}` came, but not the file itself; send the file, \
+         or deploy again without its sum"
+    )]
+    SumWithoutFile {
+        /// Coordinates of the version or build.
+        version: String,
+        /// The file.
+        name: Arc<str>,
+    },
+    /// A file without any sum, where rule 21 is on.
+    #[error("`{version}` is incomplete: no sum of `{name}` came; deploy with checksums switched on")]
+    SumMissing {
+        /// Coordinates of the version or build.
+        version: String,
+        /// The file.
+        name: Arc<str>,
+    },
+    /// Some files are signed and this one is not (rule 23).
+    #[error(
+        "`{version}` is incomplete: some of its files are signed, but `{name}` is not; sign all files or none"
+    )]
+    SignatureMissing {
+        /// Coordinates of the version or build.
+        version: String,
+        /// The signature that is missing.
+        name: String,
+    },
+
+    /// The deploy was to be finished, and it has no POM (rule 9).
+    #[error("`{version}` is incomplete: its POM is missing; deploy it with its POM")]
+    PomMissing {
+        /// Coordinates of the version or build.
+        version: String,
+    },
+    /// The POM cannot be read (rule 10).
+    #[error("the POM `{name}` cannot be read: {}; mend it and deploy again", shown(.why))]
+    PomInvalid {
+        /// The file.
+        name: Arc<str>,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The POM speaks of something else than the path (rule 13).
+    #[error(
+        "the {part} in the POM, `{}`, does not match the {part} that it is deployed to, `{path}`; \
+         make them the same",
+        shown(.pom)
+    )]
+    PomMismatch {
+        /// Which coordinate.
+        part: PomPart,
+        /// What the POM says.
+        pom: String,
+        /// What the path says.
+        path: String,
+    },
+    /// A coordinate in the POM needs a property that the POM does not define (rule 13).
+    #[error(
+        "the {part} in the POM `{name}` needs the property `{}`, which the POM itself does not \
+         define; use the flatten-maven-plugin or write the value",
+        shown(.property)
+    )]
+    PomUnresolved {
+        /// Which coordinate.
+        part: PomPart,
+        /// The file.
+        name: Arc<str>,
+        /// The property's name.
+        property: String,
+    },
+    /// `maven-metadata.xml` cannot be read (rule 10).
+    #[error("the maven-metadata.xml cannot be read: {}; deploy again", shown(.why))]
+    MetadataInvalid {
+        /// What is wrong with it.
+        why: String,
+    },
+    /// Ivy sends its descriptor last, and no POM came before it.
+    #[error(
+        "`{version}` has an Ivy descriptor, `{name}`, and no POM; publish a POM too (ivy:makepom), \
+         before the descriptor"
+    )]
+    IvyWithoutPom {
+        /// Coordinates of the version or build.
+        version: String,
+        /// The descriptor.
+        name: Arc<str>,
+    },
+
+    /// A release or build that exists (rule 19).
+    #[error(
+        "`{version}` was deployed on {day} by `{user}`, and `{name}` is not as it was then; what is \
+         deployed cannot change, use a new version"
+    )]
+    Redeploy {
+        /// Coordinates of the version or build.
+        version: String,
+        /// A file that is new or has other bytes.
+        name: Arc<str>,
+        /// The day it was deployed, `yyyy-mm-dd`.
+        day: String,
+        /// Who deployed it.
+        user: String,
+    },
+    /// A late file, after the time for it.
+    #[error(
+        "`{version}` was deployed on {day}, and files can be added for {minutes} minutes only, so \
+         `{name}` comes too late; use a new version"
+    )]
+    LateWindowOver {
+        /// Coordinates of the version or build.
+        version: String,
+        /// The file.
+        name: Arc<str>,
+        /// The day it was deployed, `yyyy-mm-dd`.
+        day: String,
+        /// Length of the window.
+        minutes: i64,
+    },
+    /// A late file that is no attachment.
+    #[error(
+        "`{version}` was deployed without `{name}`, and POM, module and main file cannot be added \
+         later; use a new version"
+    )]
+    LateMainFile {
+        /// Coordinates of the version or build.
+        version: String,
+        /// The file.
+        name: Arc<str>,
+    },
+    /// A late file of a version that was promoted.
+    #[error("`{version}` was promoted, so `{name}` cannot be added any more; use a new version")]
+    Promoted {
+        /// Coordinates of the version or build.
+        version: String,
+        /// The file.
+        name: Arc<str>,
+    },
+
+    /// A finish was asked for, and nothing is there that it could mean.
+    #[error(
+        "nothing to finish: no build of `{}` by this token is ready; deploy its POM and files first", shown(.version)
+    )]
+    NothingToFinish {
+        /// Coordinates of what was to be finished.
+        version: String,
+    },
+    /// A finish was asked for, and several builds are open.
+    #[error(
+        "several builds of `{version}` are open with this token; name the build to finish by its timestamp"
+    )]
+    SeveralOpen {
+        /// Coordinates of the version.
+        version: String,
+    },
+    /// The open deploys of the token hold too much.
+    #[error(
+        "the open deploys of this token hold more than {limit} bytes with `{name}`; finish some or \
+         wait until they have ended, or raise deploy.open_bytes"
+    )]
+    TooMuchOpen {
+        /// The file that did not fit.
+        name: Arc<str>,
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// Refused by a rule that is not the protocol's: rights, names, size.
+    #[error("{0}")]
+    Decided(Arc<Rejection>),
+    /// Refused before a restart, of which only the reason is left.
+    #[error("{}", reason)]
+    Remembered {
+        /// The whole reason.
+        reason: String,
+    },
+}
+
+/// A coordinate that POM and path both have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PomPart {
+    /// `groupId`.
+    Group,
+    /// `artifactId`.
+    Name,
+    /// `version`.
+    Version,
+}
+
+impl std::fmt::Display for PomPart {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(match self {
+            PomPart::Group => "group",
+            PomPart::Name => "name",
+            PomPart::Version => "version",
+        })
+    }
+}
+
+impl DeployRejection {
+    /// What kind of refusal it is.
+    pub fn class(&self) -> Class {
+        match self {
+            Self::UnderWay { .. } => Class::Conflict,
+            Self::SeveralOpen { .. } => Class::Invalid,
+            Self::Decided(rejection) => rejection.class(),
+            _ => Class::Forbidden,
+        }
+    }
+
+    /// A short name for activity files and programs; for rules those of Clojars.
+    pub fn tag(&self) -> &'static str {
+        match self {
+            Self::UnderWay { .. } => "deploy-under-way",
+            Self::SumWrong { .. } | Self::SumUnreadable { .. } => "file-invalid-checksum",
+            Self::SumWithoutFile { .. } => "file-missing",
+            Self::SumMissing { .. } => "file-missing-checksum",
+            Self::SignatureMissing { .. } => "file-missing-signature",
+            Self::PomMissing { .. } | Self::IvyWithoutPom { .. } => "pom-file-missing",
+            Self::PomInvalid { .. } => "pom-file-invalid",
+            Self::PomMismatch { part, .. } | Self::PomUnresolved { part, .. } => match part {
+                PomPart::Group => "pom-file-mismatch-group",
+                PomPart::Name => "pom-file-mismatch-name",
+                PomPart::Version => "pom-file-mismatch-version",
+            },
+            Self::MetadataInvalid { .. } => "maven-metadata-file-invalid",
+            Self::Redeploy { .. }
+            | Self::LateWindowOver { .. }
+            | Self::LateMainFile { .. }
+            | Self::Promoted { .. } => "redeploy-non-snapshot",
+            Self::NothingToFinish { .. } => "nothing-to-finish",
+            Self::SeveralOpen { .. } => "several-open",
+            Self::TooMuchOpen { .. } => "too-much-open",
+            Self::Decided(rejection) => rejection.tag(),
+            Self::Remembered { .. } => "refused-before-restart",
+        }
+    }
+
+    /// A short title for people; for rules those of Clojars.
+    pub fn title(&self) -> &'static str {
+        match self {
+            Self::UnderWay { .. } => "Deploy under way",
+            Self::SumWrong { .. } | Self::SumUnreadable { .. } => "Invalid checksum",
+            Self::SumWithoutFile { .. } => "Missing file",
+            Self::SumMissing { .. } => "File missing checksum",
+            Self::SignatureMissing { .. } => "File missing signature",
+            Self::PomMissing { .. } | Self::IvyWithoutPom { .. } => "Missing POM file",
+            Self::PomInvalid { .. } | Self::PomMismatch { .. } | Self::PomUnresolved { .. } => {
+                "Invalid POM file"
+            }
+            Self::MetadataInvalid { .. } => "Invalid maven-metadata.xml file",
+            Self::Redeploy { .. }
+            | Self::LateWindowOver { .. }
+            | Self::LateMainFile { .. }
+            | Self::Promoted { .. } => "Non-SNAPSHOT redeploy",
+            Self::NothingToFinish { .. } => "Nothing to finish",
+            Self::SeveralOpen { .. } => "Several builds open",
+            Self::TooMuchOpen { .. } => "Too much open",
+            Self::Decided(rejection) => rejection.title(),
+            Self::Remembered { .. } => "Refused file",
+        }
+    }
+}
+
+/// A text that a client sent, made fit for a reason: printable ASCII, and not too much of it.
+fn shown(text: &str) -> String {
+    let mut shown = text.chars().take(SHOWN_MAX).flat_map(char::escape_default).collect::<String>();
+    shown = shown.replace("\\'", "'").replace("\\\"", "\"");
+    if text.chars().nth(SHOWN_MAX).is_some() {
+        shown.push_str("...");
+    }
+    shown
+}

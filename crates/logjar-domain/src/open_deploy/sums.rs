@@ -1,0 +1,101 @@
+//! The sums that clients sent for their files, whichever of the two came first.
+//!
+//! Verdicts are never stored, only worked out from the sum and the file at hand: so a right sum takes back a
+//! wrong one.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use logjar_maven::checksum::{Algorithm, Digests};
+
+use super::rejection::DeployRejection;
+
+/// Sums by file and algorithm; of each the one that came last.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Sums(BTreeMap<(Arc<str>, Algorithm), Sum>);
+
+/// One sum: `None` if the body held none, which fits no file.
+#[derive(Clone, Debug)]
+pub(super) struct Sum {
+    pub(super) hex: Option<String>,
+    /// The run that it came in.
+    run: u32,
+}
+
+/// What the sums say about one file.
+#[derive(Debug, Default)]
+pub(super) struct Verdict {
+    /// At least one fits.
+    pub(super) right: bool,
+    /// One that does not.
+    pub(super) wrong: Option<DeployRejection>,
+}
+
+impl Sums {
+    pub(super) fn insert(&mut self, name: &Arc<str>, algorithm: Algorithm, hex: Option<String>, run: u32) {
+        self.0.insert((name.clone(), algorithm), Sum { hex, run });
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&Arc<str>, Algorithm, Option<&str>)> {
+        self.0.iter().map(|((name, algorithm), sum)| (name, *algorithm, sum.hex.as_deref()))
+    }
+
+    /// Compares a file with all sums that came for it.
+    pub(super) fn judge(&self, name: &str, digests: &Digests) -> Verdict {
+        let mut verdict = Verdict::default();
+        for (_, algorithm, hex) in self.iter().filter(|(other, ..)| ***other == *name) {
+            match compare(name, algorithm, hex, &digests.hex(algorithm)) {
+                Ok(()) => verdict.right = true,
+                Err(wrong) => verdict.wrong = Some(wrong),
+            }
+        }
+        verdict
+    }
+
+    /// The first file of which a sum came, but not the file.
+    pub(super) fn without_file(&self, has_file: impl Fn(&str) -> bool) -> Option<&Arc<str>> {
+        self.iter().map(|(name, ..)| name).find(|name| !has_file(name))
+    }
+
+    /// Forgets the sums whose file has not come.
+    pub(super) fn forget_without_file(&mut self, has_file: impl Fn(&str) -> bool) {
+        self.0.retain(|(name, _), _| has_file(name));
+    }
+
+    /// Forgets the sums of one file.
+    pub(super) fn forget(&mut self, file: &str) {
+        self.0.retain(|(name, _), _| **name != *file);
+    }
+
+    /// The sums of one run alone.
+    pub(super) fn of_run(&self, run: u32) -> Self {
+        Self(
+            self.0
+                .iter()
+                .filter(|(_, sum)| sum.run == run)
+                .map(|(key, sum)| (key.clone(), sum.clone()))
+                .collect(),
+        )
+    }
+}
+
+/// Compares one sum that was sent with that of its file.
+pub(super) fn compare(
+    name: &str,
+    algorithm: Algorithm,
+    hex: Option<&str>,
+    received: &str,
+) -> Result<(), DeployRejection> {
+    match hex {
+        None => Err(DeployRejection::SumUnreadable { name: name.into(), algorithm }),
+        Some(sent) if sent == received => Ok(()),
+        Some(sent) => {
+            let (sent, received) = (sent.to_owned(), received.to_owned());
+            Err(DeployRejection::SumWrong { name: name.into(), algorithm, sent, received })
+        }
+    }
+}

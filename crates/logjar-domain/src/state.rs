@@ -1,0 +1,485 @@
+//! What decisions need, folded from events and from nothing else. `State::default()` is the state before line 1.
+//!
+//! State keeps names, rights and positions; what a version consists of stays on the log and is read there by `seq`.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use logjar_maven::coordinates::{ArtifactId, Gav, GroupId, Version};
+use logjar_maven::layout;
+use logjar_maven::snapshot_version::Stamp;
+use logjar_maven::version_order;
+
+use crate::event::{
+    Event, FilesAdded, Policy, ReadAccess, Recorded, StoredFile, TokenCreated, TokenLimit, UserKind,
+    UserRegistered, VersionDeployed,
+};
+use crate::fingerprint::Fingerprint;
+use crate::ids::{DeployId, Moment, RepositoryName, TokenId, UserId};
+use crate::permission::{Abilities, Scope};
+
+/// The whole state of a registry.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct State {
+    /// Users by identity.
+    pub users: BTreeMap<UserId, User>,
+    /// Tokens by identity.
+    pub tokens: BTreeMap<TokenId, Token>,
+    /// Groups by name.
+    pub groups: BTreeMap<GroupId, Group>,
+    /// Repositories by name.
+    pub repositories: BTreeMap<RepositoryName, Repository>,
+    users_by_name: HashMap<Arc<str>, UserId>,
+    tokens_by_hash: HashMap<[u8; 32], TokenId>,
+    groups_by_lower_case: HashMap<String, GroupId>,
+}
+
+/// A person or service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    /// The name.
+    pub name: Arc<str>,
+    /// Person or service.
+    pub kind: UserKind,
+    /// Whether the user administers the registry.
+    pub admin: bool,
+    /// E-mail address, shown to its owner and administrators only.
+    pub email: Option<Arc<str>>,
+    /// argon2id hash in PHC form.
+    pub password_hash: Option<Arc<str>>,
+    /// Whether the user may do nothing any more.
+    pub disabled: bool,
+    /// When the user was registered.
+    pub since: Moment,
+}
+
+/// A token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Token {
+    /// Its owner.
+    pub user: UserId,
+    /// What its owner calls it.
+    pub name: Option<Arc<str>>,
+    /// SHA-256 of the token.
+    pub hash: [u8; 32],
+    /// What it is limited to.
+    pub limit: Option<TokenLimit>,
+    /// What it may do.
+    pub can: Abilities,
+    /// When it ends.
+    pub expires: Option<Moment>,
+    /// Whether one deploy uses it up.
+    pub single_use: bool,
+    /// The deploy that used it up.
+    pub used_by: Option<DeployId>,
+    /// Whether it is void.
+    pub disabled: bool,
+    /// When it was made.
+    pub since: Moment,
+}
+
+/// A Maven group and its members.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Group {
+    /// Who has rights in it; one entry per user and scope.
+    pub members: Vec<Member>,
+}
+
+/// The rights of one user for one scope of a group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// Who.
+    pub user: UserId,
+    /// Whole group or one artifact.
+    pub scope: Scope,
+    /// What the member may do there.
+    pub can: Abilities,
+    /// Whether the member may change others' rights there.
+    pub admin: bool,
+}
+
+/// A Maven repository.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Repository {
+    /// Which versions it takes.
+    pub policy: Policy,
+    /// Who may read it.
+    pub read: ReadAccess,
+    /// Its artifacts.
+    pub artifacts: BTreeMap<(GroupId, ArtifactId), Artifact>,
+}
+
+/// An artifact in one repository.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Artifact {
+    /// Its versions in Maven's order; versions that Maven holds for equal, by text.
+    pub versions: Vec<VersionState>,
+    /// Position of the last event about it: its revision.
+    pub revision: u64,
+    /// When that was.
+    pub changed: Moment,
+    /// Prefix of the newest Maven plugin under this name.
+    pub plugin_prefix: Option<Arc<str>>,
+}
+
+/// A version, as lean as can be: there may be a million.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VersionState {
+    /// The version.
+    pub version: Version,
+    /// Position of its (first) `version.deployed`.
+    pub seq: u64,
+    /// Fingerprint of what was deployed.
+    pub fingerprint: Fingerprint,
+    /// What only some have.
+    pub more: Option<Box<MoreOfVersion>>,
+}
+
+/// Builds of a snapshot version, and late files.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MoreOfVersion {
+    /// Builds of a snapshot version in the order of their stamps.
+    pub builds: Vec<BuildState>,
+    /// Positions of a release's `version.files-added`.
+    pub late: Vec<u64>,
+    /// For each classifier and extension of a snapshot version, the newest build that has it.
+    pub newest: Vec<NewestFile>,
+}
+
+/// The newest build of a snapshot version that has a file of some classifier and extension.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewestFile {
+    /// The classifier.
+    pub classifier: Option<Arc<str>>,
+    /// The extension.
+    pub extension: Arc<str>,
+    /// The build.
+    pub stamp: Stamp,
+}
+
+/// One build of a snapshot version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BuildState {
+    /// Time and number.
+    pub stamp: Stamp,
+    /// Whether it came under the plain name.
+    pub plain: bool,
+    /// Position of its `version.deployed`.
+    pub seq: u64,
+    /// Positions of its `version.files-added`.
+    pub late: Vec<u64>,
+    /// Fingerprint of what was deployed.
+    pub fingerprint: Fingerprint,
+}
+
+impl State {
+    /// The user of that name.
+    pub fn user_named(&self, name: &str) -> Option<(&UserId, &User)> {
+        self.users_by_name.get(name).and_then(|id| self.users.get_key_value(id))
+    }
+
+    /// The name of the user, or its opaque identity where there is none.
+    pub fn name_of(&self, user: &UserId) -> String {
+        self.users.get(user).map_or_else(|| user.to_string(), |user| user.name.to_string())
+    }
+
+    /// The token with that SHA-256.
+    pub fn token_with_hash(&self, hash: &[u8; 32]) -> Option<(&TokenId, &Token)> {
+        self.tokens_by_hash.get(hash).and_then(|id| self.tokens.get_key_value(id))
+    }
+
+    /// The group whose name differs from this one by case only, or not at all.
+    pub fn group_ignoring_case(&self, group: &str) -> Option<&GroupId> {
+        self.groups_by_lower_case.get(&group.to_ascii_lowercase())
+    }
+
+    /// The nearest group above that protects the group: one of two or more labels.
+    pub fn protecting_group(&self, group: &GroupId) -> Option<(&GroupId, &Group)> {
+        let mut name = group.as_str();
+        while let Some((above, _)) = name.rsplit_once('.') {
+            if !above.contains('.') {
+                return None;
+            }
+            let found = GroupId::parse(above).ok().and_then(|above| self.groups.get_key_value(&above));
+            if found.is_some() {
+                return found;
+            }
+            name = above;
+        }
+        None
+    }
+
+    /// A group below the given one of which the user is no member.
+    pub fn group_below_of_others(&self, group: &GroupId, user: &UserId) -> Option<&GroupId> {
+        let prefix = format!("{group}.");
+        self.groups
+            .range(group.clone()..)
+            .skip_while(|(name, _)| *name == group)
+            .take_while(|(name, _)| name.as_str().starts_with(group.as_str()))
+            .filter(|(name, _)| name.as_str().starts_with(&prefix))
+            .find(|(_, group)| !group.members.iter().any(|member| member.user == *user))
+            .map(|(name, _)| name)
+    }
+
+    /// The artifact in a repository.
+    pub fn artifact(
+        &self,
+        repository: &RepositoryName,
+        group: &GroupId,
+        artifact: &ArtifactId,
+    ) -> Option<&Artifact> {
+        self.repositories.get(repository)?.artifacts.get(&(group.clone(), artifact.clone()))
+    }
+
+    /// The version in a repository.
+    pub fn version(&self, repository: &RepositoryName, gav: &Gav) -> Option<&VersionState> {
+        self.artifact(repository, &gav.group, &gav.artifact)?.version(&gav.version)
+    }
+}
+
+impl Repository {
+    /// The artifacts of a group.
+    pub fn artifacts_of<'a>(
+        &'a self,
+        group: &'a GroupId,
+    ) -> impl Iterator<Item = (&'a ArtifactId, &'a Artifact)> {
+        // `+` sorts before all other characters of a name.
+        let lowest = ArtifactId::parse("+").ok().map(|lowest| (group.clone(), lowest));
+        let range = lowest.map(|lowest| self.artifacts.range(lowest..));
+        range
+            .into_iter()
+            .flatten()
+            .take_while(move |((of, _), _)| of == group)
+            .map(|((_, id), artifact)| (id, artifact))
+    }
+}
+
+impl Artifact {
+    /// The version of that text.
+    pub fn version(&self, version: &Version) -> Option<&VersionState> {
+        self.place_of(version).ok().and_then(|place| self.versions.get(place))
+    }
+
+    /// Where the version is, or where it belongs.
+    fn place_of(&self, version: &Version) -> Result<usize, usize> {
+        let compare = |each: &VersionState| {
+            version_order::compare(each.version.as_str(), version.as_str())
+                .then_with(|| each.version.as_str().cmp(version.as_str()))
+        };
+        // The usual new version is the highest: look there first.
+        match self.versions.last().map(compare) {
+            None | Some(std::cmp::Ordering::Less) => Err(self.versions.len()),
+            Some(std::cmp::Ordering::Equal) => Ok(self.versions.len() - 1),
+            Some(std::cmp::Ordering::Greater) => self.versions.binary_search_by(compare),
+        }
+    }
+}
+
+impl VersionState {
+    /// Builds of a snapshot version; none for a release.
+    pub fn builds(&self) -> &[BuildState] {
+        self.more.as_ref().map_or(&[], |more| &more.builds)
+    }
+
+    /// The build of that stamp.
+    pub fn build(&self, stamp: Stamp) -> Option<&BuildState> {
+        self.builds().iter().find(|build| build.stamp == stamp)
+    }
+
+    /// Positions of late files of a release.
+    pub fn late(&self) -> &[u64] {
+        self.more.as_ref().map_or(&[], |more| &more.late)
+    }
+}
+
+/// Changes the state by one event. Total: an event whose subject is gone changes nothing. This is the function that
+/// replays at start and the one that runs when something new happens.
+pub fn evolve(state: &mut State, recorded: &Recorded) {
+    match &recorded.event {
+        Event::LogOpened => {}
+        Event::UserRegistered(registered) => register_user(state, registered, recorded.at),
+        Event::PasswordChanged { user, password_hash } => {
+            if let Some(user) = state.users.get_mut(user) {
+                user.password_hash = Some(password_hash.clone());
+            }
+        }
+        Event::UserDisabled { user } => {
+            if let Some(user) = state.users.get_mut(user) {
+                user.disabled = true;
+            }
+        }
+        Event::TokenCreated(created) => create_token(state, created, recorded.at),
+        Event::TokenDisabled { token } => {
+            if let Some(token) = state.tokens.get_mut(token) {
+                token.disabled = true;
+            }
+        }
+        Event::GroupCreated { group, owner } => add_group(state, group, owner),
+        Event::MemberGranted { group, user, scope, can, admin } => {
+            let member = Member { user: user.clone(), scope: scope.clone(), can: *can, admin: *admin };
+            grant(state, group, member);
+        }
+        Event::MemberRevoked { group, user, scope } => {
+            if let Some(group) = state.groups.get_mut(group) {
+                group.members.retain(|member| member.user != *user || member.scope != *scope);
+            }
+        }
+        Event::RepositoryCreated { repository, policy, read } => {
+            let created = Repository { policy: *policy, read: *read, artifacts: BTreeMap::new() };
+            state.repositories.entry(repository.clone()).or_insert(created);
+        }
+        Event::RepositorySettingsChanged { repository, policy, read } => {
+            if let Some(repository) = state.repositories.get_mut(repository) {
+                repository.policy = *policy;
+                repository.read = *read;
+            }
+        }
+        Event::VersionDeployed(deployed) => add_version(state, deployed, recorded),
+        Event::FilesAdded(added) => add_files(state, added, recorded),
+    }
+}
+
+fn register_user(state: &mut State, registered: &UserRegistered, at: Moment) {
+    let user = User {
+        name: registered.name.clone(),
+        kind: registered.kind,
+        admin: registered.admin,
+        email: registered.email.clone(),
+        password_hash: registered.password_hash.clone(),
+        disabled: false,
+        since: at,
+    };
+    state.users_by_name.insert(registered.name.clone(), registered.user.clone());
+    state.users.insert(registered.user.clone(), user);
+    for group in &registered.groups {
+        add_group(state, group, &registered.user);
+    }
+}
+
+fn create_token(state: &mut State, created: &TokenCreated, at: Moment) {
+    let token = Token {
+        user: created.user.clone(),
+        name: created.name.clone(),
+        hash: created.hash,
+        limit: created.limit.clone(),
+        can: created.can,
+        expires: created.expires,
+        single_use: created.single_use,
+        used_by: None,
+        disabled: false,
+        since: at,
+    };
+    state.tokens_by_hash.insert(created.hash, created.token.clone());
+    state.tokens.insert(created.token.clone(), token);
+}
+
+fn add_group(state: &mut State, group: &GroupId, owner: &UserId) {
+    let abilities = Abilities { manage: false, ..Abilities::READ_AND_DEPLOY };
+    grant(state, group, Member { user: owner.clone(), scope: Scope::Group, can: abilities, admin: true });
+}
+
+fn grant(state: &mut State, group: &GroupId, member: Member) {
+    state.groups_by_lower_case.entry(group.as_str().to_ascii_lowercase()).or_insert_with(|| group.clone());
+    let members = &mut state.groups.entry(group.clone()).or_default().members;
+    members.retain(|each| each.user != member.user || each.scope != member.scope);
+    members.push(member);
+}
+
+fn add_version(state: &mut State, deployed: &VersionDeployed, recorded: &Recorded) {
+    if let Some(group) = &deployed.claims_group
+        && let crate::event::By::User(user) = &recorded.by
+    {
+        add_group(state, group, user);
+    }
+    if deployed.uses_up_token
+        && let Some(token) = deployed.token.as_ref().and_then(|token| state.tokens.get_mut(token))
+    {
+        token.used_by = Some(deployed.deploy.clone());
+    }
+    // One string for all artifacts of a group: the key of the groups map.
+    let group =
+        state.groups.get_key_value(&deployed.gav.group).map_or(&deployed.gav.group, |(name, _)| name).clone();
+    let Some(repository) = state.repositories.get_mut(&deployed.repository) else { return };
+    let artifact = repository.artifacts.entry((group, deployed.gav.artifact.clone())).or_insert_with(|| {
+        Artifact { versions: Vec::new(), revision: 0, changed: recorded.at, plugin_prefix: None }
+    });
+    artifact.revision = recorded.seq;
+    artifact.changed = recorded.at;
+    if deployed.plugin_prefix.is_some() {
+        artifact.plugin_prefix.clone_from(&deployed.plugin_prefix);
+    }
+    let fingerprint = Fingerprint::of_files(&deployed.files);
+    let place = artifact.place_of(&deployed.gav.version);
+    let index = match place {
+        Ok(index) => index,
+        Err(index) => {
+            let version = VersionState {
+                version: deployed.gav.version.clone(),
+                seq: recorded.seq,
+                fingerprint,
+                more: None,
+            };
+            artifact.versions.insert(index, version);
+            index
+        }
+    };
+    if let (Some(stamp), Some(version)) = (deployed.stamp, artifact.versions.get_mut(index)) {
+        let build =
+            BuildState { stamp, plain: deployed.plain, seq: recorded.seq, late: Vec::new(), fingerprint };
+        let builds = &mut version.more.get_or_insert_default().builds;
+        let place = builds.partition_point(|each| each.stamp <= stamp);
+        builds.insert(place, build);
+        note_newest(version, &deployed.gav, stamp, &deployed.files);
+    }
+}
+
+/// Keeps the list that snapshot metadata is made of, so that its cost does not grow with the number of builds.
+fn note_newest(version: &mut VersionState, gav: &Gav, stamp: Stamp, files: &[StoredFile]) {
+    let newest = &mut version.more.get_or_insert_default().newest;
+    for stored in files {
+        let Ok(file) = layout::file_of_version(gav, &stored.name) else { continue };
+        if file.alias {
+            continue;
+        }
+        let known = newest
+            .iter_mut()
+            .find(|each| each.classifier == file.classifier && each.extension == file.extension);
+        match known {
+            Some(known) => known.stamp = known.stamp.max(stamp),
+            None => newest.push(NewestFile { classifier: file.classifier, extension: file.extension, stamp }),
+        }
+    }
+}
+
+fn add_files(state: &mut State, added: &FilesAdded, recorded: &Recorded) {
+    let artifact = state.repositories.get_mut(&added.repository).and_then(|repository| {
+        repository.artifacts.get_mut(&(added.gav.group.clone(), added.gav.artifact.clone()))
+    });
+    let Some(artifact) = artifact else { return };
+    artifact.revision = recorded.seq;
+    artifact.changed = recorded.at;
+    let Ok(index) = artifact.place_of(&added.gav.version) else { return };
+    let Some(version) = artifact.versions.get_mut(index) else { return };
+    let more = version.more.get_or_insert_default();
+    match added.stamp {
+        None => {
+            more.late.push(recorded.seq);
+            version.fingerprint = version.fingerprint.and_files(&added.files);
+        }
+        Some(stamp) => {
+            if let Some(build) = more.builds.iter_mut().find(|build| build.stamp == stamp) {
+                build.late.push(recorded.seq);
+                build.fingerprint = build.fingerprint.and_files(&added.files);
+            }
+            note_newest(version, &added.gav, stamp, &added.files);
+        }
+    }
+}
+
+/// All files of a deploy's event and of the late events that follow it, late ones last.
+pub fn all_files<'a>(
+    deployed: &'a VersionDeployed,
+    late: &'a [Arc<FilesAdded>],
+) -> impl Iterator<Item = &'a StoredFile> {
+    deployed.files.iter().chain(late.iter().flat_map(|added| &added.files))
+}

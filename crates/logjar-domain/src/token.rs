@@ -1,0 +1,72 @@
+//! Rules about tokens.
+
+use std::sync::Arc;
+
+use crate::decide::{Context, Decision};
+use crate::event::{Event, TokenCreated, TokenLimit};
+use crate::ids::{Moment, TokenId, UserId};
+use crate::permission::{Abilities, Actor, is_administrator};
+use crate::rejection::Rejection;
+use crate::state::State;
+use crate::user;
+
+/// What a new token is to be.
+pub(crate) struct Wish<'a> {
+    pub(crate) user: &'a str,
+    pub(crate) name: Option<&'a str>,
+    pub(crate) hash: [u8; 32],
+    pub(crate) limit: Option<&'a TokenLimit>,
+    pub(crate) can: Abilities,
+    pub(crate) expires: Option<Moment>,
+    pub(crate) single_use: bool,
+}
+
+/// Administrators make tokens for everybody, users for themselves. What a token may do beyond its owner's rights
+/// is found out when it is used: rights come and go.
+pub(crate) fn create(state: &State, context: &Context<'_>, wish: Wish<'_>) -> Result<Decision, Rejection> {
+    let (id, owner) = user::find(state, wish.user)?;
+    require_owner(state, context.actor, id, "make tokens for others")?;
+    if owner.disabled {
+        return Err(Rejection::UserDisabled { name: wish.user.to_owned() });
+    }
+    if wish.can == Abilities::default() {
+        return Err(Rejection::Invalid {
+            what: "a token must be able to do something: read, deploy or manage".to_owned(),
+        });
+    }
+    if wish.expires.is_some_and(|end| end <= context.now) {
+        return Err(Rejection::Invalid { what: "the token would have expired already".to_owned() });
+    }
+    if wish.name.is_some_and(|name| name.is_empty() || name.len() > 100 || name.chars().any(char::is_control))
+    {
+        return Err(Rejection::Invalid {
+            what: "a token's name has 1 to 100 printable characters".to_owned(),
+        });
+    }
+    Ok(Decision::Append(Event::TokenCreated(Arc::new(TokenCreated {
+        token: TokenId::new(format!("t_{}", context.fresh)),
+        user: id.clone(),
+        name: wish.name.map(Arc::from),
+        hash: wish.hash,
+        limit: wish.limit.cloned(),
+        can: wish.can,
+        expires: wish.expires,
+        single_use: wish.single_use,
+    }))))
+}
+
+/// A token is disabled by its owner or an administrator; it cannot be enabled again.
+pub(crate) fn disable(state: &State, context: &Context<'_>, id: &TokenId) -> Result<Decision, Rejection> {
+    let token = state.tokens.get(id).ok_or_else(|| Rejection::TokenMissing { id: id.to_string() })?;
+    require_owner(state, context.actor, &token.user, "disable others' tokens")?;
+    if token.disabled {
+        return Ok(Decision::Nothing);
+    }
+    Ok(Decision::Append(Event::TokenDisabled { token: id.clone() }))
+}
+
+fn require_owner(state: &State, actor: &Actor, owner: &UserId, what: &'static str) -> Result<(), Rejection> {
+    let own = matches!(actor, Actor::Token { user, token }
+        if user == owner && state.tokens.get(token).is_some_and(|token| token.can.manage && token.limit.is_none()));
+    if own || is_administrator(state, actor) { Ok(()) } else { Err(Rejection::AdministratorOnly { what }) }
+}

@@ -1,0 +1,82 @@
+//! Rules about users.
+
+use std::sync::Arc;
+
+use crate::decide::{Context, Decision};
+use crate::event::{Event, UserKind, UserRegistered};
+use crate::ids::UserId;
+use crate::names;
+use crate::permission::{Actor, is_administrator, require_administrator};
+use crate::rejection::Rejection;
+use crate::state::State;
+
+/// What a new user is to be.
+pub(crate) struct Registration<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) kind: UserKind,
+    pub(crate) admin: bool,
+    pub(crate) email: &'a Option<String>,
+    pub(crate) password_hash: &'a Option<String>,
+}
+
+/// Only administrators register users; a name must be free among users and single-label groups.
+pub(crate) fn register(
+    state: &State,
+    context: &Context<'_>,
+    wish: Registration<'_>,
+) -> Result<Decision, Rejection> {
+    require_administrator(state, context.actor, "register users")?;
+    names::check_user_name(wish.name)?;
+    if let Some(email) = wish.email {
+        names::check_email(email)?;
+    }
+    if state.user_named(wish.name).is_some() || state.group_ignoring_case(wish.name).is_some() {
+        return Err(Rejection::NameTaken { name: wish.name.to_owned() });
+    }
+    Ok(Decision::Append(Event::UserRegistered(Arc::new(UserRegistered {
+        user: UserId::new(format!("u_{}", context.fresh)),
+        name: wish.name.into(),
+        kind: wish.kind,
+        admin: wish.admin,
+        email: wish.email.as_deref().map(Arc::from),
+        password_hash: wish.password_hash.as_deref().map(Arc::from),
+        groups: Vec::new(),
+    }))))
+}
+
+/// Administrators change every password, users their own.
+pub(crate) fn change_password(
+    state: &State,
+    context: &Context<'_>,
+    name: &str,
+    password_hash: &str,
+) -> Result<Decision, Rejection> {
+    let (id, user) = find(state, name)?;
+    let own = matches!(context.actor, Actor::Token { user, token }
+        if user == id && state.tokens.get(token).is_some_and(|token| token.can.manage && token.limit.is_none()));
+    if !own && !is_administrator(state, context.actor) {
+        return Err(Rejection::AdministratorOnly { what: "change others' passwords" });
+    }
+    if user.disabled {
+        return Err(Rejection::UserDisabled { name: name.to_owned() });
+    }
+    Ok(Decision::Append(Event::PasswordChanged { user: id.clone(), password_hash: password_hash.into() }))
+}
+
+/// Disabling is for administrators and for good: the name stays taken.
+pub(crate) fn disable(state: &State, context: &Context<'_>, name: &str) -> Result<Decision, Rejection> {
+    require_administrator(state, context.actor, "disable users")?;
+    let (id, user) = find(state, name)?;
+    if user.disabled {
+        return Ok(Decision::Nothing);
+    }
+    Ok(Decision::Append(Event::UserDisabled { user: id.clone() }))
+}
+
+/// The user of that name, or the refusal that says so.
+pub(crate) fn find<'a>(
+    state: &'a State,
+    name: &str,
+) -> Result<(&'a UserId, &'a crate::state::User), Rejection> {
+    state.user_named(name).ok_or_else(|| Rejection::UserMissing { name: name.to_owned() })
+}

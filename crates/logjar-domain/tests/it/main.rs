@@ -1,0 +1,17 @@
+//! Tests of the whole crate, one binary.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test says by a panic that it failed, in its helpers too"
+)]
+
+mod build;
+mod recording;
+mod script;
+mod world;
+
+mod property;
+mod protocol;
+mod replay;

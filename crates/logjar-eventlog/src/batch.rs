@@ -1,0 +1,51 @@
+//! Several new lines made into the bytes of one write.
+
+use crate::chain::Chain;
+use crate::error::LogError;
+use crate::log::Appended;
+use crate::new_line::{NewLine, Place, encode};
+use crate::random::Randomness;
+
+/// A batch as it will stand in the file, and the chain as it will be after it.
+pub(crate) struct Batch {
+    /// All lines, each with its line feed.
+    pub(crate) text: String,
+    /// For each line: the crc before it, and where it begins in `text`.
+    pub(crate) starts: Vec<(u32, usize)>,
+    /// The answer for the caller.
+    pub(crate) appended: Vec<Appended>,
+    /// The end of the log when the batch is durable.
+    pub(crate) chain: Chain,
+}
+
+impl Batch {
+    /// Checks and encodes `lines` as they follow from `chain`.
+    ///
+    /// # Errors
+    /// [`LogError::InvalidLine`], [`LogError::Randomness`].
+    pub(crate) fn new(
+        chain: &Chain,
+        term: &str,
+        randomness: &mut Randomness,
+        lines: &[NewLine],
+    ) -> Result<Self, LogError> {
+        let capacity = lines.iter().map(NewLine::len_max).sum();
+        let mut batch = Self {
+            text: String::with_capacity(capacity),
+            starts: Vec::with_capacity(lines.len()),
+            appended: Vec::with_capacity(lines.len()),
+            chain: chain.clone(),
+        };
+        let first = chain.head().seq + 1;
+        for (index, line) in lines.iter().enumerate() {
+            batch.chain.check_new(line).map_err(|reason| LogError::InvalidLine { index, reason })?;
+            let head = batch.chain.head();
+            let place = Place { seq: head.seq + 1, batch: first, term, seed: head.crc };
+            batch.starts.push((head.crc, batch.text.len()));
+            let encoded = encode(&mut batch.text, line, place, randomness)?;
+            batch.chain.extend(line, first, &encoded);
+            batch.appended.push(Appended { seq: place.seq, id: format!("{term}.{}", place.seq) });
+        }
+        Ok(batch)
+    }
+}

@@ -1,0 +1,89 @@
+//! What follows from one line to the next: position, crc, batch, time, tree. Writer, replay and checks share it.
+
+use crate::error::{Fault, LineError};
+use crate::line::Line;
+use crate::log::Head;
+use crate::merkle::{Tree, leaf_hash_of_parts};
+use crate::micros::Micros;
+use crate::new_line::{Encoded, NewLine, OPENED_KIND};
+
+/// The end of a log, up to which every line was checked or written.
+#[derive(Clone, Debug)]
+pub(crate) struct Chain {
+    head: Head,
+    tree: Tree,
+}
+
+/// Whether a bad line could be the work of a torn write.
+#[derive(Debug)]
+pub(crate) enum Break {
+    /// Its bytes are not those of the line that should be here.
+    Bytes(Fault),
+    /// It is the right line, but it breaks a rule: no torn write does that.
+    Rule(Fault),
+}
+
+impl Chain {
+    /// Before line 1.
+    pub(crate) fn new() -> Self {
+        Self { head: Head { seq: 0, at: Micros(i64::MIN), crc: 0, batch: 0 }, tree: Tree::default() }
+    }
+
+    /// The last line.
+    pub(crate) fn head(&self) -> Head {
+        self.head
+    }
+
+    /// The tree over all lines.
+    pub(crate) fn tree(&self) -> &Tree {
+        &self.tree
+    }
+
+    /// Takes the next line as it was read, or says why it isn't the next one.
+    pub(crate) fn accept(&mut self, line: &Line) -> Result<(), Break> {
+        if line.seq() != self.head.seq + 1 {
+            return Err(Break::Bytes(Fault::Seq(line.seq())));
+        }
+        let computed = line.computed_crc(self.head.crc);
+        if computed != line.crc() {
+            return Err(Break::Bytes(Fault::Crc { stated: line.crc(), computed }));
+        }
+        // What is private comes after the crc on disk, so a torn write may well have lost it alone.
+        line.check_private().map_err(Break::Bytes)?;
+        if line.batch() != line.seq() && line.batch() != self.head.batch {
+            return Err(Break::Rule(Fault::Batch(line.batch())));
+        }
+        if line.at() <= self.head.at {
+            return Err(Break::Rule(Fault::At(line.at())));
+        }
+        if (line.kind() == OPENED_KIND) != (line.seq() == 1) {
+            return Err(Break::Rule(Fault::Opened));
+        }
+        self.head = Head { seq: line.seq(), at: line.at(), crc: line.crc(), batch: line.batch() };
+        self.tree.push(leaf_hash_of_parts(line.covered().as_bytes(), b"}"));
+        Ok(())
+    }
+
+    /// Goes on after a bad line as if it had been good, in order to find the next one.
+    pub(crate) fn resume_after(&mut self, head: Head) {
+        self.head = head;
+    }
+
+    /// Whether a caller's line may come next.
+    pub(crate) fn check_new(&self, line: &NewLine) -> Result<(), LineError> {
+        line.check()?;
+        if line.at <= self.head.at {
+            return Err(LineError::TimeBackwards { at: line.at, last: self.head.at });
+        }
+        if (line.kind == OPENED_KIND) != (self.head.seq == 0) {
+            return Err(LineError::Opened);
+        }
+        Ok(())
+    }
+
+    /// Takes the next line as it was made.
+    pub(crate) fn extend(&mut self, line: &NewLine, batch: u64, encoded: &Encoded) {
+        self.head = Head { seq: self.head.seq + 1, at: line.at, crc: encoded.crc, batch };
+        self.tree.push(encoded.leaf);
+    }
+}

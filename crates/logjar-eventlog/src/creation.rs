@@ -1,0 +1,62 @@
+//! A new log: EPOCH, the first segment with `log.opened`, then MANIFEST, which makes it a log, and DURABLE.
+
+use crate::batch::Batch;
+use crate::chain::Chain;
+use crate::durable::Folder;
+use crate::epoch::OwnEpoch;
+use crate::error::{Fault, LogError, Warning};
+use crate::log::Head;
+use crate::manifest::{MANIFEST, Manifest};
+use crate::mark::{DURABLE, Mark, MarkFile};
+use crate::new_line::NewLine;
+use crate::random::Randomness;
+use crate::recovery::BROKEN;
+use crate::segment::{FIRST_SEGMENT, header, is_at_most_lines, segment_number};
+
+/// Makes a log in a folder that has no MANIFEST.
+pub(crate) fn create_log(
+    folder: &Folder,
+    epoch: &OwnEpoch,
+    randomness: &mut Randomness,
+    opened: NewLine,
+) -> Result<Manifest, LogError> {
+    let chain = Chain::new();
+    let header = header(1, &chain);
+    let batch = Batch::new(&chain, epoch.term(), randomness, &[opened])?;
+    let text = header + &batch.text;
+    folder.replace(FIRST_SEGMENT, text.as_bytes())?;
+    let manifest = Manifest::create(folder, epoch.number(), FIRST_SEGMENT)?;
+    let Head { seq, crc, .. } = batch.chain.head();
+    MarkFile::create(folder, &Mark::new(1, seq, text.len() as u64, crc))?;
+    Ok(manifest)
+}
+
+/// Refuses a folder without MANIFEST that holds more of a log than a start leaves that died while it made one.
+///
+/// # Errors
+/// [`LogError::Corrupt`]: MANIFEST is missing.
+pub(crate) fn refuse_lost_manifest(folder: &Folder) -> Result<(), LogError> {
+    let mut has_more = folder.open_file(DURABLE)?.is_some();
+    for name in folder.names()? {
+        has_more |= segment_number(&name).is_some() && name != FIRST_SEGMENT;
+    }
+    if let Some(segment) = folder.open_file(FIRST_SEGMENT)? {
+        let path = folder.join(FIRST_SEGMENT);
+        has_more |= !is_at_most_lines(&segment, 2).map_err(LogError::io("read", &path))?;
+    }
+    if has_more { Err(LogError::Corrupt(Fault::Missing.at(folder.join(MANIFEST), None, 0))) } else { Ok(()) }
+}
+
+/// Moves the segment that such a start left out of the way.
+pub(crate) fn keep_unfinished(folder: &Folder, epoch: u64) -> Result<Vec<Warning>, LogError> {
+    if folder.open_file(FIRST_SEGMENT)?.is_none() {
+        return Ok(Vec::new());
+    }
+    let broken = Folder::open_or_create(&folder.join(BROKEN))?;
+    let kept = broken.join(&format!("{FIRST_SEGMENT}.0-{epoch}"));
+    std::fs::rename(folder.join(FIRST_SEGMENT), &kept)
+        .map_err(LogError::io("rename", &folder.join(FIRST_SEGMENT)))?;
+    broken.sync()?;
+    folder.sync()?;
+    Ok(vec![Warning::UnfinishedLog { kept }])
+}

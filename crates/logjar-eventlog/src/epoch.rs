@@ -1,0 +1,87 @@
+//! EPOCH: who the writer is. It fences an older writer where the lock could not, and says how the last one stopped.
+
+use serde::{Deserialize, Serialize};
+
+use crate::durable::Folder;
+use crate::error::LogError;
+use crate::random::Randomness;
+use crate::record;
+
+/// Its name.
+pub(crate) const EPOCH: &str = "EPOCH";
+
+/// What stands in it. Do not change: on disk.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Epoch {
+    /// Counts the writers of this folder from 1.
+    pub(crate) epoch: u64,
+    /// The writer's term.
+    pub(crate) term: String,
+    /// Whether it stopped cleanly.
+    pub(crate) stopped: bool,
+}
+
+impl Epoch {
+    /// What stands there; `None` if there is no such file.
+    pub(crate) fn read(folder: &Folder) -> Result<Option<Self>, LogError> {
+        let Some(bytes) = folder.read(EPOCH)? else { return Ok(None) };
+        let text = bytes.strip_suffix(b"\n").unwrap_or_default();
+        let (epoch, _) = record::decode(text, 0)
+            .map_err(|fault| LogError::Corrupt(fault.at(folder.join(EPOCH), None, 0)))?;
+        Ok(Some(epoch))
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        (record::encode(self, 0).0 + "\n").into_bytes()
+    }
+}
+
+/// The EPOCH that this process wrote.
+#[derive(Debug)]
+pub(crate) struct OwnEpoch {
+    epoch: Epoch,
+    bytes: Vec<u8>,
+}
+
+impl OwnEpoch {
+    /// Becomes the writer after `before`, durably, with a new term.
+    pub(crate) fn raise(
+        folder: &Folder,
+        before: Option<&Epoch>,
+        randomness: &mut Randomness,
+    ) -> Result<Self, LogError> {
+        let epoch = before.map_or(1, |before| before.epoch.saturating_add(1));
+        let epoch = Epoch { epoch, term: randomness.term()?, stopped: false };
+        let bytes = epoch.bytes();
+        folder.replace(EPOCH, &bytes)?;
+        Ok(Self { epoch, bytes })
+    }
+
+    /// Its number.
+    pub(crate) fn number(&self) -> u64 {
+        self.epoch.epoch
+    }
+
+    /// This writer's term.
+    pub(crate) fn term(&self) -> &str {
+        &self.epoch.term
+    }
+
+    /// Reads the file again.
+    ///
+    /// # Errors
+    /// [`LogError::StaleEpoch`] if another writer wrote it.
+    pub(crate) fn check(&self, folder: &Folder) -> Result<(), LogError> {
+        match folder.read(EPOCH)? {
+            Some(bytes) if bytes == self.bytes => Ok(()),
+            _ => Err(LogError::StaleEpoch { path: folder.join(EPOCH) }),
+        }
+    }
+
+    /// Says that all is on disk, as the last step of this writer.
+    pub(crate) fn stop(self, folder: &Folder) -> Result<(), LogError> {
+        self.check(folder)?;
+        folder.replace(EPOCH, &Epoch { stopped: true, ..self.epoch }.bytes())
+    }
+}

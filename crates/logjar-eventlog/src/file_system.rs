@@ -1,0 +1,86 @@
+//! File systems without locks that can be relied on. On them two processes can both get the lock, so a log there
+//! is refused.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+
+use rustix::fs::{fstatfs, major, minor};
+
+use crate::durable::Folder;
+use crate::error::LogError;
+
+/// `f_type` of statfs(2), and what people call it.
+const UNSAFE_MAGIC: [(u32, &str); 6] = [
+    (0x6969, "NFS"),
+    (0xff53_4d42, "CIFS"),
+    (0x517b, "SMB"),
+    (0xfe53_4d42, "SMB"),
+    // Virtiofs has the same number as FUSE, whose protocol it speaks.
+    (0x6573_5546, "FUSE"),
+    (0x0102_1997, "9p"),
+];
+
+/// Types in /proc/self/mountinfo, for those whose number is not known. Fakeowner is what containers on desktops
+/// see of their host's folders.
+const UNSAFE_TYPES: [&str; 9] =
+    ["nfs", "nfs4", "cifs", "smb3", "fuse", "fuseblk", "virtiofs", "9p", "fakeowner"];
+
+/// Refuses a folder on such a file system.
+///
+/// # Errors
+/// [`LogError::UnsafeFileSystem`].
+pub(crate) fn refuse_unsafe(folder: &Folder) -> Result<(), LogError> {
+    let failed = |error: std::io::Error| LogError::io("find the file system of", folder.path())(error);
+    let statistics = fstatfs(folder.handle()).map_err(|error| failed(error.into()))?;
+    let device = folder.handle().metadata().map_err(failed)?.dev();
+    // Without /proc, as in a bare chroot, the number has to do.
+    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    let mount_type = mount_type(&mounts, &format!("{}:{}", major(device), minor(device)));
+    match unsafe_kind(statistics.f_type as u32, mount_type) {
+        Some(kind) => Err(LogError::UnsafeFileSystem { path: folder.path().to_owned(), kind }),
+        None => Ok(()),
+    }
+}
+
+fn unsafe_kind(magic: u32, mount_type: Option<&str>) -> Option<String> {
+    let by_magic = UNSAFE_MAGIC.iter().find(|(number, _)| *number == magic);
+    let is_unsafe = |name: &&str| UNSAFE_TYPES.contains(name) || name.starts_with("fuse.");
+    mount_type.filter(is_unsafe).or(by_magic.map(|(_, name)| *name)).map(str::to_owned)
+}
+
+/// The type of the file system on a device, from the text of /proc/self/mountinfo (proc_pid_mountinfo(5)).
+fn mount_type<'a>(mounts: &'a str, device: &str) -> Option<&'a str> {
+    let mount = mounts.lines().find(|line| line.split(' ').nth(2) == Some(device))?;
+    mount.split_once(" - ")?.1.split(' ').next()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MOUNTS: &str = "\
+22 28 0:21 / /proc rw,nosuid shared:12 - proc proc rw
+28 1 259:2 / / rw,relatime shared:1 - ext4 /dev/nvme0n1p2 rw
+90 28 0:55 / /host/code rw shared:3 - fakeowner grpcfuse rw
+91 28 0:56 / /mnt/with\\040blank rw - fuse.sshfs a@b:/ rw";
+
+    #[test]
+    fn local_disks_are_accepted() {
+        assert_eq!(mount_type(MOUNTS, "259:2"), Some("ext4"));
+        assert_eq!(unsafe_kind(0xef53, Some("ext4")), None);
+        assert_eq!(unsafe_kind(0x0102_1994, None), None);
+    }
+
+    #[test]
+    fn shared_folders_are_refused() {
+        for (magic, device, kind) in [
+            (0x6969, "0:99", "NFS"),
+            (0x6573_5546, "0:99", "FUSE"),
+            (0x6573_5546, "0:56", "fuse.sshfs"),
+            (0x1234, "0:55", "fakeowner"),
+        ] {
+            let found = unsafe_kind(magic, mount_type(MOUNTS, device));
+            assert_eq!(found.as_deref(), Some(kind), "{magic:x} {device}");
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! Where lines are: the offset of every 64th one. It is made at replay and goes on with each batch.
+
+use crate::segment::SegmentFile;
+
+/// Lines between two entries. A read goes over half as many on average; an entry has 16 bytes.
+const STRIDE: u64 = 64;
+
+/// Where all durable lines are.
+#[derive(Debug, Default)]
+pub(crate) struct Index {
+    segments: Vec<SegmentIndex>,
+}
+
+#[derive(Debug)]
+struct SegmentIndex {
+    segment: SegmentFile,
+    entries: Vec<Entry>,
+    /// Bytes up to the end of its last line.
+    end: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    offset: u64,
+    seed: u32,
+}
+
+/// Where to begin in order to get to a line.
+#[derive(Clone, Debug)]
+pub(crate) struct Start {
+    /// The segment it is in.
+    pub(crate) segment: SegmentFile,
+    /// Position of the line that begins at `offset`.
+    pub(crate) seq: u64,
+    /// Its first byte.
+    pub(crate) offset: u64,
+    /// Crc of the line before it.
+    pub(crate) seed: u32,
+    /// Bytes of the segment up to the end of its last durable line.
+    pub(crate) end: u64,
+}
+
+impl Index {
+    /// From now on lines are in `segment`, the first one at byte `offset`.
+    pub(crate) fn begin_segment(&mut self, segment: SegmentFile, offset: u64) {
+        self.segments.push(SegmentIndex { segment, entries: Vec::new(), end: offset });
+    }
+
+    /// A line of the last segment, from byte `start` to `end`, after a line with the crc `seed`.
+    pub(crate) fn push(&mut self, seq: u64, start: u64, seed: u32, end: u64) {
+        let Some(last) = self.segments.last_mut() else { return };
+        if seq.saturating_sub(last.segment.first).is_multiple_of(STRIDE) {
+            last.entries.push(Entry { offset: start, seed });
+        }
+        last.end = end;
+    }
+
+    /// Where to begin in order to get to line `seq`.
+    pub(crate) fn find(&self, seq: u64) -> Option<Start> {
+        let after = self.segments.partition_point(|index| index.segment.first <= seq);
+        let SegmentIndex { segment, entries, end } = self.segments.get(after.checked_sub(1)?)?;
+        let position = (seq - segment.first) / STRIDE;
+        let entry = entries.get(usize::try_from(position).ok()?)?;
+        let (seq, segment) = (segment.first + position * STRIDE, segment.clone());
+        Some(Start { segment, seq, offset: entry.offset, seed: entry.seed, end: *end })
+    }
+}

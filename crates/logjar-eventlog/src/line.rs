@@ -1,0 +1,344 @@
+//! A line as stored: the envelope, byte for byte (`docs/event-log-format.md`, Line).
+//!
+//! Reading one looks at the envelope only, because replay reads them all: that `data` is a JSON object was checked
+//! when it was appended and is covered by the crc since. What follows from the line before is [`crate::chain`]'s.
+
+use std::ops::Range;
+
+use sha2::{Digest, Sha256};
+
+use crate::error::Fault;
+use crate::json::has_control_bytes;
+use crate::micros::{MICROS_LEN, Micros};
+use crate::random::{DIGITS, TERM_LEN};
+
+/// Bytes that a public form has at most: the limit for an entry of a transparency log.
+pub const PUBLIC_FORM_MAX: usize = 65_535;
+
+/// Bytes that a line has at most, its line feed included.
+pub const LINE_MAX: usize = 512 * 1024;
+
+/// Longest `by` and longest `kind`.
+pub(crate) const NAME_MAX: usize = 64;
+
+/// Bytes of `,"crc":"b1f32413"`.
+const CRC_FIELD_LEN: usize = 17;
+/// Bytes of `,"sealed":"…"`.
+const SEALED_FIELD_LEN: usize = 76;
+
+/// A line as stored. It owns its text; everything else is a part of that.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    text: String,
+    seq: u64,
+    batch: u64,
+    at: Micros,
+    version: u32,
+    crc: u32,
+    id: Range<usize>,
+    by: Range<usize>,
+    kind: Range<usize>,
+    data: Range<usize>,
+    sealed: Option<Range<usize>>,
+    private: Option<Range<usize>>,
+    /// Bytes before `,"crc":`.
+    covered: usize,
+}
+
+impl Line {
+    /// Position on the log, dense from 1.
+    pub fn seq(&self) -> u64 {
+        self.seq
+    }
+
+    /// The writer's term and the seq the line was first given in it, such as `5xk2m9qfv0c3t.812`.
+    pub fn id(&self) -> &str {
+        &self.text[self.id.clone()]
+    }
+
+    /// Position of the first line that was written with the same sync.
+    pub fn batch(&self) -> u64 {
+        self.batch
+    }
+
+    /// When it was written.
+    pub fn at(&self) -> Micros {
+        self.at
+    }
+
+    /// Who caused it: an opaque id, `local` or `system`.
+    pub fn by(&self) -> &str {
+        &self.text[self.by.clone()]
+    }
+
+    /// How to read `data`, together with the version.
+    pub fn kind(&self) -> &str {
+        &self.text[self.kind.clone()]
+    }
+
+    /// Version of the kind.
+    pub fn version(&self) -> u32 {
+        self.version
+    }
+
+    /// One JSON object.
+    pub fn data(&self) -> &str {
+        &self.text[self.data.clone()]
+    }
+
+    /// SHA-256 of the private object in hexadecimal, if something is or was private.
+    pub fn sealed(&self) -> Option<&str> {
+        self.sealed.clone().map(|range| &self.text[range])
+    }
+
+    /// The private object, salt and all.
+    pub fn private(&self) -> Option<&str> {
+        self.private.clone().map(|range| &self.text[range])
+    }
+
+    /// What everybody may see of it: a JSON object without crc and private part.
+    pub fn public_form(&self) -> String {
+        format!("{}}}", self.covered())
+    }
+
+    /// Checksum of the line and, through its seed, of all lines before.
+    pub fn crc(&self) -> u32 {
+        self.crc
+    }
+
+    /// The whole line without its line feed.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The whole line without its line feed, when nothing else is needed any more.
+    pub fn into_text(self) -> String {
+        self.text
+    }
+
+    /// The bytes that the crc covers: the public form without its closing brace.
+    pub(crate) fn covered(&self) -> &str {
+        &self.text[..self.covered]
+    }
+
+    /// The crc that its bytes give after a line with the crc `seed`.
+    pub(crate) fn computed_crc(&self, seed: u32) -> u32 {
+        crc32c::crc32c_append(seed, self.covered().as_bytes())
+    }
+
+    /// Whether the private object is the one that was sealed.
+    pub(crate) fn check_private(&self) -> Result<(), Fault> {
+        match (self.sealed(), self.private()) {
+            (Some(sealed), Some(private)) if hexadecimal(&Sha256::digest(private)) == sealed => Ok(()),
+            (Some(_), Some(_)) => Err(Fault::Sealed),
+            (Some(_), None) => Err(Fault::PrivateMissing),
+            (None, _) => Ok(()),
+        }
+    }
+
+    /// Reads a line without its line feed.
+    ///
+    /// # Errors
+    /// The part of the envelope that is not as the format says. Crc and private object are not checked.
+    pub fn parse(text: Vec<u8>) -> Result<Self, Fault> {
+        if text.len() >= LINE_MAX {
+            return Err(Fault::TooLong);
+        }
+        let text = String::from_utf8(text).map_err(|_| Fault::NotText)?;
+        let bytes = text.as_bytes();
+        if has_control_bytes(bytes) {
+            return Err(Fault::NotText);
+        }
+        let end = Ends::find(&text)?;
+        let mut cursor = Cursor { bytes, position: 0, part: "seq" };
+        let seq = cursor.open("seq", "{\"seq\":")?.number()?;
+        let id = cursor.open("id", ",\"id\":\"")?.id()?;
+        let batch = cursor.open("batch", "\",\"batch\":")?.number()?;
+        let at = cursor.open("at", ",\"at\":\"")?.time()?;
+        let by = cursor.open("by", "\",\"by\":\"")?.name(is_by_byte)?;
+        let kind = cursor.open("kind", "\",\"kind\":\"")?.name(is_kind_byte)?;
+        let version = cursor.open("v", "\",\"v\":")?.number()?;
+        let version = u32::try_from(version).map_err(|_| Fault::Envelope("v"))?;
+        cursor.open("data", ",\"data\":")?;
+        let data = cursor.position..end.data;
+        if batch > seq {
+            return Err(Fault::Envelope("batch"));
+        }
+        if !bytes.get(data.clone()).is_some_and(|data| data.len() >= 2 && is_braced(data)) {
+            return Err(Fault::Envelope("data"));
+        }
+        let Ends { covered, crc, sealed, private, .. } = end;
+        Ok(Self { seq, batch, at, version, crc, id, by, kind, data, sealed, private, covered, text })
+    }
+}
+
+/// The parts of a line that are found from its end, since `data` in the middle is not looked into.
+struct Ends {
+    /// End of `data`.
+    data: usize,
+    /// Start of `,"crc":`.
+    covered: usize,
+    crc: u32,
+    sealed: Option<Range<usize>>,
+    private: Option<Range<usize>>,
+}
+
+impl Ends {
+    fn find(text: &str) -> Result<Self, Fault> {
+        let bytes = text.as_bytes();
+        let (covered, crc) = crc_field(bytes).ok_or(Fault::Envelope("crc"))?;
+        if covered + 1 > PUBLIC_FORM_MAX {
+            return Err(Fault::TooLong);
+        }
+        let rest = bytes.get(covered + CRC_FIELD_LEN..).ok_or(Fault::Envelope("crc"))?;
+        if rest == b"}" {
+            return Ok(Self { data: covered, covered, crc, sealed: None, private: None });
+        }
+        let field = covered.checked_sub(SEALED_FIELD_LEN).ok_or(Fault::Envelope("sealed"))?;
+        let sealed = field + ",\"sealed\":\"".len()..covered - 1;
+        let is_sealed = bytes.get(field..sealed.start) == Some(b",\"sealed\":\"")
+            && bytes.get(sealed.clone()).is_some_and(|digits| digits.iter().all(is_digit))
+            && bytes.get(sealed.end) == Some(&b'"');
+        if !is_sealed {
+            return Err(Fault::Envelope("sealed"));
+        }
+        let private = covered + CRC_FIELD_LEN + ",\"private\":".len()..bytes.len() - 1;
+        let has_salt = rest.starts_with(b",\"private\":{\"salt\":\"")
+            && rest.ends_with(b"}}")
+            && salt_ends_well(&bytes[private.start..]);
+        if !has_salt {
+            return Err(Fault::Envelope("private"));
+        }
+        Ok(Self { data: field, covered, crc, sealed: Some(sealed), private: Some(private) })
+    }
+}
+
+/// Whether `private`, which begins with `{"salt":"`, goes on with 32 digits and ends or has another key.
+fn salt_ends_well(private: &[u8]) -> bool {
+    let start = "{\"salt\":\"".len();
+    private.get(start..start + 32).is_some_and(|salt| salt.iter().all(is_digit))
+        && private.get(start + 32) == Some(&b'"')
+        && matches!(private.get(start + 33), Some(b'}' | b','))
+}
+
+/// The crc that a line states, however damaged it is before that.
+pub(crate) fn stated_crc(line: &[u8]) -> Option<u32> {
+    crc_field(line).map(|(_, crc)| crc)
+}
+
+/// Where `,"crc":"…"` begins, and the number in it. A line without private object ends with it, so that replay
+/// has not to search for it.
+fn crc_field(line: &[u8]) -> Option<(usize, u32)> {
+    let at_end = line.len().checked_sub(CRC_FIELD_LEN + 1);
+    if line.ends_with(b"\"}") {
+        let start = at_end?;
+        return Some((start, crc_at(line, start)?));
+    }
+    let is_field = |window: &[u8]| window == b",\"crc\":\"";
+    let start = line.windows(8).position(is_field)?;
+    Some((start, crc_at(line, start)?))
+}
+
+fn crc_at(line: &[u8], start: usize) -> Option<u32> {
+    let field = line.get(start..start + CRC_FIELD_LEN)?;
+    let digits = field.strip_prefix(b",\"crc\":\"")?.strip_suffix(b"\"")?;
+    parse_crc(digits)
+}
+
+/// Reads 8 hexadecimal digits in lower case.
+pub(crate) fn parse_crc(digits: &[u8]) -> Option<u32> {
+    if digits.len() != 8 || !digits.iter().all(is_digit) {
+        return None;
+    }
+    u32::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
+}
+
+/// Bytes as hexadecimal digits in lower case.
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn is_digit(byte: &u8) -> bool {
+    matches!(byte, b'0'..=b'9' | b'a'..=b'f')
+}
+
+/// Bytes that `by` may have.
+pub(crate) fn is_by_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-')
+}
+
+/// Bytes that `kind` may have.
+pub(crate) fn is_kind_byte(byte: u8) -> bool {
+    byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'-')
+}
+
+fn is_braced(data: &[u8]) -> bool {
+    data.starts_with(b"{") && data.ends_with(b"}")
+}
+
+/// Walks over the envelope from its start.
+struct Cursor<'a> {
+    bytes: &'a [u8],
+    position: usize,
+    /// The key under way, for the message.
+    part: &'static str,
+}
+
+impl Cursor<'_> {
+    /// Goes over the fixed bytes before a value.
+    fn open(&mut self, part: &'static str, fixed: &str) -> Result<&mut Self, Fault> {
+        self.part = part;
+        if !self.rest().starts_with(fixed.as_bytes()) {
+            return Err(Fault::Envelope(part));
+        }
+        self.position += fixed.len();
+        Ok(self)
+    }
+
+    fn rest(&self) -> &[u8] {
+        self.bytes.get(self.position..).unwrap_or_default()
+    }
+
+    /// A number from 1 without leading zeros.
+    fn number(&mut self) -> Result<u64, Fault> {
+        let length = self.rest().iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let digits = &self.rest()[..length];
+        if digits.first().is_none_or(|first| *first == b'0') {
+            return Err(Fault::Envelope(self.part));
+        }
+        let add = |value: u64, digit: &u8| value.checked_mul(10)?.checked_add(u64::from(digit - b'0'));
+        let value = digits.iter().try_fold(0, add).ok_or(Fault::Envelope(self.part))?;
+        self.position += length;
+        Ok(value)
+    }
+
+    fn id(&mut self) -> Result<Range<usize>, Fault> {
+        let start = self.position;
+        let term = self.rest().get(..TERM_LEN).ok_or(Fault::Envelope(self.part))?;
+        let first_is_low = term.first().is_some_and(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'));
+        if !first_is_low || !term.iter().all(|digit| DIGITS.contains(digit)) {
+            return Err(Fault::Envelope(self.part));
+        }
+        self.position += TERM_LEN;
+        self.open("id", ".")?.number()?;
+        Ok(start..self.position)
+    }
+
+    fn time(&mut self) -> Result<Micros, Fault> {
+        let text = self.rest().get(..MICROS_LEN).ok_or(Fault::Envelope(self.part))?;
+        let time = Micros::parse(text).map_err(|_| Fault::Envelope(self.part))?;
+        self.position += MICROS_LEN;
+        Ok(time)
+    }
+
+    /// 1 to 64 bytes up to the next quotation mark.
+    fn name(&mut self, may_have: fn(u8) -> bool) -> Result<Range<usize>, Fault> {
+        let start = self.position;
+        let length = self.rest().iter().take_while(|byte| may_have(**byte)).count();
+        if !(1..=NAME_MAX).contains(&length) {
+            return Err(Fault::Envelope(self.part));
+        }
+        self.position += length;
+        Ok(start..self.position)
+    }
+}

@@ -1,0 +1,53 @@
+//! LOCK: there is one writer. The kernel holds the lock and frees it when the process ends, however it ends; what
+//! stands in the file is for people.
+
+use std::fs::{self, File, TryLockError};
+use std::io::Write;
+use std::os::unix::fs::FileExt;
+
+use crate::durable::Folder;
+use crate::error::LogError;
+
+/// Its name.
+pub(crate) const LOCK: &str = "LOCK";
+
+/// The lock, held until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Lock {
+    _file: File,
+}
+
+impl Lock {
+    /// Takes the lock and writes down who holds it, in place: a renamed LOCK would be another lock.
+    ///
+    /// # Errors
+    /// [`LogError::Locked`] if another process, or another log in this one, has it.
+    pub(crate) fn take(folder: &Folder) -> Result<Self, LogError> {
+        let mut file = folder.open_or_create_file(LOCK)?;
+        let path = folder.join(LOCK);
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let by = fs::read_to_string(&path).map_err(LogError::io("read", &path))?;
+                return Err(LogError::Locked {
+                    path: folder.path().to_owned(),
+                    by: by.trim_end().to_owned(),
+                });
+            }
+            Err(TryLockError::Error(error)) => return Err(LogError::io("lock", &path)(error)),
+        }
+        let holder = holder();
+        // Written before the rest is cut off, so that a reader never finds it empty.
+        file.write_all_at(holder.as_bytes(), 0).map_err(LogError::io("write", &path))?;
+        file.set_len(holder.len() as u64).map_err(LogError::io("write", &path))?;
+        file.flush().map_err(LogError::io("write", &path))?;
+        Ok(Self { _file: file })
+    }
+}
+
+fn holder() -> String {
+    let system = |name: &str| fs::read_to_string(format!("/proc/sys/kernel/{name}"));
+    let system = |name| system(name).map_or("unknown".to_owned(), |text| text.trim_end().to_owned());
+    let (boot, host) = (system("random/boot_id"), system("hostname"));
+    format!("pid {}, boot {boot}, host {host}\n", std::process::id())
+}

@@ -1,0 +1,102 @@
+//! The two sides of an event log: its one writer and its many readers.
+//!
+//! The contract is the same for every implementation, and one set of tests checks it.
+
+use std::sync::Arc;
+
+use crate::error::LogError;
+use crate::line::Line;
+use crate::merkle::Root;
+use crate::micros::Micros;
+use crate::new_line::NewLine;
+
+/// The end of a log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// Position of the last durable line.
+    pub seq: u64,
+    /// Its time.
+    pub at: Micros,
+    /// Its crc, the seed of the next.
+    pub crc: u32,
+    /// The batch that it was written in.
+    pub batch: u64,
+}
+
+/// What the log says of a line that it has taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Appended {
+    /// Its position.
+    pub seq: u64,
+    /// Its id, which stays the same in a merge.
+    pub id: String,
+}
+
+/// The writer's side. There is exactly one owner, and it calls everything in turn.
+pub trait EventLog: Send {
+    /// The last durable line. There always is one, because a new log begins with `log.opened`.
+    fn head(&self) -> Head;
+
+    /// The time for the next line: `now`, or a microsecond after the last line if the clock ran backwards.
+    fn next_at(&self, now: Micros) -> Micros {
+        now.max(self.head().at.next())
+    }
+
+    /// The position that the next line will get.
+    fn next_seq(&self) -> u64 {
+        self.head().seq + 1
+    }
+
+    /// Makes sure that the next batch can have `bytes` bytes in all (see [`NewLine::len_max`]). Call it before
+    /// deciding; calling it again with more extends the reserve.
+    ///
+    /// # Errors
+    /// [`LogError::NoSpace`] changes nothing: try again later. Any other error is fatal, as in `append`.
+    fn reserve(&mut self, bytes: u64) -> Result<(), LogError>;
+
+    /// Appends a batch and returns when it is durable, in the order given. An empty batch is none.
+    ///
+    /// # Errors
+    /// Every error is fatal: whether the batch will be there after a new start is not known, and the log refuses
+    /// everything from then on. Lines that [`NewLine::check`] accepts, with times that rise, never cause one.
+    fn append(&mut self, batch: &[NewLine]) -> Result<Vec<Appended>, LogError>;
+
+    /// The Merkle root over the public forms of all durable lines.
+    fn root(&self) -> Root;
+
+    /// A reader that sees what is durable, now and later.
+    fn reader(&self) -> Arc<dyn LogReader>;
+
+    /// To be called when the owner has had nothing to do for up to a second: makes the mark durable too.
+    ///
+    /// # Errors
+    /// Fatal, as in `append`.
+    fn idle(&mut self) -> Result<(), LogError>;
+
+    /// A clean stop: the next start need not doubt what it finds.
+    ///
+    /// # Errors
+    /// The stop was not clean; no durable line is lost.
+    fn close(self: Box<Self>) -> Result<(), LogError>;
+}
+
+/// The lines of a scan.
+pub type Lines<'a> = Box<dyn Iterator<Item = Result<Line, LogError>> + Send + 'a>;
+
+/// The readers' side. Nothing beyond the durable position is ever shown.
+pub trait LogReader: Send + Sync {
+    /// Position of the last durable line.
+    fn durable(&self) -> u64;
+
+    /// The line at `seq`, or `None` if there is none or it is not durable yet.
+    ///
+    /// # Errors
+    /// [`LogError::Corrupt`] if the line is not as it was written, [`LogError::Io`].
+    fn read(&self, seq: u64) -> Result<Option<Line>, LogError>;
+
+    /// All lines from `from` on that are durable when it is called. After an error it ends.
+    ///
+    /// # Errors
+    /// As `read`; also the items.
+    fn scan(&self, from: u64) -> Result<Lines<'_>, LogError>;
+}

@@ -1,0 +1,135 @@
+//! The Merkle tree hash of RFC 6962 §2.1 over the public forms of lines, kept as a compact range.
+//!
+//! It keeps one hash for each power of two in the number of leaves, so it grows with the logarithm of the log.
+//! Proofs are not made here.
+
+use std::fmt;
+
+use sha2::{Digest, Sha256};
+
+/// Root hash of a tree.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Root(pub [u8; 32]);
+
+impl fmt::Display for Root {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Root {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Root({self})")
+    }
+}
+
+/// Hash of a leaf: SHA-256 of 0x00 and the public form of a line.
+pub fn leaf_hash(public_form: &[u8]) -> [u8; 32] {
+    leaf_hash_of_parts(public_form, b"")
+}
+
+/// The same for a public form that does not lie in one piece: its bytes are `start` and then `end`.
+pub(crate) fn leaf_hash_of_parts(start: &[u8], end: &[u8]) -> [u8; 32] {
+    Sha256::new().chain_update([0]).chain_update(start).chain_update(end).finalize().into()
+}
+
+/// A tree that leaves can be added to and that knows its root.
+#[derive(Clone, Debug, Default)]
+pub struct Tree {
+    size: u64,
+    /// Roots of the complete subtrees, largest first: one for each bit set in `size`.
+    subtrees: Vec<[u8; 32]>,
+}
+
+impl Tree {
+    /// Adds a leaf at the right.
+    pub fn push(&mut self, leaf_hash: [u8; 32]) {
+        let mut hash = leaf_hash;
+        // Each trailing one bit of the size is a complete subtree that the new leaf completes to twice its size.
+        for _ in 0..self.size.trailing_ones() {
+            if let Some(left) = self.subtrees.pop() {
+                hash = node_hash(&left, &hash);
+            }
+        }
+        self.subtrees.push(hash);
+        self.size += 1;
+    }
+
+    /// Number of leaves.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Root over all leaves; of a tree without leaves SHA-256 of nothing.
+    pub fn root(&self) -> Root {
+        let mut subtrees = self.subtrees.iter().rev();
+        let Some(&last) = subtrees.next() else { return Root(Sha256::digest(b"").into()) };
+        Root(subtrees.fold(last, |right, left| node_hash(left, &right)))
+    }
+}
+
+fn node_hash(left: &[u8; 32], right: &[u8; 32]) -> [u8; 32] {
+    Sha256::new().chain_update([1]).chain_update(left).chain_update(right).finalize().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The eight leaves of the well-known test vectors of Certificate Transparency, and the roots of the first n.
+    const LEAVES: [&[u8]; 8] = [
+        b"",
+        b"\x00",
+        b"\x10",
+        b"\x20\x21",
+        b"\x30\x31",
+        b"\x40\x41\x42\x43",
+        b"\x50\x51\x52\x53\x54\x55\x56\x57",
+        b"\x60\x61\x62\x63\x64\x65\x66\x67\x68\x69\x6a\x6b\x6c\x6d\x6e\x6f",
+    ];
+    const ROOTS: [&str; 9] = [
+        "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+        "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d",
+        "fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125",
+        "aeb6bcfe274b70a14fb067a5e5578264db0fa9b51af5e0ba159158f329e06e77",
+        "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7",
+        "4e3bbb1f7b478dcfe71fb631631519a3bca12c9aefca1612bfce4c13a86264d4",
+        "76e67dadbcdf1e10e1b74ddc608abd2f98dfb16fbce75277b5232a127f2087ef",
+        "ddb89be403809e325750d3d263cd78929c2942b7942a34b77e122c9594a74c8c",
+        "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328",
+    ];
+
+    #[test]
+    fn roots_are_those_of_certificate_transparency() {
+        let mut tree = Tree::default();
+        for (size, root) in ROOTS.iter().enumerate() {
+            assert_eq!(tree.root().to_string(), *root, "{size} leaves");
+            assert_eq!(tree.size(), size as u64);
+            if let Some(leaf) = LEAVES.get(size) {
+                tree.push(leaf_hash(leaf));
+            }
+        }
+    }
+
+    /// The definition of RFC 6962 §2.1, word by word.
+    fn root_by_definition(leaves: &[[u8; 32]]) -> [u8; 32] {
+        match leaves {
+            [] => Sha256::digest(b"").into(),
+            [leaf] => *leaf,
+            _ => {
+                let (left, right) = leaves.split_at(leaves.len().next_power_of_two() / 2);
+                node_hash(&root_by_definition(left), &root_by_definition(right))
+            }
+        }
+    }
+
+    #[test]
+    fn roots_are_those_of_the_definition() {
+        let leaves: Vec<_> = (0..300_u32).map(|leaf| leaf_hash(&leaf.to_be_bytes())).collect();
+        let mut tree = Tree::default();
+        for (size, leaf) in leaves.iter().enumerate() {
+            assert_eq!(tree.root().0, root_by_definition(&leaves[..size]), "{size} leaves");
+            tree.push(*leaf);
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! Readers of a log in files: single lines by position, and scans. They share the writer's durable position.
+
+use std::mem;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use crate::error::{Fault, LogError};
+use crate::index::{Index, Start};
+use crate::line::{Line, stated_crc};
+use crate::log::{Lines, LogReader};
+use crate::segment::RawLines;
+
+/// Bytes that are read at once for one line; most blocks of the index are not longer.
+const READ_BUFFER: usize = 32 * 1024;
+/// Bytes that are read at once for a scan.
+const SCAN_BUFFER: usize = 256 * 1024;
+
+/// What writer and readers share.
+#[derive(Debug)]
+pub(crate) struct FileReader {
+    durable: AtomicU64,
+    index: RwLock<Index>,
+}
+
+impl FileReader {
+    /// A reader of all lines up to `durable`.
+    pub(crate) fn new(durable: u64, index: Index) -> Arc<Self> {
+        Arc::new(Self { durable: AtomicU64::new(durable), index: RwLock::new(index) })
+    }
+
+    /// Shows lines up to `durable`, after `add` has put them into the index.
+    pub(crate) fn publish(&self, durable: u64, add: impl FnOnce(&mut Index)) {
+        add(&mut self.index.write().unwrap_or_else(PoisonError::into_inner));
+        self.durable.store(durable, Ordering::Release);
+    }
+
+    fn walk(&self, seq: u64, buffer: usize) -> Option<Walk> {
+        let start = self.index.read().unwrap_or_else(PoisonError::into_inner).find(seq)?;
+        let lines = start.segment.lines(start.offset, start.end, buffer);
+        Some(Walk { lines, seq: start.seq, seed: start.seed, at: start.offset, buffer: Vec::new(), start })
+    }
+}
+
+impl LogReader for FileReader {
+    fn durable(&self) -> u64 {
+        self.durable.load(Ordering::Acquire)
+    }
+
+    fn read(&self, seq: u64) -> Result<Option<Line>, LogError> {
+        if seq > self.durable() {
+            return Ok(None);
+        }
+        let Some(mut walk) = self.walk(seq, READ_BUFFER) else { return Ok(None) };
+        while walk.seq < seq {
+            walk.skip()?;
+        }
+        walk.next().map(Some)
+    }
+
+    fn scan(&self, from: u64) -> Result<Lines<'_>, LogError> {
+        let (next, until) = (from.max(1), self.durable());
+        Ok(Box::new(Scan { reader: self, walk: None, next, until }))
+    }
+}
+
+/// Goes over the lines of one segment.
+struct Walk {
+    start: Start,
+    lines: RawLines,
+    /// Position of the next line.
+    seq: u64,
+    /// Crc of the line before it.
+    seed: u32,
+    /// Where the line that was read last begins.
+    at: u64,
+    buffer: Vec<u8>,
+}
+
+impl Walk {
+    fn at_end(&self) -> bool {
+        self.lines.offset() >= self.start.end
+    }
+
+    /// Goes over a line that nobody asked for; only its crc is needed for the one after it.
+    fn skip(&mut self) -> Result<(), LogError> {
+        self.at = self.lines.offset();
+        let raw = self.lines.next(&mut self.buffer)?;
+        let stated = stated_crc(&self.buffer).filter(|_| raw.is_some_and(|raw| raw.complete));
+        self.seed = stated.ok_or_else(|| self.corrupt(Fault::Envelope("crc")))?;
+        self.seq += 1;
+        Ok(())
+    }
+
+    fn next(&mut self) -> Result<Line, LogError> {
+        self.at = self.lines.offset();
+        let raw = self.lines.next(&mut self.buffer)?;
+        if !raw.is_some_and(|raw| raw.complete) {
+            return Err(self.corrupt(Fault::Unfinished));
+        }
+        let line = Line::parse(mem::take(&mut self.buffer)).map_err(|fault| self.corrupt(fault))?;
+        self.check(&line).map_err(|fault| self.corrupt(fault))?;
+        self.seq += 1;
+        self.seed = line.crc();
+        Ok(line)
+    }
+
+    fn check(&self, line: &Line) -> Result<(), Fault> {
+        if line.seq() != self.seq {
+            return Err(Fault::Seq(line.seq()));
+        }
+        let (stated, computed) = (line.crc(), line.computed_crc(self.seed));
+        if stated != computed {
+            return Err(Fault::Crc { stated, computed });
+        }
+        line.check_private()
+    }
+
+    fn corrupt(&self, fault: Fault) -> LogError {
+        LogError::Corrupt(fault.at(&self.start.segment.path, Some(self.seq), self.at))
+    }
+}
+
+/// Goes over lines, from segment to segment.
+struct Scan<'a> {
+    reader: &'a FileReader,
+    walk: Option<Walk>,
+    next: u64,
+    until: u64,
+}
+
+impl Scan<'_> {
+    fn step(&mut self) -> Result<Option<Line>, LogError> {
+        if self.walk.as_ref().is_none_or(Walk::at_end) {
+            self.walk = self.reader.walk(self.next, SCAN_BUFFER);
+        }
+        let Some(walk) = &mut self.walk else { return Ok(None) };
+        while walk.seq < self.next {
+            walk.skip()?;
+        }
+        walk.next().map(Some)
+    }
+}
+
+impl Iterator for Scan<'_> {
+    type Item = Result<Line, LogError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.next > self.until {
+            return None;
+        }
+        match self.step() {
+            Ok(line) => {
+                self.next += 1;
+                line.map(Ok)
+            }
+            Err(error) => {
+                self.until = 0;
+                Some(Err(error))
+            }
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Opening after a stop, clean or not: the active segment is copied to a new inode if it has to be doubted, replayed,
+//! and a torn tail is kept and cut off.
+//!
+//! Why a copy: after a failed sync the page cache may show bytes as clean that never reached the disk. What was
+//! copied, synced and then replayed from the copy is on disk.
+
+use std::sync::Arc;
+
+use crate::durable::{Folder, copy, unfinished};
+use crate::error::{LogError, Warning};
+use crate::manifest::Manifest;
+use crate::mark::Mark;
+use crate::replay::{Each, Replay, Replayed, check_mark_within};
+use crate::segment::SegmentFile;
+
+/// Folder of what was cut off.
+pub(crate) const BROKEN: &str = "broken";
+
+/// What is known before.
+pub(crate) struct Recovery<'a> {
+    /// The folder of the log, whose lock is held.
+    pub(crate) folder: &'a Folder,
+    /// The files of the log.
+    pub(crate) manifest: &'a Manifest,
+    /// The mark that counts.
+    pub(crate) mark: Option<&'a Mark>,
+    /// Whether the last writer stopped cleanly.
+    pub(crate) clean: bool,
+    /// Number of this writer, for the names of what is cut off.
+    pub(crate) epoch: u64,
+}
+
+/// The log as it can go on.
+pub(crate) struct Recovered {
+    /// What was replayed; nothing is torn any more.
+    pub(crate) replayed: Replayed,
+    /// The active segment.
+    pub(crate) active: SegmentFile,
+    /// What was cut.
+    pub(crate) warning: Option<Warning>,
+}
+
+impl Recovery<'_> {
+    /// Replays the log through `each` and leaves it without a torn tail.
+    ///
+    /// # Errors
+    /// As [`Replay::run`]; [`LogError::NoSpace`] if there is no room for the copy or the tail. The log is then as
+    /// it was.
+    pub(crate) fn run(&self, each: Each<'_>) -> Result<Recovered, LogError> {
+        let mut segments = Vec::new();
+        for entry in self.manifest.segments() {
+            segments.push(SegmentFile::open(self.folder, entry)?);
+        }
+        if let Some(mark) = self.mark {
+            check_mark_within(&segments, mark)?;
+        }
+        let Some(active) = segments.pop() else {
+            return Err(LogError::Missing { path: self.folder.path().to_owned() });
+        };
+        let new_name = unfinished(&active.name);
+        let recovered = self.run_on(segments, active, &new_name, each);
+        if recovered.is_err() {
+            self.folder.discard(&new_name);
+        }
+        recovered
+    }
+
+    fn run_on(
+        &self,
+        mut segments: Vec<SegmentFile>,
+        mut active: SegmentFile,
+        new_name: &str,
+        each: Each<'_>,
+    ) -> Result<Recovered, LogError> {
+        if !self.clean {
+            let mut file = self.folder.create_file(new_name)?;
+            copy(&active.file, 0, &mut file).map_err(LogError::io("copy", &active.path))?;
+            active.file = Arc::new(file);
+        } else if let Some(file) = self.folder.open_to_write(&active.name)? {
+            active.file = Arc::new(file);
+        }
+        segments.push(active.clone());
+        let replayed = Replay { segments: &segments, mark: self.mark, running: false }.run(each)?;
+        let warning = if replayed.torn > 0 { Some(self.cut(&active, &replayed)?) } else { None };
+        if !self.clean {
+            self.folder.rename(new_name, &active.name)?;
+        }
+        Ok(Recovered { replayed: Replayed { torn: 0, ..replayed }, active, warning })
+    }
+
+    /// Keeps the torn tail in `broken/`, durably, and cuts it off.
+    fn cut(&self, active: &SegmentFile, replayed: &Replayed) -> Result<Warning, LogError> {
+        let offset = replayed.offset;
+        let broken = Folder::open_or_create(&self.folder.join(BROKEN))?;
+        let name = format!("{}.{offset}-{}", active.name, self.epoch);
+        let kept = broken.join(&name);
+        let mut tail = broken.create_file(&name)?;
+        let bytes = copy(&active.file, offset, &mut tail).map_err(LogError::io("write", &kept))?;
+        broken.sync()?;
+        active.file.set_len(offset).map_err(LogError::io("cut", &active.path))?;
+        active.file.sync_all().map_err(LogError::io("sync", &active.path))?;
+        Ok(Warning::TornTailCut { file: active.path.clone(), offset, bytes, kept })
+    }
+}

@@ -1,0 +1,209 @@
+//! One pass over the log: every line is checked, counted into the tree, indexed and handed to the caller. The first
+//! bad line is judged: a torn tail or corruption (`docs/event-log-format.md`, Tear or corruption).
+
+use std::mem;
+
+use crate::chain::{Break, Chain};
+use crate::durable::CHUNK;
+use crate::error::{Fault, LogError, ReplayError};
+use crate::index::Index;
+use crate::line::{Line, stated_crc};
+use crate::mark::Mark;
+use crate::segment::{RawLine, SegmentFile, check_header};
+
+/// Takes each line in turn.
+pub(crate) type Each<'a> = &'a mut dyn FnMut(&Line) -> Result<(), ReplayError>;
+
+/// What a pass found.
+pub(crate) struct Replayed {
+    /// The end of the log.
+    pub(crate) chain: Chain,
+    /// Where its lines are.
+    pub(crate) index: Index,
+    /// Bytes of the last segment up to the end of its last good line.
+    pub(crate) offset: u64,
+    /// Bytes after that, if there are any.
+    pub(crate) torn: u64,
+}
+
+/// What is known before a pass.
+pub(crate) struct Replay<'a> {
+    /// The files of the log; the last one is active. There is at least one.
+    pub(crate) segments: &'a [SegmentFile],
+    /// The mark that counts.
+    pub(crate) mark: Option<&'a Mark>,
+    /// Whether a writer runs, so that nothing beyond the mark may be looked at.
+    pub(crate) running: bool,
+}
+
+/// A pass under way.
+struct Pass<'a, 'e> {
+    replay: &'a Replay<'a>,
+    each: Each<'e>,
+    chain: Chain,
+    index: Index,
+    offset: u64,
+    torn: u64,
+    line: Vec<u8>,
+}
+
+/// Refuses a mark beyond its segment's end, before anything is read or written.
+///
+/// # Errors
+/// [`LogError::MarkBeyondEnd`].
+pub(crate) fn check_mark_within(segments: &[SegmentFile], mark: &Mark) -> Result<(), LogError> {
+    let segment = segments.iter().find(|segment| segment.number == mark.segment);
+    let len = segment.map_or(Ok(0), SegmentFile::len)?;
+    if len >= mark.offset {
+        return Ok(());
+    }
+    let path = segment.or(segments.last()).map_or_else(Default::default, |segment| segment.path.clone());
+    Err(LogError::MarkBeyondEnd { path, len, offset: mark.offset, seq: mark.seq })
+}
+
+impl Replay<'_> {
+    /// Reads the log from line 1.
+    ///
+    /// # Errors
+    /// [`LogError::MarkBeyondEnd`], [`LogError::Corrupt`], [`LogError::Replay`], [`LogError::Io`].
+    pub(crate) fn run(&self, each: Each<'_>) -> Result<Replayed, LogError> {
+        if let Some(mark) = self.mark {
+            check_mark_within(self.segments, mark)?;
+        }
+        let (chain, index) = (Chain::new(), Index::default());
+        let mut pass = Pass { replay: self, each, chain, index, offset: 0, torn: 0, line: Vec::new() };
+        for (position, segment) in self.segments.iter().enumerate() {
+            pass.read_segment(segment, position + 1 == self.segments.len())?;
+            if self.running && self.mark.is_some_and(|mark| mark.segment == segment.number) {
+                break;
+            }
+        }
+        pass.check_end()?;
+        let Pass { chain, index, offset, torn, .. } = pass;
+        Ok(Replayed { chain, index, offset, torn })
+    }
+}
+
+impl Pass<'_, '_> {
+    fn read_segment(&mut self, segment: &SegmentFile, is_last: bool) -> Result<(), LogError> {
+        let mark = self.replay.mark.filter(|mark| mark.segment == segment.number);
+        let end = mark.filter(|_| self.replay.running).map_or(u64::MAX, |mark| mark.offset);
+        let mut lines = segment.lines(0, end, CHUNK);
+        let header = lines.next(&mut self.line)?.filter(|raw| raw.complete);
+        let checked = header.ok_or(Fault::Unfinished).and_then(|header| {
+            check_header(&self.line, segment.number, &self.chain)?;
+            Ok(header.end)
+        });
+        self.offset = checked.map_err(|fault| LogError::Corrupt(fault.at(&segment.path, None, 0)))?;
+        self.index.begin_segment(segment.clone(), self.offset);
+        while let Some(raw) = lines.next(&mut self.line)? {
+            let seed = self.chain.head().crc;
+            match self.take(raw) {
+                Ok(line) => {
+                    self.index.push(line.seq(), raw.start, seed, raw.end);
+                    self.offset = raw.end;
+                    self.check_mark(&line, segment)?;
+                    (self.each)(&line).map_err(|source| LogError::Replay {
+                        seq: line.seq(),
+                        kind: line.kind().to_owned(),
+                        source,
+                    })?;
+                    self.line = line.into_text().into_bytes();
+                }
+                Err(broken) => return self.judge(segment, is_last, raw, broken),
+            }
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, raw: RawLine) -> Result<Line, Break> {
+        if !raw.complete {
+            return Err(Break::Bytes(Fault::Unfinished));
+        }
+        let line = Line::parse(mem::take(&mut self.line)).map_err(Break::Bytes)?;
+        self.chain.accept(&line)?;
+        Ok(line)
+    }
+
+    /// The mark has to fit the line that it names.
+    fn check_mark(&self, line: &Line, segment: &SegmentFile) -> Result<(), LogError> {
+        match self.replay.mark {
+            Some(mark) if mark.seq == line.seq() => {
+                if *mark == Mark::new(segment.number, line.seq(), self.offset, line.crc()) {
+                    return Ok(());
+                }
+                let damage = Fault::Mark(mark.seq).at(&segment.path, Some(line.seq()), self.offset);
+                Err(LogError::Corrupt(damage))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Decides about the first bad line.
+    fn judge(
+        &mut self,
+        segment: &SegmentFile,
+        is_last: bool,
+        raw: RawLine,
+        broken: Break,
+    ) -> Result<(), LogError> {
+        let seq = self.chain.head().seq + 1;
+        let (fault, is_rule) = match broken {
+            Break::Bytes(fault) => (fault, false),
+            Break::Rule(fault) => (fault, true),
+        };
+        let corrupt = |fault: Fault| Err(LogError::Corrupt(fault.at(&segment.path, Some(seq), raw.start)));
+        let was_durable = match self.replay.mark {
+            Some(mark) => mark.segment > segment.number || seq <= mark.seq || raw.start < mark.offset,
+            // Line 1 is on disk before MANIFEST is.
+            None => seq == 1,
+        };
+        if is_rule || was_durable || !is_last {
+            return corrupt(fault);
+        }
+        if self.replay.running {
+            // Without a valid mark this is as far as anybody can be sure while somebody writes.
+            return Ok(());
+        }
+        if let Some(proof) = self.find_proof(segment, raw.start)? {
+            return corrupt(Fault::BeforeLaterBatch { first: Box::new(fault), proof });
+        }
+        self.torn = segment.len()?.saturating_sub(raw.start);
+        Ok(())
+    }
+
+    /// Looks for a line that could not be there if the bad line, which begins at `start`, had never been on disk:
+    /// the next batch is only written when the one before it is durable, and no torn write moves a line.
+    fn find_proof(&mut self, segment: &SegmentFile, start: u64) -> Result<Option<u64>, LogError> {
+        let head = self.chain.head();
+        let missing = head.seq + 1;
+        let mut lines = segment.lines(start, u64::MAX, CHUNK);
+        let mut stated_before = None;
+        while let Some(raw) = lines.next(&mut self.line)? {
+            let stated = stated_crc(&self.line);
+            if let Ok(line) = Line::parse(mem::take(&mut self.line))
+                && raw.complete
+            {
+                let is_first = raw.start == start;
+                let follows = |seed| line.computed_crc(seed) == line.crc();
+                let is_good = stated_before.is_none_or(|seed| follows(seed) || follows(head.crc));
+                if is_good && (line.batch() > missing || (!is_first && line.seq() <= missing)) {
+                    return Ok(Some(line.seq()));
+                }
+            }
+            stated_before = stated;
+        }
+        Ok(None)
+    }
+
+    fn check_end(&self) -> Result<(), LogError> {
+        let seq = self.chain.head().seq;
+        let Some(segment) = self.replay.segments.last() else { return Ok(()) };
+        let fault = match self.replay.mark {
+            Some(mark) if mark.seq > seq => Fault::Mark(mark.seq),
+            _ if seq == 0 => Fault::Opened,
+            _ => return Ok(()),
+        };
+        Err(LogError::Corrupt(fault.at(&segment.path, Some(seq + 1), self.offset)))
+    }
+}

@@ -1,0 +1,65 @@
+//! A folder that was copied under a running server: DURABLE was copied later than the segment, so that the mark
+//! lies beyond its end. What is there is kept; what was lost is said.
+
+use std::ops::RangeInclusive;
+use std::path::Path;
+
+use crate::durable::Folder;
+use crate::epoch::{Epoch, OwnEpoch};
+use crate::error::{LogError, Warning};
+use crate::lock::Lock;
+use crate::manifest::Manifest;
+use crate::mark::{Mark, MarkFile};
+use crate::random::Randomness;
+use crate::recovery::{Recovered, Recovery};
+use crate::replay::check_mark_within;
+use crate::segment::SegmentFile;
+
+/// What became of the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Restored {
+    /// Position of the last line that is there.
+    pub last: u64,
+    /// Positions of the lines that were acknowledged and are not there.
+    pub lost: RangeInclusive<u64>,
+    /// What was cut off after the last good line.
+    pub warning: Option<Warning>,
+}
+
+/// Cuts the log in `folder` at its last good line and marks that.
+///
+/// # Errors
+/// [`LogError::NothingToRestore`] if the mark is not beyond its segment's end; [`LogError::Corrupt`] if the log is
+/// damaged elsewhere than at its end; [`LogError::Locked`], [`LogError::Missing`], [`LogError::NoSpace`],
+/// [`LogError::Io`]. The log is then as it was.
+pub fn restore_from_copy(folder: &Path) -> Result<Restored, LogError> {
+    let missing = || LogError::Missing { path: folder.to_owned() };
+    let folder = Folder::open(folder)?.ok_or_else(missing)?;
+    let _lock = Lock::take(&folder)?;
+    let manifest = Manifest::read(&folder)?.ok_or_else(missing)?;
+    let mark = lost_mark(&folder, &manifest)?;
+    let before = Epoch::read(&folder)?;
+    let epoch = OwnEpoch::raise(&folder, before.as_ref(), &mut Randomness::default())?;
+    let recovery =
+        Recovery { folder: &folder, manifest: &manifest, mark: None, clean: false, epoch: epoch.number() };
+    let Recovered { replayed, active, warning } = recovery.run(&mut |_| Ok(()))?;
+    let head = replayed.chain.head();
+    MarkFile::create(&folder, &Mark::new(active.number, head.seq, replayed.offset, head.crc))?;
+    epoch.stop(&folder)?;
+    Ok(Restored { last: head.seq, lost: head.seq + 1..=mark.seq, warning })
+}
+
+/// The mark, if it is beyond its segment's end.
+fn lost_mark(folder: &Folder, manifest: &Manifest) -> Result<Mark, LogError> {
+    let nothing = || LogError::NothingToRestore { path: folder.path().to_owned() };
+    let mark = Mark::read(folder)?.0.ok_or_else(nothing)?;
+    let mut segments = Vec::new();
+    for entry in manifest.segments() {
+        segments.push(SegmentFile::open(folder, entry)?);
+    }
+    match check_mark_within(&segments, &mark) {
+        Err(LogError::MarkBeyondEnd { .. }) => Ok(mark),
+        Err(error) => Err(error),
+        Ok(()) => Err(nothing()),
+    }
+}

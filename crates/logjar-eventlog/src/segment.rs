@@ -1,0 +1,161 @@
+//! A segment: one file of the log, a header and then lines. Reading it here is only finding where lines begin and
+//! end; what they say is judged elsewhere.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::chain::Chain;
+use crate::durable::{FileFrom, Folder};
+use crate::error::{Fault, LogError};
+use crate::line::LINE_MAX;
+use crate::manifest::{FORMAT, SegmentEntry};
+use crate::record;
+
+/// Name of the first segment.
+pub(crate) const FIRST_SEGMENT: &str = "000001.jsonl";
+
+/// The number in a segment's name; `None` if it is no name of a segment.
+pub(crate) fn segment_number(name: &str) -> Option<u64> {
+    let digits = name.strip_suffix(".jsonl")?;
+    let is_number = digits.len() == 6 && digits.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then(|| digits.parse().ok()).flatten().filter(|number| *number > 0)
+}
+
+/// The first line of a segment. Do not change: on disk.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Header {
+    segment: u64,
+    format: u32,
+    first: u64,
+    previous: String,
+    root: String,
+}
+
+/// The header, with its line feed, of a segment that begins after `chain`.
+pub(crate) fn header(segment: u64, chain: &Chain) -> String {
+    let head = chain.head();
+    let previous = format!("{:08x}", head.crc);
+    let header = Header {
+        segment,
+        format: FORMAT,
+        first: head.seq + 1,
+        previous,
+        root: chain.tree().root().to_string(),
+    };
+    record::encode(&header, 0).0 + "\n"
+}
+
+/// Checks that a line is the header of a segment that begins after `chain`.
+pub(crate) fn check_header(text: &[u8], segment: u64, chain: &Chain) -> Result<(), Fault> {
+    let (found, _) = record::decode::<Header>(text, 0)?;
+    let expected = header(segment, chain);
+    if found.format == FORMAT && expected.as_bytes().strip_suffix(b"\n") == Some(text) {
+        Ok(())
+    } else {
+        Err(Fault::Form("its header does not go on from the segment before"))
+    }
+}
+
+/// A segment, open for reading.
+#[derive(Clone, Debug)]
+pub(crate) struct SegmentFile {
+    /// The number in its name.
+    pub(crate) number: u64,
+    /// Position of its first line.
+    pub(crate) first: u64,
+    /// Its name.
+    pub(crate) name: String,
+    /// Where it is.
+    pub(crate) path: PathBuf,
+    /// The file.
+    pub(crate) file: Arc<File>,
+}
+
+impl SegmentFile {
+    /// Opens one that MANIFEST names.
+    ///
+    /// # Errors
+    /// [`LogError::Corrupt`] if it is missing; [`LogError::Io`].
+    pub(crate) fn open(folder: &Folder, entry: &SegmentEntry) -> Result<Self, LogError> {
+        let path = folder.join(&entry.file);
+        let Some(file) = folder.open_file(&entry.file)? else {
+            return Err(LogError::Corrupt(Fault::Missing.at(path, None, 0)));
+        };
+        let number = segment_number(&entry.file).unwrap_or_default();
+        Ok(Self { number, first: entry.first, name: entry.file.clone(), path, file: Arc::new(file) })
+    }
+
+    /// Bytes that it has.
+    pub(crate) fn len(&self) -> Result<u64, LogError> {
+        Ok(self.file.metadata().map_err(LogError::io("inspect", &self.path))?.len())
+    }
+
+    /// Its raw lines from byte `start` on, which has to be the beginning of one, up to byte `end`.
+    pub(crate) fn lines(&self, start: u64, end: u64, buffer: usize) -> RawLines {
+        let source = FileFrom { file: Arc::clone(&self.file), offset: start, end };
+        RawLines { source: BufReader::with_capacity(buffer, source), path: self.path.clone(), offset: start }
+    }
+}
+
+/// The lines of a file, whatever is in them.
+#[derive(Debug)]
+pub(crate) struct RawLines {
+    source: BufReader<FileFrom<Arc<File>>>,
+    path: PathBuf,
+    offset: u64,
+}
+
+/// Where a raw line is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RawLine {
+    /// Its first byte in the file.
+    pub(crate) start: u64,
+    /// The byte after it and its line feed.
+    pub(crate) end: u64,
+    /// Whether it has a line feed.
+    pub(crate) complete: bool,
+}
+
+impl RawLines {
+    /// Reads the next line, without its line feed, into `line`; `None` at the end.
+    ///
+    /// More bytes than a line can have come as several incomplete ones, so that damage cannot fill the memory.
+    pub(crate) fn next(&mut self, line: &mut Vec<u8>) -> Result<Option<RawLine>, LogError> {
+        line.clear();
+        let mut limited = (&mut self.source).take(LINE_MAX as u64);
+        let length = limited.read_until(b'\n', line).map_err(LogError::io("read", &self.path))?;
+        if length == 0 {
+            return Ok(None);
+        }
+        let start = self.offset;
+        self.offset += length as u64;
+        let complete = line.last() == Some(&b'\n');
+        if complete {
+            line.pop();
+        }
+        Ok(Some(RawLine { start, end: self.offset, complete }))
+    }
+
+    /// Where the next line begins.
+    pub(crate) fn offset(&self) -> u64 {
+        self.offset
+    }
+}
+
+/// Whether a file has no more than so many lines.
+pub(crate) fn is_at_most_lines(file: &File, lines: usize) -> io::Result<bool> {
+    let mut reader = BufReader::new(file);
+    let mut line = Vec::new();
+    for _ in 0..lines {
+        line.clear();
+        if (&mut reader).take(LINE_MAX as u64).read_until(b'\n', &mut line)? == 0 {
+            return Ok(true);
+        }
+    }
+    Ok(reader.fill_buf()?.is_empty())
+}

@@ -1,0 +1,177 @@
+//! Looking for damage without repairing any. Unlike a start it goes on after the first bad line, looks into `data`,
+//! and counts a torn tail as damage.
+
+use std::mem;
+use std::path::Path;
+
+use crate::chain::{Break, Chain};
+use crate::durable::{CHUNK, Folder};
+use crate::epoch::{EPOCH, Epoch};
+use crate::error::{Damage, Fault, LogError, Warning};
+use crate::json::{ForbiddenKeys, check_object};
+use crate::line::{Line, stated_crc};
+use crate::log::Head;
+use crate::mark::{Mark, SLOT_LEN};
+use crate::merkle::Root;
+use crate::read_only::OpenedFiles;
+use crate::segment::{RawLine, SegmentFile, check_header};
+
+/// Damaged places that are listed; a file of garbage would have millions.
+const DAMAGE_MAX: usize = 1_000;
+
+/// What was found.
+#[derive(Clone, Debug)]
+pub struct Verification {
+    /// Good lines.
+    pub lines: u64,
+    /// Bytes of segments that were read.
+    pub bytes: u64,
+    /// Merkle root over all lines before the first bad one.
+    pub root: Root,
+    /// Everything that is not as it was written, at most 1,000 places.
+    pub damage: Vec<Damage>,
+}
+
+/// Reads the whole log in `folder`. With `running`, because a writer runs, nothing beyond the mark is judged.
+///
+/// # Errors
+/// [`LogError::Missing`], [`LogError::UnknownFormat`], [`LogError::Io`]: nothing can be said. Damage is no error.
+pub fn verify(folder: &Path, running: bool) -> Result<Verification, LogError> {
+    let mut verifier = Verifier::new(running);
+    let epoch = match Folder::open(folder)? {
+        Some(folder) => Epoch::read(&folder),
+        None => return Err(LogError::Missing { path: folder.to_owned() }),
+    };
+    match epoch {
+        Ok(Some(_)) => {}
+        Ok(None) => verifier.damage.push(Fault::Missing.at(folder.join(EPOCH), None, 0)),
+        Err(LogError::Corrupt(damage)) => verifier.damage.push(damage),
+        Err(error) => return Err(error),
+    }
+    match OpenedFiles::open(folder) {
+        Ok(OpenedFiles { segments, mark, warnings }) => {
+            verifier.note_slots(&warnings, mark.is_some());
+            for segment in &segments {
+                verifier.read_segment(segment, mark.as_ref())?;
+            }
+            verifier.check_mark_was_met(&segments, mark.as_ref());
+        }
+        Err(LogError::Corrupt(damage)) => verifier.damage.push(damage),
+        Err(error) => return Err(error),
+    }
+    let Verifier { chain, root, lines, bytes, damage, .. } = verifier;
+    Ok(Verification { lines, bytes, root: root.unwrap_or_else(|| chain.tree().root()), damage })
+}
+
+struct Verifier {
+    running: bool,
+    /// Goes on after bad lines, from what they say of themselves.
+    chain: Chain,
+    /// Root before the first bad line, once there was one.
+    root: Option<Root>,
+    lines: u64,
+    bytes: u64,
+    /// Whether the mark's line was found as the mark says.
+    met_mark: bool,
+    damage: Vec<Damage>,
+    line: Vec<u8>,
+}
+
+impl Verifier {
+    fn new(running: bool) -> Self {
+        let (chain, damage, line) = (Chain::new(), Vec::new(), Vec::new());
+        Self { running, chain, root: None, lines: 0, bytes: 0, met_mark: false, damage, line }
+    }
+
+    fn note(&mut self, damage: Damage) {
+        if self.damage.len() < DAMAGE_MAX {
+            self.damage.push(damage);
+        }
+    }
+
+    fn note_slots(&mut self, warnings: &[Warning], has_mark: bool) {
+        // A running writer may be in the middle of a slot.
+        if self.running && has_mark {
+            return;
+        }
+        for warning in warnings {
+            let (file, offset) = match warning {
+                Warning::DamagedSlot { file, slot } => (file, *slot as u64 * SLOT_LEN as u64),
+                Warning::NoMark { file } => (file, 0),
+                _ => continue,
+            };
+            self.note(Fault::Form("it has no valid mark there").at(file, None, offset));
+        }
+    }
+
+    fn read_segment(&mut self, segment: &SegmentFile, mark: Option<&Mark>) -> Result<(), LogError> {
+        let end = match mark {
+            Some(mark) if self.running && mark.segment == segment.number => mark.offset,
+            Some(mark) if self.running && mark.segment < segment.number => return Ok(()),
+            _ => u64::MAX,
+        };
+        let mut lines = segment.lines(0, end, CHUNK);
+        let header = lines.next(&mut self.line)?;
+        self.bytes += header.map_or(0, |raw| raw.end);
+        let header = header.filter(|raw| raw.complete).ok_or(Fault::Unfinished);
+        let checked = header.and_then(|_| check_header(&self.line, segment.number, &self.chain));
+        // After bad lines the header cannot be compared with the tree.
+        if let Err(fault) = checked
+            && self.root.is_none()
+        {
+            self.note(fault.at(&segment.path, None, 0));
+        }
+        while let Some(raw) = lines.next(&mut self.line)? {
+            self.bytes += raw.end - raw.start;
+            if !raw.complete && self.running && mark.is_none() {
+                break;
+            }
+            self.check_line(segment, raw, mark);
+        }
+        Ok(())
+    }
+
+    fn check_line(&mut self, segment: &SegmentFile, raw: RawLine, mark: Option<&Mark>) {
+        let seq = self.chain.head().seq + 1;
+        let stated = stated_crc(&self.line);
+        let line = match raw.complete {
+            true => Line::parse(mem::take(&mut self.line)),
+            false => Err(Fault::Unfinished),
+        };
+        let taken = match &line {
+            Ok(line) => check_data(line).and_then(|()| self.take(line)),
+            Err(fault) => Err(fault.clone()),
+        };
+        let Err(fault) = taken else {
+            let crc = self.chain.head().crc;
+            self.lines += 1;
+            self.met_mark |= mark == Some(&Mark::new(segment.number, seq, raw.end, crc));
+            return;
+        };
+        self.root.get_or_insert_with(|| self.chain.tree().root());
+        self.note(fault.at(&segment.path, Some(seq), raw.start));
+        let head = self.chain.head();
+        self.chain.resume_after(match line {
+            Ok(line) => Head { seq: line.seq(), crc: line.crc(), batch: line.batch(), ..head },
+            Err(_) => Head { seq, crc: stated.unwrap_or_default(), ..head },
+        });
+    }
+
+    fn take(&mut self, line: &Line) -> Result<(), Fault> {
+        self.chain.accept(line).map_err(|broken| match broken {
+            Break::Bytes(fault) | Break::Rule(fault) => fault,
+        })
+    }
+
+    fn check_mark_was_met(&mut self, segments: &[SegmentFile], mark: Option<&Mark>) {
+        let Some(mark) = mark.filter(|_| !self.met_mark) else { return };
+        let segment = segments.iter().find(|segment| segment.number == mark.segment).or(segments.last());
+        if let Some(segment) = segment {
+            self.note(Fault::Mark(mark.seq).at(&segment.path, Some(mark.seq), mark.offset));
+        }
+    }
+}
+
+fn check_data(line: &Line) -> Result<(), Fault> {
+    check_object(line.data(), ForbiddenKeys::Anywhere(&["crc", "private"])).map_err(Fault::Data)
+}

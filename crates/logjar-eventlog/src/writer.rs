@@ -1,0 +1,257 @@
+//! The log in files, for its one writer.
+//!
+//! An append is: one write at the end of the active segment, fdatasync, EPOCH read again, mark written. What failed
+//! is never tried again, because after a failed sync nobody knows what is on disk.
+
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use rustix::fs::{FallocateFlags, fallocate, fstatvfs};
+use rustix::io::{Errno, retry_on_intr};
+
+use crate::batch::Batch;
+use crate::chain::Chain;
+use crate::creation::{create_log, keep_unfinished, refuse_lost_manifest};
+use crate::durable::Folder;
+use crate::epoch::{EPOCH, Epoch, OwnEpoch};
+use crate::error::{LogError, ReplayError, Warning};
+use crate::file_system::refuse_unsafe;
+use crate::line::Line;
+use crate::lock::Lock;
+use crate::log::{Appended, EventLog, Head, LogReader};
+use crate::manifest::Manifest;
+use crate::mark::{Mark, MarkFile};
+use crate::merkle::Root;
+use crate::new_line::NewLine;
+use crate::random::Randomness;
+use crate::reader::FileReader;
+use crate::recovery::{Recovered, Recovery};
+use crate::replay::Replayed;
+use crate::segment::SegmentFile;
+
+/// Bytes that are reserved on disk at once.
+const RESERVE_STEP: u64 = 1 << 20;
+
+/// How to open a log.
+#[derive(Clone, Debug, Default)]
+pub struct OpenOptions {
+    create: Option<NewLine>,
+    randomness: Randomness,
+}
+
+impl OpenOptions {
+    /// Opens a log that is there.
+    pub fn existing() -> Self {
+        Self::default()
+    }
+
+    /// Opens a log, and makes a new one with `opened`, a `log.opened`, as line 1 if there is none.
+    pub fn create(opened: NewLine) -> Self {
+        Self { create: Some(opened), randomness: Randomness::default() }
+    }
+
+    /// Takes random bits from elsewhere. For golden files and tests.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn with_randomness(self, randomness: Randomness) -> Self {
+        Self { randomness, ..self }
+    }
+}
+
+/// A log in a folder of files. It holds the folder's lock until it is closed or dropped.
+#[derive(Debug)]
+pub struct FileLog {
+    folder: Folder,
+    epoch: OwnEpoch,
+    randomness: Randomness,
+    active: SegmentFile,
+    /// Bytes of the active segment.
+    offset: u64,
+    /// Bytes of the active segment that there is space for.
+    reserved: u64,
+    mark: MarkFile,
+    chain: Chain,
+    reader: Arc<FileReader>,
+    poisoned: bool,
+    _lock: Lock,
+}
+
+impl FileLog {
+    /// Opens the log in `folder`: takes the lock, becomes the writer, recovers what the last stop left, and replays
+    /// every line through `replay`. Returns what people should be told, too.
+    ///
+    /// # Errors
+    /// [`LogError::NoSpace`]: the disk is too full to recover; serve reads ([`ReadOnlyLog`]) and try again.
+    /// [`LogError::Locked`], [`LogError::Corrupt`], [`LogError::MarkBeyondEnd`], [`LogError::UnknownFormat`],
+    /// [`LogError::UnsafeFileSystem`], [`LogError::Missing`], [`LogError::Replay`], [`LogError::Io`].
+    ///
+    /// [`ReadOnlyLog`]: crate::read_only::ReadOnlyLog
+    pub fn open(
+        folder: &Path,
+        options: OpenOptions,
+        replay: &mut dyn FnMut(&Line) -> Result<(), ReplayError>,
+    ) -> Result<(Self, Vec<Warning>), LogError> {
+        let OpenOptions { create, mut randomness } = options;
+        let folder = match Folder::open(folder)? {
+            Some(folder) => folder,
+            None if create.is_some() => Folder::open_or_create(folder)?,
+            None => return Err(LogError::Missing { path: folder.to_owned() }),
+        };
+        refuse_unsafe(&folder)?;
+        let lock = Lock::take(&folder)?;
+        let Start { epoch, manifest, clean, mut warnings } = Start::new(&folder, create, &mut randomness)?;
+        let (mark, mark_warnings) = Mark::read(&folder)?;
+        warnings.extend(mark_warnings);
+        let (mark, epoch_number) = (mark.as_ref(), epoch.number());
+        let recovery = Recovery { folder: &folder, manifest: &manifest, mark, clean, epoch: epoch_number };
+        let Recovered { replayed, active, warning } = recovery.run(replay)?;
+        warnings.extend(warning);
+        let Replayed { chain, index, offset, .. } = replayed;
+        let mark = MarkFile::create(&folder, &mark_after(&chain, &active, offset))?;
+        let reader = FileReader::new(chain.head().seq, index);
+        let log = Self {
+            folder,
+            epoch,
+            randomness,
+            active,
+            offset,
+            reserved: offset,
+            mark,
+            chain,
+            reader,
+            poisoned: false,
+            _lock: lock,
+        };
+        Ok((log, warnings))
+    }
+
+    fn refuse_if_poisoned(&self) -> Result<(), LogError> {
+        if self.poisoned { Err(LogError::Poisoned) } else { Ok(()) }
+    }
+
+    /// Keeps the log from being used after an error that is not known to have left it whole.
+    fn poison<T>(&mut self, result: Result<T, LogError>) -> Result<T, LogError> {
+        self.poisoned |= result.is_err();
+        result.map_err(LogError::fatal)
+    }
+
+    fn write(&mut self, lines: &[NewLine]) -> Result<Vec<Appended>, LogError> {
+        let batch = Batch::new(&self.chain, self.epoch.term(), &mut self.randomness, lines)?;
+        let file = &self.active.file;
+        let start = self.offset;
+        file.write_all_at(batch.text.as_bytes(), start).map_err(LogError::io("write", &self.active.path))?;
+        file.sync_data().map_err(LogError::io("sync", &self.active.path))?;
+        // Before the mark: a writer that was replaced must not mark anything.
+        self.epoch.check(&self.folder)?;
+        self.offset += batch.text.len() as u64;
+        self.chain = batch.chain;
+        self.mark.write(&mark_after(&self.chain, &self.active, self.offset))?;
+        self.reader.publish(self.chain.head().seq, |index| {
+            let ends = batch.starts.iter().skip(1).map(|(_, next)| *next).chain([batch.text.len()]);
+            for ((appended, (seed, from)), end) in batch.appended.iter().zip(&batch.starts).zip(ends) {
+                index.push(appended.seq, start + *from as u64, *seed, start + end as u64);
+            }
+        });
+        Ok(batch.appended)
+    }
+
+    /// Reserves space from the end of the last reserve up to `end`, in whole steps.
+    fn extend_reserve(&mut self, end: u64) -> Result<(), LogError> {
+        let start = self.reserved.max(self.offset);
+        let length = (end - start).next_multiple_of(RESERVE_STEP);
+        let file = &self.active.file;
+        let reserved = match retry_on_intr(|| fallocate(file, FallocateFlags::KEEP_SIZE, start, length)) {
+            // Some file systems cannot reserve. There the free space has to do, although others may take it.
+            Err(Errno::OPNOTSUPP | Errno::NOSYS) => fstatvfs(file).and_then(|statistics| {
+                let free = statistics.f_bavail.saturating_mul(statistics.f_frsize);
+                if free < length { Err(Errno::NOSPC) } else { Ok(()) }
+            }),
+            other => other,
+        };
+        reserved.map_err(|error| LogError::io("reserve space for", &self.active.path)(error.into()))?;
+        self.reserved = start + length;
+        Ok(())
+    }
+}
+
+/// What is known when this process has become the writer, before it reads the log.
+struct Start {
+    epoch: OwnEpoch,
+    manifest: Manifest,
+    /// Whether there is nothing to doubt.
+    clean: bool,
+    warnings: Vec<Warning>,
+}
+
+impl Start {
+    /// Raises EPOCH, and makes a new log if there is none and one may be made.
+    fn new(folder: &Folder, create: Option<NewLine>, randomness: &mut Randomness) -> Result<Self, LogError> {
+        let before = Epoch::read(folder)?;
+        if let Some(manifest) = Manifest::read(folder)? {
+            let epoch = OwnEpoch::raise(folder, before.as_ref(), randomness)?;
+            let missing = || vec![Warning::NoEpoch { file: folder.join(EPOCH) }];
+            let warnings = if before.is_none() { missing() } else { Vec::new() };
+            let clean = before.is_some_and(|before| before.stopped);
+            return Ok(Self { epoch, manifest, clean, warnings });
+        }
+        refuse_lost_manifest(folder)?;
+        let opened = create.ok_or_else(|| LogError::Missing { path: folder.path().to_owned() })?;
+        let epoch = OwnEpoch::raise(folder, before.as_ref(), randomness)?;
+        let warnings = keep_unfinished(folder, epoch.number())?;
+        let manifest = create_log(folder, &epoch, randomness, opened)?;
+        Ok(Self { epoch, manifest, clean: true, warnings })
+    }
+}
+
+fn mark_after(chain: &Chain, active: &SegmentFile, offset: u64) -> Mark {
+    let head = chain.head();
+    Mark::new(active.number, head.seq, offset, head.crc)
+}
+
+impl EventLog for FileLog {
+    fn head(&self) -> Head {
+        self.chain.head()
+    }
+
+    fn reserve(&mut self, bytes: u64) -> Result<(), LogError> {
+        self.refuse_if_poisoned()?;
+        let end = self.offset.saturating_add(bytes);
+        if end <= self.reserved.max(self.offset) {
+            return Ok(());
+        }
+        match self.extend_reserve(end) {
+            Err(LogError::NoSpace { path, source }) => Err(LogError::NoSpace { path, source }),
+            other => self.poison(other),
+        }
+    }
+
+    fn append(&mut self, batch: &[NewLine]) -> Result<Vec<Appended>, LogError> {
+        self.refuse_if_poisoned()?;
+        if batch.is_empty() {
+            return Ok(Vec::new());
+        }
+        let appended = self.write(batch);
+        self.poison(appended)
+    }
+
+    fn root(&self) -> Root {
+        self.chain.tree().root()
+    }
+
+    fn reader(&self) -> Arc<dyn LogReader> {
+        Arc::<FileReader>::clone(&self.reader)
+    }
+
+    fn idle(&mut self) -> Result<(), LogError> {
+        self.refuse_if_poisoned()?;
+        let synced = self.mark.sync();
+        self.poison(synced)
+    }
+
+    fn close(mut self: Box<Self>) -> Result<(), LogError> {
+        self.idle()?;
+        let Self { epoch, folder, .. } = *self;
+        epoch.stop(&folder).map_err(LogError::fatal)
+    }
+}

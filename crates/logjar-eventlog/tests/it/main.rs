@@ -1,0 +1,15 @@
+//! Tests of the event log from outside.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod support;
+
+mod contract;
+mod crash;
+mod damage;
+mod every_bit;
+mod golden;
+mod instances;
+mod line;
+mod read_only;
+mod restore;

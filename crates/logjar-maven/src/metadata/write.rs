@@ -1,0 +1,185 @@
+//! Writes `maven-metadata.xml` as Maven does: two blanks for each level, elements in its order, UTF-8.
+//!
+//! The same input gives the same bytes, because clients compare sums.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use quick_xml::escape::partial_escape;
+
+use super::Plugin;
+use crate::coordinates::{ArtifactId, Gav, GroupId, Version};
+use crate::snapshot_version::Stamp;
+use crate::version_order;
+use crate::xml;
+
+/// What the document of an artifact is made from.
+#[derive(Clone, Copy, Debug)]
+pub struct ArtifactMetadata<'a> {
+    /// The group.
+    pub group: &'a GroupId,
+    /// The artifact.
+    pub artifact: &'a ArtifactId,
+    /// All versions, in any order.
+    pub versions: &'a [Version],
+    /// When the last of them came or went, `yyyyMMddHHmmss` in UTC.
+    pub last_updated: &'a str,
+}
+
+/// What the document of a snapshot version is made from.
+#[derive(Clone, Copy, Debug)]
+pub struct SnapshotMetadata<'a> {
+    /// The snapshot version.
+    pub gav: &'a Gav,
+    /// All files of all its builds, in any order.
+    pub files: &'a [SnapshotFile<'a>],
+    /// When the last of them came or went, `yyyyMMddHHmmss` in UTC.
+    pub last_updated: &'a str,
+}
+
+/// A file of one build of a snapshot version. A build that was deployed without a timestamp has the one
+/// that it is stored under.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SnapshotFile<'a> {
+    /// The build.
+    pub stamp: Stamp,
+    /// The classifier, as in `sources`.
+    pub classifier: Option<&'a str>,
+    /// The extension without its first dot.
+    pub extension: &'a str,
+}
+
+/// The document of an artifact: its versions in Maven's order. `<latest>` is the highest, `<release>` the
+/// highest that is no snapshot, absent if there is none.
+pub fn write_artifact(metadata: &ArtifactMetadata<'_>) -> String {
+    let mut document = Document::new("");
+    document.artifact(metadata);
+    document.finish()
+}
+
+/// The document of a group: its Maven plugins, sorted by prefix.
+pub fn write_plugins(plugins: &[Plugin]) -> String {
+    let mut document = Document::new("");
+    document.plugins(plugins);
+    document.finish()
+}
+
+/// One document with both parts, for a folder that is an artifact and a group at once.
+pub fn write_artifact_and_plugins(metadata: &ArtifactMetadata<'_>, plugins: &[Plugin]) -> String {
+    let mut document = Document::new("");
+    document.artifact(metadata);
+    document.plugins(plugins);
+    document.finish()
+}
+
+/// The document of a snapshot version: its newest build, and for each classifier and extension the newest
+/// build that has such a file.
+pub fn write_snapshot(metadata: &SnapshotMetadata<'_>) -> String {
+    let mut newest: BTreeMap<(Option<&str>, &str), Stamp> = BTreeMap::new();
+    for file in metadata.files {
+        let stamp = newest.entry((file.classifier, file.extension)).or_insert(file.stamp);
+        *stamp = file.stamp.max(*stamp);
+    }
+    let mut document = Document::new(" modelVersion=\"1.1.0\"");
+    document.leaf("groupId", metadata.gav.group.as_str());
+    document.leaf("artifactId", metadata.gav.artifact.as_str());
+    document.leaf("version", metadata.gav.version.as_str());
+    document.element("versioning", |document| {
+        if let Some(stamp) = newest.values().max() {
+            document.element("snapshot", |document| {
+                document.leaf("timestamp", &stamp.timestamp());
+                document.leaf("buildNumber", &stamp.build().to_string());
+            });
+        }
+        document.leaf("lastUpdated", metadata.last_updated);
+        document.element("snapshotVersions", |document| {
+            for ((classifier, extension), stamp) in &newest {
+                document.element("snapshotVersion", |document| {
+                    if let Some(classifier) = classifier {
+                        document.leaf("classifier", classifier);
+                    }
+                    document.leaf("extension", extension);
+                    document.leaf("value", &format!("{}-{stamp}", metadata.gav.version.base()));
+                    document.leaf("updated", &stamp.updated());
+                });
+            }
+        });
+    });
+    document.finish()
+}
+
+/// A document under way.
+struct Document {
+    text: String,
+    depth: usize,
+}
+
+impl Document {
+    /// Opens the root, with these attributes.
+    fn new(attributes: &str) -> Self {
+        let text = format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<metadata{attributes}>\n");
+        Self { text, depth: 1 }
+    }
+
+    fn artifact(&mut self, metadata: &ArtifactMetadata<'_>) {
+        let mut versions = metadata.versions.iter().collect::<Vec<_>>();
+        // Versions that Maven takes for equal, as `1` and `1.0`, still need one order.
+        versions.sort_by(|a, b| version_order::compare(a.as_str(), b.as_str()).then_with(|| a.cmp(b)));
+        self.leaf("groupId", metadata.group.as_str());
+        self.leaf("artifactId", metadata.artifact.as_str());
+        self.element("versioning", |document| {
+            if let Some(latest) = versions.last() {
+                document.leaf("latest", latest.as_str());
+            }
+            if let Some(release) = versions.iter().rfind(|version| !version.is_snapshot()) {
+                document.leaf("release", release.as_str());
+            }
+            document.element("versions", |document| {
+                for version in &versions {
+                    document.leaf("version", version.as_str());
+                }
+            });
+            document.leaf("lastUpdated", metadata.last_updated);
+        });
+    }
+
+    fn plugins(&mut self, plugins: &[Plugin]) {
+        let mut plugins = plugins.iter().collect::<Vec<_>>();
+        plugins.sort_by_key(|plugin| (&plugin.prefix, &plugin.artifact, &plugin.name));
+        self.element("plugins", |document| {
+            for plugin in plugins {
+                document.element("plugin", |document| {
+                    document.leaf("name", &plugin.name);
+                    document.leaf("prefix", &plugin.prefix);
+                    document.leaf("artifactId", &plugin.artifact);
+                });
+            }
+        });
+    }
+
+    /// An element with others in it.
+    fn element(&mut self, name: &str, content: impl FnOnce(&mut Self)) {
+        self.line(format_args!("<{name}>"));
+        self.depth += 1;
+        content(self);
+        self.depth -= 1;
+        self.line(format_args!("</{name}>"));
+    }
+
+    /// An element with a text. What XML does not allow is left out; all else is escaped.
+    fn leaf(&mut self, name: &str, text: &str) {
+        let allowed = text.chars().filter(|character| xml::is_allowed(*character));
+        let text = allowed.collect::<String>();
+        self.line(format_args!("<{name}>{}</{name}>", partial_escape(text.as_str())));
+    }
+
+    fn line(&mut self, content: std::fmt::Arguments<'_>) {
+        // Writing to a string can't fail.
+        let _ = writeln!(self.text, "{:width$}{content}", "", width = 2 * self.depth);
+    }
+
+    fn finish(mut self) -> String {
+        self.text.push_str("</metadata>\n");
+        self.text
+    }
+}

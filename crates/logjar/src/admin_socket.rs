@@ -1,0 +1,56 @@
+//! `admin.sock`: the way of the command line to a running server. It belongs to whoever holds the lock of the data
+//! folder; only the folder's owner can open it.
+
+use std::fs::{self, File, Permissions};
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+
+const NAME: &str = "admin.sock";
+
+/// A path to the socket that is short whatever the folder is called: the system takes 108 bytes only. It is good for as
+/// long as the folder is held open.
+struct ShortPath {
+    _folder: File,
+    path: PathBuf,
+}
+
+fn short_path(folder: &Path) -> io::Result<ShortPath> {
+    let opened = File::open(folder)?;
+    let path = PathBuf::from(format!("/proc/self/fd/{}/{NAME}", opened.as_raw_fd()));
+    Ok(ShortPath { _folder: opened, path })
+}
+
+/// Makes the socket, in place of one that a dead server left. To be called with the lock held.
+///
+/// # Errors
+/// If the system refuses.
+pub fn listen(folder: &Path) -> io::Result<UnixListener> {
+    let socket = folder.join(NAME);
+    match fs::remove_file(&socket) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let short = short_path(folder)?;
+    let listener = UnixListener::bind(&short.path)?;
+    fs::set_permissions(&socket, Permissions::from_mode(0o600))?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+/// Connects to a running server.
+///
+/// # Errors
+/// If none is there.
+pub fn connect_blocking(folder: &Path) -> io::Result<UnixStream> {
+    let short = short_path(folder)?;
+    UnixStream::connect(&short.path)
+}
+
+/// Removes the socket at a clean stop.
+pub fn remove(folder: &Path) {
+    // A socket that stays is replaced by the next server.
+    let _ = fs::remove_file(folder.join(NAME));
+}

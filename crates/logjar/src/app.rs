@@ -1,0 +1,226 @@
+//! The composition root: opens the data folder and its log, replays, and puts the parts together.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use logjar_domain::command::Command;
+use logjar_domain::decide::Rules;
+use logjar_domain::event::{Event, Policy, ReadAccess};
+use logjar_domain::permission::Actor;
+use logjar_domain::state::{State, evolve};
+use logjar_eventlog::error::{LogError, Warning};
+use logjar_eventlog::log::{EventLog, LogReader};
+use logjar_eventlog::micros::Micros;
+use logjar_eventlog::new_line::NewLine;
+use logjar_eventlog::read_only::ReadOnlyLog;
+use logjar_eventlog::writer::{FileLog, OpenOptions};
+use tokio::sync::mpsc;
+
+use crate::activity::Activity;
+use crate::clock::now;
+use crate::config::Config;
+use crate::deploy::Deploys;
+use crate::deploy::restore::Unfinished;
+use crate::http::body::ChunkPool;
+use crate::http::cache::Cache;
+use crate::metadata_dates::MetadataDates;
+use crate::projections::{Changed, Projections};
+use crate::sequencer::{self, Running, Sequencer, SubmitError};
+use crate::storage::{DataFolder, FolderError, publish};
+use crate::stored_event::{Detail, decode};
+
+/// Name of the repository that a new registry has.
+pub const FIRST_REPOSITORY: &str = "repo";
+
+/// Everything that answers requests.
+pub struct App {
+    /// The configuration.
+    pub config: Config,
+    /// The data folder.
+    pub folder: DataFolder,
+    /// What readers see.
+    pub projections: Arc<Projections>,
+    /// The log, for reading.
+    pub reader: Arc<dyn LogReader>,
+    /// The way to the writer.
+    pub sequencer: Sequencer,
+    /// Deploys under way.
+    pub deploys: Deploys,
+    /// Refused deploys.
+    pub activity: Activity,
+    /// Dates of generated metadata.
+    pub metadata_dates: MetadataDates,
+    pub(crate) cache: Cache,
+    pub(crate) chunks: Arc<ChunkPool>,
+}
+
+/// Why a data folder can't be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The folder.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// Its log.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// Its files.
+    #[error("cannot use the files of the data folder: {0}")]
+    Files(#[from] io::Error),
+    /// The first repository.
+    #[error("the first repository could not be made: {0}")]
+    First(#[from] SubmitError),
+}
+
+impl OpenError {
+    /// Whether a full disk is the reason, which passes.
+    pub fn is_no_space(&self) -> bool {
+        match self {
+            Self::Log(error) => matches!(error, LogError::NoSpace { .. }),
+            Self::Folder(FolderError::Io { source, .. }) | Self::Files(source) => is_full(source),
+            Self::First(error) => matches!(error, SubmitError::NoSpace),
+            Self::Folder(_) => false,
+        }
+    }
+}
+
+/// Whether the system says that the disk or the quota is full.
+pub fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
+/// An app that may write, and what belongs to it.
+pub struct Writing {
+    /// The app.
+    pub app: Arc<App>,
+    /// Its writer.
+    pub running: Running,
+    /// Versions whose metadata changes from now on.
+    pub changed: mpsc::UnboundedReceiver<Changed>,
+    /// What people should be told.
+    pub warnings: Vec<Warning>,
+}
+
+impl App {
+    /// Opens the data folder as its one writer. With `create`, a missing folder and log are made.
+    ///
+    /// # Errors
+    /// A folder that is missing or open to everybody, a log that is locked or damaged, a full disk.
+    pub async fn open_writer(folder: DataFolder, config: Config, create: bool) -> Result<Writing, OpenError> {
+        if create {
+            folder.create()?;
+        }
+        if !create || folder.events().is_dir() {
+            folder.check()?;
+        }
+        let mut state = State::default();
+        let mut unfinished = Unfinished::new(&folder);
+        let options = if create { OpenOptions::create(opened()) } else { OpenOptions::existing() };
+        let (log, warnings) = FileLog::open(&folder.events(), options, &mut |line| {
+            let recorded = decode(line, Detail::State)?;
+            evolve(&mut state, &recorded);
+            Ok(unfinished.note(&recorded)?)
+        })?;
+        unfinished.publish()?;
+        let position = log.head().seq;
+        let reader = log.reader();
+        let (projections, changed) = Projections::new(state.clone(), position);
+        let rules = Rules { group_creation: config.groups_create };
+        let (sequencer, running) = sequencer::start(Box::new(log), state, projections.clone(), rules)?;
+        let app = Arc::new(Self::assemble(config, folder, projections, reader, sequencer));
+        unfinished.reopen(&app.deploys)?;
+        if position == 1 {
+            app.create_first_repository().await?;
+        }
+        app.make_repository_folders()?;
+        Ok(Writing { app, running, changed, warnings })
+    }
+
+    /// Opens the data folder for reading: takes no lock and writes nothing. Commands are refused; `full` says that
+    /// a full disk is the reason.
+    ///
+    /// # Errors
+    /// A folder or log that is missing or damaged.
+    pub fn open_read_only(
+        folder: DataFolder,
+        config: Config,
+        full: bool,
+    ) -> Result<(Arc<Self>, Vec<Warning>), OpenError> {
+        if !folder.events().is_dir() {
+            return Err(FolderError::Missing(folder.root().to_owned()).into());
+        }
+        let mut state = State::default();
+        let (log, warnings) = ReadOnlyLog::open(&folder.events(), false, &mut |line| {
+            evolve(&mut state, &decode(line, Detail::State)?);
+            Ok(())
+        })?;
+        let (projections, _) = Projections::new(state, log.head().seq);
+        Ok((
+            Arc::new(Self::assemble(config, folder, projections, Arc::new(log), Sequencer::closed(full))),
+            warnings,
+        ))
+    }
+
+    fn assemble(
+        config: Config,
+        folder: DataFolder,
+        projections: Arc<Projections>,
+        reader: Arc<dyn LogReader>,
+        sequencer: Sequencer,
+    ) -> Self {
+        let deploys =
+            Deploys::new(folder.clone(), projections.clone(), reader.clone(), sequencer.clone(), &config);
+        Self {
+            activity: Activity::open(folder.activity(), now(), config.activity_keep),
+            cache: Cache::new(config.http_cache_bytes),
+            chunks: Arc::new(ChunkPool::default()),
+            metadata_dates: MetadataDates::default(),
+            config,
+            folder,
+            projections,
+            reader,
+            sequencer,
+            deploys,
+        }
+    }
+
+    async fn create_first_repository(&self) -> Result<(), SubmitError> {
+        let command = Command::CreateRepository {
+            name: FIRST_REPOSITORY.to_owned(),
+            policy: Policy::Mixed,
+            read: ReadAccess::Public,
+        };
+        self.sequencer.submit(command, Actor::System).await.map(|_| ())
+    }
+
+    /// Makes the folders of all repositories, open to other web servers if everybody may read them.
+    ///
+    /// # Errors
+    /// If the system refuses.
+    pub fn make_repository_folders(&self) -> io::Result<()> {
+        let state = self.projections.read();
+        for (name, repository) in &state.repositories {
+            let public = repository.read == ReadAccess::Public;
+            publish::make_repository_folder(&self.folder, name, public)?;
+        }
+        Ok(())
+    }
+}
+
+/// The first line of a new log.
+fn opened() -> NewLine {
+    let event = Event::LogOpened;
+    NewLine {
+        at: Micros(now().0),
+        by: "system".to_owned(),
+        kind: event.kind().to_owned(),
+        version: 1,
+        data: "{}".to_owned(),
+        private: None,
+    }
+}
+
+/// Whether a server answers on the data folder's socket.
+pub fn is_served(folder: &Path) -> bool {
+    crate::admin_socket::connect_blocking(folder).is_ok()
+}

@@ -1,0 +1,77 @@
+//! Tokens in Basic authentication: the user's name, and the token as the password.
+//!
+//! The token is looked up by its SHA-256 first and its owner compared after, so no answer, nor its time, depends on
+//! whether a name is known.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http::{HeaderMap, header};
+use logjar_domain::ids::Moment;
+use logjar_domain::permission::{Actor, valid_token};
+use logjar_domain::rejection::Rejection;
+use logjar_domain::state::State;
+use logjar_maven::checksum::to_hex;
+use sha2::{Digest, Sha256};
+
+/// A new token: what its owner gets to see once, and what is kept of it.
+pub struct NewToken {
+    /// The token itself.
+    pub text: String,
+    /// Its SHA-256.
+    pub hash: [u8; 32],
+}
+
+/// Makes a token: the prefix and 60 hex digits of random bits.
+pub fn generate(prefix: &str) -> NewToken {
+    let text = format!("{prefix}{}", to_hex(&crate::clock::random_bytes::<30>()));
+    let hash = hash(&text);
+    NewToken { text, hash }
+}
+
+/// What is kept of a token.
+pub fn hash(token: &str) -> [u8; 32] {
+    Sha256::digest(token.as_bytes()).into()
+}
+
+/// A user name and password as a client sent them.
+pub struct Credentials {
+    /// The user's name.
+    pub user: String,
+    /// The token, if it is one.
+    pub password: String,
+}
+
+/// The Basic credentials of a request, if it has any that can be read.
+pub fn credentials(headers: &HeaderMap) -> Option<Credentials> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, encoded) = value.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let decoded = String::from_utf8(STANDARD.decode(encoded.trim()).ok()?).ok()?;
+    let (user, password) = decoded.split_once(':')?;
+    Some(Credentials { user: user.to_owned(), password: password.to_owned() })
+}
+
+/// The actor of a request. Without credentials it is anonymous; with wrong ones it is nobody.
+///
+/// # Errors
+/// If there are credentials and they are no good token of that user, or an expired one.
+pub fn authenticate(state: &State, now: Moment, headers: &HeaderMap) -> Result<Actor, Rejection> {
+    if !headers.contains_key(header::AUTHORIZATION) {
+        return Ok(Actor::Anonymous);
+    }
+    let Some(credentials) = credentials(headers) else { return Err(Rejection::TokenInvalid) };
+    if credentials.password.is_empty() {
+        return Err(Rejection::TokenRequired);
+    }
+    let Some((id, token)) = state.token_with_hash(&hash(&credentials.password)) else {
+        return Err(Rejection::TokenInvalid);
+    };
+    let owned = state.users.get(&token.user).is_some_and(|user| *user.name == *credentials.user);
+    if !owned {
+        return Err(Rejection::TokenInvalid);
+    }
+    valid_token(state, now, &token.user, id)?;
+    Ok(Actor::Token { user: token.user.clone(), token: id.clone() })
+}

@@ -1,0 +1,207 @@
+//! Sends the requests of commands: to the running server over its socket, else to a router in this process.
+
+use std::sync::Arc;
+
+use axum::Router;
+use bytes::Bytes;
+use http::{Method, Request, StatusCode, header};
+use http_body_util::{BodyExt, Full};
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper_util::rt::TokioIo;
+use logjar_eventlog::error::LogError;
+use serde_json::Value;
+use tokio::net::UnixStream;
+use tower::ServiceExt;
+
+use super::{Failure, Global, output};
+use crate::admin_socket;
+use crate::app::{App, OpenError};
+use crate::http::{Origin, router};
+use crate::sequencer::Running;
+
+/// What a command wants to do with the data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wants {
+    /// Only look.
+    Reading,
+    /// Change something.
+    Writing,
+}
+
+enum Way {
+    Socket(SendRequest<Full<Bytes>>),
+    Here { router: Router, running: Option<Running>, app: Arc<App> },
+}
+
+/// A way to the data.
+pub(super) struct Client {
+    way: Way,
+}
+
+/// Runs a command that speaks to the data.
+pub(super) fn with_client<T>(
+    global: &Global,
+    wants: Wants,
+    command: impl AsyncFnOnce(&mut Client) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|source| Failure::Io { what: "could not start".to_owned(), source })?;
+    runtime.block_on(async {
+        let mut client = Client::open(global, wants).await?;
+        let result = command(&mut client).await;
+        client.close().await?;
+        result
+    })
+}
+
+impl Client {
+    async fn open(global: &Global, wants: Wants) -> Result<Self, Failure> {
+        let folder = global.folder();
+        if let Ok(stream) = admin_socket::connect_blocking(folder.root()) {
+            return Self::over(stream).await;
+        }
+        let config = global.load_config()?.config;
+        let way = match wants {
+            Wants::Reading => {
+                let (app, warnings) = App::open_read_only(folder, config, false)?;
+                warnings.iter().for_each(|warning| output::warning(&warning.to_string()));
+                Way::Here { router: router(app.clone()), running: None, app }
+            }
+            Wants::Writing => {
+                let writing = App::open_writer(folder, config, false).await.map_err(|error| match error {
+                    OpenError::Log(LogError::Missing { path }) => Failure::Refused(format!(
+                        "there is no registry in `{}`; start `logjar serve` once to make it, or name another with --data DIR",
+                        path.parent().unwrap_or(&path).display()
+                    )),
+                    other => other.into(),
+                })?;
+                writing.warnings.iter().for_each(|warning| output::warning(&warning.to_string()));
+                Way::Here {
+                    router: router(writing.app.clone()),
+                    running: Some(writing.running),
+                    app: writing.app,
+                }
+            }
+        };
+        Ok(Self { way })
+    }
+
+    async fn over(stream: std::os::unix::net::UnixStream) -> Result<Self, Failure> {
+        let failed = |source| Failure::Io { what: "could not speak to the server".to_owned(), source };
+        stream.set_nonblocking(true).map_err(failed)?;
+        let stream = UnixStream::from_std(stream).map_err(failed)?;
+        let (sender, connection) =
+            handshake(TokioIo::new(stream)).await.map_err(|error| failed(std::io::Error::other(error)))?;
+        tokio::spawn(async move {
+            // An error of the connection is an error of the request that waits for it.
+            let _ = connection.await;
+        });
+        Ok(Self { way: Way::Socket(sender) })
+    }
+
+    async fn close(self) -> Result<(), Failure> {
+        let Way::Here { running: Some(running), app, .. } = self.way else { return Ok(()) };
+        drop(app);
+        let stopped = tokio::task::spawn_blocking(move || running.stop()).await;
+        stopped.unwrap_or(Ok(())).map_err(Failure::from)
+    }
+
+    /// GET, and the answer as JSON.
+    pub(super) async fn get(&mut self, path: &str) -> Result<Value, Failure> {
+        self.json(Method::GET, path, None).await
+    }
+
+    /// POST, and the answer as JSON.
+    pub(super) async fn post(&mut self, path: &str, body: &Value) -> Result<Value, Failure> {
+        self.json(Method::POST, path, Some(body)).await
+    }
+
+    /// PATCH, and the answer as JSON.
+    pub(super) async fn patch(&mut self, path: &str, body: &Value) -> Result<Value, Failure> {
+        self.json(Method::PATCH, path, Some(body)).await
+    }
+
+    async fn json(&mut self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, Failure> {
+        let mut whole = Vec::new();
+        self.send(method, path, body, |piece| {
+            whole.extend_from_slice(piece);
+            Ok(())
+        })
+        .await?;
+        serde_json::from_slice(&whole).map_err(|error| Failure::Io {
+            what: "the server's answer is no JSON".to_owned(),
+            source: error.into(),
+        })
+    }
+
+    /// GET, and the answer piece by piece.
+    pub(super) async fn stream(
+        &mut self,
+        path: &str,
+        take: impl FnMut(&[u8]) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        self.send(Method::GET, path, None, take).await
+    }
+
+    async fn send(
+        &mut self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+        mut take: impl FnMut(&[u8]) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let broken = |error: String| Failure::Io {
+            what: "the server did not answer".to_owned(),
+            source: std::io::Error::other(error),
+        };
+        let bytes = body.map(|body| Bytes::from(body.to_string())).unwrap_or_default();
+        let mut request = Request::new(Full::new(bytes));
+        *request.method_mut() = method;
+        *request.uri_mut() =
+            path.parse().map_err(|_| Failure::Usage(format!("`{path}` has characters that no name has")))?;
+        request.headers_mut().insert(header::HOST, http::HeaderValue::from_static("logjar"));
+        let (status, mut body) = match &mut self.way {
+            Way::Socket(sender) => {
+                let response =
+                    sender.send_request(request).await.map_err(|error| broken(error.to_string()))?;
+                let (parts, body) = response.into_parts();
+                (parts.status, axum::body::Body::new(body))
+            }
+            Way::Here { router, .. } => {
+                let mut request = request.map(axum::body::Body::new);
+                request.extensions_mut().insert(Origin::AdminSocket);
+                let response = match router.clone().oneshot(request).await {
+                    Ok(response) => response,
+                    Err(never) => match never {},
+                };
+                let (parts, body) = response.into_parts();
+                (parts.status, body)
+            }
+        };
+        if !status.is_success() {
+            let text = body.collect().await.map_err(|error| broken(error.to_string()))?.to_bytes();
+            return Err(refused(status, &text));
+        }
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|error| broken(error.to_string()))?;
+            if let Ok(piece) = frame.into_data() {
+                take(&piece)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn refused(status: StatusCode, body: &[u8]) -> Failure {
+    let problem: Value = serde_json::from_slice(body).unwrap_or_default();
+    let detail =
+        problem.get("detail").and_then(Value::as_str).map_or_else(|| status.to_string(), str::to_owned);
+    if status.is_server_error() { Failure::Busy(detail) } else { Failure::Refused(detail) }
+}
+
+/// A name as a segment of a path.
+pub(super) fn segment(name: &str) -> String {
+    crate::http::maven::path::encode(name)
+}

@@ -1,0 +1,224 @@
+//! `logjar log`.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use clap::Subcommand;
+use logjar_eventlog::verify::verify;
+use serde_json::{Value, json};
+
+use super::client::{Client, Wants, with_client};
+use super::{Failure, Global, output};
+use crate::app::is_served;
+
+/// How often `tail -f` looks.
+const LOOK_EVERY: Duration = Duration::from_millis(300);
+/// Lines that `tail` begins with.
+const TAIL: u64 = 10;
+
+#[derive(Subcommand)]
+pub(super) enum Command {
+    /// Figures about the log
+    Stat,
+    /// Print lines: for people on a terminal, else as stored, in public form
+    #[command(
+        after_help = "Examples:\n  logjar log cat --from 100\n  logjar log cat | jq -r 'select(.kind == \"version.deployed\") | .data.version'"
+    )]
+    Cat {
+        /// First line
+        #[arg(long, value_name = "SEQ", default_value_t = 1)]
+        from: u64,
+        /// Last line, or a time such as 2026-11-24T04:01:17Z
+        #[arg(long, value_name = "SEQ|TIME")]
+        until: Option<String>,
+        /// Print whole lines, with what belongs to people
+        #[arg(long)]
+        private: bool,
+    },
+    /// Print the last lines
+    Tail {
+        /// Go on as lines are added
+        #[arg(short, long)]
+        follow: bool,
+    },
+    /// Look for damage; ends with 1 if there is any
+    Verify {
+        /// Check stored files too
+        #[arg(long)]
+        files: bool,
+    },
+    /// Print position, Merkle root and digest of the state
+    Digest,
+}
+
+pub(super) fn run(global: &Global, command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Stat => stat(global),
+        Command::Cat { from, until, private } => with_client(global, Wants::Reading, async |client| {
+            let mut printer = Printer::new(global, private, client).await?;
+            printer.until_time = until.clone().filter(|text| text.parse::<u64>().is_err());
+            let until_seq = until.as_deref().and_then(|text| text.parse::<u64>().ok());
+            printer.print(client, from, until_seq).await
+        }),
+        Command::Tail { follow } => {
+            with_client(global, Wants::Reading, async |client| tail(global, client, follow).await)
+        }
+        Command::Verify { files } => verify_log(global, files),
+        Command::Digest => {
+            let digest =
+                with_client(global, Wants::Reading, async |client| client.get("/api/v1/log/digest").await)?;
+            output::json(&digest)
+        }
+    }
+}
+
+fn stat(global: &Global) -> Result<(), Failure> {
+    let stat = with_client(global, Wants::Reading, async |client| client.get("/api/v1/log/stat").await)?;
+    if global.json {
+        return output::json(&stat);
+    }
+    let text = |key: &str| {
+        stat.get(key)
+            .map_or_else(String::new, |value| value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+    };
+    output::line(&format!(
+        "{} lines, {} bytes, from {} to {}",
+        text("lines"),
+        text("bytes"),
+        text("first"),
+        text("last")
+    ))?;
+    for (kind, count) in stat.get("kinds").and_then(Value::as_object).into_iter().flatten() {
+        output::line(&format!("{count:>10}  {kind}"))?;
+    }
+    Ok(())
+}
+
+async fn tail(global: &Global, client: &mut Client, follow: bool) -> Result<(), Failure> {
+    let mut printer = Printer::new(global, false, client).await?;
+    let ready = client.get("/health/ready").await?;
+    let position = ready.get("durable").and_then(Value::as_u64).unwrap_or_default();
+    printer.next = position.saturating_sub(TAIL - 1).max(1);
+    loop {
+        let from = printer.next;
+        printer.print(client, from, None).await?;
+        if !follow {
+            return Ok(());
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+/// Prints stored lines, as they are or for people.
+struct Printer {
+    people: bool,
+    private: bool,
+    names: HashMap<String, String>,
+    until_time: Option<String>,
+    next: u64,
+}
+
+impl Printer {
+    async fn new(global: &Global, private: bool, client: &mut Client) -> Result<Self, Failure> {
+        let people = output::is_terminal() && !global.json && !private;
+        let mut names = HashMap::new();
+        if people {
+            let users = client.get("/api/v1/users").await?;
+            for user in users.as_array().into_iter().flatten() {
+                if let (Some(id), Some(name)) =
+                    (user.get("id").and_then(Value::as_str), user.get("name").and_then(Value::as_str))
+                {
+                    names.insert(id.to_owned(), name.to_owned());
+                }
+            }
+        }
+        Ok(Self { people, private, names, until_time: None, next: 1 })
+    }
+
+    async fn print(&mut self, client: &mut Client, from: u64, until: Option<u64>) -> Result<(), Failure> {
+        let until = until.map_or_else(String::new, |until| format!("&until={until}"));
+        let path = format!("/api/v1/log/lines?from={from}{until}&private={}", self.private);
+        let mut rest = Vec::new();
+        client
+            .stream(&path, |piece| {
+                rest.extend_from_slice(piece);
+                while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+                    let line: Vec<u8> = rest.drain(..=end).collect();
+                    self.line(&line)?;
+                }
+                Ok(())
+            })
+            .await
+    }
+
+    fn line(&mut self, line: &[u8]) -> Result<(), Failure> {
+        let event: Value = serde_json::from_slice(line).unwrap_or_default();
+        let text = |key: &str| event.get(key).and_then(Value::as_str).unwrap_or_default();
+        if self.until_time.as_deref().is_some_and(|until| text("at") > until) {
+            return Ok(());
+        }
+        let seq = event.get("seq").and_then(Value::as_u64).unwrap_or_default();
+        self.next = self.next.max(seq + 1);
+        if !self.people {
+            return output::bytes(line);
+        }
+        let by = self.names.get(text("by")).map_or(text("by"), String::as_str);
+        let time = text("at").get(..19).unwrap_or_default().replace('T', " ");
+        let data = event.get("data").cloned().unwrap_or_default();
+        output::line(&format!("{seq:>7}  {time}  {by:<12}  {:<24}  {}", text("kind"), self.about(&data)))
+    }
+
+    /// What an event is about, in a few words.
+    fn about(&self, data: &Value) -> String {
+        let text = |key: &str| data.get(key).and_then(Value::as_str);
+        let name = |id: &str| self.names.get(id).cloned().unwrap_or_else(|| id.to_owned());
+        if let (Some(group), Some(artifact), Some(version)) =
+            (text("group"), text("artifact"), text("version"))
+        {
+            let stamp = text("stamp").map(|stamp| format!(" ({stamp})")).unwrap_or_default();
+            let files = data.get("files").and_then(Value::as_array).map_or(0, Vec::len);
+            let repository = text("repository").unwrap_or_default();
+            return format!("{group}:{artifact}:{version}{stamp} in {repository}, {files} files");
+        }
+        let mut words = Vec::new();
+        words.extend(text("repository").map(str::to_owned));
+        words.extend(text("group").map(str::to_owned));
+        words.extend(text("artifact").map(str::to_owned));
+        words.extend(text("user").or_else(|| text("owner")).map(name));
+        words.extend(text("token").map(str::to_owned));
+        words.join(" ")
+    }
+}
+
+fn verify_log(global: &Global, files: bool) -> Result<(), Failure> {
+    let folder = global.folder();
+    let running = is_served(folder.root());
+    let verified = verify(&folder.events(), running)?;
+    let problems = if files && verified.damage.is_empty() {
+        super::verify::check_files(&folder, running)?
+    } else {
+        Vec::new()
+    };
+    let damage: Vec<String> = verified
+        .damage
+        .iter()
+        .map(ToString::to_string)
+        .chain(problems.iter().map(ToString::to_string))
+        .collect();
+    if global.json {
+        let result = json!({ "lines": verified.lines, "bytes": verified.bytes, "root": verified.root.to_string(), "damage": damage });
+        output::json(&result)?;
+    } else {
+        for each in &damage {
+            output::line(each)?;
+        }
+        let files = if files { " and all stored files" } else { "" };
+        if damage.is_empty() {
+            output::line(&format!(
+                "good: {} lines, {} bytes, root {}{files}",
+                verified.lines, verified.bytes, verified.root
+            ))?;
+        }
+    }
+    if damage.is_empty() { Ok(()) } else { Err(Failure::Reported) }
+}

@@ -1,0 +1,187 @@
+//! The command line. Commands are HTTP requests to the running server over its admin socket; when none runs, the same
+//! requests are answered in this process, which opens the data folder itself.
+
+mod client;
+mod config;
+mod groups;
+mod log;
+mod output;
+mod repositories;
+mod restore;
+mod serve;
+mod tokens;
+mod users;
+mod verify;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use logjar_eventlog::error::{Class, LogError};
+
+use crate::app::OpenError;
+use crate::config::ConfigError;
+use crate::exit;
+use crate::storage::DataFolder;
+
+/// A Maven repository server whose only database is an append-only event log.
+#[derive(Parser)]
+#[command(version, propagate_version = true, after_help = "Start with: logjar serve")]
+struct CommandLine {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Options that go with every command.
+#[derive(Args)]
+pub(crate) struct Global {
+    /// The data folder
+    #[arg(long, global = true, env = "LOGJAR_DATA", default_value = "./data", value_name = "DIR")]
+    data: PathBuf,
+    /// The configuration file [default: logjar.toml in the data folder]
+    #[arg(long, global = true, env = "LOGJAR_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Print results as JSON
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the server
+    #[command(after_help = "Example: logjar serve --listen 127.0.0.1:8930")]
+    Serve(serve::Options),
+    /// Users: people and services
+    #[command(subcommand)]
+    User(users::Command),
+    /// Deploy tokens
+    #[command(subcommand)]
+    Token(tokens::Command),
+    /// Maven groups and their members
+    #[command(subcommand)]
+    Group(groups::Command),
+    /// Maven repositories
+    #[command(subcommand)]
+    Repo(repositories::Command),
+    /// The event log
+    #[command(subcommand)]
+    Log(log::Command),
+    /// Make a data folder usable that was copied under a running server
+    #[command(after_help = "Example: logjar restore --from-copy /backup/logjar-data")]
+    Restore(restore::Options),
+    /// The configuration
+    #[command(subcommand)]
+    Config(config::Command),
+}
+
+/// Why a command failed, and what its exit code is.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// The server or a rule said no.
+    #[error("{0}")]
+    Refused(String),
+    /// Done, with something to report that was printed already.
+    #[error("")]
+    Reported,
+    /// The options make no sense together.
+    #[error("{0}")]
+    Usage(String),
+    /// The data folder can't be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// Reading or writing.
+    #[error("{what}: {source}")]
+    Io {
+        /// What was tried.
+        what: String,
+        /// Why it failed.
+        source: std::io::Error,
+    },
+    /// The server is busy, full or stopping.
+    #[error("{0}")]
+    Busy(String),
+    /// Nobody reads what we print any more.
+    #[error("")]
+    ClosedPipe,
+}
+
+impl Failure {
+    fn exit_code(&self) -> i32 {
+        match self {
+            Self::Refused(_) | Self::Reported => exit::NO,
+            Self::Usage(_) | Self::Config(_) => exit::USAGE,
+            Self::Open(OpenError::Log(error)) => exit_code_of(error),
+            Self::Open(OpenError::Folder(_)) => exit::NO,
+            Self::Open(_) | Self::Io { .. } => exit::IO,
+            Self::Busy(_) => exit::LOCKED,
+            Self::ClosedPipe => 0,
+        }
+    }
+}
+
+fn exit_code_of(error: &LogError) -> i32 {
+    match error.class() {
+        Class::Locked => exit::LOCKED,
+        Class::Corrupt => exit::CORRUPT,
+        Class::NoSpace | Class::Io | Class::Misuse => exit::IO,
+        Class::Unusable => exit::NO,
+    }
+}
+
+impl From<LogError> for Failure {
+    fn from(error: LogError) -> Self {
+        Self::Open(error.into())
+    }
+}
+
+/// Runs the program.
+pub fn main() -> ExitCode {
+    let CommandLine { global, command } = CommandLine::parse();
+    match run(&global, command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            let text = failure.to_string();
+            if !text.is_empty() {
+                output::error(&text);
+            }
+            ExitCode::from(u8::try_from(failure.exit_code()).unwrap_or(1))
+        }
+    }
+}
+
+fn run(global: &Global, command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Serve(options) => serve::run(global, &options),
+        Command::User(command) => users::run(global, command),
+        Command::Token(command) => tokens::run(global, command),
+        Command::Group(command) => groups::run(global, command),
+        Command::Repo(command) => repositories::run(global, command),
+        Command::Log(command) => log::run(global, command),
+        Command::Restore(options) => restore::run(global, &options),
+        Command::Config(command) => config::run(global, &command),
+    }
+}
+
+impl Global {
+    fn folder(&self) -> DataFolder {
+        DataFolder::new(&self.data)
+    }
+
+    fn config_file(&self) -> PathBuf {
+        self.config.clone().unwrap_or_else(|| self.data.join("logjar.toml"))
+    }
+
+    /// The configuration from file and environment; warnings go to standard error.
+    fn load_config(&self) -> Result<crate::config::Loaded, Failure> {
+        let loaded = crate::config::load(&self.config_file(), self.config.is_some(), std::env::vars())?;
+        for warning in &loaded.warnings {
+            output::warning(warning);
+        }
+        Ok(loaded)
+    }
+}

@@ -1,0 +1,66 @@
+//! What commands print: results on standard output, everything else on standard error. A closed pipe ends a command
+//! quietly.
+
+#![expect(clippy::print_stderr, reason = "this is where the command line speaks to people")]
+
+use std::io::{self, IsTerminal, Write};
+
+use serde_json::Value;
+
+use super::Failure;
+
+/// Prints a line of a result.
+pub(super) fn line(text: &str) -> Result<(), Failure> {
+    bytes(format!("{text}\n").as_bytes())
+}
+
+/// Prints a piece of a result as it is.
+pub(super) fn bytes(bytes: &[u8]) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    out.write_all(bytes).and_then(|()| out.flush()).map_err(|source| match source.kind() {
+        io::ErrorKind::BrokenPipe => Failure::ClosedPipe,
+        _ => Failure::Io { what: "could not print the result".to_owned(), source },
+    })
+}
+
+/// Prints a result as JSON, on one line.
+pub(super) fn json(value: &Value) -> Result<(), Failure> {
+    line(&value.to_string())
+}
+
+/// Prints rows in columns, with a heading.
+pub(super) fn table(heading: &[&str], rows: &[Vec<String>]) -> Result<(), Failure> {
+    let mut widths: Vec<usize> = heading.iter().map(|cell| cell.len()).collect();
+    for row in rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    let heading: Vec<String> = heading.iter().map(|cell| (*cell).to_owned()).collect();
+    for row in std::iter::once(&heading).chain(rows) {
+        let padded: Vec<String> =
+            row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        line(padded.join("  ").trim_end())?;
+    }
+    Ok(())
+}
+
+/// Whether a person reads standard output.
+pub(super) fn is_terminal() -> bool {
+    io::stdout().is_terminal()
+}
+
+/// Says why a command failed.
+pub(super) fn error(text: &str) {
+    eprintln!("error: {text}");
+}
+
+/// Says something that does not stop the command.
+pub(super) fn warning(text: &str) {
+    eprintln!("warning: {text}");
+}
+
+/// Says something beside the result.
+pub(super) fn note(text: &str) {
+    eprintln!("{text}");
+}

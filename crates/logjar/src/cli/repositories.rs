@@ -1,0 +1,118 @@
+//! `logjar repo`.
+
+use clap::{Args, Subcommand, ValueEnum};
+use serde_json::{Value, json};
+
+use super::client::{Wants, segment, with_client};
+use super::{Failure, Global, output};
+
+#[derive(Subcommand)]
+pub(super) enum Command {
+    /// Create a repository
+    #[command(
+        after_help = "Examples:\n  logjar repo create releases --releases\n  logjar repo create internal --read signed-in"
+    )]
+    Create {
+        /// Name: lower-case letters, digits and `-`
+        name: String,
+        #[command(flatten)]
+        policy: Policy,
+        /// Who may read it
+        #[arg(long, value_enum, default_value = "public")]
+        read: Read,
+    },
+    /// List repositories
+    List,
+    /// Change a repository's settings
+    Set {
+        /// Name
+        name: String,
+        #[command(flatten)]
+        policy: Policy,
+        /// Who may read it
+        #[arg(long, value_enum)]
+        read: Option<Read>,
+    },
+}
+
+#[derive(Args)]
+#[group(multiple = false)]
+pub(super) struct Policy {
+    /// It takes releases only
+    #[arg(long)]
+    releases: bool,
+    /// It takes snapshot versions only
+    #[arg(long)]
+    snapshots: bool,
+    /// It takes both
+    #[arg(long)]
+    mixed: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(super) enum Read {
+    /// Everybody
+    Public,
+    /// Every user
+    SignedIn,
+    /// Administrators, and who has `read` on the group or artifact
+    Granted,
+}
+
+impl Policy {
+    fn name(&self) -> Option<&'static str> {
+        match self {
+            Self { releases: true, .. } => Some("releases"),
+            Self { snapshots: true, .. } => Some("snapshots"),
+            Self { mixed: true, .. } => Some("mixed"),
+            _ => None,
+        }
+    }
+}
+
+impl Read {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Public => "public",
+            Self::SignedIn => "signed-in",
+            Self::Granted => "granted",
+        }
+    }
+}
+
+pub(super) fn run(global: &Global, command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Create { name, policy, read } => {
+            let body = json!({ "name": name, "policy": policy.name(), "read": read.name() });
+            let done = with_client(global, Wants::Writing, async |client| {
+                client.post("/api/v1/repositories", &body).await
+            })?;
+            if global.json {
+                output::json(&done)
+            } else {
+                output::line(&format!("created {name}, at /repository/{name}/"))
+            }
+        }
+        Command::Set { name, policy, read } => {
+            let body = json!({ "policy": policy.name(), "read": read.map(Read::name) });
+            let path = format!("/api/v1/repositories/{}", segment(&name));
+            let done = with_client(global, Wants::Writing, async |client| client.patch(&path, &body).await)?;
+            if global.json { output::json(&done) } else { output::line(&format!("changed {name}")) }
+        }
+        Command::List => {
+            let repositories =
+                with_client(global, Wants::Reading, async |client| client.get("/api/v1/repositories").await)?;
+            if global.json {
+                return output::json(&repositories);
+            }
+            let rows: Vec<Vec<String>> = repositories.as_array().into_iter().flatten().map(row).collect();
+            output::table(&["NAME", "TAKES", "READ", "ARTIFACTS"], &rows)
+        }
+    }
+}
+
+fn row(repository: &Value) -> Vec<String> {
+    let text = |key: &str| repository.get(key).and_then(Value::as_str).unwrap_or("-").to_owned();
+    let artifacts = repository.get("artifacts").and_then(Value::as_u64).unwrap_or_default();
+    vec![text("name"), text("policy"), text("read"), artifacts.to_string()]
+}

@@ -1,0 +1,244 @@
+//! `logjar serve`.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use logjar_domain::event::ReadAccess;
+use tokio::net::{TcpListener, UnixListener};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use super::{Failure, Global, output};
+use crate::admin_socket;
+use crate::app::{App, FIRST_REPOSITORY, Writing};
+use crate::config::{Config, Loaded};
+use crate::http::serve::Server;
+use crate::storage::DataFolder;
+use crate::tree_metadata;
+
+/// How often a server on a full disk tries to become the writer.
+const RETRY: Duration = Duration::from_secs(5);
+/// How often time passes for deploys under way.
+const TICK: Duration = Duration::from_secs(1);
+
+#[derive(Args)]
+pub(super) struct Options {
+    /// Address and port to listen on [default: 127.0.0.1:8930]
+    #[arg(long, value_name = "ADDR:PORT")]
+    listen: Option<SocketAddr>,
+    /// Listen beyond loopback although nothing encrypts
+    #[arg(long)]
+    insecure_http: bool,
+}
+
+pub(super) fn run(global: &Global, options: &Options) -> Result<(), Failure> {
+    start_diagnostics();
+    let mut loaded = global.load_config()?;
+    apply_flags(&mut loaded, options)?;
+    check_listen(&loaded.config)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|source| Failure::Io { what: "could not start".to_owned(), source })?;
+    let served = runtime.block_on(serve(global, loaded.config));
+    // What still hangs on the blocking pool is left behind.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    served
+}
+
+/// Diagnostics go to standard error; `LOGJAR_TRACE` filters them.
+fn start_diagnostics() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("LOGJAR_TRACE")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+}
+
+fn apply_flags(loaded: &mut Loaded, options: &Options) -> Result<(), Failure> {
+    if let Some(listen) = options.listen {
+        loaded.set("listen", &listen.to_string(), "--listen")?;
+    }
+    if options.insecure_http {
+        loaded.set("insecure_http", "true", "--insecure-http")?;
+    }
+    Ok(())
+}
+
+fn check_listen(config: &Config) -> Result<(), Failure> {
+    let open =
+        !config.listen.ip().is_loopback() && !config.insecure_http && config.trusted_proxies.is_empty();
+    if open {
+        return Err(Failure::Usage(format!(
+            "{} can be reached from elsewhere and nothing encrypts: put a proxy with TLS in front and name it in \
+             trusted_proxies, or add --insecure-http",
+            config.listen
+        )));
+    }
+    Ok(())
+}
+
+async fn serve(global: &Global, config: Config) -> Result<(), Failure> {
+    let folder = global.folder();
+    let mut ends = Ends::new().map_err(io_failure("could not listen to signals".to_owned()))?;
+    let listener = bind(config.listen);
+    let opened = App::open_writer(folder.clone(), config.clone(), true).await;
+    let writing = match (opened, &listener) {
+        (Ok(writing), _) => writing,
+        (Err(error), Ok(listener)) if error.is_no_space() && folder.events().is_dir() => {
+            output::warning(&format!("{error}; serving what is there, and trying again every few seconds"));
+            match wait_for_space(&folder, &config, listener, &mut ends).await? {
+                Some(writing) => writing,
+                None => return Ok(()),
+            }
+        }
+        (Err(error), _) => return Err(error.into()),
+    };
+    write(global, writing, listener, ends).await
+}
+
+fn io_failure(what: String) -> impl FnOnce(std::io::Error) -> Failure {
+    |source| Failure::Io { what, source }
+}
+
+fn bind(address: SocketAddr) -> Result<std::net::TcpListener, Failure> {
+    std::net::TcpListener::bind(address)
+        .and_then(|listener| listener.set_nonblocking(true).map(|()| listener))
+        .map_err(io_failure(format!("could not listen on {address}")))
+}
+
+/// Serves reads while the disk is too full to become the writer. `None`: the server was stopped meanwhile.
+async fn wait_for_space(
+    folder: &DataFolder,
+    config: &Config,
+    listener: &std::net::TcpListener,
+    ends: &mut Ends,
+) -> Result<Option<Writing>, Failure> {
+    let (app, _) = App::open_read_only(folder.clone(), config.clone(), true)?;
+    let (stop, stopped) = watch::channel(false);
+    let listener = listener
+        .try_clone()
+        .and_then(TcpListener::from_std)
+        .map_err(io_failure("could not listen".to_owned()))?;
+    let reading = tokio::spawn(Server::new(app, stopped).serve_network(listener));
+    let writing = loop {
+        let ended = tokio::select! {
+            () = ends.wait() => true,
+            () = tokio::time::sleep(RETRY) => false,
+        };
+        if ended {
+            break None;
+        }
+        match App::open_writer(folder.clone(), config.clone(), true).await {
+            Ok(writing) => break Some(writing),
+            Err(error) if error.is_no_space() => {}
+            Err(error) => return Err(error.into()),
+        }
+    };
+    let _ = stop.send(true);
+    let _ = reading.await;
+    Ok(writing)
+}
+
+/// Serves everything, until a signal says stop.
+async fn write(
+    global: &Global,
+    writing: Writing,
+    listener: Result<std::net::TcpListener, Failure>,
+    mut ends: Ends,
+) -> Result<(), Failure> {
+    let Writing { app, running, changed, warnings } = writing;
+    warnings.iter().for_each(|warning| output::warning(&warning.to_string()));
+    let served = async {
+        let (stop, stopped) = watch::channel(false);
+        let server = Server::new(app.clone(), stopped);
+        let listener = listener?;
+        let address = listener.local_addr().map_err(io_failure("could not listen".to_owned()))?;
+        let listener = TcpListener::from_std(listener).map_err(io_failure("could not listen".to_owned()))?;
+        let admin = admin_socket::listen(app.folder.root())
+            .and_then(UnixListener::from_std)
+            .map_err(io_failure("could not make admin.sock".to_owned()))?;
+        let network = tokio::spawn(server.clone().serve_network(listener));
+        let commands = tokio::spawn(server.serve_admin(admin));
+        let tree = tokio::spawn(tree_metadata::run(app.clone(), changed));
+        let ticks = tokio::spawn(pass_time(app.clone()));
+        if let Err(failure) = greet(global, &app, address) {
+            tracing::debug!("nobody reads the greeting: {failure}");
+        }
+        ends.wait().await;
+        tracing::info!("stopping");
+        let _ = stop.send(true);
+        let _ = tokio::join!(network, commands);
+        ticks.abort();
+        tree.abort();
+        admin_socket::remove(app.folder.root());
+        Ok(())
+    };
+    let served = served.await;
+    let closed = tokio::task::spawn_blocking(move || running.stop()).await;
+    served.and(closed.unwrap_or(Ok(())).map_err(Failure::from))
+}
+
+/// The signals that end the server.
+struct Ends {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+}
+
+impl Ends {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn wait(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+async fn pass_time(app: Arc<App>) {
+    let mut ticks = tokio::time::interval(TICK);
+    loop {
+        ticks.tick().await;
+        app.deploys.tick();
+    }
+}
+
+/// Says where it is, who may read, and what to type next.
+fn greet(global: &Global, app: &App, address: SocketAddr) -> Result<(), Failure> {
+    let base = app.config.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
+    output::line(&format!("logjar {} serves {base}", env!("CARGO_PKG_VERSION")))?;
+    let state = app.projections.read();
+    for (name, repository) in &state.repositories {
+        let path =
+            if name.as_str() == FIRST_REPOSITORY { "repo".to_owned() } else { format!("repository/{name}") };
+        let readers = match repository.read {
+            ReadAccess::Public => "everybody may read it",
+            ReadAccess::SignedIn => "every user may read it",
+            ReadAccess::Granted => "members of its groups may read it",
+        };
+        output::line(&format!("  repository {name}: {base}/{path}/ ({readers})"))?;
+    }
+    if !state.users.values().any(|user| user.admin && !user.disabled) {
+        let program = program();
+        let data = if global.data == std::path::Path::new("./data") {
+            String::new()
+        } else {
+            format!(" --data {}", global.data.display())
+        };
+        output::line("There is no administrator yet. In a second terminal:")?;
+        output::line(&format!("  {program} user add NAME --email YOU@EXAMPLE.ORG --admin{data}"))?;
+        output::line(&format!("  {program} token create --user NAME{data}"))?;
+    }
+    Ok(())
+}
+
+/// How this program was called, so that what we print can be typed.
+fn program() -> String {
+    if std::env::var_os("CARGO").is_some() {
+        return "cargo run --release --".to_owned();
+    }
+    std::env::args().next().unwrap_or_else(|| "logjar".to_owned())
+}

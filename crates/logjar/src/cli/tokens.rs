@@ -1,0 +1,144 @@
+//! `logjar token`.
+
+use clap::Subcommand;
+use serde_json::{Value, json};
+
+use super::client::{Wants, segment, with_client};
+use super::{Failure, Global, output};
+
+#[derive(Subcommand)]
+pub(super) enum Command {
+    /// Make a token; prints it, and nothing else, on standard output
+    #[command(
+        after_help = "Examples:\n  logjar token create --user amy\n  logjar token create --user ci --group org.example --expires 30d --single-use"
+    )]
+    Create {
+        /// Whose token it is
+        #[arg(long, value_name = "NAME")]
+        user: String,
+        /// What to call it
+        #[arg(long)]
+        name: Option<String>,
+        /// Limit it to a group
+        #[arg(long)]
+        group: Option<String>,
+        /// Limit it to one artifact of the group
+        #[arg(long, requires = "group")]
+        artifact: Option<String>,
+        /// What it may do: read, deploy, manage, separated by commas
+        #[arg(long, value_delimiter = ',', value_name = "WHAT")]
+        can: Vec<String>,
+        /// When it ends: a number of days such as 90d, or never
+        #[arg(long, value_name = "DAYS")]
+        expires: Option<String>,
+        /// One deploy uses it up
+        #[arg(long)]
+        single_use: bool,
+    },
+    /// List tokens, without their secrets
+    List {
+        /// Only those that end within so many days, such as 14d
+        #[arg(long, value_name = "DAYS")]
+        expiring: Option<String>,
+    },
+    /// Make a token void for good
+    Disable {
+        /// Its id, as `logjar token list` shows it
+        id: String,
+    },
+}
+
+pub(super) fn run(global: &Global, command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Create { user, name, group, artifact, can, expires, single_use } => {
+            let never = expires.as_deref() == Some("never");
+            let days = expires.as_deref().filter(|_| !never).map(days).transpose()?;
+            let can = (!can.is_empty()).then_some(can);
+            let body = json!({
+                "user": user, "name": name, "group": group, "artifact": artifact, "can": can,
+                "days": days, "never": never, "single_use": single_use,
+            });
+            let token = with_client(global, Wants::Writing, async |client| {
+                client.post("/api/v1/tokens", &body).await
+            })?;
+            if global.json {
+                return output::json(&token);
+            }
+            output::line(text(&token, "token"))?;
+            let end = token.get("expires").and_then(Value::as_str).and_then(|end| end.get(..10));
+            output::note(&match end {
+                Some(day) => format!(
+                    "It ends on {day}. It is shown this once only; user {user}, the token is the password."
+                ),
+                None => format!(
+                    "It never ends. It is shown this once only; user {user}, the token is the password."
+                ),
+            });
+            Ok(())
+        }
+        Command::List { expiring } => {
+            let within = expiring.as_deref().map(days).transpose()?;
+            let tokens =
+                with_client(global, Wants::Reading, async |client| client.get("/api/v1/tokens").await)?;
+            let until = within.map(|days| {
+                crate::clock::rfc3339(crate::clock::now().plus_seconds(i64::from(days) * 86_400))
+            });
+            let shown: Vec<&Value> = tokens
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter(|token| ends_by(token, until.as_deref()))
+                .collect();
+            if global.json {
+                return output::json(&json!(shown));
+            }
+            let rows: Vec<Vec<String>> = shown.into_iter().map(row).collect();
+            output::table(&["ID", "USER", "NAME", "LIMIT", "CAN", "STATE", "EXPIRES"], &rows)
+        }
+        Command::Disable { id } => {
+            let path = format!("/api/v1/tokens/{}/disable", segment(&id));
+            let done =
+                with_client(global, Wants::Writing, async |client| client.post(&path, &json!({})).await)?;
+            if global.json { output::json(&done) } else { output::line(&format!("disabled {id}")) }
+        }
+    }
+}
+
+/// Reads `90d`, or `90`.
+fn days(text: &str) -> Result<u32, Failure> {
+    let number =
+        text.strip_suffix('d').unwrap_or(text).parse().ok().filter(|days| (1..=36_500).contains(days));
+    number.ok_or_else(|| Failure::Usage(format!("`{text}` is no number of days such as 90d")))
+}
+
+fn ends_by(token: &Value, until: Option<&str>) -> bool {
+    let Some(until) = until else { return true };
+    let good = text(token, "state") == "good";
+    good && token.get("expires").and_then(Value::as_str).is_some_and(|end| end <= until)
+}
+
+fn text<'a>(value: &'a Value, key: &str) -> &'a str {
+    value.get(key).and_then(Value::as_str).unwrap_or("-")
+}
+
+fn row(token: &Value) -> Vec<String> {
+    let limit =
+        match (token.get("group").and_then(Value::as_str), token.get("artifact").and_then(Value::as_str)) {
+            (Some(group), Some(artifact)) => format!("{group}:{artifact}"),
+            (Some(group), None) => group.to_owned(),
+            _ => "-".to_owned(),
+        };
+    let can: Vec<&str> =
+        token.get("can").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+    let expires =
+        token.get("expires").and_then(Value::as_str).and_then(|end| end.get(..10)).unwrap_or("never");
+    vec![
+        text(token, "id").to_owned(),
+        text(token, "user").to_owned(),
+        text(token, "name").to_owned(),
+        limit,
+        can.join(","),
+        text(token, "state").to_owned(),
+        expires.to_owned(),
+    ]
+}

@@ -1,0 +1,165 @@
+//! `logjar user`.
+
+use std::io::{self, IsTerminal, Read};
+
+use clap::Subcommand;
+use serde_json::{Value, json};
+
+use super::client::{Wants, segment, with_client};
+use super::{Failure, Global, output};
+
+#[derive(Subcommand)]
+pub(super) enum Command {
+    /// Register a user
+    #[command(
+        after_help = "Examples:\n  logjar user add amy --email amy@example.org --admin\n  logjar user add ci --service"
+    )]
+    Add {
+        /// Name: lower-case letters, digits, `-` and `_`
+        name: String,
+        /// E-mail address; needed for people, shown to them and administrators only
+        #[arg(long, required_unless_present = "service")]
+        email: Option<String>,
+        /// Make the user an administrator of the registry
+        #[arg(long)]
+        admin: bool,
+        /// A program, not a person
+        #[arg(long)]
+        service: bool,
+        /// Read a password from standard input; without one the user has tokens only
+        #[arg(long)]
+        password_stdin: bool,
+    },
+    /// List users
+    List,
+    /// Show one user
+    Show {
+        /// Name
+        name: String,
+    },
+    /// Let a user do nothing any more; the name stays taken
+    Disable {
+        /// Name
+        name: String,
+    },
+    /// Change a user's password
+    #[command(after_help = "Example: printf %s \"$PASSWORD\" | logjar user password amy --password-stdin")]
+    Password {
+        /// Name
+        name: String,
+        /// Read the password from standard input
+        #[arg(long)]
+        password_stdin: bool,
+    },
+}
+
+pub(super) fn run(global: &Global, command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Add { name, email, admin, service, password_stdin } => {
+            let password = if password_stdin || io::stdin().is_terminal() {
+                read_password(password_stdin, !service)?
+            } else {
+                None
+            };
+            let body = json!({ "name": name, "email": email, "admin": admin, "service": service, "password": password });
+            let user = with_client(global, Wants::Writing, async |client| {
+                client.post("/api/v1/users", &body).await
+            })?;
+            if global.json {
+                return output::json(&user);
+            }
+            output::line(&format!("registered {name}{}", if admin { ", an administrator" } else { "" }))?;
+            output::note(&format!("next: logjar token create --user {name}"));
+            Ok(())
+        }
+        Command::List => {
+            let users =
+                with_client(global, Wants::Reading, async |client| client.get("/api/v1/users").await)?;
+            if global.json {
+                return output::json(&users);
+            }
+            let rows: Vec<Vec<String>> = users.as_array().into_iter().flatten().map(row).collect();
+            output::table(&["NAME", "TYPE", "ADMIN", "STATE", "E-MAIL", "SINCE"], &rows)
+        }
+        Command::Show { name } => {
+            let path = format!("/api/v1/users/{}", segment(&name));
+            let user = with_client(global, Wants::Reading, async |client| client.get(&path).await)?;
+            if global.json { output::json(&user) } else { show(&user) }
+        }
+        Command::Disable { name } => {
+            let path = format!("/api/v1/users/{}/disable", segment(&name));
+            let done =
+                with_client(global, Wants::Writing, async |client| client.post(&path, &json!({})).await)?;
+            if global.json { output::json(&done) } else { output::line(&format!("disabled {name}")) }
+        }
+        Command::Password { name, password_stdin } => {
+            let Some(password) = read_password(password_stdin, true)? else {
+                return Err(Failure::Usage(
+                    "give the password on standard input with --password-stdin".to_owned(),
+                ));
+            };
+            let path = format!("/api/v1/users/{}/password", segment(&name));
+            let body = json!({ "password": password });
+            let done = with_client(global, Wants::Writing, async |client| client.post(&path, &body).await)?;
+            if global.json {
+                output::json(&done)
+            } else {
+                output::line(&format!("changed the password of {name}"))
+            }
+        }
+    }
+}
+
+fn row(user: &Value) -> Vec<String> {
+    let text = |key: &str| user.get(key).and_then(Value::as_str).unwrap_or("-").to_owned();
+    let flag = |key: &str| user.get(key).and_then(Value::as_bool).unwrap_or_default();
+    let state = if flag("disabled") { "disabled" } else { "good" };
+    let admin = if flag("admin") { "yes" } else { "no" };
+    vec![text("name"), text("type"), admin.to_owned(), state.to_owned(), text("email"), text("since")]
+}
+
+fn show(user: &Value) -> Result<(), Failure> {
+    for (key, value) in user.as_object().into_iter().flatten() {
+        let shown = match value {
+            Value::String(text) => text.clone(),
+            Value::Null => "-".to_owned(),
+            Value::Array(items) => items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", "),
+            other => other.to_string(),
+        };
+        output::line(&format!("{key:<10} {shown}"))?;
+    }
+    Ok(())
+}
+
+/// The password: from standard input, or asked for on a terminal. An empty answer on the terminal means none.
+fn read_password(from_stdin: bool, ask: bool) -> Result<Option<String>, Failure> {
+    let failed = |source| Failure::Io { what: "could not read the password".to_owned(), source };
+    if from_stdin {
+        let mut text = String::new();
+        io::stdin().read_to_string(&mut text).map_err(failed)?;
+        // One trailing newline is the shell's, not the password's.
+        let text =
+            text.strip_suffix('\n').map_or(text.as_str(), |rest| rest.strip_suffix('\r').unwrap_or(rest));
+        return Ok(Some(text.to_owned()));
+    }
+    if !ask || !io::stdin().is_terminal() {
+        return Ok(None);
+    }
+    output::note("Password (empty for none; it is not shown):");
+    let hidden = hidden_line().map_err(failed)?;
+    Ok((!hidden.is_empty()).then_some(hidden))
+}
+
+/// Reads a line with the terminal's echo off.
+fn hidden_line() -> io::Result<String> {
+    let stdin = io::stdin();
+    let before = rustix::termios::tcgetattr(&stdin)?;
+    let mut silent = before.clone();
+    silent.local_modes.remove(rustix::termios::LocalModes::ECHO);
+    rustix::termios::tcsetattr(&stdin, rustix::termios::OptionalActions::Flush, &silent)?;
+    let mut line = String::new();
+    let read = stdin.read_line(&mut line);
+    rustix::termios::tcsetattr(&stdin, rustix::termios::OptionalActions::Flush, &before)?;
+    read?;
+    Ok(line.trim_end_matches(['\n', '\r']).to_owned())
+}

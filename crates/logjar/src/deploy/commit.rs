@@ -1,0 +1,195 @@
+//! Commits one finished deploy: files durable, event durable, files in their place, in this order.
+
+use std::sync::Arc;
+
+use logjar_domain::command::{AddFiles, Command, Deploy};
+use logjar_domain::event::StoredFile;
+use logjar_domain::ids::Moment;
+use logjar_domain::open_deploy::request::Deployer;
+use logjar_domain::open_deploy::step::{Commit, CommitKind};
+use logjar_maven::checksum::Digests;
+use logjar_maven::layout::Build;
+use logjar_maven::plugin;
+use logjar_maven::pom::Pom;
+use logjar_maven::snapshot_version::Stamp;
+
+use super::{DeployError, Deploys, actor_of};
+use crate::app::is_full;
+use crate::clock::now;
+use crate::http::maven::get::stamped_name;
+use crate::sequencer::Outcome;
+use crate::storage::publish::{Prepared, prepare, publish};
+use crate::storage::uploads::files_of;
+
+/// What the facts of a POM may take on the log.
+const POM_FACTS_MAX: usize = 32 * 1024;
+/// The largest plugin descriptor that is read for its prefix.
+const PLUGIN_DESCRIPTOR_MAX: u64 = 4 << 20;
+
+/// A file with the name that it will be stored under.
+struct Named {
+    uploaded: Arc<str>,
+    stored: Arc<str>,
+    size: u64,
+    digests: Digests,
+}
+
+impl Deploys {
+    /// Makes one finished deploy durable and visible. Returns when the event happened.
+    pub(super) async fn commit(&self, commit: &Commit, deployer: &Deployer) -> Result<Moment, DeployError> {
+        let stamp = self.stamp_of(commit);
+        let files = named(commit, stamp);
+        self.prepare(commit, &files).await?;
+        let stored: Vec<StoredFile> = files
+            .iter()
+            .map(|file| StoredFile {
+                name: file.stored.clone(),
+                size: file.size,
+                sha256: file.digests.sha256,
+            })
+            .collect();
+        let command = match commit.kind {
+            CommitKind::Deploy => Command::Deploy(Arc::new(self.deploy_command(commit, stamp, stored).await)),
+            CommitKind::AddFiles => Command::AddFiles(Arc::new(AddFiles {
+                deploy: commit.deploy.clone(),
+                upload: commit.upload.clone(),
+                repository: commit.repository.clone(),
+                gav: commit.gav.clone(),
+                stamp,
+                files: stored,
+            })),
+        };
+        let outcome = self.sequencer.submit(command, actor_of(deployer)).await?;
+        match self.publish(commit, &files).await {
+            Ok(()) => self.projections.on_their_way().end(&commit.repository, &commit.gav, &commit.upload),
+            // The event stands and the files are served from the upload; the next start moves them.
+            Err(error) => {
+                tracing::error!("could not move the files of {} to their place: {error}", commit.upload)
+            }
+        }
+        match outcome {
+            Outcome::Appended(recorded) => Ok(recorded.at),
+            Outcome::Nothing => Ok(now()),
+        }
+    }
+
+    /// The stamp of a build. A build that came under the plain name gets one here: the time, and the next number.
+    fn stamp_of(&self, commit: &Commit) -> Option<Stamp> {
+        let state = self.projections.read();
+        let builds =
+            state.version(&commit.repository, &commit.gav).map_or(&[][..], |version| version.builds());
+        match (commit.build, commit.kind) {
+            (Build::Release, _) => None,
+            (Build::Stamped(stamp), _) => Some(stamp),
+            (Build::Plain, CommitKind::AddFiles) => {
+                builds.iter().rfind(|build| build.plain).map(|build| build.stamp)
+            }
+            (Build::Plain, CommitKind::Deploy) => {
+                let number = builds.iter().map(|build| build.stamp.build()).max().unwrap_or_default() + 1;
+                let time = crate::clock::rfc3339(now());
+                let digits: String = time.chars().filter(char::is_ascii_digit).take(14).collect();
+                let (date, time) = digits.split_at(8);
+                Stamp::from_parts(&format!("{date}.{time}"), number)
+            }
+        }
+    }
+
+    async fn prepare(&self, commit: &Commit, files: &[Named]) -> Result<(), DeployError> {
+        let (folder, upload) = (self.folder.clone(), commit.upload.clone());
+        let files: Vec<(Arc<str>, Arc<str>, Digests)> =
+            files.iter().map(|file| (file.uploaded.clone(), file.stored.clone(), file.digests)).collect();
+        let prepared = tokio::task::spawn_blocking(move || {
+            let files: Vec<Prepared<'_>> = files
+                .iter()
+                .map(|(uploaded, stored, digests)| Prepared { uploaded, stored, digests })
+                .collect();
+            prepare(&folder, &upload, &files)
+        });
+        match prepared.await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) if is_full(&error) => Err(DeployError::NoSpace),
+            Ok(Err(error)) => Err(error.into()),
+            Err(_) => Err(DeployError::Busy),
+        }
+    }
+
+    async fn publish(&self, commit: &Commit, files: &[Named]) -> std::io::Result<()> {
+        let (folder, upload, repository, gav) =
+            (self.folder.clone(), commit.upload.clone(), commit.repository.clone(), commit.gav.clone());
+        let names: Vec<Arc<str>> = files.iter().map(|file| file.stored.clone()).collect();
+        let published = tokio::task::spawn_blocking(move || {
+            let names: Vec<&str> = names.iter().map(|name| &**name).collect();
+            publish(&folder, &upload, &repository, &gav, &names)
+        });
+        published.await.unwrap_or_else(|error| Err(std::io::Error::other(error)))
+    }
+
+    async fn deploy_command(&self, commit: &Commit, stamp: Option<Stamp>, files: Vec<StoredFile>) -> Deploy {
+        let plugin_prefix = match &commit.pom {
+            Some(pom) if pom.packaging == "maven-plugin" => {
+                Some(self.plugin_prefix(commit, stamp, &files).await)
+            }
+            _ => None,
+        };
+        Deploy {
+            deploy: commit.deploy.clone(),
+            repository: commit.repository.clone(),
+            gav: commit.gav.clone(),
+            stamp,
+            plain: commit.build == Build::Plain,
+            pom: commit.pom.as_deref().map(limited),
+            plugin_prefix: plugin_prefix.flatten(),
+            files,
+        }
+    }
+
+    /// The prefix from the descriptor in the plugin's jar, else the one that Maven makes of its name.
+    async fn plugin_prefix(
+        &self,
+        commit: &Commit,
+        stamp: Option<Stamp>,
+        files: &[StoredFile],
+    ) -> Option<Arc<str>> {
+        let build = stamp.map_or(Build::Release, Build::Stamped);
+        let main = logjar_maven::layout::file_name(&commit.gav, &build, None, "jar");
+        let from_jar = if files.iter().any(|file| *file.name == *main) {
+            let path = files_of(&self.folder, &commit.upload).join(main);
+            tokio::task::spawn_blocking(move || prefix_in_jar(&path)).await.ok().flatten()
+        } else {
+            None
+        };
+        from_jar.or_else(|| plugin::default_plugin_prefix(commit.gav.artifact.as_str())).map(Arc::from)
+    }
+}
+
+fn prefix_in_jar(path: &std::path::Path) -> Option<String> {
+    let mut jar = zip::ZipArchive::new(std::fs::File::open(path).ok()?).ok()?;
+    let entry = jar.by_name("META-INF/maven/plugin.xml").ok()?;
+    let mut descriptor = Vec::new();
+    std::io::Read::read_to_end(&mut std::io::Read::take(entry, PLUGIN_DESCRIPTOR_MAX), &mut descriptor)
+        .ok()?;
+    plugin::plugin_prefix(&descriptor)
+}
+
+fn limited(pom: &Pom) -> Arc<Pom> {
+    let mut pom = pom.clone();
+    pom.limit_facts(POM_FACTS_MAX);
+    Arc::new(pom)
+}
+
+fn named(commit: &Commit, stamp: Option<Stamp>) -> Vec<Named> {
+    let stored_name = |name: &Arc<str>| match (commit.build, stamp) {
+        (Build::Plain, Some(stamp)) => stamped_name(&commit.gav, name, stamp).into(),
+        _ => name.clone(),
+    };
+    commit
+        .files
+        .iter()
+        .map(|file| Named {
+            uploaded: file.name.clone(),
+            stored: stored_name(&file.name),
+            size: file.size,
+            digests: file.digests,
+        })
+        .collect()
+}

@@ -1,0 +1,138 @@
+//! The manifest of an open deploy as JSON, `uploads/<deploy id>/manifest.json`.
+
+use std::sync::Arc;
+
+use logjar_domain::ids::{DeployId, Moment, RepositoryName, TokenId, UserId};
+use logjar_domain::open_deploy::manifest::Manifest;
+use logjar_domain::open_deploy::request::Deployer;
+use logjar_domain::open_deploy::step::UploadedFile;
+use logjar_maven::checksum::{Algorithm, Digests, from_hex};
+use logjar_maven::coordinates::Gav;
+use logjar_maven::layout::Build;
+use logjar_maven::snapshot_version::Stamp;
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize, Deserialize)]
+struct ManifestV1 {
+    deploy: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    late_for: Option<String>,
+    repository: String,
+    group: String,
+    artifact: String,
+    version: String,
+    /// `release`, `plain`, or the stamp.
+    build: String,
+    user: String,
+    token: String,
+    last_put: i64,
+    files: Vec<FileV1>,
+    sums: Vec<SumV1>,
+    refused: Vec<RefusedV1>,
+    conflict: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+struct FileV1 {
+    name: String,
+    size: u64,
+    md5: String,
+    sha1: String,
+    sha256: String,
+    sha512: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SumV1 {
+    name: String,
+    algorithm: String,
+    hex: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct RefusedV1 {
+    name: String,
+    reason: String,
+}
+
+/// The manifest as JSON.
+pub fn encode(manifest: &Manifest) -> String {
+    let file = |file: &UploadedFile| FileV1 {
+        name: file.name.to_string(),
+        size: file.size,
+        md5: file.digests.hex(Algorithm::Md5),
+        sha1: file.digests.hex(Algorithm::Sha1),
+        sha256: file.digests.hex(Algorithm::Sha256),
+        sha512: file.digests.hex(Algorithm::Sha512),
+    };
+    let stored = ManifestV1 {
+        deploy: manifest.deploy.to_string(),
+        late_for: manifest.late_for.as_ref().map(ToString::to_string),
+        repository: manifest.repository.to_string(),
+        group: manifest.gav.group.to_string(),
+        artifact: manifest.gav.artifact.to_string(),
+        version: manifest.gav.version.to_string(),
+        build: match manifest.build {
+            Build::Release => "release".to_owned(),
+            Build::Plain => "plain".to_owned(),
+            Build::Stamped(stamp) => stamp.to_string(),
+        },
+        user: manifest.deployer.user.to_string(),
+        token: manifest.deployer.token.to_string(),
+        last_put: manifest.last_put.0,
+        files: manifest.files.iter().map(file).collect(),
+        sums: manifest
+            .sums
+            .iter()
+            .map(|(name, algorithm, hex)| SumV1 {
+                name: name.to_string(),
+                algorithm: algorithm.extension().to_owned(),
+                hex: hex.clone(),
+            })
+            .collect(),
+        refused: manifest
+            .refused
+            .iter()
+            .map(|(name, reason)| RefusedV1 { name: name.to_string(), reason: reason.clone() })
+            .collect(),
+        conflict: manifest.conflict,
+    };
+    serde_json::to_string(&stored).unwrap_or_default()
+}
+
+/// The manifest from JSON; `None` if it is none, as after a power cut.
+pub fn decode(json: &str) -> Option<Manifest> {
+    let stored: ManifestV1 = serde_json::from_str(json).ok()?;
+    let build = match stored.build.as_str() {
+        "release" => Build::Release,
+        "plain" => Build::Plain,
+        stamp => Build::Stamped(Stamp::parse(stamp)?),
+    };
+    Some(Manifest {
+        deploy: DeployId::new(stored.deploy),
+        late_for: stored.late_for.map(DeployId::new),
+        repository: RepositoryName::new(stored.repository),
+        gav: Gav::parse(&stored.group, &stored.artifact, &stored.version).ok()?,
+        build,
+        deployer: Deployer { user: UserId::new(stored.user), token: TokenId::new(stored.token) },
+        last_put: Moment(stored.last_put),
+        files: stored.files.into_iter().map(file_of).collect::<Option<_>>()?,
+        sums: stored.sums.into_iter().map(sum_of).collect::<Option<_>>()?,
+        refused: stored.refused.into_iter().map(|each| (Arc::from(each.name), each.reason)).collect(),
+        conflict: stored.conflict,
+    })
+}
+
+fn file_of(file: FileV1) -> Option<UploadedFile> {
+    let digests = Digests {
+        md5: from_hex(&file.md5)?.try_into().ok()?,
+        sha1: from_hex(&file.sha1)?.try_into().ok()?,
+        sha256: from_hex(&file.sha256)?.try_into().ok()?,
+        sha512: from_hex(&file.sha512)?.try_into().ok()?,
+    };
+    Some(UploadedFile { name: file.name.into(), size: file.size, digests })
+}
+
+fn sum_of(sum: SumV1) -> Option<(Arc<str>, Algorithm, Option<String>)> {
+    Some((sum.name.into(), Algorithm::from_extension(&sum.algorithm)?, sum.hex))
+}

@@ -1,0 +1,112 @@
+//! What is found in `uploads/` at start: deploys whose event is on the log are published, open ones go on.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use logjar_domain::event::{Event, Recorded, StoredFile};
+use logjar_domain::ids::{DeployId, RepositoryName};
+use logjar_maven::coordinates::Gav;
+use logjar_maven::layout::file_of_version;
+use logjar_maven::pom;
+
+use super::{Deploys, manifest};
+use crate::storage::publish::{mend_sums, publish};
+use crate::storage::{DataFolder, uploads};
+
+/// Uploads that are looked for on the log while it is replayed.
+pub struct Unfinished {
+    folder: DataFolder,
+    /// Listed at the first event, because then the lock is held and nobody else makes or removes any.
+    wanted: Option<HashSet<DeployId>>,
+    on_log: HashMap<DeployId, Placed>,
+}
+
+struct Placed {
+    repository: RepositoryName,
+    gav: Gav,
+    files: Vec<StoredFile>,
+}
+
+impl Unfinished {
+    /// Nothing is known yet.
+    pub fn new(folder: &DataFolder) -> Self {
+        Self { folder: folder.clone(), wanted: None, on_log: HashMap::new() }
+    }
+
+    /// Looks at an event while the log is replayed under the lock.
+    ///
+    /// # Errors
+    /// If `uploads/` can't be read.
+    pub fn note(&mut self, recorded: &Recorded) -> std::io::Result<()> {
+        let wanted = match &mut self.wanted {
+            Some(wanted) => wanted,
+            None => self.wanted.insert(uploads::sweep(&self.folder)?.into_iter().collect()),
+        };
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let (upload, repository, gav, files) = match &recorded.event {
+            Event::VersionDeployed(deployed) => {
+                (&deployed.deploy, &deployed.repository, &deployed.gav, &deployed.files)
+            }
+            Event::FilesAdded(added) => (&added.upload, &added.repository, &added.gav, &added.files),
+            _ => return Ok(()),
+        };
+        if wanted.contains(upload) {
+            let placed = Placed { repository: repository.clone(), gav: gav.clone(), files: files.clone() };
+            self.on_log.insert(upload.clone(), placed);
+        }
+        Ok(())
+    }
+
+    /// Publishes what is on the log, with the files that its event lists and no others.
+    ///
+    /// # Errors
+    /// If the system refuses.
+    pub fn publish(&mut self) -> std::io::Result<()> {
+        let folder = &self.folder;
+        for (upload, placed) in self.on_log.drain() {
+            let names: Vec<&str> = placed.files.iter().map(|file| &*file.name).collect();
+            publish(folder, &upload, &placed.repository, &placed.gav, &names)?;
+            let version = folder.version_folder(&placed.repository, &placed.gav);
+            for name in names {
+                mend_sums(&version.join(name))?;
+            }
+            if let Some(wanted) = &mut self.wanted {
+                wanted.remove(&upload);
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives open deploys back to the protocol; what can't be read back is thrown away.
+    ///
+    /// # Errors
+    /// If the system refuses.
+    pub fn reopen(self, deploys: &Deploys) -> std::io::Result<()> {
+        let folder = &self.folder;
+        for upload in self.wanted.into_iter().flatten() {
+            let restored = manifest::decode(&uploads::manifest(folder, &upload))
+                .filter(|manifest| manifest.deploy == upload);
+            let taken = restored.is_some_and(|manifest| {
+                let files = uploads::files_of(folder, &upload);
+                let whole = manifest.files.iter().all(|file| {
+                    std::fs::metadata(files.join(&*file.name))
+                        .is_ok_and(|metadata| metadata.len() == file.size)
+                });
+                let is_pom =
+                    |name: &&str| file_of_version(&manifest.gav, name).is_ok_and(|file| file.is_pom());
+                let pom_name = manifest.files.iter().map(|file| &*file.name).find(is_pom);
+                let pom = pom_name
+                    .and_then(|name| std::fs::read(files.join(name)).ok())
+                    .and_then(|bytes| pom::read(&bytes).ok())
+                    .map(Arc::new);
+                whole && deploys.protocol().restore(manifest, pom)
+            });
+            if !taken {
+                uploads::discard(folder, &upload)?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,78 @@
+//! Figures that tell two registries apart: position, Merkle root over the log, digest of the folded state.
+
+use std::fmt::{self, Write};
+
+use logjar_domain::canonical;
+use logjar_domain::state::State;
+use logjar_eventlog::error::LogError;
+use logjar_eventlog::log::LogReader;
+use logjar_eventlog::merkle::{Root, Tree, leaf_hash};
+use logjar_maven::checksum::to_hex;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::app::App;
+
+/// Hashes what is written to it.
+struct HashWriter(Sha256);
+
+impl Write for HashWriter {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0.update(text.as_bytes());
+        Ok(())
+    }
+}
+
+/// SHA-256 over the canonical text of a state, in hex.
+pub fn of_state(state: &State) -> String {
+    let mut writer = HashWriter(Sha256::new());
+    // A hasher takes everything, so writing cannot fail.
+    let _ = canonical::write(state, &mut writer);
+    to_hex(&writer.0.finalize())
+}
+
+/// The Merkle root over the public forms of the first `until` lines, read from disk.
+///
+/// # Errors
+/// If the log can't be read.
+pub fn root(reader: &dyn LogReader, until: u64) -> Result<Root, LogError> {
+    let mut tree = Tree::default();
+    for line in reader.scan(1)? {
+        let line = line?;
+        if line.seq() > until {
+            break;
+        }
+        tree.push(leaf_hash(line.public_form().as_bytes()));
+    }
+    Ok(tree.root())
+}
+
+/// `{"seq":…,"root":"…","state":"…"}` of a server or of a folder at rest.
+///
+/// # Errors
+/// If the log can't be read.
+pub fn digest(app: &App) -> Result<Value, LogError> {
+    let (seq, state) = {
+        let reading = app.projections.read();
+        (reading.position(), of_state(&reading))
+    };
+    Ok(json!({ "seq": seq, "root": root(&*app.reader, seq)?.to_string(), "state": state }))
+}
+
+/// Figures about the log.
+///
+/// # Errors
+/// If the log can't be read.
+pub fn stat(app: &App) -> Result<Value, LogError> {
+    let mut kinds = std::collections::BTreeMap::<String, u64>::new();
+    let (mut bytes, mut first, mut last) = (0, None, None);
+    for line in app.reader.scan(1)? {
+        let line = line?;
+        bytes += line.text().len() as u64 + 1;
+        *kinds.entry(line.kind().to_owned()).or_default() += 1;
+        first.get_or_insert_with(|| line.at().to_string());
+        last = Some(line.at().to_string());
+    }
+    let lines: u64 = kinds.values().sum();
+    Ok(json!({ "lines": lines, "bytes": bytes, "first": first, "last": last, "kinds": kinds }))
+}

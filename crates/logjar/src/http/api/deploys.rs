@@ -1,0 +1,56 @@
+//! The explicit finish of a deploy, and refused deploys.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, Query, State};
+use logjar_domain::names::parse_repository_name;
+use logjar_domain::open_deploy::request::Deployer;
+use logjar_domain::permission::{Actor, is_administrator};
+use logjar_domain::rejection::Rejection;
+use logjar_maven::coordinates::Gav;
+use logjar_maven::snapshot_version::Stamp;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{ApiError, Caller};
+use crate::app::App;
+use crate::http::error::HttpError;
+
+/// Which build to finish.
+#[derive(Deserialize)]
+pub struct Which {
+    stamp: Option<String>,
+}
+
+/// Finishes the caller's open deploy of a version.
+pub async fn finish(
+    State(app): State<Arc<App>>,
+    Caller(actor): Caller,
+    Path((repository, group, artifact, version)): Path<(String, String, String, String)>,
+    Query(which): Query<Which>,
+) -> Result<axum::Json<Value>, ApiError> {
+    let Actor::Token { user, token } = actor else { return Err(Rejection::TokenRequired.into()) };
+    let repository = parse_repository_name(&repository)?;
+    let gav =
+        Gav::parse(&group, &artifact, &version).map_err(|error| HttpError::BadRequest(error.to_string()))?;
+    let bad_stamp =
+        |text: &str| HttpError::BadRequest(format!("`{text}` is no stamp such as 20261124.080000-1"));
+    let stamp =
+        which.stamp.as_deref().map(|text| Stamp::parse(text).ok_or_else(|| bad_stamp(text))).transpose()?;
+    app.deploys.finish(&repository, &gav, stamp, &Deployer { user, token }).await?;
+    Ok(axum::Json(json!({ "repository": repository.as_str(), "version": gav.to_string(), "finished": true })))
+}
+
+/// The latest refused deploys: all for administrators, else the caller's own.
+pub async fn refusals(
+    State(app): State<Arc<App>>,
+    Caller(actor): Caller,
+) -> Result<axum::Json<Value>, ApiError> {
+    let state = app.projections.read();
+    let own = match &actor {
+        _ if is_administrator(&state, &actor) => None,
+        Actor::Token { user, .. } => Some(state.name_of(user)),
+        _ => return Err(Rejection::TokenRequired.into()),
+    };
+    Ok(axum::Json(json!(app.activity.recent(own.as_deref()))))
+}

@@ -1,0 +1,28 @@
+//! `/health/live` and `/health/ready`, for whoever watches the server.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+use crate::app::App;
+
+/// The process runs.
+pub async fn live() -> &'static str {
+    "live\n"
+}
+
+/// Reads are right; says which role it has, up to where it is, and whether it can write.
+pub async fn ready(State(app): State<Arc<App>>) -> Response {
+    let position = app.projections.read().position();
+    let writes = match (app.sequencer.is_open(), app.sequencer.disk_is_full()) {
+        (false, _) => "no",
+        (true, true) => "no space",
+        (true, false) => "yes",
+    };
+    axum::Json(
+        json!({ "role": "writer", "position": position, "durable": app.reader.durable(), "writes": writes }),
+    )
+    .into_response()
+}

@@ -1,0 +1,127 @@
+//! The event log, for administrators: `/api/v1/log`.
+
+use std::sync::Arc;
+
+use axum::body::{Body, Bytes};
+use axum::extract::{Query, State};
+use axum::response::Response;
+use logjar_domain::permission::{Actor, require_administrator};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{ApiError, Caller};
+use crate::app::App;
+use crate::digest;
+use crate::http::error::HttpError;
+
+/// Lines that are sent in one piece.
+const PIECE: usize = 256;
+
+/// Which lines, and how much of them.
+#[derive(Deserialize)]
+pub struct Which {
+    #[serde(default = "one")]
+    from: u64,
+    until: Option<u64>,
+    #[serde(default)]
+    private: bool,
+}
+
+fn one() -> u64 {
+    1
+}
+
+/// Figures about the log.
+pub async fn stat(State(app): State<Arc<App>>, Caller(actor): Caller) -> Result<axum::Json<Value>, ApiError> {
+    require_administrator(&app.projections.read(), &actor, "look at the log")?;
+    let figures =
+        tokio::task::spawn_blocking(move || digest::stat(&app)).await.map_err(|_| HttpError::Internal)?;
+    Ok(axum::Json(figures.map_err(internal)?))
+}
+
+/// Last position, Merkle root and digest of the state.
+pub async fn digest(
+    State(app): State<Arc<App>>,
+    Caller(actor): Caller,
+) -> Result<axum::Json<Value>, ApiError> {
+    require_administrator(&app.projections.read(), &actor, "look at the log")?;
+    let made =
+        tokio::task::spawn_blocking(move || digest::digest(&app)).await.map_err(|_| HttpError::Internal)?;
+    Ok(axum::Json(made.map_err(internal)?))
+}
+
+fn internal(error: logjar_eventlog::error::LogError) -> HttpError {
+    tracing::error!("{error}");
+    HttpError::Internal
+}
+
+/// Stored lines, one a line: the public form, or with `private` all of it (on the admin socket only).
+pub async fn lines(
+    State(app): State<Arc<App>>,
+    Caller(actor): Caller,
+    Query(which): Query<Which>,
+) -> Result<Response, ApiError> {
+    require_administrator(&app.projections.read(), &actor, "look at the log")?;
+    if which.private && actor != Actor::Local {
+        return Err(HttpError::BadRequest(
+            "private parts are shown on the server's own machine only".to_owned(),
+        )
+        .into());
+    }
+    let until = which.until.unwrap_or(u64::MAX).min(app.reader.durable());
+    let (pieces, received) = tokio::sync::mpsc::channel::<Result<Bytes, std::io::Error>>(4);
+    tokio::task::spawn_blocking(move || {
+        let sent = send_lines(&app, &which, until, &pieces);
+        if let Err(error) = sent {
+            let _ = pieces.blocking_send(Err(std::io::Error::other(error)));
+        }
+    });
+    let mut response = Response::new(Body::new(Pieces(received)));
+    response
+        .headers_mut()
+        .insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("application/x-ndjson"));
+    Ok(response)
+}
+
+fn send_lines(
+    app: &App,
+    which: &Which,
+    until: u64,
+    pieces: &tokio::sync::mpsc::Sender<Result<Bytes, std::io::Error>>,
+) -> Result<(), logjar_eventlog::error::LogError> {
+    let mut piece = String::new();
+    let mut count = 0;
+    for line in app.reader.scan(which.from)? {
+        let line = line?;
+        if line.seq() > until {
+            break;
+        }
+        if which.private {
+            piece.push_str(line.text());
+        } else {
+            piece.push_str(&line.public_form());
+        }
+        piece.push('\n');
+        count += 1;
+        if count % PIECE == 0 && pieces.blocking_send(Ok(Bytes::from(std::mem::take(&mut piece)))).is_err() {
+            return Ok(());
+        }
+    }
+    let _ = pieces.blocking_send(Ok(Bytes::from(piece)));
+    Ok(())
+}
+
+/// A body that comes through a channel.
+struct Pieces(tokio::sync::mpsc::Receiver<Result<Bytes, std::io::Error>>);
+
+impl hyper::body::Body for Pieces {
+    type Data = Bytes;
+    type Error = std::io::Error;
+
+    fn poll_frame(
+        mut self: std::pin::Pin<&mut Self>,
+        context: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<hyper::body::Frame<Bytes>, std::io::Error>>> {
+        self.0.poll_recv(context).map(|piece| piece.map(|piece| piece.map(hyper::body::Frame::data)))
+    }
+}

@@ -1,0 +1,90 @@
+//! `/api/v1`: our own API, in JSON. The command line is a client of it, over the admin socket.
+
+pub mod deploys;
+pub mod groups;
+pub mod health;
+pub mod log;
+pub mod repositories;
+pub mod tokens;
+pub mod users;
+
+use std::sync::Arc;
+
+use axum::extract::{FromRequestParts, OriginalUri, State};
+use axum::response::{IntoResponse, Response};
+use http::request::Parts;
+use logjar_domain::command::Command;
+use logjar_domain::permission::Actor;
+use logjar_maven::coordinates::{ArtifactId, GroupId};
+
+use super::Origin;
+use super::error::HttpError;
+use crate::app::App;
+use crate::sequencer::Outcome;
+
+/// A refusal as an answer of the router.
+pub struct ApiError(HttpError);
+
+impl<E: Into<HttpError>> From<E> for ApiError {
+    fn from(error: E) -> Self {
+        Self(error.into())
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        self.0.response().map(axum::body::Body::new)
+    }
+}
+
+/// Who makes a request.
+pub struct Caller(pub Actor);
+
+impl FromRequestParts<Arc<App>> for Caller {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
+        Ok(Self(super::actor(app, parts.extensions.get::<Origin>(), &parts.headers)?))
+    }
+}
+
+/// What nobody answers.
+pub async fn not_found(State(app): State<Arc<App>>, OriginalUri(uri): OriginalUri) -> Response {
+    let base = app.config.public_url.as_deref().unwrap_or_default();
+    let text = format!(
+        "There is nothing at {}.\n\nThis is logjar, a Maven repository server. \
+         Its repositories are at {base}/repository/NAME/, the first one also at {base}/repo/.\n",
+        uri.path()
+    );
+    let content_type = [(http::header::CONTENT_TYPE, "text/plain; charset=utf-8")];
+    (http::StatusCode::NOT_FOUND, content_type, text).into_response()
+}
+
+/// Has a command decided for the caller.
+async fn submit(app: &App, command: Command, actor: Actor) -> Result<Outcome, ApiError> {
+    Ok(app.sequencer.submit(command, actor).await?)
+}
+
+fn group_id(text: &str) -> Result<GroupId, ApiError> {
+    GroupId::parse(text).map_err(|error| HttpError::BadRequest(error.to_string()).into())
+}
+
+fn artifact_id(text: &str) -> Result<ArtifactId, ApiError> {
+    ArtifactId::parse(text).map_err(|error| HttpError::BadRequest(error.to_string()).into())
+}
+
+/// A body of JSON, with an error that says what is wrong with it.
+pub struct Json<T>(pub T);
+
+impl<T: serde::de::DeserializeOwned> axum::extract::FromRequest<Arc<App>> for Json<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: axum::extract::Request, app: &Arc<App>) -> Result<Self, ApiError> {
+        let bytes = axum::body::Bytes::from_request(request, app)
+            .await
+            .map_err(|error| HttpError::BadRequest(error.to_string()))?;
+        serde_json::from_slice(&bytes).map(Json).map_err(|error| {
+            HttpError::BadRequest(format!("the body is not the JSON that is needed here: {error}")).into()
+        })
+    }
+}

@@ -1,0 +1,91 @@
+//! Repositories: `/api/v1/repositories`.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use logjar_domain::command::Command;
+use logjar_domain::event::{Policy, ReadAccess};
+use logjar_domain::permission::{Readable, readable};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{ApiError, Caller, Json, submit};
+use crate::app::App;
+use crate::clock::now;
+use crate::http::error::HttpError;
+
+/// A repository to be, or changes of one.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    name: Option<String>,
+    policy: Option<String>,
+    read: Option<String>,
+}
+
+/// The repositories that the caller may read.
+pub async fn list(State(app): State<Arc<App>>, Caller(actor): Caller) -> Result<axum::Json<Value>, ApiError> {
+    let state = app.projections.read();
+    let moment = now();
+    let visible = state.repositories.iter().filter(|(_, repository)| {
+        matches!(readable(&state, moment, &actor, repository), Readable::All | Readable::Granted(_))
+    });
+    let repositories: Vec<Value> = visible
+        .map(|(name, repository)| {
+            json!({
+                "name": name.as_str(),
+                "policy": repository.policy.as_str(),
+                "read": repository.read.as_str(),
+                "artifacts": repository.artifacts.len(),
+            })
+        })
+        .collect();
+    Ok(axum::Json(json!(repositories)))
+}
+
+/// Creates a repository, for administrators.
+pub async fn create(
+    State(app): State<Arc<App>>,
+    Caller(actor): Caller,
+    Json(settings): Json<Settings>,
+) -> Result<axum::Json<Value>, ApiError> {
+    let name = settings.name.clone().unwrap_or_default();
+    let policy = policy(&settings)?.unwrap_or(Policy::Mixed);
+    let read = read_access(&settings)?.unwrap_or(ReadAccess::Public);
+    submit(&app, Command::CreateRepository { name: name.clone(), policy, read }, actor).await?;
+    app.make_repository_folders()?;
+    Ok(axum::Json(json!({ "name": name, "policy": policy.as_str(), "read": read.as_str() })))
+}
+
+/// Changes a repository, for administrators.
+pub async fn change(
+    State(app): State<Arc<App>>,
+    Caller(actor): Caller,
+    Path(name): Path<String>,
+    Json(settings): Json<Settings>,
+) -> Result<axum::Json<Value>, ApiError> {
+    let command = Command::ChangeRepository {
+        name: name.clone(),
+        policy: policy(&settings)?,
+        read: read_access(&settings)?,
+    };
+    submit(&app, command, actor).await?;
+    app.make_repository_folders()?;
+    Ok(axum::Json(json!({ "name": name })))
+}
+
+fn policy(settings: &Settings) -> Result<Option<Policy>, ApiError> {
+    let parse =
+        |text: &str| Policy::parse(text).ok_or_else(|| bad("policy", text, "releases, snapshots, mixed"));
+    settings.policy.as_deref().map(parse).transpose()
+}
+
+fn read_access(settings: &Settings) -> Result<Option<ReadAccess>, ApiError> {
+    let parse =
+        |text: &str| ReadAccess::parse(text).ok_or_else(|| bad("read", text, "public, signed-in, granted"));
+    settings.read.as_deref().map(parse).transpose()
+}
+
+fn bad(what: &str, value: &str, allowed: &str) -> ApiError {
+    HttpError::BadRequest(format!("`{value}` is no value of `{what}`: {allowed}")).into()
+}

@@ -1,0 +1,131 @@
+//! Tokens: `/api/v1/tokens`.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use logjar_domain::command::Command;
+use logjar_domain::event::{Event, TokenLimit};
+use logjar_domain::ids::{Moment, TokenId};
+use logjar_domain::permission::{Abilities, Actor, Scope, is_administrator};
+use logjar_domain::rejection::Rejection;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{ApiError, Caller, Json, artifact_id, group_id, submit};
+use crate::app::App;
+use crate::auth::token::generate;
+use crate::clock::{now, rfc3339};
+use crate::http::error::HttpError;
+use crate::sequencer::Outcome;
+
+/// A token to be.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewToken {
+    user: String,
+    name: Option<String>,
+    group: Option<String>,
+    artifact: Option<String>,
+    can: Option<Vec<String>>,
+    /// Days until it ends; `null` with `never` false: as configured.
+    days: Option<u32>,
+    #[serde(default)]
+    never: bool,
+    #[serde(default)]
+    single_use: bool,
+}
+
+/// Tokens without their secrets: all for administrators, else the caller's own.
+pub async fn list(State(app): State<Arc<App>>, Caller(actor): Caller) -> Result<axum::Json<Value>, ApiError> {
+    let state = app.projections.read();
+    let administrator = is_administrator(&state, &actor);
+    let own = match &actor {
+        Actor::Token { user, .. } => Some(user.clone()),
+        Actor::Anonymous => return Err(Rejection::TokenRequired.into()),
+        Actor::Local | Actor::System => None,
+    };
+    let visible = state.tokens.iter().filter(|(_, token)| administrator || own.as_ref() == Some(&token.user));
+    let moment = now();
+    let tokens: Vec<Value> = visible
+        .map(|(id, token)| {
+            let state_of = match (token.disabled, token.expires) {
+                (true, _) => "disabled",
+                (_, Some(end)) if end <= moment => "expired",
+                _ if token.single_use && token.used_by.is_some() => "used",
+                _ => "good",
+            };
+            json!({
+                "id": id.as_str(),
+                "user": state.name_of(&token.user),
+                "name": token.name.as_deref(),
+                "group": token.limit.as_ref().map(|limit| limit.group.as_str()),
+                "artifact": token.limit.as_ref().and_then(|limit| match &limit.scope {
+                    Scope::Group => None,
+                    Scope::Artifact(artifact) => Some(artifact.as_str()),
+                }),
+                "can": token.can.names().collect::<Vec<_>>(),
+                "expires": token.expires.map(rfc3339),
+                "single_use": token.single_use,
+                "state": state_of,
+                "since": rfc3339(token.since),
+            })
+        })
+        .collect();
+    Ok(axum::Json(json!(tokens)))
+}
+
+/// Makes a token. This answer is the only place where it is ever shown.
+pub async fn create(
+    State(app): State<Arc<App>>,
+    Caller(actor): Caller,
+    Json(new): Json<NewToken>,
+) -> Result<axum::Json<Value>, ApiError> {
+    let limit = match (&new.group, &new.artifact) {
+        (None, None) => None,
+        (None, Some(_)) => {
+            return Err(
+                HttpError::BadRequest("a token for an artifact needs its group too".to_owned()).into()
+            );
+        }
+        (Some(group), artifact) => {
+            let scope =
+                artifact.as_deref().map(artifact_id).transpose()?.map_or(Scope::Group, Scope::Artifact);
+            Some(TokenLimit { group: group_id(group)?, scope })
+        }
+    };
+    let can = match &new.can {
+        None => Abilities::READ_AND_DEPLOY,
+        Some(names) => Abilities::parse(names.iter().map(String::as_str)).map_err(|name| {
+            HttpError::BadRequest(format!("`{name}` is nothing a token can do: read, deploy, manage"))
+        })?,
+    };
+    let days = new.days.unwrap_or(app.config.tokens_days);
+    let expires = (!new.never).then(|| Moment(now().0).plus_seconds(i64::from(days) * 86_400));
+    let token = generate(&app.config.tokens_prefix);
+    let command = Command::CreateToken {
+        user: new.user,
+        name: new.name,
+        hash: token.hash,
+        limit,
+        can,
+        expires,
+        single_use: new.single_use,
+    };
+    let Outcome::Appended(recorded) = submit(&app, command, actor).await? else {
+        return Err(HttpError::Internal.into());
+    };
+    let Event::TokenCreated(created) = &recorded.event else { return Err(HttpError::Internal.into()) };
+    Ok(axum::Json(
+        json!({ "id": created.token.as_str(), "token": token.text, "expires": expires.map(rfc3339) }),
+    ))
+}
+
+/// Disables a token for good.
+pub async fn disable(
+    State(app): State<Arc<App>>,
+    Caller(actor): Caller,
+    Path(id): Path<String>,
+) -> Result<axum::Json<Value>, ApiError> {
+    submit(&app, Command::DisableToken { token: TokenId::new(id.as_str()) }, actor).await?;
+    Ok(axum::Json(json!({ "id": id, "state": "disabled" })))
+}

@@ -1,0 +1,143 @@
+//! Users: `/api/v1/users`.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use logjar_domain::command::Command;
+use logjar_domain::event::UserKind;
+use logjar_domain::ids::UserId;
+use logjar_domain::permission::{Actor, is_administrator, require_administrator};
+use logjar_domain::rejection::Rejection;
+use logjar_domain::state::User;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{ApiError, Caller, Json, submit};
+use crate::app::App;
+use crate::auth::password;
+use crate::clock::rfc3339;
+use crate::http::error::HttpError;
+
+/// A user to be.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewUser {
+    name: String,
+    email: Option<String>,
+    #[serde(default)]
+    admin: bool,
+    #[serde(default)]
+    service: bool,
+    password: Option<String>,
+}
+
+/// A new password.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewPassword {
+    password: String,
+}
+
+/// All users, for administrators.
+pub async fn list(State(app): State<Arc<App>>, Caller(actor): Caller) -> Result<axum::Json<Value>, ApiError> {
+    let state = app.projections.read();
+    require_administrator(&state, &actor, "list users")?;
+    let users: Vec<Value> = state.users.iter().map(|(id, user)| shown(id, user)).collect();
+    Ok(axum::Json(json!(users)))
+}
+
+/// One user with groups and tokens, for administrators and for the user.
+pub async fn show(
+    State(app): State<Arc<App>>,
+    Caller(actor): Caller,
+    Path(name): Path<String>,
+) -> Result<axum::Json<Value>, ApiError> {
+    let state = app.projections.read();
+    let own = |id: &UserId| matches!(&actor, Actor::Token { user, .. } if user == id);
+    // Somebody else learns nothing, not even whether the name is known.
+    let found = state.user_named(&name).filter(|(id, _)| own(id) || is_administrator(&state, &actor));
+    let Some((id, user)) = found else {
+        require_administrator(&state, &actor, "look at others")?;
+        return Err(Rejection::UserMissing { name }.into());
+    };
+    let mut shown = shown(id, user);
+    let groups: Vec<&str> = state
+        .groups
+        .iter()
+        .filter(|(_, group)| group.members.iter().any(|member| member.user == *id))
+        .map(|(name, _)| name.as_str())
+        .collect();
+    shown["groups"] = json!(groups);
+    let tokens = state.tokens.values().filter(|token| token.user == *id && !token.disabled).count();
+    shown["tokens"] = json!(tokens);
+    Ok(axum::Json(shown))
+}
+
+fn shown(id: &UserId, user: &User) -> Value {
+    json!({
+        "name": &*user.name,
+        "id": id.as_str(),
+        "type": user.kind.as_str(),
+        "admin": user.admin,
+        "disabled": user.disabled,
+        "email": user.email.as_deref(),
+        "password": user.password_hash.is_some(),
+        "since": rfc3339(user.since),
+    })
+}
+
+/// Registers a user, for administrators.
+pub async fn register(
+    State(app): State<Arc<App>>,
+    Caller(actor): Caller,
+    Json(new): Json<NewUser>,
+) -> Result<axum::Json<Value>, ApiError> {
+    require_administrator(&app.projections.read(), &actor, "register users")?;
+    let password_hash = match new.password {
+        Some(password) => Some(hash(password).await?),
+        None => None,
+    };
+    let command = Command::RegisterUser {
+        name: new.name.clone(),
+        kind: if new.service { UserKind::Service } else { UserKind::Person },
+        admin: new.admin,
+        email: new.email,
+        password_hash,
+    };
+    submit(&app, command, actor).await?;
+    let state = app.projections.read();
+    let (id, user) = state.user_named(&new.name).ok_or(HttpError::Internal)?;
+    Ok(axum::Json(shown(id, user)))
+}
+
+/// Disables a user, for administrators.
+pub async fn disable(
+    State(app): State<Arc<App>>,
+    Caller(actor): Caller,
+    Path(name): Path<String>,
+) -> Result<axum::Json<Value>, ApiError> {
+    submit(&app, Command::DisableUser { name: name.clone() }, actor).await?;
+    Ok(axum::Json(json!({ "name": name, "disabled": true })))
+}
+
+/// Changes a password.
+pub async fn change_password(
+    State(app): State<Arc<App>>,
+    Caller(actor): Caller,
+    Path(name): Path<String>,
+    Json(new): Json<NewPassword>,
+) -> Result<axum::Json<Value>, ApiError> {
+    if actor == Actor::Anonymous {
+        return Err(Rejection::TokenRequired.into());
+    }
+    let password_hash = hash(new.password).await?;
+    submit(&app, Command::ChangePassword { name: name.clone(), password_hash }, actor).await?;
+    Ok(axum::Json(json!({ "name": name })))
+}
+
+/// Hashes off the async threads: it takes tens of milliseconds.
+async fn hash(text: String) -> Result<String, ApiError> {
+    let hashed =
+        tokio::task::spawn_blocking(move || password::hash(&text)).await.map_err(|_| HttpError::Internal)?;
+    hashed.map_err(|error| HttpError::BadRequest(error.to_string()).into())
+}

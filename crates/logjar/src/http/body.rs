@@ -1,0 +1,197 @@
+//! Bodies of answers: ready bytes, stored files in pooled chunks, and what the router makes.
+//!
+//! Files are read from the page cache without leaving the async thread where the kernel has them at hand
+//! (`RWF_NOWAIT`), else on the blocking pool. They are never mapped: a truncated file would kill the process.
+
+use std::fs::File;
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::{Body, Frame, SizeHint};
+use rustix::io::{Errno, ReadWriteFlags, pread, preadv2};
+use tokio::task::JoinHandle;
+
+/// Bytes of one chunk of a file.
+const CHUNK: usize = 128 * 1024;
+/// Chunks that are kept for the next answer.
+const POOL_MAX: usize = 48;
+
+/// The body of an answer.
+pub enum Answer {
+    /// Bytes at hand.
+    Ready(Full<Bytes>),
+    /// Part of a stored file.
+    File(FileBody),
+    /// What an axum handler made.
+    Router(axum::body::Body),
+}
+
+impl Answer {
+    /// No bytes.
+    pub fn empty() -> Self {
+        Self::Ready(Full::new(Bytes::new()))
+    }
+
+    /// These bytes.
+    pub fn bytes(bytes: impl Into<Bytes>) -> Self {
+        Self::Ready(Full::new(bytes.into()))
+    }
+}
+
+impl Body for Answer {
+    type Data = Bytes;
+    type Error = Box<dyn std::error::Error + Send + Sync>;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        match self.get_mut() {
+            Self::Ready(body) => Pin::new(body).poll_frame(context).map_err(|never| match never {}),
+            Self::File(body) => {
+                body.poll_next(context).map(|next| next.map(|read| read.map(Frame::data).map_err(Into::into)))
+            }
+            Self::Router(body) => Pin::new(body).poll_frame(context).map_err(Into::into),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Ready(body) => body.is_end_stream(),
+            Self::File(body) => body.left == 0,
+            Self::Router(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Ready(body) => body.size_hint(),
+            Self::File(body) => SizeHint::with_exact(body.left),
+            Self::Router(body) => body.size_hint(),
+        }
+    }
+}
+
+/// A range of a file that is read while it is sent.
+pub struct FileBody {
+    file: Arc<File>,
+    offset: u64,
+    left: u64,
+    pool: Arc<ChunkPool>,
+    reading: Option<JoinHandle<io::Result<(Chunk, usize)>>>,
+}
+
+impl FileBody {
+    /// `length` bytes from `offset`. The caller has found out that the file is that long.
+    pub fn new(file: File, offset: u64, length: u64, pool: Arc<ChunkPool>) -> Self {
+        Self { file: Arc::new(file), offset, left: length, pool, reading: None }
+    }
+
+    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
+        if self.left == 0 {
+            return Poll::Ready(None);
+        }
+        let read = match &mut self.reading {
+            None => match self.read_now() {
+                Some(read) => read,
+                None => {
+                    let reading = self.reading.insert(self.read_aside());
+                    flatten(ready!(Pin::new(reading).poll(context)))
+                }
+            },
+            Some(reading) => flatten(ready!(Pin::new(reading).poll(context))),
+        };
+        self.reading = None;
+        Poll::Ready(Some(read.and_then(|(chunk, length)| self.take(chunk, length))))
+    }
+
+    fn wanted(&self) -> usize {
+        usize::try_from(self.left).unwrap_or(CHUNK).min(CHUNK)
+    }
+
+    /// What the kernel has at hand; `None` if it would have to wait for the disk.
+    fn read_now(&self) -> Option<io::Result<(Chunk, usize)>> {
+        let mut chunk = self.pool.take();
+        let wanted = self.wanted();
+        let target = chunk.buffer.get_mut(..wanted)?;
+        match preadv2(&*self.file, &mut [io::IoSliceMut::new(target)], self.offset, ReadWriteFlags::NOWAIT) {
+            Ok(length) => Some(Ok((chunk, length))),
+            // Also where the file system does not know the flag.
+            Err(Errno::AGAIN | Errno::OPNOTSUPP | Errno::INTR | Errno::INVAL) => None,
+            Err(error) => Some(Err(error.into())),
+        }
+    }
+
+    fn read_aside(&self) -> JoinHandle<io::Result<(Chunk, usize)>> {
+        let (file, offset, wanted, pool) = (self.file.clone(), self.offset, self.wanted(), self.pool.clone());
+        tokio::task::spawn_blocking(move || {
+            let mut chunk = pool.take();
+            let length = match chunk.buffer.get_mut(..wanted) {
+                Some(target) => pread(&*file, target, offset)?,
+                None => 0,
+            };
+            Ok((chunk, length))
+        })
+    }
+
+    fn take(&mut self, mut chunk: Chunk, length: usize) -> io::Result<Bytes> {
+        if length == 0 {
+            return Err(io::Error::new(
+                io::ErrorKind::UnexpectedEof,
+                "the stored file is shorter than it was",
+            ));
+        }
+        self.offset += length as u64;
+        self.left -= length as u64;
+        chunk.length = length;
+        Ok(Bytes::from_owner(chunk))
+    }
+}
+
+fn flatten(joined: Result<io::Result<(Chunk, usize)>, tokio::task::JoinError>) -> io::Result<(Chunk, usize)> {
+    joined.unwrap_or_else(|error| Err(io::Error::other(error)))
+}
+
+/// Buffers that go round, so that a download allocates nothing.
+#[derive(Default)]
+pub struct ChunkPool {
+    free: Mutex<Vec<Box<[u8]>>>,
+}
+
+impl ChunkPool {
+    fn take(self: &Arc<Self>) -> Chunk {
+        let free = self.free.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        Chunk {
+            buffer: free.unwrap_or_else(|| vec![0; CHUNK].into_boxed_slice()),
+            length: 0,
+            pool: self.clone(),
+        }
+    }
+}
+
+/// A buffer that goes back to its pool when nobody needs it any more.
+struct Chunk {
+    buffer: Box<[u8]>,
+    length: usize,
+    pool: Arc<ChunkPool>,
+}
+
+impl AsRef<[u8]> for Chunk {
+    fn as_ref(&self) -> &[u8] {
+        self.buffer.get(..self.length).unwrap_or_default()
+    }
+}
+
+impl Drop for Chunk {
+    fn drop(&mut self) {
+        let mut free = self.pool.free.lock().unwrap_or_else(PoisonError::into_inner);
+        if free.len() < POOL_MAX {
+            free.push(std::mem::take(&mut self.buffer));
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! Ready answers for small files: POMs, sums, small jars and generated metadata, which are nearly all requests by count.
+//!
+//! Stored files never change, so their entries need no look at the disk; generated metadata is kept under its revision.
+//! The cache is bounded by bytes. Eviction is by age with a second chance for what was asked for again.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use http::HeaderMap;
+
+/// The largest content that is kept.
+pub(crate) const CONTENT_MAX: u64 = 128 * 1024;
+/// What an entry costs besides its content and key.
+const ENTRY_OVERHEAD: usize = 1_024;
+
+/// A whole answer with status 200, but for `Date`.
+#[derive(Debug)]
+pub(crate) struct ReadyAnswer {
+    /// Its headers.
+    pub(crate) headers: HeaderMap,
+    /// Its content.
+    pub(crate) content: Bytes,
+    /// What it was made from: the revision of generated content, 0 for stored files.
+    pub(crate) revision: u64,
+}
+
+/// The cache.
+pub(crate) struct Cache {
+    inner: Mutex<Inner>,
+    bytes_max: usize,
+}
+
+#[derive(Default)]
+struct Inner {
+    entries: HashMap<Arc<str>, Entry>,
+    order: VecDeque<Arc<str>>,
+    bytes: usize,
+}
+
+struct Entry {
+    answer: Arc<ReadyAnswer>,
+    used: AtomicBool,
+}
+
+impl Cache {
+    /// A cache of at most that many bytes.
+    pub(crate) fn new(bytes_max: u64) -> Self {
+        Self { inner: Mutex::default(), bytes_max: usize::try_from(bytes_max).unwrap_or(usize::MAX) }
+    }
+
+    /// The answer kept for a raw path.
+    pub(crate) fn get(&self, path: &str) -> Option<Arc<ReadyAnswer>> {
+        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let entry = inner.entries.get(path)?;
+        entry.used.store(true, Ordering::Relaxed);
+        Some(entry.answer.clone())
+    }
+
+    /// Keeps an answer, in place of an older one for the path.
+    pub(crate) fn put(&self, path: &str, answer: Arc<ReadyAnswer>) {
+        let size = cost(path, &answer);
+        if size > self.bytes_max {
+            return;
+        }
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let key: Arc<str> = path.into();
+        inner.bytes += size;
+        match inner.entries.insert(key.clone(), Entry { answer, used: AtomicBool::new(false) }) {
+            Some(before) => inner.bytes -= cost(path, &before.answer),
+            None => inner.order.push_back(key),
+        }
+        while inner.bytes > self.bytes_max {
+            inner.evict();
+        }
+    }
+}
+
+impl Inner {
+    fn evict(&mut self) {
+        let Some(oldest) = self.order.pop_front() else { return };
+        match self.entries.get(&oldest) {
+            Some(entry) if entry.used.swap(false, Ordering::Relaxed) => self.order.push_back(oldest),
+            Some(_) => {
+                if let Some(entry) = self.entries.remove(&oldest) {
+                    self.bytes -= cost(&oldest, &entry.answer);
+                }
+            }
+            None => {}
+        }
+    }
+}
+
+fn cost(path: &str, answer: &ReadyAnswer) -> usize {
+    ENTRY_OVERHEAD + path.len() + answer.content.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_stays_within_its_bytes_and_keeps_what_is_used() {
+        let cache = Cache::new(10 * (ENTRY_OVERHEAD as u64 + 101));
+        for number in 0..100 {
+            let answer =
+                ReadyAnswer { headers: HeaderMap::new(), content: Bytes::from(vec![0; 100]), revision: 0 };
+            cache.put(&number.to_string(), Arc::new(answer));
+            cache.get("0").expect("used all the time");
+        }
+        let inner = cache.inner.lock().expect("whole");
+        assert!(inner.bytes <= cache.bytes_max && inner.entries.len() >= 9);
+        assert_eq!(inner.entries.len(), inner.order.len());
+    }
+}

@@ -1,0 +1,227 @@
+//! From a refusal to an answer: the one place where refusals get status codes.
+//!
+//! Build tools show at most the reason phrase (old ones) or the `detail` of the problem document (RFC 9457, new ones),
+//! so both hold the whole reason, in plain ASCII and one line.
+
+use std::borrow::Cow;
+
+use http::{HeaderValue, StatusCode, header};
+use hyper::Response;
+use hyper::ext::ReasonPhrase;
+use logjar_domain::rejection::{Class, Rejection};
+
+use super::body::Answer;
+use crate::sequencer::SubmitError;
+
+/// The longest reason phrase: what every proxy and client passes on.
+const PHRASE_MAX: usize = 200;
+
+/// Why a request gets no success.
+#[derive(Debug, thiserror::Error)]
+pub enum HttpError {
+    /// A rule.
+    #[error(transparent)]
+    Rejected(#[from] Rejection),
+    /// A path or value that does not parse.
+    #[error("{0}")]
+    BadRequest(String),
+    /// Nothing is there.
+    #[error("there is nothing at this address")]
+    NotFound,
+    /// Another method is needed.
+    #[error("{method} is not possible here; use {allow}")]
+    MethodNotAllowed {
+        /// The one that was used.
+        method: String,
+        /// Those that can be.
+        allow: &'static str,
+    },
+    /// A condition of the request does not hold.
+    #[error("the file is not as the condition of the request says")]
+    PreconditionFailed,
+    /// A range outside the file.
+    #[error("the range lies outside the file of {length} bytes")]
+    RangeNotSatisfiable {
+        /// Bytes of the file.
+        length: u64,
+    },
+    /// A body above the limit.
+    #[error("the body is larger than {limit} bytes, the limit here (deploy.body_limit)")]
+    TooLarge {
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// A body that comes too slowly.
+    #[error("the body did not arrive in time")]
+    TooSlow,
+    /// A body that broke off.
+    #[error("the body broke off: {0}")]
+    BrokenOff(String),
+    /// The disk is full.
+    #[error("the disk of the server is full; it takes deploys again as soon as there is space")]
+    NoSpace,
+    /// Try again.
+    #[error("the server is busy or stopping, try again")]
+    Busy,
+    /// Something failed on our side; the reason is in the diagnostics, not in the answer.
+    #[error("something failed on the server, its diagnostics say what")]
+    Internal,
+}
+
+impl From<SubmitError> for HttpError {
+    fn from(error: SubmitError) -> Self {
+        match error {
+            SubmitError::Rejected(rejection) => Self::Rejected(rejection),
+            SubmitError::NoSpace => Self::NoSpace,
+            SubmitError::Busy | SubmitError::Stopped => Self::Busy,
+        }
+    }
+}
+
+impl From<std::io::Error> for HttpError {
+    fn from(error: std::io::Error) -> Self {
+        match error.kind() {
+            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Self::NoSpace,
+            _ => {
+                tracing::error!("{error}");
+                Self::Internal
+            }
+        }
+    }
+}
+
+impl HttpError {
+    /// The status code: one match, and no other.
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::Rejected(rejection) => match rejection.class() {
+                Class::Invalid => StatusCode::BAD_REQUEST,
+                Class::Unauthenticated => StatusCode::UNAUTHORIZED,
+                Class::Forbidden => StatusCode::FORBIDDEN,
+                Class::Missing => StatusCode::NOT_FOUND,
+                Class::Conflict => StatusCode::CONFLICT,
+            },
+            Self::BadRequest(_) | Self::BrokenOff(_) => StatusCode::BAD_REQUEST,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
+            Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
+            Self::RangeNotSatisfiable { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
+            Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
+            Self::NoSpace => StatusCode::INSUFFICIENT_STORAGE,
+            Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// A short name for programs and activity files.
+    pub fn tag(&self) -> &'static str {
+        match self {
+            Self::Rejected(rejection) => rejection.tag(),
+            Self::BadRequest(_) => "bad-request",
+            Self::NotFound => "not-found",
+            Self::MethodNotAllowed { .. } => "method-not-allowed",
+            Self::PreconditionFailed => "precondition-failed",
+            Self::RangeNotSatisfiable { .. } => "range-not-satisfiable",
+            Self::TooLarge { .. } => "body-too-large",
+            Self::TooSlow => "body-too-slow",
+            Self::BrokenOff(_) => "body-broken-off",
+            Self::NoSpace => "no-space",
+            Self::Busy => "busy",
+            Self::Internal => "internal",
+        }
+    }
+
+    fn title(&self) -> &'static str {
+        match self {
+            Self::Rejected(rejection) => rejection.title(),
+            other => other.status().canonical_reason().unwrap_or("Error"),
+        }
+    }
+
+    /// The whole reason in one line of ASCII.
+    pub fn detail(&self) -> String {
+        ascii(&self.to_string())
+    }
+
+    /// The answer for build tools and programs.
+    pub fn response(&self) -> Response<Answer> {
+        let status = self.status();
+        let detail = self.detail();
+        if matches!(self, Self::NotFound) {
+            return not_found(&detail);
+        }
+        let problem = serde_json::json!({
+            "type": format!("tag:logjar,2026:{}", self.tag()),
+            "title": self.title(),
+            "status": status.as_u16(),
+            "detail": detail,
+        });
+        let mut response = Response::new(Answer::bytes(problem.to_string()));
+        *response.status_mut() = status;
+        if let Ok(phrase) = ReasonPhrase::try_from(phrase(&detail).into_bytes()) {
+            response.extensions_mut().insert(phrase);
+        }
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        match self {
+            Self::MethodNotAllowed { allow, .. } => {
+                headers.insert(header::ALLOW, HeaderValue::from_static(allow));
+            }
+            Self::RangeNotSatisfiable { length } => {
+                if let Ok(value) = HeaderValue::from_str(&format!("bytes */{length}")) {
+                    headers.insert(header::CONTENT_RANGE, value);
+                }
+            }
+            Self::Busy => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
+            }
+            _ => {}
+        }
+        response
+    }
+}
+
+/// That nothing is there is no problem document: Maven 3.9 takes a 404 with one for a failed transfer and stops, where
+/// it should look elsewhere.
+fn not_found(detail: &str) -> Response<Answer> {
+    let mut response = Response::new(Answer::bytes(format!("{detail}\n")));
+    *response.status_mut() = StatusCode::NOT_FOUND;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// One line of printable ASCII, whatever somebody wrote into a POM.
+fn ascii(text: &str) -> String {
+    text.chars().map(|each| if each.is_ascii_graphic() || each == ' ' { each } else { '?' }).collect()
+}
+
+/// The reason cut to what fits into a status line.
+fn phrase(detail: &str) -> String {
+    let cut: Cow<'_, str> = match detail.get(..PHRASE_MAX) {
+        Some(start) if detail.len() > PHRASE_MAX => {
+            format!("{}...", start.get(..PHRASE_MAX - 3).unwrap_or(start)).into()
+        }
+        _ => detail.into(),
+    };
+    cut.into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reasons_are_one_line_of_ascii_whatever_they_hold() {
+        let error = HttpError::BadRequest(format!("héllo\r\nX-Evil: 1 {}", "x".repeat(300)));
+        let response = error.response();
+        let phrase = response.extensions().get::<ReasonPhrase>().expect("a phrase").as_bytes();
+        assert!(
+            phrase.len() <= PHRASE_MAX && phrase.iter().all(|byte| byte.is_ascii_graphic() || *byte == b' ')
+        );
+        assert!(phrase.starts_with(b"h?llo??X-Evil"));
+    }
+}

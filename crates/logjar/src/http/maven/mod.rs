@@ -1,0 +1,64 @@
+//! `/repository/<name>/…` and `/repo/…`: what build tools read and deploy.
+
+pub(crate) mod get;
+pub(crate) mod listing;
+pub(crate) mod path;
+pub(crate) mod put;
+
+use std::net::IpAddr;
+
+use http::{HeaderValue, Method, StatusCode, header};
+use hyper::body::Incoming;
+use hyper::{Request, Response};
+use logjar_domain::ids::RepositoryName;
+use logjar_domain::names::parse_repository_name;
+
+use self::path::RepositoryPath;
+use super::body::Answer;
+use super::error::HttpError;
+use crate::app::App;
+
+/// What can be done at a repository address.
+const ALLOWED: &str = "GET, HEAD, PUT, OPTIONS";
+
+/// Answers one request at a repository address.
+pub(crate) async fn answer(
+    app: &App,
+    path: &RepositoryPath,
+    request: Request<Incoming>,
+    client: Option<IpAddr>,
+) -> Response<Answer> {
+    let head = request.method() == Method::HEAD;
+    let answered = match *request.method() {
+        Method::GET | Method::HEAD => get::get(app, path, &request).await,
+        Method::PUT => put::put(app, path, request, client).await,
+        Method::OPTIONS => Ok(options()),
+        _ => Err(HttpError::MethodNotAllowed { method: request.method().to_string(), allow: ALLOWED }),
+    };
+    let mut response = answered.unwrap_or_else(|error| error.response());
+    secure(&mut response);
+    if head {
+        *response.body_mut() = Answer::empty();
+    }
+    response
+}
+
+/// The repository of that name, or the refusal of one that can't exist.
+fn repository_named(name: &str) -> Result<RepositoryName, HttpError> {
+    parse_repository_name(name).map_err(|_| HttpError::NotFound)
+}
+
+/// Says what can be done, and promises nothing of WebDAV.
+fn options() -> Response<Answer> {
+    let mut response = Response::new(Answer::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(ALLOWED));
+    response
+}
+
+/// What somebody deployed must not run as a page of this server.
+pub(super) fn secure(response: &mut Response<Answer>) {
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox; default-src 'none'"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+}

@@ -1,0 +1,217 @@
+//! Deploying: one PUT of a build tool. Who it is and whether it may is found out before the body is read, so that a
+//! client that asks first (`Expect: 100-continue`) sends nothing in vain.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{StatusCode, header};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use hyper::{Request, Response};
+use logjar_domain::open_deploy::request::{Deployer, Put};
+use logjar_domain::permission::Actor;
+use logjar_domain::rejection::Rejection;
+use logjar_maven::layout::{self, Target};
+use tokio::time::{Instant, timeout_at};
+
+use super::path::RepositoryPath;
+use super::repository_named;
+use crate::activity::Refusal;
+use crate::app::App;
+use crate::auth;
+use crate::clock::{now, rfc3339};
+use crate::deploy::{Arrived, DeployError, Upload, fresh_deploy_id};
+use crate::http::body::Answer;
+use crate::http::error::HttpError;
+
+/// The largest sum.
+const SUM_MAX: u64 = 1_024;
+/// The largest `maven-metadata.xml`; 10,000 versions take half of it.
+const METADATA_MAX: u64 = 2 << 20;
+/// What a body has to bring on average once it has had a while to begin.
+const BYTES_PER_SECOND_MIN: u64 = 256;
+
+impl From<DeployError> for HttpError {
+    fn from(error: DeployError) -> Self {
+        match error {
+            DeployError::Rejected(rejection) => Self::Rejected(rejection),
+            DeployError::NoSpace => Self::NoSpace,
+            DeployError::Busy => Self::Busy,
+            DeployError::Io(error) => error.into(),
+        }
+    }
+}
+
+/// Answers PUT. Every refusal is also kept in the activity file: some clients show nothing but a number.
+pub(super) async fn put(
+    app: &App,
+    path: &RepositoryPath,
+    request: Request<Incoming>,
+    client: Option<IpAddr>,
+) -> Result<Response<Answer>, HttpError> {
+    let credentials = auth::token::credentials(request.headers());
+    let answered = take(app, path, request).await;
+    let error = match answered {
+        Ok(missing) => return Ok(created(missing)),
+        Err(error) => error,
+    };
+    // A request without credentials only asks how to identify itself; it says nothing about anybody.
+    if let Some(credentials) = credentials {
+        let moment = now();
+        let unknown = error.status() == StatusCode::UNAUTHORIZED;
+        let credential = auth::token::hash(&format!("{}:{}", credentials.user, credentials.password));
+        if !unknown || !app.activity.is_repeat(credential, moment) {
+            let refusal = Refusal {
+                at: rfc3339(moment),
+                user: Some(credentials.user),
+                path: format!("{}/{}", path.repository, path.segments.join("/")),
+                tag: error.tag().to_owned(),
+                detail: error.detail(),
+                status: error.status().as_u16(),
+                client: client.map(|address| address.to_string()),
+            };
+            app.activity.keep(refusal, moment);
+        }
+    }
+    Err(error)
+}
+
+async fn take(
+    app: &App,
+    path: &RepositoryPath,
+    request: Request<Incoming>,
+) -> Result<Option<String>, HttpError> {
+    let deployer = deployer(app, &request)?;
+    let repository = repository_named(&path.repository)?;
+    let segments: Vec<&str> = path.segments.iter().map(String::as_str).collect();
+    if path.folder {
+        return Err(HttpError::BadRequest("a file's path does not end with a slash".to_owned()));
+    }
+    let path = layout::parse(&segments).map_err(|error| HttpError::BadRequest(error.to_string()))?;
+    if let Target::File(file) = &path.target {
+        let refused = app
+            .config
+            .deploy_refused_extensions
+            .iter()
+            .any(|extension| file.extension.eq_ignore_ascii_case(extension));
+        if refused {
+            return Err(HttpError::BadRequest(format!(
+                "files that end in .{} are not taken here",
+                file.extension
+            )));
+        }
+    }
+    let on_disk = matches!(path.target, Target::File(_)) && path.sum.is_none();
+    let limit = match (&path.target, path.sum) {
+        (_, Some(_)) => SUM_MAX,
+        (Target::Metadata(_), None) => METADATA_MAX,
+        (Target::File(_), None) => app.config.deploy_body_limit,
+    };
+    let announced = request
+        .headers()
+        .get(header::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    if announced.is_some_and(|length| length > limit) {
+        return Err(HttpError::TooLarge { limit });
+    }
+    let put = Put {
+        repository,
+        path,
+        deployer,
+        waits_for_metadata: waits_for_metadata(app, &request),
+        fresh_id: fresh_deploy_id(),
+    };
+    let upload = app.deploys.begin(put)?;
+    let mut body =
+        TimedBody::new(request.into_body(), limit, Duration::from_secs(app.config.http_idle_timeout));
+    let arrived =
+        if on_disk { receive_file(&upload, &mut body).await } else { receive_small(&mut body).await };
+    match arrived {
+        Ok(arrived) => Ok(app.deploys.complete(upload, arrived).await?),
+        Err(error @ HttpError::TooLarge { .. }) => {
+            let name = segments.last().copied().unwrap_or_default().to_owned();
+            app.deploys.refuse(upload, Rejection::FileTooLarge { name, limit }).await.map_err(|_| error)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Who deploys. Repository paths take tokens only, and never somebody unknown.
+fn deployer(app: &App, request: &Request<Incoming>) -> Result<Deployer, HttpError> {
+    let state = app.projections.read();
+    match auth::token::authenticate(&state, now(), request.headers())? {
+        Actor::Token { user, token } => Ok(Deployer { user, token }),
+        _ => Err(Rejection::TokenRequired.into()),
+    }
+}
+
+fn waits_for_metadata(app: &App, request: &Request<Incoming>) -> bool {
+    let agent =
+        request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    app.config.deploy_metadata_agents.iter().any(|prefix| agent.starts_with(prefix.as_str()))
+}
+
+async fn receive_file(upload: &Upload<'_>, body: &mut TimedBody) -> Result<Arrived, HttpError> {
+    let mut incoming = upload.incoming()?;
+    while let Some(piece) = body.next().await? {
+        // Writing to the page cache and hashing take microseconds a piece; a full cache would stop us here for a while,
+        // which is the back-pressure that we want.
+        incoming.write(&piece)?;
+    }
+    Ok(Arrived::File(incoming.finish()))
+}
+
+async fn receive_small(body: &mut TimedBody) -> Result<Arrived, HttpError> {
+    let mut bytes = Vec::new();
+    while let Some(piece) = body.next().await? {
+        bytes.extend_from_slice(&piece);
+    }
+    Ok(Arrived::Small(bytes))
+}
+
+/// A body with a limit in bytes, a limit on pauses and a least speed.
+struct TimedBody {
+    body: Incoming,
+    limit: u64,
+    received: u64,
+    since: Instant,
+    pause: Duration,
+}
+
+impl TimedBody {
+    fn new(body: Incoming, limit: u64, pause: Duration) -> Self {
+        Self { body, limit, received: 0, since: Instant::now(), pause }
+    }
+
+    async fn next(&mut self) -> Result<Option<Bytes>, HttpError> {
+        loop {
+            let by_pause = Instant::now() + self.pause;
+            let by_speed =
+                self.since + self.pause + Duration::from_secs(self.received / BYTES_PER_SECOND_MIN);
+            let frame = match timeout_at(by_pause.min(by_speed), self.body.frame()).await {
+                Err(_) => return Err(HttpError::TooSlow),
+                Ok(None) => return Ok(None),
+                Ok(Some(Err(error))) => return Err(HttpError::BrokenOff(error.to_string())),
+                Ok(Some(Ok(frame))) => frame,
+            };
+            let Ok(piece) = frame.into_data() else { continue };
+            self.received += piece.len() as u64;
+            if self.received > self.limit {
+                return Err(HttpError::TooLarge { limit: self.limit });
+            }
+            return Ok(Some(piece));
+        }
+    }
+}
+
+/// Taken. What is missing of a deploy that stays open is said in one line, for people who use curl.
+fn created(missing: Option<String>) -> Response<Answer> {
+    let body = missing.map_or_else(Answer::empty, |missing| Answer::bytes(format!("{missing}\n")));
+    let mut response = Response::new(body);
+    *response.status_mut() = StatusCode::CREATED;
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, http::HeaderValue::from_static("text/plain; charset=utf-8"));
+    response
+}

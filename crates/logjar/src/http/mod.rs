@@ -1,0 +1,133 @@
+//! HTTP: connections, the split between repository paths and everything else, and every route on one screen.
+//!
+//! Only this folder knows status codes.
+
+pub mod body;
+pub(crate) mod cache;
+pub(crate) mod conditional;
+mod connection;
+pub mod error;
+pub mod maven;
+pub mod serve;
+
+pub mod api;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::routing::{get, patch, post};
+use http::{HeaderValue, StatusCode, header};
+use hyper::body::Incoming;
+use hyper::{Request, Response};
+use logjar_domain::permission::Actor;
+use tower::ServiceExt;
+
+use self::body::Answer;
+use self::error::HttpError;
+use self::maven::path::{Split, split};
+use crate::app::App;
+
+/// How long a handler of the router may take, besides the time for the request's body.
+const ROUTER_TIME: Duration = Duration::from_secs(60);
+
+/// Where a request came in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The admin socket: the command line on the server's own machine.
+    AdminSocket,
+    /// The network, and from which address.
+    Network(IpAddr),
+}
+
+/// Every route but the repositories'.
+pub fn router(app: Arc<App>) -> Router {
+    Router::new()
+        .route("/health/live", get(api::health::live))
+        .route("/health/ready", get(api::health::ready))
+        .route("/api/v1/users", get(api::users::list).post(api::users::register))
+        .route("/api/v1/users/{name}", get(api::users::show))
+        .route("/api/v1/users/{name}/disable", post(api::users::disable))
+        .route("/api/v1/users/{name}/password", post(api::users::change_password))
+        .route("/api/v1/tokens", get(api::tokens::list).post(api::tokens::create))
+        .route("/api/v1/tokens/{id}/disable", post(api::tokens::disable))
+        .route("/api/v1/groups", post(api::groups::create))
+        .route("/api/v1/groups/{group}/members", get(api::groups::members))
+        .route("/api/v1/groups/{group}/grant", post(api::groups::grant))
+        .route("/api/v1/groups/{group}/revoke", post(api::groups::revoke))
+        .route("/api/v1/repositories", get(api::repositories::list).post(api::repositories::create))
+        .route("/api/v1/repositories/{name}", patch(api::repositories::change))
+        .route("/api/v1/deploys/{repository}/{group}/{artifact}/{version}/finish", post(api::deploys::finish))
+        .route("/api/v1/refusals", get(api::deploys::refusals))
+        .route("/api/v1/log/stat", get(api::log::stat))
+        .route("/api/v1/log/digest", get(api::log::digest))
+        .route("/api/v1/log/lines", get(api::log::lines))
+        .fallback(api::not_found)
+        .with_state(app)
+}
+
+/// Answers one request, wherever it came in.
+pub async fn answer(
+    app: Arc<App>,
+    router: Router,
+    origin: Origin,
+    mut request: Request<Incoming>,
+) -> Response<Answer> {
+    let mut response = match split(request.uri().path()) {
+        Split::Repository(path) => {
+            let client = client_address(&app, origin, &request);
+            maven::answer(&app, &path, request, client).await
+        }
+        Split::Refused(why) => {
+            let mut response = HttpError::BadRequest(why.to_owned()).response();
+            maven::secure(&mut response);
+            response
+        }
+        Split::Other => {
+            request.extensions_mut().insert(origin);
+            let time = Duration::from_secs(app.config.http_idle_timeout) + ROUTER_TIME;
+            let answered =
+                tokio::time::timeout(time, router.oneshot(request.map(axum::body::Body::new))).await;
+            match answered {
+                Ok(Ok(response)) => response.map(Answer::Router),
+                Ok(Err(never)) => match never {},
+                Err(_) => HttpError::TooSlow.response(),
+            }
+        }
+    };
+    if response.status() == StatusCode::UNAUTHORIZED {
+        challenge(&app, &mut response);
+    }
+    response
+}
+
+/// Names the scheme and the realm: some clients look their credentials up by it.
+fn challenge(app: &App, response: &mut Response<Answer>) {
+    if let Ok(value) = HeaderValue::from_str(&format!("Basic realm=\"{}\"", app.config.realm)) {
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, value);
+    }
+}
+
+/// The client's address: that of the connection, or what a trusted proxy says.
+fn client_address(app: &App, origin: Origin, request: &Request<Incoming>) -> Option<IpAddr> {
+    let Origin::Network(peer) = origin else { return None };
+    if !app.config.trusted_proxies.contains(&peer) {
+        return Some(peer);
+    }
+    let forwarded = request.headers().get("x-forwarded-for").and_then(|value| value.to_str().ok());
+    let nearest =
+        forwarded.and_then(|list| list.rsplit(',').next()).and_then(|last| last.trim().parse().ok());
+    nearest.or(Some(peer))
+}
+
+/// Who makes a request to the router.
+fn actor(app: &App, origin: Option<&Origin>, headers: &http::HeaderMap) -> Result<Actor, HttpError> {
+    match origin {
+        Some(Origin::AdminSocket) => Ok(Actor::Local),
+        _ => {
+            let state = app.projections.read();
+            Ok(crate::auth::token::authenticate(&state, crate::clock::now(), headers)?)
+        }
+    }
+}

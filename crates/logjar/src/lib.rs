@@ -1,0 +1,26 @@
+//! A Maven repository server whose only database is an append-only event log.
+//!
+//! Reading order: the write path ([`sequencer`], [`stored_event`], [`projections`]), deploys ([`deploy`], [`storage`]),
+//! HTTP ([`http`]), and what puts it together ([`app`], [`cli`]). ARCHITECTURE.md has the map and walkthroughs.
+
+pub mod clock;
+pub mod config;
+pub mod exit;
+
+pub mod digest;
+pub mod metadata_dates;
+pub mod projections;
+pub mod sequencer;
+pub mod stored_event;
+
+pub mod activity;
+pub mod deploy;
+pub mod storage;
+pub mod tree_metadata;
+
+pub mod auth;
+pub mod http;
+
+pub mod admin_socket;
+pub mod app;
+pub mod cli;

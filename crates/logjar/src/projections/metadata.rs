@@ -1,0 +1,135 @@
+//! `maven-metadata.xml`, generated from the state: never stored as sent, so no deploy loses a version from it.
+
+use logjar_domain::ids::{Moment, RepositoryName};
+use logjar_domain::state::State;
+use logjar_maven::coordinates::{ArtifactId, Gav, GroupId, Version};
+use logjar_maven::layout::MetadataFolder;
+use logjar_maven::metadata::{
+    ArtifactMetadata, Plugin, SnapshotFile, SnapshotMetadata, write_artifact, write_artifact_and_plugins,
+    write_plugins, write_snapshot,
+};
+
+/// A generated document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Generated {
+    /// The document.
+    pub xml: String,
+    /// What it was made from.
+    pub basis: Basis,
+}
+
+/// What a document depends on, cheap to find out: equal bases make equal documents.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Basis {
+    /// Position of the last event that changed it.
+    pub revision: u64,
+    /// When that was.
+    pub changed: Moment,
+}
+
+/// What the document of a folder would be made from; `None` if the folder has none.
+pub fn basis(state: &State, repository: &RepositoryName, folder: &MetadataFolder) -> Option<Basis> {
+    let of_artifact = |group: &GroupId, artifact: &ArtifactId| {
+        let found = state.artifact(repository, group, artifact)?;
+        Some(Basis { revision: found.revision, changed: found.changed })
+    };
+    match folder {
+        MetadataFolder::Version { group, artifact, version } => {
+            let found = state.artifact(repository, group, artifact)?;
+            found.version(version).filter(|version| !version.builds().is_empty())?;
+            of_artifact(group, artifact)
+        }
+        MetadataFolder::Folder { .. } => {
+            let as_artifact =
+                folder.as_artifact().and_then(|(group, artifact)| of_artifact(&group, &artifact));
+            let as_group = folder.as_group().and_then(|group| plugins_basis(state, repository, &group));
+            as_artifact.into_iter().chain(as_group).max_by_key(|basis| basis.revision)
+        }
+    }
+}
+
+/// The document of a folder; `None` if the folder has none.
+pub fn generate(state: &State, repository: &RepositoryName, folder: &MetadataFolder) -> Option<Generated> {
+    let basis = basis(state, repository, folder)?;
+    let xml = match folder {
+        MetadataFolder::Version { group, artifact, version } => {
+            let gav = Gav { group: group.clone(), artifact: artifact.clone(), version: version.clone() };
+            snapshot(state, repository, &gav)?
+        }
+        MetadataFolder::Folder { .. } => {
+            let artifact = folder.as_artifact();
+            let plugins =
+                folder.as_group().map(|group| plugins(state, repository, &group)).unwrap_or_default();
+            artifact_and_plugins(state, repository, artifact.as_ref(), &plugins)?
+        }
+    };
+    Some(Generated { xml, basis })
+}
+
+fn artifact_and_plugins(
+    state: &State,
+    repository: &RepositoryName,
+    key: Option<&(GroupId, ArtifactId)>,
+    plugins: &[Plugin],
+) -> Option<String> {
+    let found = key
+        .and_then(|(group, artifact)| Some((group, artifact, state.artifact(repository, group, artifact)?)));
+    let Some((group, artifact, found)) = found else {
+        return (!plugins.is_empty()).then(|| write_plugins(plugins));
+    };
+    let versions: Vec<Version> = found.versions.iter().map(|version| version.version.clone()).collect();
+    let last_updated = last_updated(found.changed);
+    let metadata = ArtifactMetadata { group, artifact, versions: &versions, last_updated: &last_updated };
+    if plugins.is_empty() {
+        return Some(write_artifact(&metadata));
+    }
+    Some(write_artifact_and_plugins(&metadata, plugins))
+}
+
+fn snapshot(state: &State, repository: &RepositoryName, gav: &Gav) -> Option<String> {
+    let version = state.version(repository, gav)?;
+    let more = version.more.as_ref()?;
+    let files: Vec<SnapshotFile<'_>> = more
+        .newest
+        .iter()
+        .map(|newest| SnapshotFile {
+            stamp: newest.stamp,
+            classifier: newest.classifier.as_deref(),
+            extension: &newest.extension,
+        })
+        .collect();
+    let changed = state.artifact(repository, &gav.group, &gav.artifact)?.changed;
+    Some(write_snapshot(&SnapshotMetadata { gav, files: &files, last_updated: &last_updated(changed) }))
+}
+
+fn plugins(state: &State, repository: &RepositoryName, group: &GroupId) -> Vec<Plugin> {
+    plugin_artifacts(state, repository, group)
+        .map(|(artifact, prefix, _)| Plugin {
+            name: artifact.to_string(),
+            prefix: prefix.to_owned(),
+            artifact: artifact.to_string(),
+        })
+        .collect()
+}
+
+fn plugins_basis(state: &State, repository: &RepositoryName, group: &GroupId) -> Option<Basis> {
+    plugin_artifacts(state, repository, group).map(|(_, _, basis)| basis).max_by_key(|basis| basis.revision)
+}
+
+fn plugin_artifacts<'a>(
+    state: &'a State,
+    repository: &RepositoryName,
+    group: &'a GroupId,
+) -> impl Iterator<Item = (&'a ArtifactId, &'a str, Basis)> {
+    let artifacts = state.repositories.get(repository).map(|repository| repository.artifacts_of(group));
+    artifacts.into_iter().flatten().filter_map(|(artifact, found)| {
+        let basis = Basis { revision: found.revision, changed: found.changed };
+        found.plugin_prefix.as_deref().map(|prefix| (artifact, prefix, basis))
+    })
+}
+
+/// As Maven writes it: `yyyyMMddHHmmss` in UTC.
+fn last_updated(moment: Moment) -> String {
+    let digits = crate::clock::rfc3339(moment);
+    digits.chars().filter(char::is_ascii_digit).take(14).collect()
+}

@@ -1,0 +1,114 @@
+//! Read models, folded from durable events by the same function that replays at start. They never write events.
+//!
+//! The sequencer has a State of its own that runs ahead of the disk; the one here is never ahead of it, and it is the
+//! one that everybody reads: rights, names, versions, generated metadata.
+
+pub mod metadata;
+
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+
+use logjar_domain::event::{Event, Recorded};
+use logjar_domain::ids::RepositoryName;
+use logjar_domain::state::{State, evolve};
+use logjar_maven::coordinates::Gav;
+use tokio::sync::mpsc;
+
+use crate::storage::read::OnTheirWay;
+
+/// What readers see: the state at the last durable position.
+pub struct Projections {
+    inner: RwLock<Inner>,
+    on_their_way: OnTheirWay,
+    changes: mpsc::UnboundedSender<Changed>,
+}
+
+struct Inner {
+    state: State,
+    position: u64,
+}
+
+/// A version whose generated metadata changed.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Changed {
+    /// The repository.
+    pub repository: RepositoryName,
+    /// The coordinates.
+    pub gav: Gav,
+}
+
+impl Projections {
+    /// Read models at the position of a replayed state, and the stream of artifacts that change from now on.
+    pub fn new(state: State, position: u64) -> (Arc<Self>, mpsc::UnboundedReceiver<Changed>) {
+        let (changes, changed) = mpsc::unbounded_channel();
+        (
+            Arc::new(Self {
+                inner: RwLock::new(Inner { state, position }),
+                on_their_way: OnTheirWay::default(),
+                changes,
+            }),
+            changed,
+        )
+    }
+
+    /// Applies durable events, in order.
+    pub fn apply(&self, events: &[Arc<Recorded>]) {
+        let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
+        for recorded in events {
+            match &recorded.event {
+                Event::VersionDeployed(event) => {
+                    self.on_their_way.begin(&event.repository, &event.gav, &event.deploy)
+                }
+                Event::FilesAdded(event) => {
+                    self.on_their_way.begin(&event.repository, &event.gav, &event.upload)
+                }
+                _ => {}
+            }
+            evolve(&mut inner.state, recorded);
+            inner.position = recorded.seq;
+        }
+        drop(inner);
+        for recorded in events {
+            if let Some(changed) = changed_by(&recorded.event) {
+                // Nobody listens while the server stops; the next start writes what is missing.
+                let _ = self.changes.send(changed);
+            }
+        }
+    }
+
+    /// Versions whose files have no place in the tree yet: from their event until whoever moves the files says so.
+    pub fn on_their_way(&self) -> &OnTheirWay {
+        &self.on_their_way
+    }
+
+    /// The state; hold it briefly, writers wait.
+    pub fn read(&self) -> Reading<'_> {
+        Reading(self.inner.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+fn changed_by(event: &Event) -> Option<Changed> {
+    let (repository, gav) = match event {
+        Event::VersionDeployed(deployed) => (&deployed.repository, &deployed.gav),
+        Event::FilesAdded(added) => (&added.repository, &added.gav),
+        _ => return None,
+    };
+    Some(Changed { repository: repository.clone(), gav: gav.clone() })
+}
+
+/// A look at the state.
+pub struct Reading<'a>(RwLockReadGuard<'a, Inner>);
+
+impl Reading<'_> {
+    /// Position of the last event in it.
+    pub fn position(&self) -> u64 {
+        self.0.position
+    }
+}
+
+impl std::ops::Deref for Reading<'_> {
+    type Target = State;
+
+    fn deref(&self) -> &State {
+        &self.0.state
+    }
+}

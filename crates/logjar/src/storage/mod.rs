@@ -1,0 +1,183 @@
+//! The data folder: what lies where, with which permissions. Files of artifacts come in through [`uploads`], get
+//! their place through [`publish`], and are read through [`read`].
+//!
+//! Not the event log: its folder `events/` belongs to `logjar-eventlog`.
+
+pub mod publish;
+pub mod read;
+pub mod uploads;
+
+use std::fs::{self, DirBuilder, Permissions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use logjar_domain::ids::RepositoryName;
+use logjar_maven::coordinates::Gav;
+use logjar_maven::layout;
+
+/// Why the data folder can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum FolderError {
+    /// It is not there, and this command does not make one.
+    #[error(
+        "there is no data folder `{0}`; start `logjar serve` once to make it, or name another with --data DIR"
+    )]
+    Missing(PathBuf),
+    /// Others may read secrets.
+    #[error("everybody on this machine can read `{path}`; run: chmod {mode} {path}")]
+    WorldReadable {
+        /// The file or folder.
+        path: PathBuf,
+        /// What to give chmod.
+        mode: &'static str,
+    },
+    /// The system refused.
+    #[error("cannot use `{path}`: {source}")]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// The paths of a data folder.
+#[derive(Clone, Debug)]
+pub struct DataFolder {
+    root: PathBuf,
+}
+
+impl DataFolder {
+    /// Names the folder; touches nothing.
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    /// The folder itself.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The event log.
+    pub fn events(&self) -> PathBuf {
+        self.root.join("events")
+    }
+
+    /// Files of deploys that have no place in `repository/` yet.
+    pub fn uploads(&self) -> PathBuf {
+        self.root.join("uploads")
+    }
+
+    /// Maven repositories in plain layout.
+    pub fn repository(&self) -> PathBuf {
+        self.root.join("repository")
+    }
+
+    /// Counts and refusals.
+    pub fn activity(&self) -> PathBuf {
+        self.root.join("activity")
+    }
+
+    /// What can be made again from the log.
+    pub fn derived(&self) -> PathBuf {
+        self.root.join("derived")
+    }
+
+    /// The socket through which the command line speaks to the server.
+    pub fn admin_socket(&self) -> PathBuf {
+        self.root.join("admin.sock")
+    }
+
+    /// The folder of one repository.
+    pub fn repository_folder(&self, repository: &RepositoryName) -> PathBuf {
+        self.repository().join(repository.as_str())
+    }
+
+    /// The folder of one version. Coordinates are checked when they are read, so no part of them can be `..`.
+    pub fn version_folder(&self, repository: &RepositoryName, gav: &Gav) -> PathBuf {
+        self.repository_folder(repository).join(layout::version_folder(gav))
+    }
+
+    /// Makes the folder and its parts where they are missing.
+    ///
+    /// # Errors
+    /// If the system refuses.
+    pub fn create(&self) -> Result<(), FolderError> {
+        make_folder(&self.root, 0o711)?;
+        for part in [self.uploads(), self.activity(), self.derived()] {
+            make_folder(&part, 0o700)?;
+        }
+        make_folder(&self.repository(), 0o755)
+    }
+
+    /// Checks that the folder is there and that nobody but its owner (and group) can read its secrets.
+    ///
+    /// # Errors
+    /// What is missing or open, with the command that closes it.
+    pub fn check(&self) -> Result<(), FolderError> {
+        if !self.events().is_dir() {
+            return Err(FolderError::Missing(self.root.clone()));
+        }
+        for path in [self.events(), self.uploads(), self.activity()] {
+            let mode = match fs::metadata(&path) {
+                Ok(metadata) => metadata.mode(),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(source) => return Err(FolderError::Io { path, source }),
+            };
+            if mode & 0o007 != 0 {
+                return Err(FolderError::WorldReadable { path, mode: "o-rwx" });
+            }
+        }
+        let mode = fs::metadata(&self.root)
+            .map_err(|source| FolderError::Io { path: self.root.clone(), source })?
+            .mode();
+        if mode & 0o006 != 0 {
+            return Err(FolderError::WorldReadable { path: self.root.clone(), mode: "o-rw" });
+        }
+        Ok(())
+    }
+}
+
+/// Makes a folder with exactly these permissions, whatever the umask, if it is not there.
+fn make_folder(path: &Path, mode: u32) -> Result<(), FolderError> {
+    let io_error = |source| FolderError::Io { path: path.to_owned(), source };
+    match DirBuilder::new().mode(mode).create(path) {
+        Ok(()) => {
+            fs::set_permissions(path, Permissions::from_mode(mode)).map_err(io_error)?;
+            sync_parent(path).map_err(io_error)
+        }
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(source) => Err(io_error(source)),
+    }
+}
+
+/// Makes the folder and all that are missing above it down from `root`, each durable before the next.
+pub(crate) fn make_public_folders(root: &Path, path: &Path) -> io::Result<()> {
+    if path == root || path.is_dir() {
+        return Ok(());
+    }
+    if let Some(parent) = path.parent() {
+        make_public_folders(root, parent)?;
+    }
+    match DirBuilder::new().mode(0o755).create(path) {
+        Ok(()) => fs::set_permissions(path, Permissions::from_mode(0o755))?,
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(error),
+    }
+    sync_parent(path)
+}
+
+/// Makes the entry of a file or folder durable.
+pub(crate) fn sync_parent(path: &Path) -> io::Result<()> {
+    match path.parent() {
+        Some(parent) if parent.as_os_str().is_empty() => sync_folder(Path::new(".")),
+        Some(parent) => sync_folder(parent),
+        None => Ok(()),
+    }
+}
+
+/// Makes the entries of a folder durable.
+pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
+    fs::File::open(path)?.sync_all()
+}

@@ -1,0 +1,142 @@
+//! Finds stored files for readers: in `repository/`, and for the moment between a deploy's event and its move in
+//! `uploads/`, so that metadata never lists what is not there.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use logjar_domain::ids::{DeployId, RepositoryName};
+use logjar_maven::checksum::Algorithm;
+use logjar_maven::coordinates::Gav;
+use logjar_maven::layout::version_folder;
+
+use super::{DataFolder, uploads};
+
+/// A stored file, open.
+pub struct Found {
+    /// The file.
+    pub file: File,
+    /// Where it lies.
+    pub path: PathBuf,
+    /// Bytes.
+    pub length: u64,
+    /// When it was stored.
+    pub modified: SystemTime,
+}
+
+/// Deploys whose event is durable and whose files are on their way, by the folder of their version.
+#[derive(Default)]
+pub struct OnTheirWay {
+    uploads: Mutex<HashMap<String, Vec<DeployId>>>,
+}
+
+impl OnTheirWay {
+    /// From now on files of the version are looked for in the upload too.
+    pub fn begin(&self, repository: &RepositoryName, gav: &Gav, upload: &DeployId) {
+        let key = format!("{repository}/{}", version_folder(gav));
+        self.lock().entry(key).or_default().push(upload.clone());
+    }
+
+    /// All files of the upload are in their place.
+    pub fn end(&self, repository: &RepositoryName, gav: &Gav, upload: &DeployId) {
+        let key = format!("{repository}/{}", version_folder(gav));
+        let mut uploads = self.lock();
+        if let Some(of_version) = uploads.get_mut(&key) {
+            of_version.retain(|each| each != upload);
+            if of_version.is_empty() {
+                uploads.remove(&key);
+            }
+        }
+    }
+
+    fn of(&self, repository: &RepositoryName, folders: &[&str]) -> Vec<DeployId> {
+        let uploads = self.lock();
+        if uploads.is_empty() {
+            return Vec::new();
+        }
+        uploads.get(&format!("{repository}/{}", folders.join("/"))).cloned().unwrap_or_default()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Vec<DeployId>>> {
+        self.uploads.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a path below a repository is on disk.
+pub enum Entry {
+    /// A file.
+    File(Found),
+    /// A folder.
+    Folder(PathBuf),
+}
+
+/// Looks a path up. Its segments were checked by whoever split it; names that are never served (dot files, what editors
+/// and file systems leave behind) are not found.
+///
+/// # Errors
+/// If the system refuses; that nothing is there is `None`.
+pub fn find(
+    folder: &DataFolder,
+    on_their_way: &OnTheirWay,
+    repository: &RepositoryName,
+    segments: &[&str],
+) -> io::Result<Option<Entry>> {
+    if segments.iter().any(|segment| is_never_served(segment)) {
+        return Ok(None);
+    }
+    let mut path = folder.repository_folder(repository);
+    path.extend(segments);
+    if let Some(entry) = open(&path)? {
+        return Ok(Some(entry));
+    }
+    if let Some((name, folders)) = segments.split_last() {
+        for upload in on_their_way.of(repository, folders) {
+            if let Some(entry) = open(&uploads::files_of(folder, &upload).join(name))? {
+                return Ok(Some(entry));
+            }
+        }
+    }
+    // Between the two looks it may have moved.
+    open(&path)
+}
+
+/// Whether a name in the tree is never shown and never served.
+pub fn is_never_served(name: &str) -> bool {
+    name.starts_with('.')
+        || name.ends_with('~')
+        || name.ends_with(".new")
+        || name == "lost+found"
+        || name.contains('\0')
+}
+
+fn open(path: &std::path::Path) -> io::Result<Option<Entry>> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) => {
+            return match error.kind() {
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::InvalidFilename => {
+                    Ok(None)
+                }
+                _ => Err(error),
+            };
+        }
+    };
+    let metadata = file.metadata()?;
+    if metadata.is_dir() {
+        return Ok(Some(Entry::Folder(path.to_owned())));
+    }
+    let modified = metadata.modified()?;
+    Ok(Some(Entry::File(Found { file, path: path.to_owned(), length: metadata.len(), modified })))
+}
+
+/// The sum that lies beside a stored file, if it is there and whole.
+pub fn stored_sum(file: &std::path::Path, algorithm: Algorithm) -> Option<String> {
+    let mut name = file.as_os_str().to_owned();
+    name.push(".");
+    name.push(algorithm.extension());
+    let text = std::fs::read_to_string(name).ok()?;
+    (text.len() == algorithm.hex_len()).then_some(text)
+}

@@ -1,0 +1,13 @@
+//! Events as they are on disk: the only place that knows their JSON. `docs/events.md` describes it, and a test checks
+//! the one against the other.
+//!
+//! Do not change what a field means or drop one: logs are kept for good. A new version of a kind gets a new `v` and an
+//! upcasting function here. Public fields are in `data`; what belongs to a person is in `private`, which can be erased.
+
+mod decode;
+mod encode;
+mod forms;
+mod pom_facts;
+
+pub use decode::{DecodeError, Detail, decode};
+pub use encode::{by_of, encode, len_max};

@@ -1,0 +1,267 @@
+//! From a line to its event.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use logjar_domain::event::{
+    By, Event, FilesAdded, Policy, ReadAccess, Recorded, StoredFile, TokenCreated, TokenLimit, UserKind,
+    UserRegistered, VersionDeployed,
+};
+use logjar_domain::ids::{DeployId, Moment, RepositoryName, TokenId, UserId};
+use logjar_domain::permission::{Abilities, Scope};
+use logjar_eventlog::line::Line;
+use logjar_eventlog::micros::Micros;
+use logjar_maven::checksum::from_hex;
+use logjar_maven::coordinates::{ArtifactId, Gav, GroupId, Version};
+use logjar_maven::snapshot_version::Stamp;
+use serde::Deserialize;
+
+use super::forms::*;
+use super::pom_facts;
+
+/// Why a line is no event of ours.
+#[derive(Debug, thiserror::Error)]
+pub enum DecodeError {
+    /// A kind or version that a newer program writes.
+    #[error("this version of logjar does not know `{kind}` version {version}; use a newer one")]
+    Unknown {
+        /// The kind.
+        kind: String,
+        /// Its version.
+        version: u32,
+    },
+    /// Data that is not what the kind says.
+    #[error("the data of a `{kind}` is not valid: {reason}")]
+    Invalid {
+        /// The kind.
+        kind: String,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+/// How much of an event is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// All of it.
+    Full,
+    /// What State keeps; what the POM says is left out, for speed at replay.
+    State,
+}
+
+/// The event of a line.
+///
+/// # Errors
+/// If the kind is not known, or the data is not what the kind says.
+pub fn decode(line: &Line, detail: Detail) -> Result<Recorded, DecodeError> {
+    let by = match line.by() {
+        "local" => By::Local,
+        "system" => By::System,
+        user => By::User(UserId::new(user)),
+    };
+    if line.version() != 1 {
+        return Err(DecodeError::Unknown { kind: line.kind().to_owned(), version: line.version() });
+    }
+    let event = decode_event(line, detail)?;
+    Ok(Recorded { seq: line.seq(), at: Moment(line.at().0), by, event })
+}
+
+fn decode_event(line: &Line, detail: Detail) -> Result<Event, DecodeError> {
+    let decoder = Decoder { kind: line.kind() };
+    let private = line.private().unwrap_or("{}");
+    Ok(match line.kind() {
+        "log.opened" => Event::LogOpened,
+        "user.registered" => decoder.user(line.data(), private)?,
+        "user.password-changed" => {
+            let stored: UserV1<'_> = decoder.parse(line.data())?;
+            let secret: PasswordPrivateV1<'_> = decoder.parse(private)?;
+            Event::PasswordChanged { user: UserId::new(&*stored.user), password_hash: secret.password.into() }
+        }
+        "user.disabled" => {
+            Event::UserDisabled { user: UserId::new(&*decoder.parse::<UserV1<'_>>(line.data())?.user) }
+        }
+        "token.created" => decoder.token(line.data(), private)?,
+        "token.disabled" => {
+            Event::TokenDisabled { token: TokenId::new(&*decoder.parse::<TokenV1<'_>>(line.data())?.token) }
+        }
+        "group.created" => {
+            let stored: GroupCreatedV1<'_> = decoder.parse(line.data())?;
+            Event::GroupCreated { group: decoder.group(&stored.group)?, owner: UserId::new(&*stored.owner) }
+        }
+        "member.granted" => {
+            let stored: MemberV1<'_> = decoder.parse(line.data())?;
+            Event::MemberGranted {
+                group: decoder.group(&stored.group)?,
+                user: UserId::new(&*stored.user),
+                scope: decoder.scope(stored.artifact.as_deref())?,
+                can: decoder.abilities(&stored.can)?,
+                admin: stored.admin,
+            }
+        }
+        "member.revoked" => {
+            let stored: MemberV1<'_> = decoder.parse(line.data())?;
+            Event::MemberRevoked {
+                group: decoder.group(&stored.group)?,
+                user: UserId::new(&*stored.user),
+                scope: decoder.scope(stored.artifact.as_deref())?,
+            }
+        }
+        "repository.created" => {
+            let (repository, policy, read) = decoder.repository(line.data())?;
+            Event::RepositoryCreated { repository, policy, read }
+        }
+        "repository.settings-changed" => {
+            let (repository, policy, read) = decoder.repository(line.data())?;
+            Event::RepositorySettingsChanged { repository, policy, read }
+        }
+        "version.deployed" => decoder.deployed(line.data(), detail)?,
+        "version.files-added" => decoder.added(line.data())?,
+        kind => return Err(DecodeError::Unknown { kind: kind.to_owned(), version: 1 }),
+    })
+}
+
+/// Turns stored forms into domain types; every error names the kind.
+struct Decoder<'k> {
+    kind: &'k str,
+}
+
+impl Decoder<'_> {
+    fn invalid(&self, reason: impl ToString) -> DecodeError {
+        DecodeError::Invalid { kind: self.kind.to_owned(), reason: reason.to_string() }
+    }
+
+    fn parse<'a, T: Deserialize<'a>>(&self, json: &'a str) -> Result<T, DecodeError> {
+        serde_json::from_str(json).map_err(|error| self.invalid(error))
+    }
+
+    fn group(&self, name: &str) -> Result<GroupId, DecodeError> {
+        GroupId::parse(name).map_err(|error| self.invalid(error))
+    }
+
+    fn scope(&self, artifact: Option<&str>) -> Result<Scope, DecodeError> {
+        match artifact {
+            None => Ok(Scope::Group),
+            Some(artifact) => {
+                ArtifactId::parse(artifact).map(Scope::Artifact).map_err(|error| self.invalid(error))
+            }
+        }
+    }
+
+    fn abilities(&self, names: &[Cow<'_, str>]) -> Result<Abilities, DecodeError> {
+        let parsed = Abilities::parse(names.iter().map(|name| &**name));
+        parsed.map_err(|name| self.invalid(format!("`{name}` is nothing one can do")))
+    }
+
+    fn stamp(&self, stamp: Option<&str>) -> Result<Option<Stamp>, DecodeError> {
+        stamp
+            .map(|text| Stamp::parse(text).ok_or_else(|| self.invalid(format!("`{text}` is no stamp"))))
+            .transpose()
+    }
+
+    fn gav(&self, group: &str, artifact: &str, version: &str) -> Result<Gav, DecodeError> {
+        Ok(Gav {
+            group: self.group(group)?,
+            artifact: ArtifactId::parse(artifact).map_err(|error| self.invalid(error))?,
+            version: Version::parse(version).map_err(|error| self.invalid(error))?,
+        })
+    }
+
+    fn files(&self, files: &[FileV1<'_>]) -> Result<Vec<StoredFile>, DecodeError> {
+        let decode = |file: &FileV1<'_>| {
+            let sha256 = from_hex(&file.sha256).and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
+            let sha256 = sha256.ok_or_else(|| self.invalid(format!("`{}` has no SHA-256", file.name)))?;
+            Ok(StoredFile { name: Arc::from(&*file.name), size: file.size, sha256 })
+        };
+        files.iter().map(decode).collect()
+    }
+
+    fn user(&self, data: &str, private: &str) -> Result<Event, DecodeError> {
+        let stored: UserRegisteredV1<'_> = self.parse(data)?;
+        let secret: UserPrivateV1<'_> = self.parse(private)?;
+        let kind = UserKind::parse(&stored.r#type)
+            .ok_or_else(|| self.invalid(format!("`{}` is no type", stored.r#type)))?;
+        Ok(Event::UserRegistered(Arc::new(UserRegistered {
+            user: UserId::new(&*stored.user),
+            name: Arc::from(&*secret.name),
+            kind,
+            admin: stored.admin,
+            email: secret.email.as_deref().map(Arc::from),
+            password_hash: secret.password.as_deref().map(Arc::from),
+            groups: stored.groups.iter().map(|name| self.group(name)).collect::<Result<_, _>>()?,
+        })))
+    }
+
+    fn token(&self, data: &str, private: &str) -> Result<Event, DecodeError> {
+        let stored: TokenCreatedV1<'_> = self.parse(data)?;
+        let secret: TokenPrivateV1<'_> = self.parse(private)?;
+        let hash = from_hex(&secret.hash).and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
+        let limit = match &stored.group {
+            None => None,
+            Some(group) => {
+                Some(TokenLimit { group: self.group(group)?, scope: self.scope(stored.artifact.as_deref())? })
+            }
+        };
+        let expires = match &stored.expires {
+            None => None,
+            Some(text) => Some(
+                Micros::parse(text.as_bytes()).map_err(|_| self.invalid(format!("`{text}` is no time")))?,
+            ),
+        };
+        Ok(Event::TokenCreated(Arc::new(TokenCreated {
+            token: TokenId::new(&*stored.token),
+            user: UserId::new(&*stored.user),
+            name: secret.name.as_deref().map(Arc::from),
+            hash: hash.ok_or_else(|| self.invalid("the hash is no SHA-256"))?,
+            limit,
+            can: self.abilities(&stored.can)?,
+            expires: expires.map(|end| Moment(end.0)),
+            single_use: stored.single_use,
+        })))
+    }
+
+    fn repository(&self, data: &str) -> Result<(RepositoryName, Policy, ReadAccess), DecodeError> {
+        let stored: RepositoryV1<'_> = self.parse(data)?;
+        let policy = Policy::parse(&stored.policy)
+            .ok_or_else(|| self.invalid(format!("`{}` is no policy", stored.policy)))?;
+        let read = ReadAccess::parse(&stored.read)
+            .ok_or_else(|| self.invalid(format!("`{}` is no access", stored.read)))?;
+        Ok((RepositoryName::new(&*stored.repository), policy, read))
+    }
+
+    fn deployed(&self, data: &str, detail: Detail) -> Result<Event, DecodeError> {
+        let stored: VersionDeployedV1<'_> = self.parse(data)?;
+        let pom = match (stored.pom, detail) {
+            (Some(raw), Detail::Full) => {
+                let parsed = pom_facts::decode(raw.get(), &stored.group, &stored.artifact, &stored.version);
+                Some(Arc::new(parsed.map_err(|error| self.invalid(error))?))
+            }
+            _ => None,
+        };
+        Ok(Event::VersionDeployed(Arc::new(VersionDeployed {
+            deploy: DeployId::new(&*stored.deploy),
+            repository: RepositoryName::new(&*stored.repository),
+            gav: self.gav(&stored.group, &stored.artifact, &stored.version)?,
+            stamp: self.stamp(stored.stamp.as_deref())?,
+            plain: stored.plain,
+            pom,
+            plugin_prefix: stored.plugin_prefix.as_deref().map(Arc::from),
+            files: self.files(&stored.files)?,
+            token: stored.token.as_deref().map(TokenId::new),
+            uses_up_token: stored.uses_up_token,
+            claims_group: stored.claims_group.as_deref().map(|name| self.group(name)).transpose()?,
+        })))
+    }
+
+    fn added(&self, data: &str) -> Result<Event, DecodeError> {
+        let stored: FilesAddedV1<'_> = self.parse(data)?;
+        Ok(Event::FilesAdded(Arc::new(FilesAdded {
+            deploy: DeployId::new(&*stored.deploy),
+            upload: DeployId::new(&*stored.upload),
+            repository: RepositoryName::new(&*stored.repository),
+            gav: self.gav(&stored.group, &stored.artifact, &stored.version)?,
+            stamp: self.stamp(stored.stamp.as_deref())?,
+            files: self.files(&stored.files)?,
+            token: stored.token.as_deref().map(TokenId::new),
+        })))
+    }
+}

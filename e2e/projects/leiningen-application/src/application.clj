@@ -1,0 +1,4 @@
+(ns application
+  (:require [demo.core]))
+
+(defn -main [] (println (demo.core/greeting)))

@@ -1,0 +1,3 @@
+(ns demo.core)
+
+(defn greeting [] "@GREETING@")
