@@ -95,16 +95,20 @@ pub enum GroupCreation {
 /// What a permitted deploy does besides: the group that it claims, if nobody has it yet.
 pub type Claim = Option<GroupId>;
 
+/// The user whose affairs the actor may manage: the owner of a token that can, and is not limited.
+pub fn manages<'a>(state: &State, actor: &'a Actor) -> Option<&'a UserId> {
+    let Actor::Token { user, token } = actor else { return None };
+    let can = state.tokens.get(token).is_some_and(|token| token.can.manage && token.limit.is_none());
+    can.then_some(user)
+}
+
 /// Whether the actor administers the registry, with all that a token leaves of it.
 pub fn is_administrator(state: &State, actor: &Actor) -> bool {
     match actor {
         Actor::Local | Actor::System => true,
-        Actor::Anonymous => false,
-        Actor::Token { user, token } => {
-            let manages =
-                state.tokens.get(token).is_some_and(|token| token.can.manage && token.limit.is_none());
-            manages && state.users.get(user).is_some_and(|user| user.admin && !user.disabled)
-        }
+        Actor::Anonymous | Actor::Token { .. } => manages(state, actor)
+            .and_then(|user| state.users.get(user))
+            .is_some_and(|user| user.admin && !user.disabled),
     }
 }
 
@@ -123,17 +127,12 @@ pub fn may_manage_members(state: &State, actor: &Actor, group: &GroupId, scope: 
     if is_administrator(state, actor) {
         return true;
     }
-    let Actor::Token { user, token } = actor else { return false };
-    let token_manages =
-        state.tokens.get(token).is_some_and(|token| token.can.manage && token.limit.is_none());
-    token_manages
-        && state.groups.get(group).is_some_and(|group| {
-            group.members.iter().any(|member| {
-                member.user == *user
-                    && member.admin
-                    && (member.scope == Scope::Group || member.scope == *scope)
-            })
+    let Some(user) = manages(state, actor) else { return false };
+    state.groups.get(group).is_some_and(|group| {
+        group.members.iter().any(|member| {
+            member.user == *user && member.admin && (member.scope == Scope::Group || member.scope == *scope)
         })
+    })
 }
 
 /// Whether the token may deploy to the artifact, and which group that would claim. Checks the token (disabled,

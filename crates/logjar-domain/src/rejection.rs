@@ -266,7 +266,7 @@ pub enum Rejection {
         name: String,
     },
     /// The caller is no administrator.
-    #[error("only an administrator can {what}")]
+    #[error("only an administrator can {what}, with a token that can manage")]
     AdministratorOnly {
         /// What was asked for.
         what: &'static str,

@@ -118,6 +118,9 @@ pub struct Artifact {
     pub revision: u64,
     /// When that was.
     pub changed: Moment,
+    /// The second that generated files of the artifact are dated with: that of the last event about it, but at least one
+    /// more than before, because clients compare whole seconds.
+    pub dated: i64,
     /// Prefix of the newest Maven plugin under this name.
     pub plugin_prefix: Option<Arc<str>>,
 }
@@ -401,10 +404,9 @@ fn add_version(state: &mut State, deployed: &VersionDeployed, recorded: &Recorde
         state.groups.get_key_value(&deployed.gav.group).map_or(&deployed.gav.group, |(name, _)| name).clone();
     let Some(repository) = state.repositories.get_mut(&deployed.repository) else { return };
     let artifact = repository.artifacts.entry((group, deployed.gav.artifact.clone())).or_insert_with(|| {
-        Artifact { versions: Vec::new(), revision: 0, changed: recorded.at, plugin_prefix: None }
+        Artifact { versions: Vec::new(), revision: 0, changed: recorded.at, dated: 0, plugin_prefix: None }
     });
-    artifact.revision = recorded.seq;
-    artifact.changed = recorded.at;
+    note_change(artifact, recorded);
     if deployed.plugin_prefix.is_some() {
         artifact.plugin_prefix.clone_from(&deployed.plugin_prefix);
     }
@@ -433,6 +435,12 @@ fn add_version(state: &mut State, deployed: &VersionDeployed, recorded: &Recorde
     }
 }
 
+fn note_change(artifact: &mut Artifact, recorded: &Recorded) {
+    artifact.revision = recorded.seq;
+    artifact.changed = recorded.at;
+    artifact.dated = recorded.at.0.div_euclid(1_000_000).max(artifact.dated + 1);
+}
+
 /// Keeps the list that snapshot metadata is made of, so that its cost does not grow with the number of builds.
 fn note_newest(version: &mut VersionState, gav: &Gav, stamp: Stamp, files: &[StoredFile]) {
     let newest = &mut version.more.get_or_insert_default().newest;
@@ -456,8 +464,7 @@ fn add_files(state: &mut State, added: &FilesAdded, recorded: &Recorded) {
         repository.artifacts.get_mut(&(added.gav.group.clone(), added.gav.artifact.clone()))
     });
     let Some(artifact) = artifact else { return };
-    artifact.revision = recorded.seq;
-    artifact.changed = recorded.at;
+    note_change(artifact, recorded);
     let Ok(index) = artifact.place_of(&added.gav.version) else { return };
     let Some(version) = artifact.versions.get_mut(index) else { return };
     let more = version.more.get_or_insert_default();

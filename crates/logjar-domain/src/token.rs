@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::decide::{Context, Decision};
 use crate::event::{Event, TokenCreated, TokenLimit};
 use crate::ids::{Moment, TokenId, UserId};
-use crate::permission::{Abilities, Actor, is_administrator};
+use crate::permission::{Abilities, Actor, is_administrator, manages};
 use crate::rejection::Rejection;
 use crate::state::State;
 use crate::user;
@@ -66,7 +66,6 @@ pub(crate) fn disable(state: &State, context: &Context<'_>, id: &TokenId) -> Res
 }
 
 fn require_owner(state: &State, actor: &Actor, owner: &UserId, what: &'static str) -> Result<(), Rejection> {
-    let own = matches!(actor, Actor::Token { user, token }
-        if user == owner && state.tokens.get(token).is_some_and(|token| token.can.manage && token.limit.is_none()));
+    let own = manages(state, actor) == Some(owner);
     if own || is_administrator(state, actor) { Ok(()) } else { Err(Rejection::AdministratorOnly { what }) }
 }

@@ -6,7 +6,7 @@ use crate::decide::{Context, Decision};
 use crate::event::{Event, UserKind, UserRegistered};
 use crate::ids::UserId;
 use crate::names;
-use crate::permission::{Actor, is_administrator, require_administrator};
+use crate::permission::{is_administrator, manages, require_administrator};
 use crate::rejection::Rejection;
 use crate::state::State;
 
@@ -52,8 +52,7 @@ pub(crate) fn change_password(
     password_hash: &str,
 ) -> Result<Decision, Rejection> {
     let (id, user) = find(state, name)?;
-    let own = matches!(context.actor, Actor::Token { user, token }
-        if user == id && state.tokens.get(token).is_some_and(|token| token.can.manage && token.limit.is_none()));
+    let own = manages(state, context.actor) == Some(id);
     if !own && !is_administrator(state, context.actor) {
         return Err(Rejection::AdministratorOnly { what: "change others' passwords" });
     }

@@ -208,6 +208,27 @@ pub fn file_name(gav: &Gav, build: &Build, classifier: Option<&str>, extension: 
     format!("{}-{version}{classifier}.{extension}", gav.artifact)
 }
 
+/// The name under a stamp of a file that came under the plain snapshot name: `a-1.0-SNAPSHOT.jar` becomes
+/// `a-1.0-20261124.080000-1.jar`. Any other name stays as it is.
+pub fn with_stamp(gav: &Gav, name: &str, stamp: Stamp) -> String {
+    replace_last(name, &format!("-{}", gav.version), &format!("-{}-{stamp}", gav.version.base()))
+}
+
+/// The plain snapshot name of a file that is stored under a stamp, the inverse of [`with_stamp`].
+pub fn without_stamp(gav: &Gav, name: &str, stamp: Stamp) -> String {
+    replace_last(name, &format!("-{}-{stamp}", gav.version.base()), &format!("-{}", gav.version))
+}
+
+fn replace_last(text: &str, from: &str, to: &str) -> String {
+    match text.rfind(from) {
+        Some(at) => {
+            let (before, rest) = text.split_at(at);
+            format!("{before}{to}{}", rest.strip_prefix(from).unwrap_or_default())
+        }
+        None => text.to_owned(),
+    }
+}
+
 /// The folder of a version below the repository, without slashes at its ends: `org/example/a/1.0`.
 pub fn version_folder(gav: &Gav) -> String {
     format!("{}/{}", artifact_folder(&gav.group, &gav.artifact), gav.version)

@@ -119,10 +119,10 @@ pub struct Relocation {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PomError {
     /// The document was not read at all.
-    #[error("the POM can't be read: {0}")]
+    #[error(transparent)]
     Xml(#[from] XmlError),
     /// An element that may stand once stands twice, and readers would disagree which one counts.
-    #[error("the POM has the element `{element}` twice in `{parent}`; Maven refuses it too")]
+    #[error("it has the element `{element}` twice in `{parent}`, which Maven refuses too")]
     Duplicate {
         /// The element.
         element: String,

@@ -24,7 +24,6 @@ use crate::deploy::Deploys;
 use crate::deploy::restore::Unfinished;
 use crate::http::body::ChunkPool;
 use crate::http::cache::Cache;
-use crate::metadata_dates::MetadataDates;
 use crate::projections::{Changed, Projections};
 use crate::sequencer::{self, Running, Sequencer, SubmitError};
 use crate::storage::{DataFolder, FolderError, publish};
@@ -49,8 +48,6 @@ pub struct App {
     pub deploys: Deploys,
     /// Refused deploys.
     pub activity: Activity,
-    /// Dates of generated metadata.
-    pub metadata_dates: MetadataDates,
     pub(crate) cache: Cache,
     pub(crate) chunks: Arc<ChunkPool>,
 }
@@ -110,9 +107,7 @@ impl App {
         if create {
             folder.create()?;
         }
-        if !create || folder.events().is_dir() {
-            folder.check()?;
-        }
+        folder.check(create)?;
         let mut state = State::default();
         let mut unfinished = Unfinished::new(&folder);
         let options = if create { OpenOptions::create(opened()) } else { OpenOptions::existing() };
@@ -174,7 +169,6 @@ impl App {
             activity: Activity::open(folder.activity(), now(), config.activity_keep),
             cache: Cache::new(config.http_cache_bytes),
             chunks: Arc::new(ChunkPool::default()),
-            metadata_dates: MetadataDates::default(),
             config,
             folder,
             projections,

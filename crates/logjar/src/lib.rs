@@ -8,7 +8,6 @@ pub mod config;
 pub mod exit;
 
 pub mod digest;
-pub mod metadata_dates;
 pub mod projections;
 pub mod sequencer;
 pub mod stored_event;

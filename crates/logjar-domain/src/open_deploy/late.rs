@@ -133,6 +133,7 @@ impl Turn<'_> {
             self.late_files(&slot, published).redeploy = true;
         }
         if is_same {
+            self.forget_redeploy(&slot.key.gav.version, &file.name);
             Answer::done()
         } else {
             self.refuse(&slot.key.gav.version, redeploy(&slot.key, published, &file.name))

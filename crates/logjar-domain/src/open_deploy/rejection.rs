@@ -9,6 +9,8 @@ use crate::rejection::{Class, Rejection};
 
 /// Characters of a foreign text that a reason shows.
 const SHOWN_MAX: usize = 80;
+/// Characters of what a reader of ours says, with foreign text in it.
+const REASON_MAX: usize = 400;
 
 /// A refusal by the deploy protocol.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -86,7 +88,7 @@ pub enum DeployRejection {
         version: String,
     },
     /// The POM cannot be read (rule 10).
-    #[error("the POM `{name}` cannot be read: {}; mend it and deploy again", shown(.why))]
+    #[error("the POM `{name}` cannot be read: {}; mend it and deploy again", shown_to(.why, REASON_MAX))]
     PomInvalid {
         /// The file.
         name: Arc<str>,
@@ -95,9 +97,8 @@ pub enum DeployRejection {
     },
     /// The POM speaks of something else than the path (rule 13).
     #[error(
-        "the {part} in the POM, `{}`, does not match the {part} that it is deployed to, `{path}`; \
-         make them the same",
-        shown(.pom)
+        "the {part} in the POM, {}, does not match the {part} that it is deployed to, `{path}`; make them the same",
+        in_pom(.pom)
     )]
     PomMismatch {
         /// Which coordinate.
@@ -313,11 +314,20 @@ impl DeployRejection {
     }
 }
 
+/// A coordinate as a POM has it; it may have none.
+fn in_pom(text: &str) -> String {
+    if text.is_empty() { "which is missing".to_owned() } else { format!("`{}`", shown(text)) }
+}
+
 /// A text that a client sent, made fit for a reason: printable ASCII, and not too much of it.
 fn shown(text: &str) -> String {
-    let mut shown = text.chars().take(SHOWN_MAX).flat_map(char::escape_default).collect::<String>();
+    shown_to(text, SHOWN_MAX)
+}
+
+fn shown_to(text: &str, max: usize) -> String {
+    let mut shown = text.chars().take(max).flat_map(char::escape_default).collect::<String>();
     shown = shown.replace("\\'", "'").replace("\\\"", "\"");
-    if text.chars().nth(SHOWN_MAX).is_some() {
+    if text.chars().nth(max).is_some() {
         shown.push_str("...");
     }
     shown

@@ -241,6 +241,19 @@ impl<'a> Turn<'a> {
         Answer::Refused(reason)
     }
 
+    /// Forgets that other bytes were refused for a name, because now the right ones came: what was built by
+    /// mistake is mended, and the finish of the repeat is none of a redeploy.
+    pub(super) fn forget_redeploy(&mut self, version: &Version, name: &str) {
+        let key = (version.clone(), self.deployer.token.clone());
+        let is_of_name = |refusal: &Refusal| match &refusal.reason {
+            DeployRejection::Redeploy { name: refused, .. } => **refused == *name,
+            _ => false,
+        };
+        if self.artifact.refusals.get(&key).is_some_and(is_of_name) {
+            self.artifact.refusals.remove(&key);
+        }
+    }
+
     pub(super) fn save(&mut self, deploy: &DeployId) {
         self.effects.push(Effect::Save { deploy: deploy.clone() });
     }

@@ -38,6 +38,10 @@ fn init(global: &Global) -> Result<(), Failure> {
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
             Err(Failure::Refused(format!("`{}` exists already and is left as it is", file.display())))
         }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(Failure::Refused(format!(
+            "the folder of `{}` does not exist; start `logjar serve` once to make it, or name another file with --config",
+            file.display()
+        ))),
         Err(source) => Err(Failure::Io { what: format!("could not write `{}`", file.display()), source }),
     }
 }

@@ -4,12 +4,14 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use clap::Subcommand;
+use logjar_domain::ids::Moment;
 use logjar_eventlog::verify::verify;
 use serde_json::{Value, json};
 
 use super::client::{Client, Wants, with_client};
 use super::{Failure, Global, output};
 use crate::app::is_served;
+use crate::clock::rfc3339;
 
 /// How often `tail -f` looks.
 const LOOK_EVERY: Duration = Duration::from_millis(300);
@@ -54,15 +56,14 @@ pub(super) enum Command {
 pub(super) fn run(global: &Global, command: Command) -> Result<(), Failure> {
     match command {
         Command::Stat => stat(global),
-        Command::Cat { from, until, private } => with_client(global, Wants::Reading, async |client| {
-            let mut printer = Printer::new(global, private, client).await?;
-            printer.until_time = until.clone().filter(|text| text.parse::<u64>().is_err());
-            let until_seq = until.as_deref().and_then(|text| text.parse::<u64>().ok());
-            printer.print(client, from, until_seq).await
-        }),
-        Command::Tail { follow } => {
-            with_client(global, Wants::Reading, async |client| tail(global, client, follow).await)
+        Command::Cat { from, until, private } => {
+            let until = until.as_deref().map(Until::parse).transpose()?;
+            with_client(global, Wants::Reading, async |client| {
+                let mut printer = Printer::new(global, private, client).await?;
+                printer.print(client, from, until.as_ref()).await
+            })
         }
+        Command::Tail { follow } => tail(global, follow),
         Command::Verify { files } => verify_log(global, files),
         Command::Digest => {
             let digest =
@@ -94,18 +95,53 @@ fn stat(global: &Global) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn tail(global: &Global, client: &mut Client, follow: bool) -> Result<(), Failure> {
-    let mut printer = Printer::new(global, false, client).await?;
-    let ready = client.get("/health/ready").await?;
-    let position = ready.get("durable").and_then(Value::as_u64).unwrap_or_default();
-    printer.next = position.saturating_sub(TAIL - 1).max(1);
+/// Each look opens the way anew: a server may have come or gone meanwhile.
+fn tail(global: &Global, follow: bool) -> Result<(), Failure> {
+    let mut next = None;
     loop {
-        let from = printer.next;
-        printer.print(client, from, None).await?;
+        let looked = with_client(global, Wants::Reading, async |client| {
+            let mut printer = Printer::new(global, false, client).await?;
+            let from = match next {
+                Some(next) => next,
+                None => {
+                    let ready = client.get("/health/ready").await?;
+                    let durable = ready.get("durable").and_then(Value::as_u64).unwrap_or_default();
+                    durable.saturating_sub(TAIL - 1).max(1)
+                }
+            };
+            printer.next = from;
+            printer.print(client, from, None).await?;
+            Ok(printer.next)
+        });
+        next = Some(looked?);
         if !follow {
             return Ok(());
         }
-        tokio::time::sleep(LOOK_EVERY).await;
+        std::thread::sleep(LOOK_EVERY);
+    }
+}
+
+/// Where to stop.
+enum Until {
+    Line(u64),
+    /// As lines have it: `2026-11-24T04:01:17.123456Z`.
+    Time(String),
+}
+
+impl Until {
+    /// Reads a position, a time with its zone, or a day, which counts to its end.
+    fn parse(text: &str) -> Result<Self, Failure> {
+        if let Ok(seq) = text.parse() {
+            return Ok(Self::Line(seq));
+        }
+        let end_of_day = format!("{text}T23:59:59.999999Z");
+        let time = [text, &end_of_day].into_iter().find_map(|text| text.parse::<jiff::Timestamp>().ok());
+        let moment = time.map(|time| Moment(time.as_microsecond()));
+        moment.map(|moment| Self::Time(rfc3339(moment))).ok_or_else(|| {
+            Failure::Usage(format!(
+                "`{text}` is no position, no time such as 2026-11-24T04:01:17Z, and no day"
+            ))
+        })
     }
 }
 
@@ -114,7 +150,6 @@ struct Printer {
     people: bool,
     private: bool,
     names: HashMap<String, String>,
-    until_time: Option<String>,
     next: u64,
 }
 
@@ -132,29 +167,32 @@ impl Printer {
                 }
             }
         }
-        Ok(Self { people, private, names, until_time: None, next: 1 })
+        Ok(Self { people, private, names, next: 1 })
     }
 
-    async fn print(&mut self, client: &mut Client, from: u64, until: Option<u64>) -> Result<(), Failure> {
-        let until = until.map_or_else(String::new, |until| format!("&until={until}"));
-        let path = format!("/api/v1/log/lines?from={from}{until}&private={}", self.private);
+    async fn print(&mut self, client: &mut Client, from: u64, until: Option<&Until>) -> Result<(), Failure> {
+        let line = match until {
+            Some(Until::Line(seq)) => format!("&until={seq}"),
+            _ => String::new(),
+        };
+        let path = format!("/api/v1/log/lines?from={from}{line}&private={}", self.private);
         let mut rest = Vec::new();
         client
             .stream(&path, |piece| {
                 rest.extend_from_slice(piece);
                 while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
                     let line: Vec<u8> = rest.drain(..=end).collect();
-                    self.line(&line)?;
+                    self.line(&line, until)?;
                 }
                 Ok(())
             })
             .await
     }
 
-    fn line(&mut self, line: &[u8]) -> Result<(), Failure> {
+    fn line(&mut self, line: &[u8], until: Option<&Until>) -> Result<(), Failure> {
         let event: Value = serde_json::from_slice(line).unwrap_or_default();
         let text = |key: &str| event.get(key).and_then(Value::as_str).unwrap_or_default();
-        if self.until_time.as_deref().is_some_and(|until| text("at") > until) {
+        if matches!(until, Some(Until::Time(end)) if text("at") > end.as_str()) {
             return Ok(());
         }
         let seq = event.get("seq").and_then(Value::as_u64).unwrap_or_default();
@@ -165,7 +203,7 @@ impl Printer {
         let by = self.names.get(text("by")).map_or(text("by"), String::as_str);
         let time = text("at").get(..19).unwrap_or_default().replace('T', " ");
         let data = event.get("data").cloned().unwrap_or_default();
-        output::line(&format!("{seq:>7}  {time}  {by:<12}  {:<24}  {}", text("kind"), self.about(&data)))
+        output::line(&format!("{seq:>7}  {time}  {by:<12}  {:<27}  {}", text("kind"), self.about(&data)))
     }
 
     /// What an event is about, in a few words.

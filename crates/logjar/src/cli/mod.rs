@@ -172,6 +172,17 @@ impl Global {
         DataFolder::new(&self.data)
     }
 
+    /// A command as it can be typed here: this program as it was called, and the data folder if it was named.
+    fn to_type(&self, command: &str) -> String {
+        let program = match std::env::var_os("CARGO") {
+            Some(_) => "cargo run --release --".to_owned(),
+            None => std::env::args().next().unwrap_or_else(|| "logjar".to_owned()),
+        };
+        let is_default = self.data == std::path::Path::new("./data");
+        let data = if is_default { String::new() } else { format!(" --data {}", self.data.display()) };
+        format!("{program} {command}{data}")
+    }
+
     fn config_file(&self) -> PathBuf {
         self.config.clone().unwrap_or_else(|| self.data.join("logjar.toml"))
     }

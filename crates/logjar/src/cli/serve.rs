@@ -208,8 +208,17 @@ async fn pass_time(app: Arc<App>) {
 
 /// Says where it is, who may read, and what to type next.
 fn greet(global: &Global, app: &App, address: SocketAddr) -> Result<(), Failure> {
-    let base = app.config.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
+    // Nobody can type the address that stands for all of them.
+    let shown = if address.ip().is_unspecified() {
+        SocketAddr::from(([127, 0, 0, 1], address.port()))
+    } else {
+        address
+    };
+    let base = app.config.public_url.clone().unwrap_or_else(|| format!("http://{shown}"));
     output::line(&format!("logjar {} serves {base}", env!("CARGO_PKG_VERSION")))?;
+    if shown != address {
+        output::line(&format!("  and every other address of this machine, port {}", address.port()))?;
+    }
     let state = app.projections.read();
     for (name, repository) in &state.repositories {
         let path =
@@ -222,23 +231,9 @@ fn greet(global: &Global, app: &App, address: SocketAddr) -> Result<(), Failure>
         output::line(&format!("  repository {name}: {base}/{path}/ ({readers})"))?;
     }
     if !state.users.values().any(|user| user.admin && !user.disabled) {
-        let program = program();
-        let data = if global.data == std::path::Path::new("./data") {
-            String::new()
-        } else {
-            format!(" --data {}", global.data.display())
-        };
         output::line("There is no administrator yet. In a second terminal:")?;
-        output::line(&format!("  {program} user add NAME --email YOU@EXAMPLE.ORG --admin{data}"))?;
-        output::line(&format!("  {program} token create --user NAME{data}"))?;
+        output::line(&format!("  {}", global.to_type("user add NAME --email YOU@EXAMPLE.ORG --admin")))?;
+        output::line(&format!("  {}", global.to_type("token create --user NAME")))?;
     }
     Ok(())
-}
-
-/// How this program was called, so that what we print can be typed.
-fn program() -> String {
-    if std::env::var_os("CARGO").is_some() {
-        return "cargo run --release --".to_owned();
-    }
-    std::env::args().next().unwrap_or_else(|| "logjar".to_owned())
 }

@@ -69,7 +69,7 @@ pub(super) fn run(global: &Global, command: Command) -> Result<(), Failure> {
                 return output::json(&user);
             }
             output::line(&format!("registered {name}{}", if admin { ", an administrator" } else { "" }))?;
-            output::note(&format!("next: logjar token create --user {name}"));
+            output::note(&format!("next: {}", global.to_type(&format!("token create --user {name}"))));
             Ok(())
         }
         Command::List => {

@@ -88,7 +88,7 @@ pub const KEYS: &[Key] = &[
     },
     Key {
         name: "deploy.require_sums",
-        about: "Whether every file needs a sum (rule 21).",
+        about: "Whether every file needs a sum.",
         get: |c| c.deploy_require_sums.to_string(),
         set: |c, v| put(&mut c.deploy_require_sums, v, "true or false"),
     },

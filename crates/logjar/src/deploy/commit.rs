@@ -8,7 +8,7 @@ use logjar_domain::ids::Moment;
 use logjar_domain::open_deploy::request::Deployer;
 use logjar_domain::open_deploy::step::{Commit, CommitKind};
 use logjar_maven::checksum::Digests;
-use logjar_maven::layout::Build;
+use logjar_maven::layout::{Build, with_stamp};
 use logjar_maven::plugin;
 use logjar_maven::pom::Pom;
 use logjar_maven::snapshot_version::Stamp;
@@ -16,7 +16,6 @@ use logjar_maven::snapshot_version::Stamp;
 use super::{DeployError, Deploys, actor_of};
 use crate::app::is_full;
 use crate::clock::now;
-use crate::http::maven::get::stamped_name;
 use crate::sequencer::Outcome;
 use crate::storage::publish::{Prepared, prepare, publish};
 use crate::storage::uploads::files_of;
@@ -179,7 +178,7 @@ fn limited(pom: &Pom) -> Arc<Pom> {
 
 fn named(commit: &Commit, stamp: Option<Stamp>) -> Vec<Named> {
     let stored_name = |name: &Arc<str>| match (commit.build, stamp) {
-        (Build::Plain, Some(stamp)) => stamped_name(&commit.gav, name, stamp).into(),
+        (Build::Plain, Some(stamp)) => with_stamp(&commit.gav, name, stamp).into(),
         _ => name.clone(),
     };
     commit

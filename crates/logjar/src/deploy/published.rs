@@ -11,10 +11,9 @@ use logjar_domain::state::State;
 use logjar_eventlog::log::LogReader;
 use logjar_maven::checksum::{Algorithm, to_hex};
 use logjar_maven::coordinates::{ArtifactId, Gav, GroupId};
-use logjar_maven::layout::{Build, MetadataFolder};
+use logjar_maven::layout::{Build, MetadataFolder, with_stamp, without_stamp};
 use logjar_maven::snapshot_version::Stamp;
 
-use crate::http::maven::get::stamped_name;
 use crate::projections::Projections;
 use crate::storage::DataFolder;
 use crate::storage::read::stored_sum;
@@ -127,9 +126,7 @@ fn sent_names<'f>(
     let (Build::Plain, Some(stamp)) = (key.build, deployed.stamp) else {
         return files.map(|(name, sha256)| (name.clone(), sha256)).collect();
     };
-    let stamped = format!("-{}-{stamp}", key.gav.version.base());
-    let plain = format!("-{}", key.gav.version);
-    files.map(|(name, sha256)| (Arc::from(name.replacen(&stamped, &plain, 1)), sha256)).collect()
+    files.map(|(name, sha256)| (Arc::from(without_stamp(&key.gav, name, stamp)), sha256)).collect()
 }
 
 impl Published for LoggedVersions<'_> {
@@ -148,7 +145,7 @@ impl Published for LoggedVersions<'_> {
             return Some(to_hex(sha256));
         }
         let stored = match (key.build, remembered.stamp) {
-            (Build::Plain, Some(stamp)) => stamped_name(&key.gav, name, stamp),
+            (Build::Plain, Some(stamp)) => with_stamp(&key.gav, name, stamp),
             _ => name.to_owned(),
         };
         stored_sum(&self.folder.version_folder(&key.repository, &key.gav).join(stored), algorithm)

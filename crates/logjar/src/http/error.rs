@@ -46,10 +46,12 @@ pub enum HttpError {
         length: u64,
     },
     /// A body above the limit.
-    #[error("the body is larger than {limit} bytes, the limit here (deploy.body_limit)")]
+    #[error("the body is larger than {limit} bytes, the limit for {what}")]
     TooLarge {
         /// The limit in bytes.
         limit: u64,
+        /// What the limit is for.
+        what: &'static str,
     },
     /// A body that comes too slowly.
     #[error("the body did not arrive in time")]

@@ -64,6 +64,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/v1/log/digest", get(api::log::digest))
         .route("/api/v1/log/lines", get(api::log::lines))
         .fallback(api::not_found)
+        .method_not_allowed_fallback(api::wrong_method)
         .with_state(app)
 }
 

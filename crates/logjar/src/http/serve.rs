@@ -21,6 +21,8 @@ use crate::app::App;
 
 /// How long a stop waits for requests under way.
 const STOP_TIME: Duration = Duration::from_secs(6);
+/// What is read and dropped of a refused body beyond the limit: a client that sends a little too much reads why.
+const DRAIN_MORE: u64 = 64 << 20;
 /// The largest head of a request.
 const HEAD_MAX: usize = 64 * 1024;
 
@@ -96,7 +98,7 @@ impl Server {
     {
         let Self { app, router, mut stop } = self;
         let idle = Duration::from_secs(app.config.http_idle_timeout);
-        let drained = Connection::new(stream, app.config.deploy_body_limit, idle * 2);
+        let drained = Connection::new(stream, app.config.deploy_body_limit + DRAIN_MORE, idle * 2);
         let service = service_fn(move |request| {
             let answered = answer(app.clone(), router.clone(), origin, request);
             async move { Ok::<_, std::convert::Infallible>(answered.await) }

@@ -1,7 +1,9 @@
 //! `maven-metadata.xml`, generated from the state: never stored as sent, so no deploy loses a version from it.
 
+use std::time::{Duration, SystemTime};
+
 use logjar_domain::ids::{Moment, RepositoryName};
-use logjar_domain::state::State;
+use logjar_domain::state::{Artifact, State};
 use logjar_maven::coordinates::{ArtifactId, Gav, GroupId, Version};
 use logjar_maven::layout::MetadataFolder;
 use logjar_maven::metadata::{
@@ -23,16 +25,25 @@ pub struct Generated {
 pub struct Basis {
     /// Position of the last event that changed it.
     pub revision: u64,
-    /// When that was.
-    pub changed: Moment,
+    /// The second that the document is dated with.
+    pub dated: i64,
+}
+
+impl Basis {
+    fn of(artifact: &Artifact) -> Self {
+        Self { revision: artifact.revision, dated: artifact.dated }
+    }
+
+    /// The document's `Last-Modified`.
+    pub fn modified(self) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(self.dated).unwrap_or_default())
+    }
 }
 
 /// What the document of a folder would be made from; `None` if the folder has none.
 pub fn basis(state: &State, repository: &RepositoryName, folder: &MetadataFolder) -> Option<Basis> {
-    let of_artifact = |group: &GroupId, artifact: &ArtifactId| {
-        let found = state.artifact(repository, group, artifact)?;
-        Some(Basis { revision: found.revision, changed: found.changed })
-    };
+    let of_artifact =
+        |group: &GroupId, artifact: &ArtifactId| state.artifact(repository, group, artifact).map(Basis::of);
     match folder {
         MetadataFolder::Version { group, artifact, version } => {
             let found = state.artifact(repository, group, artifact)?;
@@ -123,8 +134,7 @@ fn plugin_artifacts<'a>(
 ) -> impl Iterator<Item = (&'a ArtifactId, &'a str, Basis)> {
     let artifacts = state.repositories.get(repository).map(|repository| repository.artifacts_of(group));
     artifacts.into_iter().flatten().filter_map(|(artifact, found)| {
-        let basis = Basis { revision: found.revision, changed: found.changed };
-        found.plugin_prefix.as_deref().map(|prefix| (artifact, prefix, basis))
+        found.plugin_prefix.as_deref().map(|prefix| (artifact, prefix, Basis::of(found)))
     })
 }
 

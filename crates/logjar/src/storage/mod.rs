@@ -111,12 +111,13 @@ impl DataFolder {
         make_folder(&self.repository(), 0o755)
     }
 
-    /// Checks that the folder is there and that nobody but its owner (and group) can read its secrets.
+    /// Checks that the folder is there (its log too, unless that is to be made now) and that nobody but its owner and
+    /// group can read its secrets.
     ///
     /// # Errors
     /// What is missing or open, with the command that closes it.
-    pub fn check(&self) -> Result<(), FolderError> {
-        if !self.events().is_dir() {
+    pub fn check(&self, new: bool) -> Result<(), FolderError> {
+        if !new && !self.events().is_dir() {
             return Err(FolderError::Missing(self.root.clone()));
         }
         for path in [self.events(), self.uploads(), self.activity()] {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use logjar_domain::names::parse_repository_name;
 use logjar_domain::open_deploy::request::Deployer;
 use logjar_domain::permission::{Actor, is_administrator};
@@ -12,7 +12,7 @@ use logjar_maven::snapshot_version::Stamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{ApiError, Caller};
+use super::{ApiError, Caller, Params};
 use crate::app::App;
 use crate::http::error::HttpError;
 
@@ -27,7 +27,7 @@ pub async fn finish(
     State(app): State<Arc<App>>,
     Caller(actor): Caller,
     Path((repository, group, artifact, version)): Path<(String, String, String, String)>,
-    Query(which): Query<Which>,
+    Params(which): Params<Which>,
 ) -> Result<axum::Json<Value>, ApiError> {
     let Actor::Token { user, token } = actor else { return Err(Rejection::TokenRequired.into()) };
     let repository = parse_repository_name(&repository)?;

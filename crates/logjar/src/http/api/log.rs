@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::Response;
 use logjar_domain::permission::{Actor, require_administrator};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{ApiError, Caller};
+use super::{ApiError, Caller, Params};
 use crate::app::App;
 use crate::digest;
 use crate::http::error::HttpError;
@@ -59,7 +59,7 @@ fn internal(error: logjar_eventlog::error::LogError) -> HttpError {
 pub async fn lines(
     State(app): State<Arc<App>>,
     Caller(actor): Caller,
-    Query(which): Query<Which>,
+    Params(which): Params<Which>,
 ) -> Result<Response, ApiError> {
     require_administrator(&app.projections.read(), &actor, "look at the log")?;
     if which.private && actor != Actor::Local {

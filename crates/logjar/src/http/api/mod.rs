@@ -15,6 +15,7 @@ use axum::response::{IntoResponse, Response};
 use http::request::Parts;
 use logjar_domain::command::Command;
 use logjar_domain::permission::Actor;
+use logjar_domain::rejection::Rejection;
 use logjar_maven::coordinates::{ArtifactId, GroupId};
 
 use super::Origin;
@@ -62,7 +63,29 @@ pub async fn not_found(State(app): State<Arc<App>>, OriginalUri(uri): OriginalUr
 
 /// Has a command decided for the caller.
 async fn submit(app: &App, command: Command, actor: Actor) -> Result<Outcome, ApiError> {
+    if actor == Actor::Anonymous {
+        return Err(Rejection::TokenRequired.into());
+    }
     Ok(app.sequencer.submit(command, actor).await?)
+}
+
+/// A method that the address does not have.
+pub async fn wrong_method(method: http::Method) -> ApiError {
+    ApiError(HttpError::MethodNotAllowed { method: method.to_string(), allow: "GET, POST, PATCH" })
+}
+
+/// What stands behind the `?`, with an error that says what is wrong with it.
+pub struct Params<T>(pub T);
+
+impl<T: serde::de::DeserializeOwned> FromRequestParts<Arc<App>> for Params<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
+        match axum::extract::Query::from_request_parts(parts, app).await {
+            Ok(axum::extract::Query(params)) => Ok(Self(params)),
+            Err(error) => Err(HttpError::BadRequest(error.body_text()).into()),
+        }
+    }
 }
 
 fn group_id(text: &str) -> Result<GroupId, ApiError> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::{Path, State};
 use logjar_domain::command::Command;
 use logjar_domain::event::{Policy, ReadAccess};
+use logjar_domain::names::parse_repository_name;
 use logjar_domain::permission::{Readable, readable};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -14,11 +15,19 @@ use crate::app::App;
 use crate::clock::now;
 use crate::http::error::HttpError;
 
-/// A repository to be, or changes of one.
+/// A repository to be.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Settings {
-    name: Option<String>,
+pub struct NewRepository {
+    name: String,
+    policy: Option<String>,
+    read: Option<String>,
+}
+
+/// Changes of a repository.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Changes {
     policy: Option<String>,
     read: Option<String>,
 }
@@ -47,14 +56,13 @@ pub async fn list(State(app): State<Arc<App>>, Caller(actor): Caller) -> Result<
 pub async fn create(
     State(app): State<Arc<App>>,
     Caller(actor): Caller,
-    Json(settings): Json<Settings>,
+    Json(new): Json<NewRepository>,
 ) -> Result<axum::Json<Value>, ApiError> {
-    let name = settings.name.clone().unwrap_or_default();
-    let policy = policy(&settings)?.unwrap_or(Policy::Mixed);
-    let read = read_access(&settings)?.unwrap_or(ReadAccess::Public);
-    submit(&app, Command::CreateRepository { name: name.clone(), policy, read }, actor).await?;
+    let policy = policy(new.policy.as_deref())?.unwrap_or(Policy::Mixed);
+    let read = read_access(new.read.as_deref())?.unwrap_or(ReadAccess::Public);
+    submit(&app, Command::CreateRepository { name: new.name.clone(), policy, read }, actor).await?;
     app.make_repository_folders()?;
-    Ok(axum::Json(json!({ "name": name, "policy": policy.as_str(), "read": read.as_str() })))
+    Ok(axum::Json(json!({ "name": new.name, "policy": policy.as_str(), "read": read.as_str() })))
 }
 
 /// Changes a repository, for administrators.
@@ -62,28 +70,26 @@ pub async fn change(
     State(app): State<Arc<App>>,
     Caller(actor): Caller,
     Path(name): Path<String>,
-    Json(settings): Json<Settings>,
+    Json(changes): Json<Changes>,
 ) -> Result<axum::Json<Value>, ApiError> {
-    let command = Command::ChangeRepository {
-        name: name.clone(),
-        policy: policy(&settings)?,
-        read: read_access(&settings)?,
-    };
-    submit(&app, command, actor).await?;
+    let (policy, read) = (policy(changes.policy.as_deref())?, read_access(changes.read.as_deref())?);
+    submit(&app, Command::ChangeRepository { name: name.clone(), policy, read }, actor).await?;
     app.make_repository_folders()?;
-    Ok(axum::Json(json!({ "name": name })))
+    let state = app.projections.read();
+    let changed = state.repositories.get(&parse_repository_name(&name)?).ok_or(HttpError::Internal)?;
+    Ok(axum::Json(json!({ "name": name, "policy": changed.policy.as_str(), "read": changed.read.as_str() })))
 }
 
-fn policy(settings: &Settings) -> Result<Option<Policy>, ApiError> {
+fn policy(text: Option<&str>) -> Result<Option<Policy>, ApiError> {
     let parse =
         |text: &str| Policy::parse(text).ok_or_else(|| bad("policy", text, "releases, snapshots, mixed"));
-    settings.policy.as_deref().map(parse).transpose()
+    text.map(parse).transpose()
 }
 
-fn read_access(settings: &Settings) -> Result<Option<ReadAccess>, ApiError> {
+fn read_access(text: Option<&str>) -> Result<Option<ReadAccess>, ApiError> {
     let parse =
         |text: &str| ReadAccess::parse(text).ok_or_else(|| bad("read", text, "public, signed-in, granted"));
-    settings.read.as_deref().map(parse).transpose()
+    text.map(parse).transpose()
 }
 
 fn bad(what: &str, value: &str, allowed: &str) -> ApiError {

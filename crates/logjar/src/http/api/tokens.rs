@@ -6,8 +6,9 @@ use axum::extract::{Path, State};
 use logjar_domain::command::Command;
 use logjar_domain::event::{Event, TokenLimit};
 use logjar_domain::ids::{Moment, TokenId};
-use logjar_domain::permission::{Abilities, Actor, Scope, is_administrator};
+use logjar_domain::permission::{Abilities, Actor, Scope, is_administrator, manages};
 use logjar_domain::rejection::Rejection;
+use logjar_domain::state::Token;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -39,14 +40,18 @@ pub struct NewToken {
 pub async fn list(State(app): State<Arc<App>>, Caller(actor): Caller) -> Result<axum::Json<Value>, ApiError> {
     let state = app.projections.read();
     let administrator = is_administrator(&state, &actor);
-    let own = match &actor {
-        Actor::Token { user, .. } => Some(user.clone()),
+    let own = manages(&state, &actor);
+    match actor {
         Actor::Anonymous => return Err(Rejection::TokenRequired.into()),
-        Actor::Local | Actor::System => None,
-    };
-    let visible = state.tokens.iter().filter(|(_, token)| administrator || own.as_ref() == Some(&token.user));
+        Actor::Token { .. } if own.is_none() => return Err(Rejection::TokenCannot { what: "manage" }.into()),
+        _ => {}
+    }
+    let visible = state.tokens.iter().filter(|(_, token)| administrator || own == Some(&token.user));
+    let mut visible: Vec<(&TokenId, &Token)> = visible.collect();
+    visible.sort_by_key(|(_, token)| token.since);
     let moment = now();
     let tokens: Vec<Value> = visible
+        .into_iter()
         .map(|(id, token)| {
             let state_of = match (token.disabled, token.expires) {
                 (true, _) => "disabled",

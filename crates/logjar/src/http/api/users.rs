@@ -6,7 +6,7 @@ use axum::extract::{Path, State};
 use logjar_domain::command::Command;
 use logjar_domain::event::UserKind;
 use logjar_domain::ids::UserId;
-use logjar_domain::permission::{Actor, is_administrator, require_administrator};
+use logjar_domain::permission::{Actor, is_administrator, manages, require_administrator};
 use logjar_domain::rejection::Rejection;
 use logjar_domain::state::User;
 use serde::Deserialize;
@@ -42,7 +42,9 @@ pub struct NewPassword {
 pub async fn list(State(app): State<Arc<App>>, Caller(actor): Caller) -> Result<axum::Json<Value>, ApiError> {
     let state = app.projections.read();
     require_administrator(&state, &actor, "list users")?;
-    let users: Vec<Value> = state.users.iter().map(|(id, user)| shown(id, user)).collect();
+    let mut users: Vec<(&UserId, &User)> = state.users.iter().collect();
+    users.sort_by_key(|(_, user)| &user.name);
+    let users: Vec<Value> = users.into_iter().map(|(id, user)| shown(id, user)).collect();
     Ok(axum::Json(json!(users)))
 }
 
@@ -53,7 +55,7 @@ pub async fn show(
     Path(name): Path<String>,
 ) -> Result<axum::Json<Value>, ApiError> {
     let state = app.projections.read();
-    let own = |id: &UserId| matches!(&actor, Actor::Token { user, .. } if user == id);
+    let own = |id: &UserId| manages(&state, &actor) == Some(id);
     // Somebody else learns nothing, not even whether the name is known.
     let found = state.user_named(&name).filter(|(id, _)| own(id) || is_administrator(&state, &actor));
     let Some((id, user)) = found else {

@@ -15,7 +15,6 @@ use logjar_domain::permission::{Actor, Readable, readable};
 use logjar_domain::rejection::Rejection;
 use logjar_domain::state::State;
 use logjar_maven::checksum::{Algorithm, Digests};
-use logjar_maven::coordinates::Gav;
 use logjar_maven::layout::{self, Build, METADATA_NAME, MetadataFolder, Target, VersionFile};
 
 use super::path::RepositoryPath;
@@ -121,7 +120,8 @@ fn generated(
     let raw = request.uri().path();
     let state = app.projections.read();
     let basis = metadata::basis(&state, &reader.repository, folder).ok_or(HttpError::NotFound)?;
-    if let Some(ready) = app.cache.get(raw)
+    if reader.public
+        && let Some(ready) = app.cache.get(raw)
         && ready.revision == basis.revision
     {
         drop(state);
@@ -130,8 +130,7 @@ fn generated(
     let generated = metadata::generate(&state, &reader.repository, folder).ok_or(HttpError::NotFound)?;
     drop(state);
     let digests = Digests::of(generated.xml.as_bytes());
-    // Some clients take a document for changed only if its date, in whole seconds, went up.
-    let modified = app.metadata_dates.date(&reader.repository, folder, basis);
+    let modified = basis.modified();
     let content = match sum {
         Some(algorithm) => digests.hex(algorithm),
         None => generated.xml,
@@ -141,7 +140,9 @@ fn generated(
     let mut headers = headers_of(kind, &own, content.len() as u64, modified, "no-cache");
     set_private(&mut headers, reader.public);
     let ready = Arc::new(ReadyAnswer { headers, content: Bytes::from(content), revision: basis.revision });
-    app.cache.put(raw, ready.clone());
+    if reader.public {
+        app.cache.put(raw, ready.clone());
+    }
     conditional::answer(request.headers(), &ready)
 }
 
@@ -175,24 +176,11 @@ fn stored_name_of_plain(state: &State, repository: &RepositoryName, segments: &[
     let path = layout::parse(segments).ok()?;
     let Target::File(VersionFile { gav, build: Build::Plain, name, .. }) = path.target else { return None };
     let newest = state.version(repository, &gav)?.builds().last()?;
-    let stored = newest.plain.then(|| stamped_name(&gav, &name, newest.stamp))?;
+    let stored = newest.plain.then(|| layout::with_stamp(&gav, &name, newest.stamp))?;
     Some(match path.sum {
         Some(sum) => format!("{stored}.{}", sum.extension()),
         None => stored,
     })
-}
-
-/// The name under a stamp of a file that came under the plain snapshot name.
-pub(crate) fn stamped_name(gav: &Gav, name: &str, stamp: logjar_maven::snapshot_version::Stamp) -> String {
-    let stamped = format!("-{}-{stamp}", gav.version.base());
-    match name.rfind(&format!("-{}", gav.version)) {
-        Some(at) => {
-            let (before, after) = name.split_at(at);
-            let after = after.get(1 + gav.version.as_str().len()..).unwrap_or_default();
-            format!("{before}{stamped}{after}")
-        }
-        None => name.to_owned(),
-    }
 }
 
 fn file(

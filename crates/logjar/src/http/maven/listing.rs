@@ -2,20 +2,23 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::SystemTime;
 
 use http::{HeaderValue, StatusCode, header};
 use hyper::Response;
 use logjar_domain::event::ReadAccess;
 use logjar_domain::permission::{Actor, may_read_artifact};
 use logjar_domain::state::State;
+use logjar_maven::checksum::Algorithm;
 use logjar_maven::coordinates::{ArtifactId, GroupId};
-use logjar_maven::layout::{self, Target};
+use logjar_maven::layout::{self, METADATA_NAME, Target};
 
 use super::get::{Reader, respond};
 use super::path::encode;
 use crate::app::App;
 use crate::http::body::Answer;
 use crate::http::error::HttpError;
+use crate::projections::metadata;
 use crate::storage::read::is_never_served;
 
 struct Row {
@@ -40,10 +43,10 @@ pub(super) fn listing(
             continue;
         }
         let metadata = entry.metadata()?;
-        let modified = metadata.modified().ok().and_then(|time| jiff::Timestamp::try_from(time).ok());
-        let modified = modified.map_or_else(String::new, |time| time.strftime("%Y-%m-%d %H:%M").to_string());
+        let modified = metadata.modified().map(minute).unwrap_or_default();
         rows.push(Row { name, folder: metadata.is_dir(), size: metadata.len(), modified });
     }
+    add_generated(app, reader, segments, &mut rows);
     if let Some(access) = reader.granted {
         let state = app.projections.read();
         rows.retain(|row| {
@@ -66,6 +69,30 @@ pub(super) fn listing(
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(caching));
     Ok(response)
+}
+
+/// Metadata is served before its copy is in the tree, so it is listed before too.
+fn add_generated(app: &App, reader: &Reader, segments: &[&str], rows: &mut Vec<Row>) {
+    if rows.iter().any(|row| row.name == METADATA_NAME) {
+        return;
+    }
+    let path: Vec<&str> = segments.iter().copied().chain([METADATA_NAME]).collect();
+    let Ok(Target::Metadata(folder)) = layout::parse(&path).map(|path| path.target) else { return };
+    let Some(generated) = metadata::generate(&app.projections.read(), &reader.repository, &folder) else {
+        return;
+    };
+    let modified = generated.basis.modified();
+    let sums = [Algorithm::Md5, Algorithm::Sha1]
+        .map(|algorithm| (format!("{METADATA_NAME}.{}", algorithm.extension()), algorithm.hex_len()));
+    for (name, size) in [(METADATA_NAME.to_owned(), generated.xml.len())].into_iter().chain(sums) {
+        rows.push(Row { name, folder: false, size: size as u64, modified: minute(modified) });
+    }
+}
+
+/// A time to the minute, as listings show it.
+fn minute(time: SystemTime) -> String {
+    jiff::Timestamp::try_from(time)
+        .map_or_else(|_| String::new(), |time| time.strftime("%Y-%m-%d %H:%M").to_string())
 }
 
 fn render(title: &str, has_parent: bool, rows: &[Row]) -> String {

@@ -104,16 +104,18 @@ async fn take(
     }
     let on_disk = matches!(path.target, Target::File(_)) && path.sum.is_none();
     let limit = match (&path.target, path.sum) {
-        (_, Some(_)) => SUM_MAX,
-        (Target::Metadata(_), None) => METADATA_MAX,
-        (Target::File(_), None) => app.config.deploy_body_limit,
+        (_, Some(_)) => Limit { bytes: SUM_MAX, what: "sums" },
+        (Target::Metadata(_), None) => Limit { bytes: METADATA_MAX, what: "metadata" },
+        (Target::File(_), None) => {
+            Limit { bytes: app.config.deploy_body_limit, what: "files (deploy.body_limit)" }
+        }
     };
     let announced = request
         .headers()
         .get(header::CONTENT_LENGTH)
         .and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-    if announced.is_some_and(|length| length > limit) {
-        return Err(HttpError::TooLarge { limit });
+    if announced.is_some_and(|length| length > limit.bytes) {
+        return Err(limit.exceeded());
     }
     let put = Put {
         repository,
@@ -131,7 +133,10 @@ async fn take(
         Ok(arrived) => Ok(app.deploys.complete(upload, arrived).await?),
         Err(error @ HttpError::TooLarge { .. }) => {
             let name = segments.last().copied().unwrap_or_default().to_owned();
-            app.deploys.refuse(upload, Rejection::FileTooLarge { name, limit }).await.map_err(|_| error)
+            app.deploys
+                .refuse(upload, Rejection::FileTooLarge { name, limit: limit.bytes })
+                .await
+                .map_err(|_| error)
         }
         Err(error) => Err(error),
     }
@@ -170,17 +175,30 @@ async fn receive_small(body: &mut TimedBody) -> Result<Arrived, HttpError> {
     Ok(Arrived::Small(bytes))
 }
 
+/// How much a body may have.
+#[derive(Clone, Copy)]
+struct Limit {
+    bytes: u64,
+    what: &'static str,
+}
+
+impl Limit {
+    fn exceeded(self) -> HttpError {
+        HttpError::TooLarge { limit: self.bytes, what: self.what }
+    }
+}
+
 /// A body with a limit in bytes, a limit on pauses and a least speed.
 struct TimedBody {
     body: Incoming,
-    limit: u64,
+    limit: Limit,
     received: u64,
     since: Instant,
     pause: Duration,
 }
 
 impl TimedBody {
-    fn new(body: Incoming, limit: u64, pause: Duration) -> Self {
+    fn new(body: Incoming, limit: Limit, pause: Duration) -> Self {
         Self { body, limit, received: 0, since: Instant::now(), pause }
     }
 
@@ -197,8 +215,8 @@ impl TimedBody {
             };
             let Ok(piece) = frame.into_data() else { continue };
             self.received += piece.len() as u64;
-            if self.received > self.limit {
-                return Err(HttpError::TooLarge { limit: self.limit });
+            if self.received > self.limit.bytes {
+                return Err(self.limit.exceeded());
             }
             return Ok(Some(piece));
         }
