@@ -4,8 +4,9 @@ use logjar_maven::coordinates::GroupId;
 
 use crate::decide::{Context, Decision};
 use crate::event::Event;
+use crate::ids::UserId;
 use crate::permission::{
-    Abilities, Actor, Scope, check_claimable, is_administrator, may_manage_members, require_administrator,
+    Abilities, Actor, Scope, check_claimable, check_not_of_other, may_manage_members, require_administrator,
 };
 use crate::rejection::Rejection;
 use crate::state::{Group, State};
@@ -36,6 +37,7 @@ pub(crate) fn create(
     }
     check_claimable(group)?;
     let (owner_id, user) = user::find(state, owner)?;
+    check_not_of_other(state, group, owner_id)?;
     if user.disabled {
         return Err(Rejection::UserDisabled { name: owner.to_owned() });
     }
@@ -48,7 +50,7 @@ pub(crate) fn grant(state: &State, context: &Context<'_>, wish: Grant<'_>) -> Re
     let group = find(state, wish.group)?;
     require_admin_of(state, context.actor, wish.group, wish.scope)?;
     let (user, details) = user::find(state, wish.user)?;
-    require_other(state, context.actor, user)?;
+    require_other(context.actor, user)?;
     if details.disabled {
         return Err(Rejection::UserDisabled { name: wish.user.to_owned() });
     }
@@ -95,7 +97,7 @@ pub(crate) fn revoke(
     let found = find(state, group)?;
     require_admin_of(state, context.actor, group, scope)?;
     let (user, _) = user::find(state, name)?;
-    require_other(state, context.actor, user)?;
+    require_other(context.actor, user)?;
     if !found.members.iter().any(|member| member.user == *user && member.scope == *scope) {
         return Err(Rejection::NotAMember { user: name.to_owned(), group: group.clone() });
     }
@@ -118,8 +120,9 @@ fn require_admin_of(state: &State, actor: &Actor, group: &GroupId, scope: &Scope
     }
 }
 
-/// Administrators of the registry may change their own membership: they could change everything anyway.
-fn require_other(state: &State, actor: &Actor, member: &crate::ids::UserId) -> Result<(), Rejection> {
-    let own = matches!(actor, Actor::Token { user, .. } if user == member);
-    if own && !is_administrator(state, actor) { Err(Rejection::OwnRights) } else { Ok(()) }
+fn require_other(actor: &Actor, member: &UserId) -> Result<(), Rejection> {
+    match actor {
+        Actor::Token { user, .. } if user == member => Err(Rejection::OwnRights),
+        _ => Ok(()),
+    }
 }

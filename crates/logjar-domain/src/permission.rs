@@ -219,6 +219,7 @@ fn may_claim(
         return if member { Ok(group.clone()) } else { Err(no_access(user, group, artifact, above)) };
     }
     check_claimable(group)?;
+    check_not_of_other(state, group, user_id)?;
     if creation == GroupCreation::Admin && !user.admin {
         return Err(Rejection::GroupMissing { group: group.clone(), user: user.name.to_string() });
     }
@@ -248,6 +249,14 @@ pub fn check_claimable(group: &GroupId) -> Result<(), Rejection> {
         });
     }
     Ok(())
+}
+
+/// Refuses a single label that is another user's name: it would look as if that user owned it.
+pub fn check_not_of_other(state: &State, group: &GroupId, owner: &UserId) -> Result<(), Rejection> {
+    match state.user_named(group.as_str()) {
+        Some((user, _)) if user != owner => Err(Rejection::NameTaken { name: group.to_string() }),
+        _ => Ok(()),
+    }
 }
 
 fn no_access(user: &User, group: &GroupId, artifact: &ArtifactId, owner_group: &GroupId) -> Rejection {

@@ -12,6 +12,7 @@ mod recording;
 mod script;
 mod world;
 
+mod decisions;
 mod property;
 mod protocol;
 mod replay;
