@@ -20,6 +20,8 @@ use crate::tree_metadata;
 
 /// How often a server on a full disk tries to become the writer.
 const RETRY: Duration = Duration::from_secs(5);
+/// Threads for work that waits for the disk; they end soon, because each keeps memory of its own.
+const BLOCKING_THREADS: usize = 64;
 /// How often time passes for deploys under way.
 const TICK: Duration = Duration::from_secs(1);
 
@@ -40,6 +42,8 @@ pub(super) fn run(global: &Global, options: &Options) -> Result<(), Failure> {
     check_listen(&loaded.config)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
+        .max_blocking_threads(BLOCKING_THREADS)
+        .thread_keep_alive(Duration::from_secs(2))
         .build()
         .map_err(|source| Failure::Io { what: "could not start".to_owned(), source })?;
     let served = runtime.block_on(serve(global, loaded.config));

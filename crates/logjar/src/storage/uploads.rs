@@ -135,14 +135,21 @@ pub fn files_of(folder: &DataFolder, deploy: &DeployId) -> PathBuf {
     folder_of(folder, deploy).join("files")
 }
 
-/// Writes the manifest of an open deploy. Not synced: after a power cut an open deploy may be gone.
+/// Writes the manifest of an open deploy, over the one that is there: after every PUT, so neither synced nor renamed,
+/// which would cost more than the PUT. After a crash of the machine an open deploy may be gone.
 ///
 /// # Errors
 /// If the system refuses.
 pub fn save_manifest(folder: &DataFolder, deploy: &DeployId, text: &str) -> io::Result<()> {
     let path = folder_of(folder, deploy);
-    let temporary = path.join("manifest.json.new");
-    let open = || OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary);
+    let open = || {
+        OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(path.join("manifest.json"))
+    };
     let mut file = match open() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             DirBuilder::new().recursive(true).mode(0o700).create(&path)?;
@@ -151,7 +158,7 @@ pub fn save_manifest(folder: &DataFolder, deploy: &DeployId, text: &str) -> io::
         other => other?,
     };
     file.write_all(text.as_bytes())?;
-    fs::rename(temporary, path.join("manifest.json"))
+    file.set_len(text.len() as u64)
 }
 
 /// The manifest of an open deploy; empty where there is none.

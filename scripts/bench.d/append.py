@@ -1,0 +1,87 @@
+"""Durable appends beside a bare loop of write + fdatasync, and SQLite."""
+
+import contextlib
+import pathlib
+import shutil
+import sqlite3
+import threading
+import time
+
+from processes import run_json
+from report import Floor, Section, number, ratio, spread
+
+WRITERS = (1, 64)
+BARE_FLOOR, SQLITE_FLOOR = 0.6, 4.0
+
+
+def measure(binaries, folder, seconds, rounds):
+    program = pathlib.Path(binaries) / "examples" / "append_bench"
+    rows, floors = [], []
+    for writers in WRITERS:
+        rates = {"logjar": [], "bare": [], "connections": [], "shared": []}
+        for _ in range(rounds):
+            work = folder / "append"
+            shutil.rmtree(work, ignore_errors=True)
+            work.mkdir()
+            for line in run_json([program, work, writers, seconds, 1]):
+                rates[line["committer"]].append(line["per_second"])
+            rates["connections"].append(sqlite_rate(work / "connections", writers, seconds, line["bytes"], False))
+            rates["shared"].append(sqlite_rate(work / "shared", writers, seconds, line["bytes"], True))
+            shutil.rmtree(work)
+        sqlite = list(map(max, rates["connections"], rates["shared"]))
+        of_bare, of_sqlite = ratio(rates["logjar"], rates["bare"]), ratio(rates["logjar"], sqlite)
+        rows.append([str(writers), *map(spread, rates.values()), f"{of_bare:.2f}", number(of_sqlite)])
+        floors.append(Floor(f"append, {writers} waiting, of the bare loop", of_bare, BARE_FLOOR))
+    floors.append(Floor(f"append, {writers} waiting, of SQLite", of_sqlite, SQLITE_FLOOR))
+    text = (
+        f"Acknowledged lines a second of {line['bytes']} bytes (a deploy of three files). The bare loop writes what waits "
+        f"and calls fdatasync, nothing else. SQLite {sqlite3.sqlite_version} is driven by Python's module, which leaves "
+        "the interpreter's lock while SQLite works: WAL, `synchronous=FULL`, one insert a commit, once with a "
+        "connection for each thread (they poll for its lock), once with one connection that they share behind a "
+        "mutex. The better of the two counts in each round."
+    )
+    head = ["waiting writers", "logjar", "bare loop", "SQLite, own connections", "SQLite, shared", "of bare", "of SQLite"]
+    return Section("Durable appends", text, head, rows, floors)
+
+
+def sqlite_rate(folder, writers, seconds, size, shared):
+    """Inserts a second, each its own durable commit."""
+    folder.mkdir()
+    first = connect(folder)
+    first.execute("CREATE TABLE event (seq INTEGER PRIMARY KEY, line TEXT NOT NULL)")
+    lock = threading.Lock() if shared else contextlib.nullcontext()
+    line, stop, start, counts, errors = "x" * size, threading.Event(), threading.Barrier(writers + 1), [], []
+
+    def write():
+        connection, count = first if shared else connect(folder), 0
+        start.wait()
+        try:
+            while not stop.is_set():
+                with lock:
+                    connection.execute("INSERT INTO event (line) VALUES (?)", (line,))
+                count += 1
+        except sqlite3.Error as error:
+            errors.append(error)
+        counts.append(count)
+
+    threads = [threading.Thread(target=write) for _ in range(writers)]
+    for thread in threads:
+        thread.start()
+    start.wait()
+    began = time.perf_counter()
+    time.sleep(seconds)
+    stop.set()
+    for thread in threads:
+        thread.join()
+    # The last inserts may have waited for a while, so the time is that of all.
+    rate = sum(counts) / (time.perf_counter() - began)
+    if errors:
+        raise errors[0]
+    return rate
+
+
+def connect(folder):
+    connection = sqlite3.connect(folder / "events.db", isolation_level=None, check_same_thread=False, timeout=60)
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    return connection
