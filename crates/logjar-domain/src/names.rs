@@ -265,9 +265,12 @@ pub fn parse_repository_name(name: &str) -> Result<RepositoryName, Rejection> {
 
 /// Checks an e-mail address as far as a server can: one `@` with text on both sides, no blanks, at most 256 bytes.
 pub fn check_email(email: &str) -> Result<(), Rejection> {
+    let has_two_parts = email
+        .split_once('@')
+        .is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty() && !domain.contains('@'));
     let well_formed = email.len() <= 256
         && !email.chars().any(|each| each.is_whitespace() || each.is_control())
-        && matches!(email.split_once('@'), Some((local, domain)) if !local.is_empty() && !domain.is_empty() && !domain.contains('@'));
+        && has_two_parts;
     if well_formed { Ok(()) } else { Err(Rejection::EmailInvalid) }
 }
 

@@ -120,12 +120,6 @@ pub enum Rejection {
         /// The version.
         version: Version,
     },
-    /// A late file whose name the version has already.
-    #[error("`{name}` was deployed already and cannot change")]
-    FileExists {
-        /// The file's name.
-        name: String,
-    },
     /// The repository takes the other kind of versions only.
     #[error("repository `{repository}` takes {takes} only, and `{version}` is none")]
     WrongPolicy {
@@ -172,6 +166,16 @@ pub enum Rejection {
         /// How many were sent.
         files: usize,
     },
+
+    /// What is to be recorded does not fit into one line of the log.
+    #[error("the event does not fit into the log: {why}")]
+    EventTooLong {
+        /// Which limit it breaks.
+        why: String,
+    },
+    /// The disk failed while files were made durable.
+    #[error("the server's disk failed while the files were made durable; deploy all of them again")]
+    NotDurable,
 
     /// A name of the server's own.
     #[error("the name `{name}` is reserved, choose another")]
@@ -331,11 +335,12 @@ impl Rejection {
             Self::NoAccess { .. } => "group-no-access",
             Self::GroupMissing { .. } | Self::NoSuchGroup { .. } => "group-non-existent",
             Self::GroupUnclaimable { .. } | Self::GroupAboveAnother { .. } => "group-unclaimable",
-            Self::Redeploy { .. } | Self::FileExists { .. } => "redeploy-non-snapshot",
+            Self::Redeploy { .. } => "redeploy-non-snapshot",
             Self::VersionMissing { .. } => "version-missing",
             Self::WrongPolicy { .. } => "repository-policy",
             Self::NestedVersion { .. } | Self::DiffersByCase { .. } => "project-name-invalid",
-            Self::TooManyFiles { .. } => "too-many-files",
+            Self::TooManyFiles { .. } | Self::EventTooLong { .. } => "too-many-files",
+            Self::NotDurable => "not-durable",
             Self::FileTooLarge { .. } => "body-too-large",
             Self::AdministratorOnly { .. } | Self::OwnRights => "not-allowed",
             Self::UserDisabled { .. } => "user-disabled",
@@ -369,7 +374,7 @@ impl Rejection {
             Self::GroupUnclaimable { .. } | Self::GroupAboveAnother { .. } => {
                 "Deploy group cannot be claimed"
             }
-            Self::Redeploy { .. } | Self::FileExists { .. } => "Non-SNAPSHOT redeploy",
+            Self::Redeploy { .. } => "Non-SNAPSHOT redeploy",
             Self::WrongPolicy { .. } => "Wrong kind of version for the repository",
             Self::NestedVersion { .. } | Self::DiffersByCase { .. } => "Invalid project name",
             Self::TooManyFiles { .. } => "Too many files",

@@ -118,8 +118,8 @@ pub struct Artifact {
     pub revision: u64,
     /// When that was.
     pub changed: Moment,
-    /// The second that generated files of the artifact are dated with: that of the last event about it, but at least one
-    /// more than before, because clients compare whole seconds.
+    /// The second that generated files of the artifact are dated with: that of the last event about it, but at
+    /// least one more than before, because clients compare whole seconds.
     pub dated: i64,
     /// Prefix of the newest Maven plugin under this name.
     pub plugin_prefix: Option<Arc<str>>,

@@ -10,6 +10,9 @@ use crate::rejection::Rejection;
 use crate::state::State;
 use crate::user;
 
+/// The furthest end of a token: a hundred years, so that it can be written as a date everywhere.
+const EXPIRY_SECONDS_MAX: i64 = 36_525 * 86_400;
+
 /// What a new token is to be.
 pub(crate) struct Wish<'a> {
     pub(crate) user: &'a str,
@@ -36,6 +39,11 @@ pub(crate) fn create(state: &State, context: &Context<'_>, wish: Wish<'_>) -> Re
     }
     if wish.expires.is_some_and(|end| end <= context.now) {
         return Err(Rejection::Invalid { what: "the token would have expired already".to_owned() });
+    }
+    if wish.expires.is_some_and(|end| end > context.now.plus_seconds(EXPIRY_SECONDS_MAX)) {
+        return Err(Rejection::Invalid {
+            what: "a token that ends has to end within a hundred years".to_owned(),
+        });
     }
     if wish.name.is_some_and(|name| name.is_empty() || name.len() > 100 || name.chars().any(char::is_control))
     {

@@ -14,6 +14,12 @@ use serde::{Deserialize, Serialize};
 
 /// Refusals that are kept in memory.
 const RECENT_MAX: usize = 1_000;
+/// Bytes of what a client sent that are kept of it.
+const TEXT_MAX: usize = 300;
+/// Bytes of a day's file; anybody can be refused, as often as they like.
+const FILE_MAX: u64 = 16 << 20;
+/// Wrong credentials that are remembered.
+const CREDENTIALS_MAX: usize = 10_000;
 /// Seconds within which repeats of one wrong credential count once.
 const REPEAT_SECONDS: i64 = 60;
 
@@ -80,20 +86,32 @@ impl Activity {
     /// Whether this wrong credential was refused within the last minute already: clients try one again and again.
     pub fn is_repeat(&self, credential: [u8; 32], now: Moment) -> bool {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        inner.wrong_credentials.retain(|_, since| since.plus_seconds(REPEAT_SECONDS) > now);
-        inner.wrong_credentials.insert(credential, now).is_some()
+        if inner.wrong_credentials.len() >= CREDENTIALS_MAX {
+            inner.wrong_credentials.retain(|_, since| since.plus_seconds(REPEAT_SECONDS) > now);
+        }
+        if inner.wrong_credentials.len() >= CREDENTIALS_MAX {
+            inner.wrong_credentials.clear();
+        }
+        inner
+            .wrong_credentials
+            .insert(credential, now)
+            .is_some_and(|since| since.plus_seconds(REPEAT_SECONDS) > now)
     }
 
     /// Keeps a refusal. A write that fails is only diagnosed: the refusal itself was answered.
-    pub fn keep(&self, refusal: Refusal, now: Moment) {
+    pub fn keep(&self, mut refusal: Refusal, now: Moment) {
+        cut(&mut refusal.path);
+        cut(&mut refusal.detail);
+        refusal.user.as_mut().map(cut);
         let line = serde_json::to_string(&refusal).unwrap_or_default();
         let path = file_of(&self.folder, now);
-        let written = OpenOptions::new()
-            .append(true)
-            .create(true)
-            .mode(0o600)
-            .open(&path)
-            .and_then(|mut file| file.write_all(format!("{line}\n").as_bytes()));
+        let written =
+            OpenOptions::new().append(true).create(true).mode(0o600).open(&path).and_then(|mut file| {
+                match file.metadata()?.len() {
+                    FILE_MAX.. => Ok(()),
+                    _ => file.write_all(format!("{line}\n").as_bytes()),
+                }
+            });
         if let Err(error) = written {
             tracing::warn!("could not write {}: {error}", path.display());
         }
@@ -109,6 +127,12 @@ impl Activity {
         let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         let wanted = |refusal: &&Refusal| user.is_none() || refusal.user.as_deref() == user;
         inner.recent.iter().rev().filter(wanted).cloned().collect()
+    }
+}
+
+fn cut(text: &mut String) {
+    if let Some((end, _)) = text.char_indices().nth(TEXT_MAX) {
+        text.truncate(end);
     }
 }
 

@@ -33,9 +33,13 @@ pub fn listen(folder: &Path) -> io::Result<UnixListener> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    let short = short_path(folder)?;
+    // It gets its permissions in a folder that nobody else can enter, and only then its place.
+    let closed = folder.join("activity");
+    let _ = fs::remove_file(closed.join(NAME));
+    let short = short_path(&closed)?;
     let listener = UnixListener::bind(&short.path)?;
-    fs::set_permissions(&socket, Permissions::from_mode(0o600))?;
+    fs::set_permissions(closed.join(NAME), Permissions::from_mode(0o600))?;
+    fs::rename(closed.join(NAME), &socket)?;
     listener.set_nonblocking(true)?;
     Ok(listener)
 }

@@ -15,7 +15,7 @@ use logjar_eventlog::micros::Micros;
 use logjar_eventlog::new_line::NewLine;
 use logjar_eventlog::read_only::ReadOnlyLog;
 use logjar_eventlog::writer::{FileLog, OpenOptions};
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 
 use crate::activity::Activity;
 use crate::clock::now;
@@ -32,6 +32,9 @@ use crate::stored_event::{Detail, decode};
 /// Name of the repository that a new registry has.
 pub const FIRST_REPOSITORY: &str = "repo";
 
+/// Stored files that are hashed on request at once.
+const DIGESTING_AT_ONCE: usize = 2;
+
 /// Everything that answers requests.
 pub struct App {
     /// The configuration.
@@ -45,9 +48,11 @@ pub struct App {
     /// The way to the writer.
     pub sequencer: Sequencer,
     /// Deploys under way.
-    pub deploys: Deploys,
+    pub deploys: Arc<Deploys>,
     /// Refused deploys.
     pub activity: Activity,
+    /// Permits for hashing stored files on request.
+    pub(crate) digesting: Semaphore,
     pub(crate) cache: Cache,
     pub(crate) chunks: Arc<ChunkPool>,
 }
@@ -163,10 +168,16 @@ impl App {
         reader: Arc<dyn LogReader>,
         sequencer: Sequencer,
     ) -> Self {
-        let deploys =
-            Deploys::new(folder.clone(), projections.clone(), reader.clone(), sequencer.clone(), &config);
+        let deploys = Arc::new(Deploys::new(
+            folder.clone(),
+            projections.clone(),
+            reader.clone(),
+            sequencer.clone(),
+            &config,
+        ));
         Self {
             activity: Activity::open(folder.activity(), now(), config.activity_keep),
+            digesting: Semaphore::new(DIGESTING_AT_ONCE),
             cache: Cache::new(config.http_cache_bytes),
             chunks: Arc::new(ChunkPool::default()),
             config,

@@ -166,6 +166,7 @@ struct Pending {
 
 impl Worker {
     fn run(mut self, mut queue: mpsc::Receiver<Message>) -> Result<(), LogError> {
+        let _guard = DieWithThread;
         let runtime = match tokio::runtime::Builder::new_current_thread().enable_time().build() {
             Ok(runtime) => runtime,
             Err(error) => die(&format!("no timer for the writer: {error}")),
@@ -275,16 +276,27 @@ impl Worker {
         let seq = self.log.next_seq() + lines.len() as u64;
         let one = Recorded { seq, at: Moment(at.0), by, event };
         let line = stored_event::encode(&one);
-        if let Err(error) = line.check() {
-            return Err(
-                Rejection::Invalid { what: format!("the event does not fit into the log: {error}") }.into()
-            );
+        let fits = line.check().map_err(|error| error.to_string());
+        let fits = fits.and_then(|()| stored_event::check(&line).map_err(|error| error.to_string()));
+        if let Err(why) = fits {
+            return Err(Rejection::EventTooLong { why }.into());
         }
         evolve(&mut self.state, &one);
         lines.push(line);
         let one = Arc::new(one);
         recorded.push(one.clone());
         Ok(Outcome::Appended(one))
+    }
+}
+
+/// A panic of the writer leaves State in an unknown condition, so nothing may be written after it.
+struct DieWithThread;
+
+impl Drop for DieWithThread {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            die("the writer failed");
+        }
     }
 }
 

@@ -9,5 +9,5 @@ mod encode;
 mod forms;
 mod pom_facts;
 
-pub use decode::{DecodeError, Detail, decode};
+pub use decode::{DecodeError, Detail, check, decode};
 pub use encode::{by_of, encode, len_max};

@@ -23,7 +23,8 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// Writes copies as versions change, until the stream of changes ends. First those that are missing or old, as after a
 /// crash.
 pub async fn run(app: Arc<App>, mut changes: mpsc::UnboundedReceiver<Changed>) {
-    let mut due = outdated(&app);
+    let looking = app.clone();
+    let mut due = tokio::task::spawn_blocking(move || outdated(&looking)).await.unwrap_or_default();
     loop {
         if !due.is_empty() {
             let (app, batch) = (app.clone(), std::mem::take(&mut due));
@@ -46,39 +47,35 @@ pub async fn run(app: Arc<App>, mut changes: mpsc::UnboundedReceiver<Changed>) {
     }
 }
 
-/// Versions whose copies are older than their last event.
+/// Versions of artifacts whose copies are older than their last event. The state is left before the disk is asked.
 fn outdated(app: &App) -> HashSet<Changed> {
+    let mut artifacts = Vec::new();
+    for (repository, details) in &app.projections.read().repositories {
+        for ((group, artifact), found) in &details.artifacts {
+            artifacts.push((repository.clone(), group.clone(), artifact.clone(), found.changed));
+        }
+    }
+    artifacts.retain(|(repository, group, artifact, changed)| {
+        let folder = app.folder.repository_folder(repository).join(artifact_folder(group, artifact));
+        let written = std::fs::metadata(folder.join(METADATA_NAME)).and_then(|metadata| metadata.modified());
+        let written = written.ok().and_then(|time| jiff::Timestamp::try_from(time).ok());
+        written.is_none_or(|time| time.as_microsecond() < changed.0)
+    });
     let state = app.projections.read();
     let mut due = HashSet::new();
-    for (repository, details) in &state.repositories {
-        for ((group, artifact), found) in &details.artifacts {
-            let path = app
-                .folder
-                .repository_folder(repository)
-                .join(artifact_folder(group, artifact))
-                .join(METADATA_NAME);
-            let written = std::fs::metadata(path).and_then(|metadata| metadata.modified());
-            let micros = written
-                .ok()
-                .and_then(|time| jiff::Timestamp::try_from(time).ok())
-                .map(|time| time.as_microsecond());
-            if micros.is_some_and(|micros| micros >= found.changed.0) {
-                continue;
-            }
-            for version in &found.versions {
-                let gav = Gav {
-                    group: group.clone(),
-                    artifact: artifact.clone(),
-                    version: version.version.clone(),
-                };
-                due.insert(Changed { repository: repository.clone(), gav });
-            }
-        }
+    for (repository, group, artifact, _) in artifacts {
+        let versions =
+            state.artifact(&repository, &group, &artifact).map_or(&[][..], |found| &found.versions);
+        due.extend(versions.iter().map(|version| Changed {
+            repository: repository.clone(),
+            gav: Gav { group: group.clone(), artifact: artifact.clone(), version: version.version.clone() },
+        }));
     }
     due
 }
 
-/// Writes the documents of the version's artifact, of the version if it is a snapshot, and of its group if it has plugins.
+/// Writes the documents of the version's artifact, of the version if it is a snapshot, and of its group if it has
+/// plugins.
 fn write(app: &App, changed: &Changed) -> io::Result<()> {
     let Gav { group, artifact, version } = &changed.gav;
     let segments = group.labels().chain([artifact.as_str()]).map(str::to_owned).collect();
@@ -96,7 +93,15 @@ fn write(app: &App, changed: &Changed) -> io::Result<()> {
         };
         write_one(app, &changed.repository, &version_folder(&changed.gav), &folder)?;
     }
-    write_group(app, &changed.repository, group)
+    write_group(app, &changed.repository, group)?;
+    // The artifact's own comes last: by its time the next start knows that the others are written.
+    let segments = group.labels().chain([artifact.as_str()]).map(str::to_owned).collect();
+    write_one(
+        app,
+        &changed.repository,
+        &artifact_folder(group, artifact),
+        &MetadataFolder::Folder { segments },
+    )
 }
 
 fn write_group(app: &App, repository: &RepositoryName, group: &GroupId) -> io::Result<()> {

@@ -44,7 +44,12 @@ impl Turn<'_> {
             return Fate::Refused(mark);
         }
         if published.is_some() {
-            return Fate::Repeated;
+            // What was taken is as published, but other files of it may have been refused as a redeploy.
+            let key = (slot.key.gav.version.clone(), slot.token.clone());
+            return match self.artifact.refusals.get(&key) {
+                Some(refusal) => Fate::Refused(refusal.reason.clone()),
+                None => Fate::Repeated,
+            };
         }
         let exists = self.published.version_exists(&slot.key.repository, &slot.key.gav);
         match deploy.lacks(exists).or_else(|| deploy.breaks_switched_rule(self.settings)) {

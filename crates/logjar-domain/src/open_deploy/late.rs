@@ -207,7 +207,11 @@ impl Turn<'_> {
                     }
                     Answer::done()
                 }
-                Err(wrong) => self.refuse(version, wrong),
+                // The sum of other bytes that were refused is right for those; the redeploy is what is wrong.
+                Err(wrong) => {
+                    let reason = self.redeploy_refused(version, &file.name).unwrap_or(wrong);
+                    self.refuse(version, reason)
+                }
             };
         }
         let late = self.late_files(&slot, published);

@@ -16,6 +16,9 @@ use super::step::Answer;
 use super::turn::{Slot, Turn};
 use crate::ids::{Moment, TokenId};
 
+/// Files of one announcement that are kept; no deploy has more.
+const LISTED_MAX: usize = 200;
+
 /// A build of a snapshot version that a version-level document named.
 #[derive(Clone, Debug)]
 pub(super) struct Announcement {
@@ -53,7 +56,10 @@ impl Turn<'_> {
             version: version.clone(),
             build,
             token: self.deployer.token.clone(),
-            files: listed.map(|file| (file.classifier.clone(), file.extension.clone())).collect(),
+            files: listed
+                .take(LISTED_MAX)
+                .map(|file| (file.classifier.clone(), file.extension.clone()))
+                .collect(),
         };
         let slot = self.slot(version, build);
         self.artifact.announced.retain(|other| other.slot_parts() != announcement.slot_parts());

@@ -177,6 +177,20 @@ impl OpenDeploys {
         }
     }
 
+    /// The effects of a completed PUT could not be carried out: its file is not there, and has to be sent again.
+    pub fn forget(&mut self, put: &Put) {
+        let Target::File(file) = &put.path.target else { return };
+        let Some(artifact) = self.artifacts.get_mut(&artifact_of(&put.repository, &file.gav)) else { return };
+        let slot =
+            Slot { key: VersionKey::of_file(&put.repository, file), token: put.deployer.token.clone() };
+        if let Some(deploy) = artifact.open.get_mut(&slot) {
+            deploy.files.remove(&file.name);
+        }
+        if let Some(late) = artifact.late.get_mut(&slot) {
+            late.waiting.remove(&file.name);
+        }
+    }
+
     /// Finishes this token's open deploy of the version, of the build with the stamp if one is named.
     pub fn finish(
         &mut self,
@@ -227,7 +241,9 @@ impl OpenDeploys {
             Some(deploy) => manifest.into_late(deploy, &mut artifact.late).is_some(),
             None => manifest.into_open(pom).is_some_and(|deploy| {
                 let slot = Slot { key: deploy.key.clone(), token: deploy.deployer.token.clone() };
-                artifact.open.insert(slot, deploy).is_none()
+                let is_first = !artifact.open.contains_key(&slot);
+                artifact.open.entry(slot).or_insert(deploy);
+                is_first
             }),
         }
     }

@@ -241,16 +241,22 @@ impl<'a> Turn<'a> {
         Answer::Refused(reason)
     }
 
+    /// The refusal of other bytes for a name of a published version, if it was the last one.
+    pub(super) fn redeploy_refused(&self, version: &Version, name: &str) -> Option<DeployRejection> {
+        let refusal = self.artifact.refusals.get(&(version.clone(), self.deployer.token.clone()))?;
+        match &refusal.reason {
+            DeployRejection::Redeploy { name: refused, .. } if **refused == *name => {
+                Some(refusal.reason.clone())
+            }
+            _ => None,
+        }
+    }
+
     /// Forgets that other bytes were refused for a name, because now the right ones came: what was built by
     /// mistake is mended, and the finish of the repeat is none of a redeploy.
     pub(super) fn forget_redeploy(&mut self, version: &Version, name: &str) {
-        let key = (version.clone(), self.deployer.token.clone());
-        let is_of_name = |refusal: &Refusal| match &refusal.reason {
-            DeployRejection::Redeploy { name: refused, .. } => **refused == *name,
-            _ => false,
-        };
-        if self.artifact.refusals.get(&key).is_some_and(is_of_name) {
-            self.artifact.refusals.remove(&key);
+        if self.redeploy_refused(version, name).is_some() {
+            self.artifact.refusals.remove(&(version.clone(), self.deployer.token.clone()));
         }
     }
 

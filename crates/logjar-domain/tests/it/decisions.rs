@@ -14,6 +14,7 @@ use logjar_domain::state::{State, evolve};
 use logjar_maven::coordinates::{ArtifactId, Gav, GroupId};
 use logjar_maven::snapshot_version::Stamp;
 use proptest::prelude::*;
+use proptest::strategy::ValueTree;
 
 /// Names that commands choose from: few, so that they meet, and some that must be refused.
 const USERS: [&str; 5] = ["amy", "ben", "cid", "Dot", "admin"];
@@ -184,7 +185,7 @@ fn actor_of(registry: &Registry, choice: u8) -> Actor {
 fn command_of(registry: &Registry, kind: u8, choices: [u8; 6]) -> Command {
     let [a, b, c, d, e, f] = choices;
     let user = choose(&USERS, a).to_owned();
-    let group = self::group(choose(&GROUPS, b));
+    let group = group(choose(&GROUPS, b));
     let artifact = (c % 3 == 0).then(|| choose(&ARTIFACTS, c / 3));
     let can = Abilities { read: d % 2 == 0, deploy: d % 8 < 6, manage: d % 3 == 0 };
     let coordinates = format!("{group}:{}:{}", choose(&ARTIFACTS, c), choose(&VERSIONS, d));
@@ -362,6 +363,22 @@ proptest! {
         prop_assert_eq!(text_of(&replayed), text_of(&registry.state));
         prop_assert!(replayed == registry.state, "the same text, but another state");
     }
+}
+
+#[test]
+fn random_commands_make_events_of_every_kind() {
+    let steps = prop::collection::vec(any::<Step>(), 100..120);
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let mut kinds = BTreeSet::new();
+    for _ in 0..100 {
+        let mut registry = Registry::new(GroupCreation::Open);
+        for (who, kind, choices) in steps.new_tree(&mut runner).unwrap().current() {
+            let (actor, command) = (actor_of(&registry, who), command_of(&registry, kind, choices));
+            let _ = registry.run(&command, &actor);
+        }
+        kinds.extend(registry.log.iter().map(|recorded| recorded.event.kind()));
+    }
+    assert_eq!(kinds.len(), 13, "a property of events that never come proves nothing: {kinds:?}");
 }
 
 /// What a refusal is about, as a word for the table.

@@ -10,8 +10,9 @@ use serde_json::{Value, json};
 
 use super::client::{Client, Wants, with_client};
 use super::{Failure, Global, output};
-use crate::app::is_served;
+use crate::app::{OpenError, is_served};
 use crate::clock::rfc3339;
+use crate::storage::FolderError;
 
 /// How often `tail -f` looks.
 const LOOK_EVERY: Duration = Duration::from_millis(300);
@@ -230,6 +231,9 @@ impl Printer {
 
 fn verify_log(global: &Global, files: bool) -> Result<(), Failure> {
     let folder = global.folder();
+    if !folder.events().is_dir() {
+        return Err(OpenError::from(FolderError::Missing(folder.root().to_owned())).into());
+    }
     let running = is_served(folder.root());
     let verified = verify(&folder.events(), running)?;
     let problems = if files && verified.damage.is_empty() {

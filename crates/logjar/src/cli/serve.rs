@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use clap::Args;
 use logjar_domain::event::ReadAccess;
+use logjar_eventlog::error::LogError;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use super::{Failure, Global, output};
 use crate::admin_socket;
-use crate::app::{App, FIRST_REPOSITORY, Writing};
+use crate::app::{App, FIRST_REPOSITORY, OpenError, Writing};
 use crate::config::{Config, Loaded};
 use crate::http::serve::Server;
 use crate::storage::DataFolder;
@@ -135,7 +136,9 @@ async fn wait_for_space(
         }
         match App::open_writer(folder.clone(), config.clone(), true).await {
             Ok(writing) => break Some(writing),
-            Err(error) if error.is_no_space() => {}
+            // A command may hold the lock for a moment.
+            Err(error) if error.is_no_space() || matches!(error, OpenError::Log(LogError::Locked { .. })) => {
+            }
             Err(error) => return Err(error.into()),
         }
     };
@@ -220,7 +223,9 @@ fn greet(global: &Global, app: &App, address: SocketAddr) -> Result<(), Failure>
     };
     let base = app.config.public_url.clone().unwrap_or_else(|| format!("http://{shown}"));
     output::line(&format!("logjar {} serves {base}", env!("CARGO_PKG_VERSION")))?;
-    if shown != address {
+    if app.config.public_url.is_some() {
+        output::line(&format!("  listening on http://{address}"))?;
+    } else if shown != address {
         output::line(&format!("  and every other address of this machine, port {}", address.port()))?;
     }
     let state = app.projections.read();

@@ -2,17 +2,21 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use logjar_domain::event::{Event, StoredFile};
 use logjar_domain::ids::{DeployId, RepositoryName};
 use logjar_domain::state::{State, evolve};
 use logjar_eventlog::read_only::ReadOnlyLog;
+use logjar_maven::checksum::Algorithm;
 use logjar_maven::coordinates::Gav;
+use logjar_maven::layout::METADATA_NAME;
 
 use super::Failure;
 use crate::storage::publish::digest;
+use crate::storage::read::is_never_served;
 use crate::storage::{DataFolder, uploads};
 use crate::stored_event::{Detail, decode};
 
@@ -64,7 +68,34 @@ pub(super) fn check_files(folder: &DataFolder, running: bool) -> Result<Vec<Prob
         }
         Ok(())
     })?;
-    Ok(listed.values().filter_map(|listed| check_file(folder, listed)).collect())
+    let mut problems: Vec<Problem> =
+        listed.values().filter_map(|listed| check_file(folder, listed)).collect();
+    // While a server runs, files of events after the mark are in their place already.
+    if !running {
+        find_strays(&folder.repository(), &listed, &mut problems);
+    }
+    Ok(problems)
+}
+
+/// Files in the tree that no event lists: a copy that was made while a server ran has some.
+fn find_strays(folder: &Path, listed: &BTreeMap<(PathBuf, Arc<str>), Listed>, problems: &mut Vec<Problem>) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            find_strays(&path, listed, problems);
+            continue;
+        }
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.starts_with(METADATA_NAME) || is_never_served(&name) {
+            continue;
+        }
+        let of_sum =
+            name.rsplit_once('.').filter(|(_, extension)| Algorithm::from_extension(extension).is_some());
+        let file: Arc<str> = of_sum.map_or(name.as_str(), |(file, _)| file).into();
+        if !listed.contains_key(&(folder.to_owned(), file)) {
+            problems.push(Problem { path, what: "is in the tree, but no event lists it" });
+        }
+    }
 }
 
 fn check_file(folder: &DataFolder, listed: &Listed) -> Option<Problem> {
@@ -72,7 +103,7 @@ fn check_file(folder: &DataFolder, listed: &Listed) -> Option<Problem> {
     // Between its event and its move a file is in the upload; after the move it is in its place.
     let candidates =
         [place.clone(), uploads::files_of(folder, &listed.upload).join(&*listed.file.name), place.clone()];
-    let Some(digests) = candidates.iter().find_map(|path| digest(path).ok()) else {
+    let Some(digests) = candidates.iter().find_map(|path| File::open(path).and_then(digest).ok()) else {
         return Some(Problem { path: place, what: "is missing" });
     };
     (digests.sha256 != listed.file.sha256)

@@ -2,6 +2,7 @@
 //! against it.
 
 use std::net::IpAddr;
+use std::ops::RangeInclusive;
 
 use logjar_domain::permission::GroupCreation;
 
@@ -66,7 +67,7 @@ pub const KEYS: &[Key] = &[
         name: "tokens.days",
         about: "Days after which new tokens end unless told otherwise.",
         get: |c| c.tokens_days.to_string(),
-        set: |c, v| put(&mut c.tokens_days, v, "a number of days"),
+        set: |c, v| put_in(&mut c.tokens_days, v, 1..=36_500, "a number of days, 1 to 36500"),
     },
     Key {
         name: "deploy.body_limit",
@@ -114,7 +115,7 @@ pub const KEYS: &[Key] = &[
         name: "http.connections",
         about: "How many connections at once.",
         get: |c| c.http_connections.to_string(),
-        set: |c, v| put(&mut c.http_connections, v, "a number"),
+        set: |c, v| put_in(&mut c.http_connections, v, 1..=1_000_000, "a number, 1 or more"),
     },
     Key {
         name: "http.idle_timeout",
@@ -150,6 +151,12 @@ impl Key {
 
 fn put<T: std::str::FromStr>(target: &mut T, value: &str, expected: &str) -> Result<(), String> {
     *target = value.trim().parse().map_err(|_| expected.to_owned())?;
+    Ok(())
+}
+
+fn put_in(target: &mut u32, value: &str, allowed: RangeInclusive<u32>, expected: &str) -> Result<(), String> {
+    let parsed = value.trim().parse().ok().filter(|number| allowed.contains(number));
+    *target = parsed.ok_or_else(|| expected.to_owned())?;
     Ok(())
 }
 

@@ -17,11 +17,13 @@ use super::{DeployError, Deploys, actor_of};
 use crate::app::is_full;
 use crate::clock::now;
 use crate::sequencer::Outcome;
-use crate::storage::publish::{Prepared, prepare, publish};
+use crate::storage::publish::{PrepareError, Prepared, Published, prepare, publish};
 use crate::storage::uploads::files_of;
 
 /// What the facts of a POM may take on the log.
 const POM_FACTS_MAX: usize = 32 * 1024;
+/// The largest plugin whose jar is opened: its directory is read into memory.
+const PLUGIN_JAR_MAX: u64 = 64 << 20;
 /// The largest plugin descriptor that is read for its prefix.
 const PLUGIN_DESCRIPTOR_MAX: u64 = 4 << 20;
 
@@ -60,7 +62,16 @@ impl Deploys {
         };
         let outcome = self.sequencer.submit(command, actor_of(deployer)).await?;
         match self.publish(commit, &files).await {
-            Ok(()) => self.projections.on_their_way().end(&commit.repository, &commit.gav, &commit.upload),
+            Ok(published) => {
+                self.projections.on_their_way().end(&commit.repository, &commit.gav, &commit.upload);
+                if published == Published::StraysMoved {
+                    tracing::warn!(
+                        "files that were not on the log stood in the place of {}; they are in strays/",
+                        commit.gav
+                    );
+                    self.projections.forget_answers();
+                }
+            }
             // The event stands and the files are served from the upload; the next start moves them.
             Err(error) => {
                 tracing::error!("could not move the files of {} to their place: {error}", commit.upload)
@@ -72,7 +83,8 @@ impl Deploys {
         }
     }
 
-    /// The stamp of a build. A build that came under the plain name gets one here: the time, and the next number.
+    /// The stamp of a build. A build that came under the plain name gets one here: the time, but none before that of
+    /// the newest build, and the next number.
     fn stamp_of(&self, commit: &Commit) -> Option<Stamp> {
         let state = self.projections.read();
         let builds =
@@ -84,11 +96,12 @@ impl Deploys {
                 builds.iter().rfind(|build| build.plain).map(|build| build.stamp)
             }
             (Build::Plain, CommitKind::Deploy) => {
-                let number = builds.iter().map(|build| build.stamp.build()).max().unwrap_or_default() + 1;
                 let time = crate::clock::rfc3339(now());
                 let digits: String = time.chars().filter(char::is_ascii_digit).take(14).collect();
                 let (date, time) = digits.split_at(8);
-                Stamp::from_parts(&format!("{date}.{time}"), number)
+                let newest = builds.last().map(|build| build.stamp.timestamp()).unwrap_or_default();
+                let number = builds.iter().map(|build| build.stamp.build()).max().unwrap_or_default();
+                Stamp::from_parts(&format!("{date}.{time}").max(newest), number.checked_add(1)?)
             }
         }
     }
@@ -106,19 +119,25 @@ impl Deploys {
         });
         match prepared.await {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) if is_full(&error) => Err(DeployError::NoSpace),
-            Ok(Err(error)) => Err(error.into()),
+            // What the disk did not take may be gone from memory too, so a later sync that succeeds proves nothing.
+            Ok(Err(PrepareError::Sync(error))) => {
+                tracing::error!("could not make the files of {} durable: {error}", commit.upload);
+                Err(DeployError::NotDurable)
+            }
+            Ok(Err(PrepareError::Io(error))) if is_full(&error) => Err(DeployError::NoSpace),
+            Ok(Err(PrepareError::Io(error))) => Err(error.into()),
             Err(_) => Err(DeployError::Busy),
         }
     }
 
-    async fn publish(&self, commit: &Commit, files: &[Named]) -> std::io::Result<()> {
+    async fn publish(&self, commit: &Commit, files: &[Named]) -> std::io::Result<Published> {
         let (folder, upload, repository, gav) =
             (self.folder.clone(), commit.upload.clone(), commit.repository.clone(), commit.gav.clone());
         let names: Vec<Arc<str>> = files.iter().map(|file| file.stored.clone()).collect();
+        let is_new_release = commit.kind == CommitKind::Deploy && commit.build == Build::Release;
         let published = tokio::task::spawn_blocking(move || {
             let names: Vec<&str> = names.iter().map(|name| &**name).collect();
-            publish(&folder, &upload, &repository, &gav, &names)
+            publish(&folder, &upload, (&repository, &gav), &names, is_new_release)
         });
         published.await.unwrap_or_else(|error| Err(std::io::Error::other(error)))
     }
@@ -162,7 +181,11 @@ impl Deploys {
 }
 
 fn prefix_in_jar(path: &std::path::Path) -> Option<String> {
-    let mut jar = zip::ZipArchive::new(std::fs::File::open(path).ok()?).ok()?;
+    let file = std::fs::File::open(path).ok()?;
+    if file.metadata().ok()?.len() > PLUGIN_JAR_MAX {
+        return None;
+    }
+    let mut jar = zip::ZipArchive::new(file).ok()?;
     let entry = jar.by_name("META-INF/maven/plugin.xml").ok()?;
     let mut descriptor = Vec::new();
     std::io::Read::read_to_end(&mut std::io::Read::take(entry, PLUGIN_DESCRIPTOR_MAX), &mut descriptor)

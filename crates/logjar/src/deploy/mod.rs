@@ -17,13 +17,13 @@ use logjar_domain::ids::{DeployId, RepositoryName};
 use logjar_domain::open_deploy::OpenDeploys;
 use logjar_domain::open_deploy::rejection::DeployRejection;
 use logjar_domain::open_deploy::request::{Body, Deployer, Put};
-use logjar_domain::open_deploy::step::{Answer, CommitResult, Effect, Step};
+use logjar_domain::open_deploy::step::{Answer, Commit, CommitResult, Effect, Step};
 use logjar_domain::permission::{Actor, GroupCreation, deploy_token, may_deploy};
 use logjar_domain::rejection::Rejection;
 use logjar_eventlog::log::LogReader;
 use logjar_maven::checksum::parse_sum;
 use logjar_maven::coordinates::Gav;
-use logjar_maven::layout::{Target, VersionFile};
+use logjar_maven::layout::{MetadataFolder, Target, VersionFile};
 use logjar_maven::snapshot_version::Stamp;
 use logjar_maven::{metadata, pom};
 use tokio::sync::Mutex as AsyncMutex;
@@ -49,6 +49,9 @@ pub enum DeployError {
     /// The disk is full.
     #[error("the disk is full")]
     NoSpace,
+    /// The disk failed while files were made durable.
+    #[error("the disk failed while the files were made durable")]
+    NotDurable,
     /// Not now.
     #[error("the server is busy or stopping")]
     Busy,
@@ -94,13 +97,13 @@ pub struct Deploys {
 }
 
 /// An upload in progress. When it goes without [`Deploys::complete`], its body broke off.
-pub struct Upload<'a> {
-    deploys: &'a Deploys,
+pub struct Upload {
+    deploys: Arc<Deploys>,
     put: Put,
     over: bool,
 }
 
-impl Upload<'_> {
+impl Upload {
     /// A place for the body of a file.
     ///
     /// # Errors
@@ -110,7 +113,7 @@ impl Upload<'_> {
     }
 }
 
-impl Drop for Upload<'_> {
+impl Drop for Upload {
     fn drop(&mut self) {
         if !self.over {
             self.deploys.protocol().abort(&self.put);
@@ -153,14 +156,14 @@ impl Deploys {
     ///
     /// # Errors
     /// Rights, names, policy of the repository, a run that can't be finished any more.
-    pub fn begin(&self, put: Put) -> Result<Upload<'_>, DeployError> {
+    pub fn begin(self: &Arc<Self>, put: Put) -> Result<Upload, DeployError> {
         if self.sequencer.disk_is_full() {
             return Err(DeployError::NoSpace);
         }
         self.check(&put)?;
         let versions = LoggedVersions::new(&self.projections, &*self.reader, &self.folder);
         self.protocol().begin(now(), &put, &versions)?;
-        Ok(Upload { deploys: self, put, over: false })
+        Ok(Upload { deploys: self.clone(), put, over: false })
     }
 
     fn check(&self, put: &Put) -> Result<(), Rejection> {
@@ -173,8 +176,10 @@ impl Deploys {
                 may_deploy(&state, moment, &actor, &gav.group, &gav.artifact, self.group_creation)?;
                 check_names(&state, repository, gav)
             }
-            // Metadata finishes only what this token has open, and rights were checked when that came. The path alone
-            // does not even say whether it is about an artifact or about the plugins of a group.
+            Target::Metadata(MetadataFolder::Version { group, artifact, .. }) => {
+                may_deploy(&state, moment, &actor, group, artifact, self.group_creation).map(|_| ())
+            }
+            // The path alone does not say whether it is about an artifact or about the plugins of a group.
             Target::Metadata(_) if state.repositories.contains_key(&put.repository) => {
                 deploy_token(&state, moment, &actor).map(|_| ())
             }
@@ -187,42 +192,57 @@ impl Deploys {
     /// # Errors
     /// A refusal of the protocol or of the commit; a full disk.
     pub async fn complete(
-        &self,
-        mut upload: Upload<'_>,
+        self: &Arc<Self>,
+        upload: Upload,
         arrived: Arrived,
     ) -> Result<Option<String>, DeployError> {
-        upload.over = true;
+        let deploys = self.clone();
+        to_the_end(async move { deploys.complete_now(upload, arrived).await }).await
+    }
+
+    async fn complete_now(
+        &self,
+        mut upload: Upload,
+        arrived: Arrived,
+    ) -> Result<Option<String>, DeployError> {
         let put = upload.put.clone();
         let _one_at_a_time = self.lock(&put).await;
-        let (body, received) = match read_body(&put, arrived) {
-            Ok(read) => read,
-            Err(error) => {
-                self.protocol().abort(&put);
-                return Err(error.into());
-            }
-        };
+        let (body, received) = read_body(&put, arrived)?;
+        self.check_finish(&put, &body)?;
+        upload.over = true;
         let versions = LoggedVersions::new(&self.projections, &*self.reader, &self.folder);
         let step = self.protocol().complete(now(), &put, body, &versions);
         drop(versions);
-        self.carry_out(step, received, &put.deployer).await
+        self.carry_out(step, received, &put).await
+    }
+
+    /// What a document of an artifact says about versions is for those who may deploy it; others would learn from the
+    /// answer which versions there are.
+    fn check_finish(&self, put: &Put, body: &Body) -> Result<(), Rejection> {
+        let (Target::Metadata(folder), Body::Metadata(Ok(metadata))) = (&put.path.target, body) else {
+            return Ok(());
+        };
+        let (Some((group, artifact)), Some(_)) = (published::artifact_of(folder), &metadata.versioning)
+        else {
+            return Ok(());
+        };
+        let state = self.projections.read();
+        may_deploy(&state, now(), &actor_of(&put.deployer), &group, &artifact, self.group_creation)
+            .map(|_| ())
     }
 
     /// A PUT was refused while its body arrived: the protocol remembers that the file is missing.
     ///
     /// # Errors
     /// Always the refusal.
-    pub async fn refuse(
-        &self,
-        mut upload: Upload<'_>,
-        reason: Rejection,
-    ) -> Result<Option<String>, DeployError> {
-        upload.over = true;
+    pub async fn refuse(&self, mut upload: Upload, reason: Rejection) -> Result<Option<String>, DeployError> {
         let put = upload.put.clone();
         let _one_at_a_time = self.lock(&put).await;
+        upload.over = true;
         let versions = LoggedVersions::new(&self.projections, &*self.reader, &self.folder);
         let step = self.protocol().refuse(now(), &put, DeployRejection::Decided(Arc::new(reason)), &versions);
         drop(versions);
-        self.carry_out(step, None, &put.deployer).await
+        self.carry_out(step, None, &put).await
     }
 
     /// The explicit finish of an open deploy.
@@ -230,22 +250,29 @@ impl Deploys {
     /// # Errors
     /// As [`Deploys::complete`].
     pub async fn finish(
-        &self,
-        repository: &RepositoryName,
-        gav: &Gav,
+        self: &Arc<Self>,
+        repository: RepositoryName,
+        gav: Gav,
         stamp: Option<Stamp>,
-        deployer: &Deployer,
+        deployer: Deployer,
     ) -> Result<Option<String>, DeployError> {
         {
             let state = self.projections.read();
-            check_target(&state, repository, gav)?;
-            may_deploy(&state, now(), &actor_of(deployer), &gav.group, &gav.artifact, self.group_creation)?;
+            check_target(&state, &repository, &gav)?;
+            may_deploy(&state, now(), &actor_of(&deployer), &gav.group, &gav.artifact, self.group_creation)?;
         }
-        let _one_at_a_time = self.lock_artifact(repository, gav.group.as_str(), gav.artifact.as_str()).await;
-        let versions = LoggedVersions::new(&self.projections, &*self.reader, &self.folder);
-        let step = self.protocol().finish(now(), (repository, gav, stamp), deployer, &versions);
-        drop(versions);
-        self.carry_out(step, None, deployer).await
+        let deploys = self.clone();
+        to_the_end(async move {
+            let _one_at_a_time =
+                deploys.lock_artifact(&repository, gav.group.as_str(), gav.artifact.as_str()).await;
+            let versions = LoggedVersions::new(&deploys.projections, &*deploys.reader, &deploys.folder);
+            let step = deploys.protocol().finish(now(), (&repository, &gav, stamp), &deployer, &versions);
+            drop(versions);
+            deploys.apply(step.effects, None)?;
+            let committed = deploys.commit_all(&step.commits, &deployer).await;
+            answer_of(step.answer).and_then(|missing| committed.map(|()| missing))
+        })
+        .await
     }
 
     /// Lets time pass: deploys that nobody goes on with are dropped. To be called about every second.
@@ -260,35 +287,49 @@ impl Deploys {
         &self,
         step: Step,
         received: Option<Received>,
-        deployer: &Deployer,
+        put: &Put,
     ) -> Result<Option<String>, DeployError> {
-        let applied = self.apply(step.effects, received);
+        if let Err(error) = self.apply(step.effects, received) {
+            self.protocol().forget(put);
+            for commit in &step.commits {
+                self.report(commit, CommitResult::Unavailable);
+            }
+            return Err(error.into());
+        }
+        let committed = self.commit_all(&step.commits, &put.deployer).await;
+        match answer_of(step.answer) {
+            Ok(missing) => committed.map(|()| missing),
+            Err(refused) => Err(refused),
+        }
+    }
+
+    /// Commits one after the other, and tells the protocol how each ended. The first failure is the result.
+    async fn commit_all(&self, commits: &[Commit], deployer: &Deployer) -> Result<(), DeployError> {
         let mut failed = None;
-        for commit in &step.commits {
-            let result = match &applied {
-                Ok(()) => self.commit(commit, deployer).await,
-                Err(error) => Err(std::io::Error::from(error.kind()).into()),
-            };
+        for commit in commits {
+            let result = self.commit(commit, deployer).await;
             let told = match &result {
                 Ok(at) => CommitResult::Done(*at),
                 Err(DeployError::Rejected(rejection)) => {
                     CommitResult::Refused(DeployRejection::Decided(Arc::new(rejection.clone())))
                 }
+                Err(DeployError::NotDurable) => {
+                    CommitResult::Refused(DeployRejection::Decided(Arc::new(Rejection::NotDurable)))
+                }
                 Err(_) => CommitResult::Unavailable,
             };
-            let effects = self.protocol().committed(now(), commit, told);
-            if let Err(error) = self.apply(effects, None) {
-                tracing::warn!("could not clean up after a deploy: {error}");
-            }
+            self.report(commit, told);
             if let Err(error) = result {
                 failed.get_or_insert(error);
             }
         }
-        applied?;
-        match (step.answer, failed) {
-            (Answer::Refused(rejection), _) => Err(rejection.into()),
-            (Answer::Created { .. }, Some(error)) => Err(error),
-            (Answer::Created { missing }, None) => Ok(missing),
+        failed.map_or(Ok(()), Err)
+    }
+
+    fn report(&self, commit: &Commit, result: CommitResult) {
+        let effects = self.protocol().committed(now(), commit, result);
+        if let Err(error) = self.apply(effects, None) {
+            tracing::warn!("could not clean up after a deploy: {error}");
         }
     }
 
@@ -337,6 +378,21 @@ impl Deploys {
         let stripe = usize::try_from(hash % STRIPES as u64).unwrap_or_default();
         #[expect(clippy::indexing_slicing, reason = "a remainder of the length is below the length")]
         self.stripes[stripe].lock().await
+    }
+}
+
+/// Runs to the end whatever becomes of who waits: a commit that is given up between its event and the move of its files
+/// would leave the two apart until the next start.
+async fn to_the_end(
+    work: impl Future<Output = Result<Option<String>, DeployError>> + Send + 'static,
+) -> Result<Option<String>, DeployError> {
+    tokio::spawn(work).await.unwrap_or(Err(DeployError::Busy))
+}
+
+fn answer_of(answer: Answer) -> Result<Option<String>, DeployError> {
+    match answer {
+        Answer::Created { missing } => Ok(missing),
+        Answer::Refused(rejection) => Err(rejection.into()),
     }
 }
 

@@ -1,6 +1,7 @@
 //! What is found in `uploads/` at start: deploys whose event is on the log are published, open ones go on.
 
 use std::collections::{HashMap, HashSet};
+use std::fs::File;
 use std::sync::Arc;
 
 use logjar_domain::event::{Event, Recorded, StoredFile};
@@ -10,7 +11,7 @@ use logjar_maven::layout::file_of_version;
 use logjar_maven::pom;
 
 use super::{Deploys, manifest};
-use crate::storage::publish::{mend_sums, publish};
+use crate::storage::publish::{digest, mend_sums, publish};
 use crate::storage::{DataFolder, uploads};
 
 /// Uploads that are looked for on the log while it is replayed.
@@ -25,6 +26,7 @@ struct Placed {
     repository: RepositoryName,
     gav: Gav,
     files: Vec<StoredFile>,
+    is_new_release: bool,
 }
 
 impl Unfinished {
@@ -45,15 +47,21 @@ impl Unfinished {
         if wanted.is_empty() {
             return Ok(());
         }
-        let (upload, repository, gav, files) = match &recorded.event {
+        let (upload, repository, gav, files, is_new_release) = match &recorded.event {
             Event::VersionDeployed(deployed) => {
-                (&deployed.deploy, &deployed.repository, &deployed.gav, &deployed.files)
+                let is_new_release = deployed.stamp.is_none();
+                (&deployed.deploy, &deployed.repository, &deployed.gav, &deployed.files, is_new_release)
             }
-            Event::FilesAdded(added) => (&added.upload, &added.repository, &added.gav, &added.files),
+            Event::FilesAdded(added) => (&added.upload, &added.repository, &added.gav, &added.files, false),
             _ => return Ok(()),
         };
         if wanted.contains(upload) {
-            let placed = Placed { repository: repository.clone(), gav: gav.clone(), files: files.clone() };
+            let placed = Placed {
+                repository: repository.clone(),
+                gav: gav.clone(),
+                files: files.clone(),
+                is_new_release,
+            };
             self.on_log.insert(upload.clone(), placed);
         }
         Ok(())
@@ -67,10 +75,13 @@ impl Unfinished {
         let folder = &self.folder;
         for (upload, placed) in self.on_log.drain() {
             let names: Vec<&str> = placed.files.iter().map(|file| &*file.name).collect();
-            publish(folder, &upload, &placed.repository, &placed.gav, &names)?;
+            publish(folder, &upload, (&placed.repository, &placed.gav), &names, placed.is_new_release)?;
             let version = folder.version_folder(&placed.repository, &placed.gav);
             for name in names {
-                mend_sums(&version.join(name))?;
+                // A file that is gone is for `log verify --files` to tell; the others are served all the same.
+                if let Err(error) = mend_sums(&version.join(name)) {
+                    tracing::error!("{}: {error}", version.join(name).display());
+                }
             }
             if let Some(wanted) = &mut self.wanted {
                 wanted.remove(&upload);
@@ -90,9 +101,11 @@ impl Unfinished {
                 .filter(|manifest| manifest.deploy == upload);
             let taken = restored.is_some_and(|manifest| {
                 let files = uploads::files_of(folder, &upload);
+                // Nothing of an open deploy was synced: after a power cut a file may have its length and other bytes.
                 let whole = manifest.files.iter().all(|file| {
-                    std::fs::metadata(files.join(&*file.name))
-                        .is_ok_and(|metadata| metadata.len() == file.size)
+                    File::open(files.join(&*file.name))
+                        .and_then(digest)
+                        .is_ok_and(|found| found == file.digests)
                 });
                 let is_pom =
                     |name: &&str| file_of_version(&manifest.gav, name).is_ok_and(|file| file.is_pom());

@@ -1,4 +1,5 @@
-//! Ready answers for small files: POMs, sums, small jars and generated metadata, which are nearly all requests by count.
+//! Ready answers for small files: POMs, sums, small jars and generated metadata, which are nearly all requests by
+//! count.
 //!
 //! Stored files never change, so their entries need no look at the disk; generated metadata is kept under its revision.
 //! The cache is bounded by bytes. Eviction is by age with a second chance for what was asked for again.
@@ -24,6 +25,8 @@ pub(crate) struct ReadyAnswer {
     pub(crate) content: Bytes,
     /// What it was made from: the revision of generated content, 0 for stored files.
     pub(crate) revision: u64,
+    /// The access revision at which everybody could read it.
+    pub(crate) access: u64,
 }
 
 /// The cache.
@@ -104,8 +107,12 @@ mod tests {
     fn it_stays_within_its_bytes_and_keeps_what_is_used() {
         let cache = Cache::new(10 * (ENTRY_OVERHEAD as u64 + 101));
         for number in 0..100 {
-            let answer =
-                ReadyAnswer { headers: HeaderMap::new(), content: Bytes::from(vec![0; 100]), revision: 0 };
+            let answer = ReadyAnswer {
+                headers: HeaderMap::new(),
+                content: Bytes::from(vec![0; 100]),
+                revision: 0,
+                access: 0,
+            };
             cache.put(&number.to_string(), Arc::new(answer));
             cache.get("0").expect("used all the time");
         }

@@ -1,8 +1,8 @@
 //! A connection that is closed so that the client still reads its answer.
 //!
-//! A server that closes a connection with unread bytes in it resets it, and the reset overtakes the answer: a build tool
-//! whose 100 MB were refused would see "broken pipe" instead of the reason. So shutting down here means: say that
-//! nothing more will come, then read and drop what the client still sends, within bounds.
+//! A server that closes a connection with unread bytes in it resets it, and the reset overtakes the answer: a build
+//! tool whose 100 MB were refused would see "broken pipe" instead of the reason. So shutting down here means: say
+//! that nothing more will come, then read and drop what the client still sends, within bounds.
 
 use std::future::Future;
 use std::io;

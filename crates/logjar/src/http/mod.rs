@@ -75,6 +75,9 @@ pub async fn answer(
     origin: Origin,
     mut request: Request<Incoming>,
 ) -> Response<Answer> {
+    if let Some(response) = maven::answer_at_hand(&app, &request) {
+        return response;
+    }
     let mut response = match split(request.uri().path()) {
         Split::Repository(path) => {
             let client = client_address(&app, origin, &request);

@@ -47,7 +47,11 @@ impl Server {
         let mut connections = JoinSet::new();
         let mut stop = self.stop.clone();
         loop {
-            let Ok(permit) = permits.clone().acquire_owned().await else { break };
+            let permit = tokio::select! {
+                permit = permits.clone().acquire_owned() => permit,
+                () = stopped(&mut stop) => break,
+            };
+            let Ok(permit) = permit else { break };
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
                 () = stopped(&mut stop) => break,

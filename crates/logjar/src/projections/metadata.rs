@@ -34,6 +34,11 @@ impl Basis {
         Self { revision: artifact.revision, dated: artifact.dated }
     }
 
+    /// Of a document that depends on both.
+    fn newest(self, other: Self) -> Self {
+        Self { revision: self.revision.max(other.revision), dated: self.dated.max(other.dated) }
+    }
+
     /// The document's `Last-Modified`.
     pub fn modified(self) -> SystemTime {
         SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(self.dated).unwrap_or_default())
@@ -54,7 +59,7 @@ pub fn basis(state: &State, repository: &RepositoryName, folder: &MetadataFolder
             let as_artifact =
                 folder.as_artifact().and_then(|(group, artifact)| of_artifact(&group, &artifact));
             let as_group = folder.as_group().and_then(|group| plugins_basis(state, repository, &group));
-            as_artifact.into_iter().chain(as_group).max_by_key(|basis| basis.revision)
+            as_artifact.into_iter().chain(as_group).reduce(Basis::newest)
         }
     }
 }
@@ -124,7 +129,7 @@ fn plugins(state: &State, repository: &RepositoryName, group: &GroupId) -> Vec<P
 }
 
 fn plugins_basis(state: &State, repository: &RepositoryName, group: &GroupId) -> Option<Basis> {
-    plugin_artifacts(state, repository, group).map(|(_, _, basis)| basis).max_by_key(|basis| basis.revision)
+    plugin_artifacts(state, repository, group).map(|(_, _, basis)| basis).reduce(Basis::newest)
 }
 
 fn plugin_artifacts<'a>(

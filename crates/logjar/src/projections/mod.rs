@@ -5,6 +5,7 @@
 
 pub mod metadata;
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use logjar_domain::event::{Event, Recorded};
@@ -19,6 +20,7 @@ use crate::storage::read::OnTheirWay;
 pub struct Projections {
     inner: RwLock<Inner>,
     on_their_way: OnTheirWay,
+    access_revision: AtomicU64,
     changes: mpsc::UnboundedSender<Changed>,
 }
 
@@ -44,6 +46,7 @@ impl Projections {
             Arc::new(Self {
                 inner: RwLock::new(Inner { state, position }),
                 on_their_way: OnTheirWay::default(),
+                access_revision: AtomicU64::new(0),
                 changes,
             }),
             changed,
@@ -60,6 +63,9 @@ impl Projections {
                 }
                 Event::FilesAdded(event) => {
                     self.on_their_way.begin(&event.repository, &event.gav, &event.upload)
+                }
+                Event::RepositoryCreated { .. } | Event::RepositorySettingsChanged { .. } => {
+                    self.access_revision.fetch_add(1, Ordering::Release);
                 }
                 _ => {}
             }
@@ -78,6 +84,17 @@ impl Projections {
     /// Versions whose files have no place in the tree yet: from their event until whoever moves the files says so.
     pub fn on_their_way(&self) -> &OnTheirWay {
         &self.on_their_way
+    }
+
+    /// Goes up whenever ready answers for stored files may be wrong: it changed who reads a repository, or files
+    /// that no version has went.
+    pub fn access_revision(&self) -> u64 {
+        self.access_revision.load(Ordering::Acquire)
+    }
+
+    /// Makes ready answers for stored files void, because some of these files were no part of a version.
+    pub fn forget_answers(&self) {
+        self.access_revision.fetch_add(1, Ordering::Release);
     }
 
     /// The state; hold it briefly, writers wait.

@@ -74,6 +74,11 @@ impl DataFolder {
         self.root.join("repository")
     }
 
+    /// Files that stood in the place of a version and were never on the log.
+    pub fn strays(&self) -> PathBuf {
+        self.root.join("strays")
+    }
+
     /// Counts and refusals.
     pub fn activity(&self) -> PathBuf {
         self.root.join("activity")

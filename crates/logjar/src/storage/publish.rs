@@ -4,12 +4,13 @@
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use logjar_domain::ids::{DeployId, RepositoryName};
 use logjar_maven::checksum::{Algorithm, Digests, Hasher};
 use logjar_maven::coordinates::Gav;
 
+use super::read::stored_sum;
 use super::{DataFolder, make_public_folders, sync_folder, sync_parent, uploads};
 
 /// The sums that lie beside every file. The others are answered on request.
@@ -26,12 +27,24 @@ pub struct Prepared<'a> {
     pub digests: &'a Digests,
 }
 
+/// Why files could not be made durable.
+#[derive(Debug, thiserror::Error)]
+pub enum PrepareError {
+    /// A sync failed: what was written may be lost, and nothing shows whether. The upload must not be used again.
+    #[error(transparent)]
+    Sync(io::Error),
+    /// Anything else; it can be tried again.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
 /// Gives the files their final names, writes their sums beside them and makes all of it durable. Readers see nothing.
 ///
 /// # Errors
-/// If the system refuses; the files stay in the upload, and it can be tried again.
-pub fn prepare(folder: &DataFolder, upload: &DeployId, files: &[Prepared<'_>]) -> io::Result<()> {
+/// If the system refuses.
+pub fn prepare(folder: &DataFolder, upload: &DeployId, files: &[Prepared<'_>]) -> Result<(), PrepareError> {
     let place = uploads::files_of(folder, upload);
+    let mut written = Vec::new();
     for file in files {
         let stored = place.join(file.stored);
         if file.uploaded != file.stored && !stored.exists() {
@@ -39,34 +52,55 @@ pub fn prepare(folder: &DataFolder, upload: &DeployId, files: &[Prepared<'_>]) -
             fs::hard_link(place.join(file.uploaded), &stored)?;
         }
         fs::set_permissions(&stored, Permissions::from_mode(0o444))?;
-        File::open(&stored)?.sync_all()?;
-        write_sums(&stored, file.digests)?;
+        written.push(File::open(&stored)?);
+        written.extend(write_sums(&stored, file.digests)?);
     }
-    sync_folder(&place)?;
-    sync_folder(&uploads::folder_of(folder, upload))?;
-    sync_folder(&folder.uploads())
+    for file in &written {
+        file.sync_all().map_err(PrepareError::Sync)?;
+    }
+    for entries in [&place, &uploads::folder_of(folder, upload), &folder.uploads()] {
+        sync_folder(entries).map_err(PrepareError::Sync)?;
+    }
+    Ok(())
+}
+
+/// What publishing found in the place of a version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Published {
+    /// Nothing, or files of the version.
+    InPlace,
+    /// Files that were never on the log, as after a folder was copied while it ran. They were moved to `strays/`.
+    StraysMoved,
 }
 
 /// Moves the files of an upload into the folder of their version, where readers find them, and makes that durable.
-/// Of an upload that is only partly there (after a crash) it moves the rest; of one that is gone, nothing.
+/// Of an upload that is only partly there (after a crash) it moves the rest; of one that is gone, nothing. With
+/// `is_new_release` nothing may be in the folder yet: what is there is no part of the version.
 ///
 /// # Errors
 /// If the system refuses; the event stands, the files stay readable in the upload, and the next start tries again.
 pub fn publish(
     folder: &DataFolder,
     upload: &DeployId,
-    repository: &RepositoryName,
-    gav: &Gav,
+    version: (&RepositoryName, &Gav),
     names: &[&str],
-) -> io::Result<()> {
+    is_new_release: bool,
+) -> io::Result<Published> {
     let from = uploads::files_of(folder, upload);
-    let to = folder.version_folder(repository, gav);
+    let to = folder.version_folder(version.0, version.1);
     if !from.is_dir() {
-        return uploads::discard(folder, upload);
+        uploads::discard(folder, upload)?;
+        return Ok(Published::InPlace);
     }
     let parent = to.parent().unwrap_or(&to).to_owned();
     make_public_folders(&folder.repository(), &parent)?;
     remove_others(&from, names)?;
+    let mut published = Published::InPlace;
+    if is_new_release && to.exists() {
+        fs::create_dir_all(folder.strays())?;
+        fs::rename(&to, folder.strays().join(upload.as_str()))?;
+        published = Published::StraysMoved;
+    }
     if to.exists() {
         for name in names {
             move_with_sums(&from, &to, name)?;
@@ -77,7 +111,8 @@ pub fn publish(
         fs::rename(&from, &to)?;
         sync_folder(&parent)?;
     }
-    uploads::discard(folder, upload)
+    uploads::discard(folder, upload)?;
+    Ok(published)
 }
 
 /// Files that are in the upload but not in the event (they came with a run that did not become a version).
@@ -104,45 +139,53 @@ fn move_with_sums(from: &Path, to: &Path, name: &str) -> io::Result<()> {
     move_if_there(from, to, name)
 }
 
+/// Moves a file, never over one that is there: what is stored does not change.
 fn move_if_there(from: &Path, to: &Path, name: &str) -> io::Result<()> {
-    match fs::rename(from.join(name), to.join(name)) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        other => other,
+    match fs::hard_link(from.join(name), to.join(name)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        other => other?,
     }
+    fs::remove_file(from.join(name))
 }
 
-fn write_sums(file: &Path, digests: &Digests) -> io::Result<()> {
-    for sum in STORED_SUMS {
-        let mut name = file.as_os_str().to_owned();
-        name.push(".");
-        name.push(sum.extension());
-        write_public(Path::new(&name), digests.hex(sum).as_bytes())?;
-    }
-    Ok(())
+/// Writes the sums of a file beside it, over those that may be there; whoever calls syncs them.
+fn write_sums(file: &Path, digests: &Digests) -> io::Result<Vec<File>> {
+    let write = |sum: Algorithm| write_public(&with_extension(file, sum), digests.hex(sum).as_bytes());
+    STORED_SUMS.into_iter().map(write).collect()
 }
 
-/// Writes a whole file that everybody may read, durably, over one that may be there.
-fn write_public(path: &Path, content: &[u8]) -> io::Result<()> {
-    let _ = fs::remove_file(path);
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o444).open(path)?;
+fn with_extension(file: &Path, sum: Algorithm) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(".");
+    name.push(sum.extension());
+    PathBuf::from(name)
+}
+
+/// Writes a whole file that everybody may read, over one that may be there.
+fn write_public(path: &Path, content: &[u8]) -> io::Result<File> {
+    let create = || OpenOptions::new().write(true).create_new(true).mode(0o444).open(path);
+    let mut file = match create() {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            fs::remove_file(path)?;
+            create()?
+        }
+        other => other?,
+    };
     file.write_all(content)?;
     file.set_permissions(Permissions::from_mode(0o444))?;
-    file.sync_all()
+    Ok(file)
 }
 
-/// Writes sums that are missing beside a stored file, as after a crash of a machine.
+/// Writes sums that are missing or not whole beside a stored file, as after a crash of a machine.
 ///
 /// # Errors
 /// If the system refuses.
 pub fn mend_sums(file: &Path) -> io::Result<()> {
-    let missing = STORED_SUMS.iter().any(|sum| {
-        let mut name = file.as_os_str().to_owned();
-        name.push(".");
-        name.push(sum.extension());
-        !Path::new(&name).exists()
-    });
-    if missing {
-        write_sums(file, &digest(file)?)?;
+    if STORED_SUMS.iter().any(|sum| stored_sum(file, *sum).is_none()) {
+        for sum in write_sums(file, &digest(File::open(file)?)?)? {
+            sum.sync_all()?;
+        }
         sync_parent(file)?;
     }
     Ok(())
@@ -152,8 +195,7 @@ pub fn mend_sums(file: &Path) -> io::Result<()> {
 ///
 /// # Errors
 /// If the system refuses.
-pub fn digest(path: &Path) -> io::Result<Digests> {
-    let mut file = File::open(path)?;
+pub fn digest(mut file: File) -> io::Result<Digests> {
     let mut hasher = Hasher::new();
     let mut buffer = vec![0; 128 * 1024];
     loop {
@@ -176,7 +218,7 @@ pub fn write_tree_file(path: &Path, content: &[u8]) -> io::Result<()> {
     let mut temporary = path.as_os_str().to_owned();
     temporary.push(".new");
     let temporary = Path::new(&temporary);
-    write_public(temporary, content)?;
+    write_public(temporary, content)?.sync_all()?;
     fs::rename(temporary, path)
 }
 

@@ -11,7 +11,7 @@ use std::time::SystemTime;
 use logjar_domain::ids::{DeployId, RepositoryName};
 use logjar_maven::checksum::Algorithm;
 use logjar_maven::coordinates::Gav;
-use logjar_maven::layout::version_folder;
+use logjar_maven::layout::{METADATA_NAME, version_folder};
 
 use super::{DataFolder, uploads};
 
@@ -105,11 +105,8 @@ pub fn find(
 
 /// Whether a name in the tree is never shown and never served.
 pub fn is_never_served(name: &str) -> bool {
-    name.starts_with('.')
-        || name.ends_with('~')
-        || name.ends_with(".new")
-        || name == "lost+found"
-        || name.contains('\0')
+    let is_being_written = name.starts_with(METADATA_NAME) && name.ends_with(".new");
+    is_being_written || name.starts_with('.') || name.ends_with('~') || name == "lost+found"
 }
 
 fn open(path: &std::path::Path) -> io::Result<Option<Entry>> {

@@ -6,7 +6,7 @@
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use logjar_domain::ids::DeployId;
@@ -93,11 +93,6 @@ impl Received {
         fs::read(&self.path)
     }
 
-    /// Where the bytes are for now.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
     /// Gives the file its name in an open deploy.
     ///
     /// # Errors
@@ -157,8 +152,9 @@ pub fn save_manifest(folder: &DataFolder, deploy: &DeployId, text: &str) -> io::
         }
         other => other?,
     };
-    file.write_all(text.as_bytes())?;
-    file.set_len(text.len() as u64)
+    // Padded, not cut: a kill between writing and cutting would leave the end of the old text behind the new.
+    let before = usize::try_from(file.metadata()?.len()).unwrap_or_default();
+    file.write_all(format!("{text:before$}").as_bytes())
 }
 
 /// The manifest of an open deploy; empty where there is none.

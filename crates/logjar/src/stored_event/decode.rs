@@ -11,6 +11,7 @@ use logjar_domain::ids::{DeployId, Moment, RepositoryName, TokenId, UserId};
 use logjar_domain::permission::{Abilities, Scope};
 use logjar_eventlog::line::Line;
 use logjar_eventlog::micros::Micros;
+use logjar_eventlog::new_line::NewLine;
 use logjar_maven::checksum::from_hex;
 use logjar_maven::coordinates::{ArtifactId, Gav, GroupId, Version};
 use logjar_maven::snapshot_version::Stamp;
@@ -59,37 +60,57 @@ pub fn decode(line: &Line, detail: Detail) -> Result<Recorded, DecodeError> {
         "system" => By::System,
         user => By::User(UserId::new(user)),
     };
-    if line.version() != 1 {
-        return Err(DecodeError::Unknown { kind: line.kind().to_owned(), version: line.version() });
-    }
-    let event = decode_event(line, detail)?;
+    let parts =
+        Parts { kind: line.kind(), version: line.version(), data: line.data(), private: line.private() };
+    let event = decode_event(&parts, detail)?;
     Ok(Recorded { seq: line.seq(), at: Moment(line.at().0), by, event })
 }
 
-fn decode_event(line: &Line, detail: Detail) -> Result<Event, DecodeError> {
-    let decoder = Decoder { kind: line.kind() };
-    let private = line.private().unwrap_or("{}");
-    Ok(match line.kind() {
+/// Whether a line that is about to be appended can be read back: one that can't would stop every later start.
+///
+/// # Errors
+/// If it can't.
+pub fn check(line: &NewLine) -> Result<(), DecodeError> {
+    let parts =
+        Parts { kind: &line.kind, version: line.version, data: &line.data, private: line.private.as_deref() };
+    decode_event(&parts, Detail::Full).map(|_| ())
+}
+
+/// What of a line says what happened.
+struct Parts<'a> {
+    kind: &'a str,
+    version: u32,
+    data: &'a str,
+    private: Option<&'a str>,
+}
+
+fn decode_event(line: &Parts<'_>, detail: Detail) -> Result<Event, DecodeError> {
+    if line.version != 1 {
+        return Err(DecodeError::Unknown { kind: line.kind.to_owned(), version: line.version });
+    }
+    let decoder = Decoder { kind: line.kind };
+    let private = line.private.unwrap_or("{}");
+    Ok(match line.kind {
         "log.opened" => Event::LogOpened,
-        "user.registered" => decoder.user(line.data(), private)?,
+        "user.registered" => decoder.user(line.data, private)?,
         "user.password-changed" => {
-            let stored: UserV1<'_> = decoder.parse(line.data())?;
+            let stored: UserV1<'_> = decoder.parse(line.data)?;
             let secret: PasswordPrivateV1<'_> = decoder.parse(private)?;
             Event::PasswordChanged { user: UserId::new(&*stored.user), password_hash: secret.password.into() }
         }
         "user.disabled" => {
-            Event::UserDisabled { user: UserId::new(&*decoder.parse::<UserV1<'_>>(line.data())?.user) }
+            Event::UserDisabled { user: UserId::new(&*decoder.parse::<UserV1<'_>>(line.data)?.user) }
         }
-        "token.created" => decoder.token(line.data(), private)?,
+        "token.created" => decoder.token(line.data, private)?,
         "token.disabled" => {
-            Event::TokenDisabled { token: TokenId::new(&*decoder.parse::<TokenV1<'_>>(line.data())?.token) }
+            Event::TokenDisabled { token: TokenId::new(&*decoder.parse::<TokenV1<'_>>(line.data)?.token) }
         }
         "group.created" => {
-            let stored: GroupCreatedV1<'_> = decoder.parse(line.data())?;
+            let stored: GroupCreatedV1<'_> = decoder.parse(line.data)?;
             Event::GroupCreated { group: decoder.group(&stored.group)?, owner: UserId::new(&*stored.owner) }
         }
         "member.granted" => {
-            let stored: MemberV1<'_> = decoder.parse(line.data())?;
+            let stored: MemberV1<'_> = decoder.parse(line.data)?;
             Event::MemberGranted {
                 group: decoder.group(&stored.group)?,
                 user: UserId::new(&*stored.user),
@@ -99,7 +120,7 @@ fn decode_event(line: &Line, detail: Detail) -> Result<Event, DecodeError> {
             }
         }
         "member.revoked" => {
-            let stored: MemberV1<'_> = decoder.parse(line.data())?;
+            let stored: MemberV1<'_> = decoder.parse(line.data)?;
             Event::MemberRevoked {
                 group: decoder.group(&stored.group)?,
                 user: UserId::new(&*stored.user),
@@ -107,15 +128,15 @@ fn decode_event(line: &Line, detail: Detail) -> Result<Event, DecodeError> {
             }
         }
         "repository.created" => {
-            let (repository, policy, read) = decoder.repository(line.data())?;
+            let (repository, policy, read) = decoder.repository(line.data)?;
             Event::RepositoryCreated { repository, policy, read }
         }
         "repository.settings-changed" => {
-            let (repository, policy, read) = decoder.repository(line.data())?;
+            let (repository, policy, read) = decoder.repository(line.data)?;
             Event::RepositorySettingsChanged { repository, policy, read }
         }
-        "version.deployed" => decoder.deployed(line.data(), detail)?,
-        "version.files-added" => decoder.added(line.data())?,
+        "version.deployed" => decoder.deployed(line.data, detail)?,
+        "version.files-added" => decoder.added(line.data)?,
         kind => return Err(DecodeError::Unknown { kind: kind.to_owned(), version: 1 }),
     })
 }

@@ -37,8 +37,9 @@ pub async fn finish(
         |text: &str| HttpError::BadRequest(format!("`{text}` is no stamp such as 20261124.080000-1"));
     let stamp =
         which.stamp.as_deref().map(|text| Stamp::parse(text).ok_or_else(|| bad_stamp(text))).transpose()?;
-    app.deploys.finish(&repository, &gav, stamp, &Deployer { user, token }).await?;
-    Ok(axum::Json(json!({ "repository": repository.as_str(), "version": gav.to_string(), "finished": true })))
+    let name = gav.to_string();
+    app.deploys.finish(repository.clone(), gav, stamp, Deployer { user, token }).await?;
+    Ok(axum::Json(json!({ "repository": repository.as_str(), "version": name, "finished": true })))
 }
 
 /// The latest refused deploys: all for administrators, else the caller's own.

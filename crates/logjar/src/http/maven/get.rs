@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use hyper::body::Incoming;
 use hyper::{Request, Response};
 use logjar_domain::event::ReadAccess;
@@ -36,6 +36,8 @@ pub(super) struct Reader {
     /// Whether only granted groups may be read; else all of it.
     pub(super) granted: Option<ReadAccess>,
     pub(super) public: bool,
+    /// The access revision before all this was found out.
+    access: u64,
 }
 
 /// Answers GET and HEAD.
@@ -45,12 +47,6 @@ pub(super) async fn get(
     request: &Request<Incoming>,
 ) -> Result<Response<Answer>, HttpError> {
     let reader = admit(app, path, request.headers())?;
-    if reader.public
-        && let Some(ready) = app.cache.get(request.uri().path())
-        && ready.revision == 0
-    {
-        return conditional::answer(request.headers(), &ready);
-    }
     let segments: Vec<&str> = path.segments.iter().map(String::as_str).collect();
     if let Some(Target::Metadata(folder)) = metadata_target(&segments) {
         check_granted(app, &reader, &segments)?;
@@ -62,7 +58,10 @@ pub(super) async fn get(
             file(app, &reader, request, &segments, found)
         }
         Some(Located::Folder(folder)) if path.folder => listing::listing(app, &reader, &segments, &folder),
-        Some(Located::Folder(_)) => redirect_to_folder(app, request.uri().path()),
+        Some(Located::Folder(_)) => {
+            check_granted(app, &reader, &segments)?;
+            redirect_to_folder(app, request.uri().path())
+        }
         None => {
             check_granted(app, &reader, &segments)?;
             sum_on_request(app, &reader, request, &segments).await
@@ -70,19 +69,34 @@ pub(super) async fn get(
     }
 }
 
+/// The answer for a stored file that everybody may read and that is at hand. Most requests end here, before their
+/// path is even taken apart: the same path led to the same file before, stored files never change, and nobody's
+/// access has.
+pub(crate) fn at_hand(app: &App, request: &Request<Incoming>) -> Option<Result<Response<Answer>, HttpError>> {
+    if request.method() == Method::HEAD && request.headers().contains_key(header::RANGE) {
+        return None;
+    }
+    let ready = app.cache.get(request.uri().path())?;
+    let holds = ready.revision == 0 && ready.access == app.projections.access_revision();
+    holds.then(|| conditional::answer(request.headers(), &ready))
+}
+
 /// Finds out who may read what. A caller without the right learns nothing about what exists.
 fn admit(app: &App, path: &RepositoryPath, headers: &HeaderMap) -> Result<Reader, HttpError> {
     let repository = repository_named(&path.repository)?;
+    let access = app.projections.access_revision();
     let state = app.projections.read();
     let Some(found) = state.repositories.get(&repository) else { return Err(HttpError::NotFound) };
     if found.read == ReadAccess::Public {
-        return Ok(Reader { repository, actor: Actor::Anonymous, granted: None, public: true });
+        return Ok(Reader { repository, actor: Actor::Anonymous, granted: None, public: true, access });
     }
     let now = crate::clock::now();
     let actor = auth::token::authenticate(&state, now, headers)?;
     match readable(&state, now, &actor, found) {
-        Readable::All => Ok(Reader { repository, actor, granted: None, public: false }),
-        Readable::Granted(_) => Ok(Reader { repository, granted: Some(found.read), actor, public: false }),
+        Readable::All => Ok(Reader { repository, actor, granted: None, public: false, access }),
+        Readable::Granted(_) => {
+            Ok(Reader { repository, granted: Some(found.read), actor, public: false, access })
+        }
         Readable::Challenge => Err(Rejection::TokenRequired.into()),
         Readable::Hidden => Err(HttpError::NotFound),
     }
@@ -139,7 +153,12 @@ fn generated(
     let own = Digests::of(content.as_bytes());
     let mut headers = headers_of(kind, &own, content.len() as u64, modified, "no-cache");
     set_private(&mut headers, reader.public);
-    let ready = Arc::new(ReadyAnswer { headers, content: Bytes::from(content), revision: basis.revision });
+    let ready = Arc::new(ReadyAnswer {
+        headers,
+        content: Bytes::from(content),
+        revision: basis.revision,
+        access: reader.access,
+    });
     if reader.public {
         app.cache.put(raw, ready.clone());
     }
@@ -198,9 +217,17 @@ fn file(
     let caching = if is_plain { "no-cache" } else { "public, max-age=31536000, immutable" };
     let mut headers = file_headers(name, &found, &sums, caching);
     set_private(&mut headers, reader.public);
-    if found.length <= CONTENT_MAX && !is_plain && reader.public {
+    let is_sum = sum_of(segments).is_some();
+    // Just after a deploy the sums may be on their way, and an answer without them must not be kept.
+    let is_whole = is_sum || sums.iter().all(Option::is_some);
+    if found.length <= CONTENT_MAX && !is_plain && reader.public && is_whole {
         let content = read_whole(found)?;
-        let ready = Arc::new(ReadyAnswer { headers, content: Bytes::from(content), revision: 0 });
+        let ready = Arc::new(ReadyAnswer {
+            headers,
+            content: Bytes::from(content),
+            revision: 0,
+            access: reader.access,
+        });
         app.cache.put(request.uri().path(), ready.clone());
         return conditional::answer(request.headers(), &ready);
     }
@@ -331,16 +358,19 @@ async fn sum_on_request(
     let Some(Located::File(found)) = locate(app, &reader.repository, &of)? else {
         return Err(HttpError::NotFound);
     };
-    let (path, modified) = (found.path.clone(), found.modified);
+    let modified = found.modified;
+    // Hashing is the one costly thing that anybody may ask for, so only a few at a time.
+    let _permit = app.digesting.acquire().await.map_err(|_| HttpError::Busy)?;
     let digests =
-        tokio::task::spawn_blocking(move || digest(&path)).await.map_err(|_| HttpError::Internal)??;
+        tokio::task::spawn_blocking(move || digest(found.file)).await.map_err(|_| HttpError::Internal)??;
     let content = digests.hex(algorithm);
     let caching =
         if file_name.contains("-SNAPSHOT") { "no-cache" } else { "public, max-age=31536000, immutable" };
     let mut headers =
         headers_of("text/plain", &Digests::of(content.as_bytes()), content.len() as u64, modified, caching);
     set_private(&mut headers, reader.public);
-    let ready = Arc::new(ReadyAnswer { headers, content: Bytes::from(content), revision: 0 });
+    let ready =
+        Arc::new(ReadyAnswer { headers, content: Bytes::from(content), revision: 0, access: reader.access });
     if reader.public && !file_name.contains("-SNAPSHOT") {
         app.cache.put(request.uri().path(), ready.clone());
     }

@@ -64,7 +64,9 @@ pub(super) fn listing(
         segments.iter().map(|each| format!("{each}/")).collect::<String>()
     );
     let page = render(&title, !segments.is_empty(), &rows);
+    let length = HeaderValue::from(page.len());
     let mut response = respond(StatusCode::OK, http::HeaderMap::new(), Answer::bytes(page));
+    response.headers_mut().insert(header::CONTENT_LENGTH, length);
     let caching = if reader.public { "no-cache" } else { "private, no-cache" };
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(caching));

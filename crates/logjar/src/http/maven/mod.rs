@@ -21,20 +21,37 @@ use crate::app::App;
 /// What can be done at a repository address.
 const ALLOWED: &str = "GET, HEAD, PUT, OPTIONS";
 
+/// Answers a GET or HEAD for a stored file that is at hand.
+pub(crate) fn answer_at_hand(app: &App, request: &Request<Incoming>) -> Option<Response<Answer>> {
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        return None;
+    }
+    let answered = get::at_hand(app, request)?;
+    Some(finished(answered, request.method() == Method::HEAD))
+}
+
 /// Answers one request at a repository address.
 pub(crate) async fn answer(
     app: &App,
     path: &RepositoryPath,
-    request: Request<Incoming>,
+    mut request: Request<Incoming>,
     client: Option<IpAddr>,
 ) -> Response<Answer> {
     let head = request.method() == Method::HEAD;
+    if head {
+        // Ranges are for GET only (RFC 9110 §14.2).
+        request.headers_mut().remove(header::RANGE);
+    }
     let answered = match *request.method() {
         Method::GET | Method::HEAD => get::get(app, path, &request).await,
         Method::PUT => put::put(app, path, request, client).await,
         Method::OPTIONS => Ok(options()),
         _ => Err(HttpError::MethodNotAllowed { method: request.method().to_string(), allow: ALLOWED }),
     };
+    finished(answered, head)
+}
+
+fn finished(answered: Result<Response<Answer>, HttpError>, head: bool) -> Response<Answer> {
     let mut response = answered.unwrap_or_else(|error| error.response());
     secure(&mut response);
     if head {

@@ -1,7 +1,7 @@
 //! Splits the raw path of a request for a repository, once, before any router sees it.
 //!
-//! Everything that could mean another place than it says is refused: `.` and `..` in any encoding, NUL, encoded slashes.
-//! Empty segments are dropped, as other web servers do; `+` is a plus.
+//! Everything that could mean another place than it says is refused: `.` and `..` in any encoding, NUL, encoded
+//! slashes. Empty segments are dropped, as other web servers do; `+` is a plus.
 
 /// A path whose first segment is one of the repository addresses.
 #[derive(Clone, Debug, PartialEq, Eq)]

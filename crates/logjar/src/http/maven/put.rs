@@ -9,6 +9,7 @@ use http::{StatusCode, header};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::{Request, Response};
+use logjar_domain::names::parse_repository_name;
 use logjar_domain::open_deploy::request::{Deployer, Put};
 use logjar_domain::permission::Actor;
 use logjar_domain::rejection::Rejection;
@@ -16,7 +17,6 @@ use logjar_maven::layout::{self, Target};
 use tokio::time::{Instant, timeout_at};
 
 use super::path::RepositoryPath;
-use super::repository_named;
 use crate::activity::Refusal;
 use crate::app::App;
 use crate::auth;
@@ -24,6 +24,7 @@ use crate::clock::{now, rfc3339};
 use crate::deploy::{Arrived, DeployError, Upload, fresh_deploy_id};
 use crate::http::body::Answer;
 use crate::http::error::HttpError;
+use crate::storage::read::is_never_served;
 
 /// The largest sum.
 const SUM_MAX: u64 = 1_024;
@@ -37,6 +38,7 @@ impl From<DeployError> for HttpError {
         match error {
             DeployError::Rejected(rejection) => Self::Rejected(rejection),
             DeployError::NoSpace => Self::NoSpace,
+            DeployError::NotDurable => Self::Internal,
             DeployError::Busy => Self::Busy,
             DeployError::Io(error) => error.into(),
         }
@@ -83,10 +85,16 @@ async fn take(
     request: Request<Incoming>,
 ) -> Result<Option<String>, HttpError> {
     let deployer = deployer(app, &request)?;
-    let repository = repository_named(&path.repository)?;
+    let repository = parse_repository_name(&path.repository)
+        .map_err(|_| Rejection::RepositoryMissing { name: path.repository.clone() })?;
     let segments: Vec<&str> = path.segments.iter().map(String::as_str).collect();
     if path.folder {
         return Err(HttpError::BadRequest("a file's path does not end with a slash".to_owned()));
+    }
+    if let Some(name) = segments.iter().find(|name| is_never_served(name)) {
+        return Err(HttpError::BadRequest(format!(
+            "`{name}` is a name that is never served, so nothing is taken under it"
+        )));
     }
     let path = layout::parse(&segments).map_err(|error| HttpError::BadRequest(error.to_string()))?;
     if let Target::File(file) = &path.target {
@@ -114,9 +122,7 @@ async fn take(
         .headers()
         .get(header::CONTENT_LENGTH)
         .and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-    if announced.is_some_and(|length| length > limit.bytes) {
-        return Err(limit.exceeded());
-    }
+    let too_large = announced.is_some_and(|length| length > limit.bytes);
     let put = Put {
         repository,
         path,
@@ -127,16 +133,17 @@ async fn take(
     let upload = app.deploys.begin(put)?;
     let mut body =
         TimedBody::new(request.into_body(), limit, Duration::from_secs(app.config.http_idle_timeout));
-    let arrived =
-        if on_disk { receive_file(&upload, &mut body).await } else { receive_small(&mut body).await };
+    let arrived = match on_disk {
+        _ if too_large => Err(limit.exceeded()),
+        true => receive_file(&upload, &mut body).await,
+        false => receive_small(&mut body).await,
+    };
     match arrived {
         Ok(arrived) => Ok(app.deploys.complete(upload, arrived).await?),
         Err(error @ HttpError::TooLarge { .. }) => {
             let name = segments.last().copied().unwrap_or_default().to_owned();
-            app.deploys
-                .refuse(upload, Rejection::FileTooLarge { name, limit: limit.bytes })
-                .await
-                .map_err(|_| error)
+            let reason = Rejection::FileTooLarge { name, limit: limit.bytes };
+            app.deploys.refuse(upload, reason).await.map_err(|_| error)
         }
         Err(error) => Err(error),
     }
@@ -157,7 +164,7 @@ fn waits_for_metadata(app: &App, request: &Request<Incoming>) -> bool {
     app.config.deploy_metadata_agents.iter().any(|prefix| agent.starts_with(prefix.as_str()))
 }
 
-async fn receive_file(upload: &Upload<'_>, body: &mut TimedBody) -> Result<Arrived, HttpError> {
+async fn receive_file(upload: &Upload, body: &mut TimedBody) -> Result<Arrived, HttpError> {
     let mut incoming = upload.incoming()?;
     while let Some(piece) = body.next().await? {
         // Writing to the page cache and hashing take microseconds a piece; a full cache would stop us here for a while,

@@ -1,0 +1,141 @@
+//! Limits of a deploy: how many files, how large, how much a POM may say; and rules that the configuration switches.
+
+use crate::client::Request;
+use crate::deploy::{Deploy, MAVEN, artifact_metadata};
+use crate::deploying::check_reason;
+use crate::server::TestServer;
+
+fn release(version: &str) -> Deploy {
+    Deploy::new(&format!("org.example:lib:{version}"))
+}
+
+/// A release with so many files, with names as long as can be.
+fn with_files(version: &str, files: usize) -> Deploy {
+    let front = format!("lib-{version}-.jar").len();
+    (2..files).fold(release(version).without_sums(), |deploy, number| {
+        let classifier = format!("{number:03}{}", "x".repeat(240 - front - 3));
+        deploy.file(&format!("-{classifier}.jar"), "attachment")
+    })
+}
+
+#[test]
+fn a_hundred_files_and_no_more() {
+    let mut server = TestServer::with_amy();
+    with_files("1.0", 100).send(&server, "amy").created();
+    let refused = with_files("2.0", 101).send(&server, "amy");
+    check_reason(refused.last(), 403, &["101 files", "deploy fewer files"]);
+    assert_eq!(server.events_of("version.deployed").len(), 1);
+    assert_eq!(server.uploads(), Vec::<String>::new());
+    let digest = server.digest();
+    server.kill();
+    server.restart();
+    assert_eq!(server.digest(), digest);
+    server.logjar(&["log", "verify", "--files"]).expect(0);
+}
+
+#[test]
+fn a_pom_with_much_to_say() {
+    let mut server = TestServer::with_amy();
+    let dependencies: String = (0..4_000)
+        .map(|number| {
+            format!(
+                "<dependency><groupId>org.example</groupId><artifactId>dependency-{number}</artifactId>\
+                 <version>1.0</version></dependency>"
+            )
+        })
+        .collect();
+    let pom = format!(
+        "<project><groupId>org.example</groupId><artifactId>lib</artifactId><version>1.0</version>\
+         <name>\u{1F600} \"quoted\" \\ &lt;b&gt; \u{2028} &#x9;</name><description>{}</description>\
+         <dependencies>{dependencies}</dependencies></project>",
+        "a long story ".repeat(10_000)
+    );
+    release("1.0").file(".pom", pom.clone()).send(&server, "amy").created();
+    let event = server.events_of("version.deployed").remove(0);
+    assert_eq!(event["data"]["pom"]["truncated"], true);
+    assert!(event["data"]["pom"].to_string().len() <= 32 * 1024);
+    assert!(
+        event["data"]["pom"]["name"].as_str().unwrap().contains('\u{1F600}'),
+        "{}",
+        event["data"]["pom"]["name"]
+    );
+    assert_eq!(server.get(&release("1.0").path(".pom")).text(), pom, "what is served is not cut");
+    let digest = server.digest();
+    server.stop();
+    server.restart();
+    assert_eq!(server.digest(), digest);
+}
+
+#[test]
+fn poms_that_would_hang_a_reader() {
+    let server = TestServer::with_amy();
+    let deep = "<a>".repeat(20_000) + &"</a>".repeat(20_000);
+    let bomb = "<!DOCTYPE l [<!ENTITY a \"aaaaaaaaaa\"><!ENTITY b \"&a;&a;&a;&a;&a;&a;&a;&a;\">]>\
+                <project><name>&b;</name></project>";
+    let property = "<project><groupId>org.example</groupId><artifactId>lib</artifactId><version>${a}</version>\
+                    <properties><a>${b}</a><b>${a}</b></properties></project>";
+    let large = format!("<project><description>{}</description></project>", "x".repeat(20 << 20));
+    let poms = [
+        ("1.0", format!("<project>{deep}</project>")),
+        ("1.1", bomb.to_owned()),
+        ("1.2", property.to_owned()),
+        ("1.3", large),
+    ];
+    for (version, pom) in poms {
+        let refused = release(version).file(".pom", pom).send(&server, "amy");
+        check_reason(refused.refusal(), 403, &[]);
+        check_reason(refused.last(), 403, &[]);
+    }
+    assert_eq!(server.events_of("version.deployed").len(), 0);
+    assert_eq!(server.uploads(), Vec::<String>::new());
+}
+
+#[test]
+fn sums_and_metadata_are_small() {
+    let server = TestServer::with_amy();
+    let token = server.token_of("amy");
+    for (path, bytes) in [
+        ("/repo/org/example/lib/1.0/lib-1.0.jar.sha1", 2_000),
+        ("/repo/org/example/lib/maven-metadata.xml.sha1", 2_000),
+        ("/repo/org/example/lib/maven-metadata.xml", 3 << 20),
+    ] {
+        let put = Request::put(path, vec![b' '; bytes]).authorized("amy", &token).header("User-Agent", MAVEN);
+        server.send(&put).expect(413, path);
+    }
+    release("1.0").send(&server, "amy").created();
+}
+
+#[test]
+fn open_deploys_of_a_token_hold_so_much() {
+    let server = TestServer::with(&[("LOGJAR_DEPLOY_OPEN_BYTES", "1MiB")]);
+    server.administrator("amy");
+    release("1.0").file(".jar", vec![7; 700_000]).left_open().send(&server, "amy").created();
+    let refused = release("1.1").file(".jar", vec![7; 700_000]).left_open().send(&server, "amy");
+    check_reason(refused.refusal(), 403, &["1048576 bytes", "lib-1.1.jar"]);
+    let other = server.new_token("amy", &[]);
+    release("1.2").file(".jar", vec![7; 700_000]).token(&other).send(&server, "amy").created();
+    release("1.0").file(".jar", vec![7; 700_000]).send(&server, "amy").created();
+    release("1.1").file(".jar", vec![7; 700_000]).send(&server, "amy").created();
+}
+
+#[test]
+fn a_sum_for_every_file_if_the_registry_wants_it() {
+    let server = TestServer::with(&[("LOGJAR_DEPLOY_REQUIRE_SUMS", "true")]);
+    server.administrator("amy");
+    let refused = release("1.0").without_sums().send(&server, "amy");
+    check_reason(refused.last(), 403, &["no sum of"]);
+    release("1.0").send(&server, "amy").created();
+}
+
+#[test]
+fn clients_that_finish_with_metadata_are_configured() {
+    let server = TestServer::with(&[("LOGJAR_DEPLOY_METADATA_AGENTS", "curl/7")]);
+    server.administrator("amy");
+    let deploy = release("1.0").without_metadata();
+    deploy.send(&server, "amy").created();
+    server.get(&deploy.path(".jar")).expect(404, "it waits for metadata");
+    let metadata =
+        Request::put(&format!("{}/maven-metadata.xml", deploy.artifact_path()), artifact_metadata(&["1.0"]));
+    server.send(&metadata.authorized("amy", &server.token_of("amy"))).expect(201, "the metadata");
+    server.get(&deploy.path(".jar")).expect(200, "it is finished");
+}

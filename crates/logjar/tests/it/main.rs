@@ -1,0 +1,37 @@
+//! Tests of the whole program from outside: the real binary, a data folder of its own, HTTP over a plain socket.
+//! One binary, because each further one would be linked anew.
+//!
+//! Reading order: the tools (a server, a client, a deploy), then what the server must do, then what the repository's
+//! own files must be like.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test says by a panic that it failed, in its helpers too"
+)]
+
+mod client;
+mod deploy;
+#[path = "../../../logjar-domain/tests/it/recording.rs"]
+mod recording;
+mod server;
+
+mod authorization;
+mod claiming;
+mod command_line;
+mod concurrency;
+mod deploying;
+mod hostile;
+mod limits;
+mod private_reading;
+mod reading;
+mod recordings;
+mod restarting;
+mod snapshots;
+mod tokens;
+
+mod source;
+
+mod documents;
+mod tidy;
