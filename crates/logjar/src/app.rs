@@ -150,11 +150,14 @@ impl App {
             return Err(FolderError::Missing(folder.root().to_owned()).into());
         }
         let mut state = State::default();
+        let mut unfinished = Unfinished::looking(&folder)?;
         let (log, warnings) = ReadOnlyLog::open(&folder.events(), false, &mut |line| {
-            evolve(&mut state, &decode(line, Detail::State)?);
-            Ok(())
+            let recorded = decode(line, Detail::State)?;
+            evolve(&mut state, &recorded);
+            Ok(unfinished.note(&recorded)?)
         })?;
         let (projections, _) = Projections::new(state, log.head().seq);
+        unfinished.serve_from_uploads(projections.on_their_way());
         Ok((
             Arc::new(Self::assemble(config, folder, projections, Arc::new(log), Sequencer::closed(full))),
             warnings,

@@ -209,7 +209,8 @@ async fn pass_time(app: Arc<App>) {
     let mut ticks = tokio::time::interval(TICK);
     loop {
         ticks.tick().await;
-        app.deploys.tick();
+        let app = app.clone();
+        let _ = tokio::task::spawn_blocking(move || app.deploys.tick()).await;
     }
 }
 

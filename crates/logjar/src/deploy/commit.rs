@@ -13,11 +13,12 @@ use logjar_maven::plugin;
 use logjar_maven::pom::Pom;
 use logjar_maven::snapshot_version::Stamp;
 
+use super::placing::Placing;
 use super::{DeployError, Deploys, actor_of};
 use crate::app::is_full;
 use crate::clock::now;
 use crate::sequencer::Outcome;
-use crate::storage::publish::{PrepareError, Prepared, Published, prepare, publish};
+use crate::storage::publish::{PrepareError, Prepared, prepare};
 use crate::storage::uploads::files_of;
 
 /// What the facts of a POM may take on the log.
@@ -37,7 +38,11 @@ struct Named {
 
 impl Deploys {
     /// Makes one finished deploy durable and visible. Returns when the event happened.
-    pub(super) async fn commit(&self, commit: &Commit, deployer: &Deployer) -> Result<Moment, DeployError> {
+    pub(super) async fn commit(
+        self: &Arc<Self>,
+        commit: &Commit,
+        deployer: &Deployer,
+    ) -> Result<Moment, DeployError> {
         let stamp = self.stamp_of(commit);
         let files = named(commit, stamp);
         self.prepare(commit, &files).await?;
@@ -61,22 +66,16 @@ impl Deploys {
             })),
         };
         let outcome = self.sequencer.submit(command, actor_of(deployer)).await?;
-        match self.publish(commit, &files).await {
-            Ok(published) => {
-                self.projections.on_their_way().end(&commit.repository, &commit.gav, &commit.upload);
-                if published == Published::StraysMoved {
-                    tracing::warn!(
-                        "files that were not on the log stood in the place of {}; they are in strays/",
-                        commit.gav
-                    );
-                    self.projections.forget_answers();
-                }
-            }
-            // The event stands and the files are served from the upload; the next start moves them.
-            Err(error) => {
-                tracing::error!("could not move the files of {} to their place: {error}", commit.upload)
-            }
-        }
+        let placing = Placing {
+            upload: commit.upload.clone(),
+            repository: commit.repository.clone(),
+            gav: commit.gav.clone(),
+            names: files.iter().map(|file| file.stored.clone()).collect(),
+            is_new_release: commit.kind == CommitKind::Deploy && commit.build == Build::Release,
+        };
+        let deploys = self.clone();
+        // The event stands, whatever becomes of the move.
+        let _ = tokio::task::spawn_blocking(move || deploys.place(placing)).await;
         match outcome {
             Outcome::Appended(recorded) => Ok(recorded.at),
             Outcome::Nothing => Ok(now()),
@@ -128,18 +127,6 @@ impl Deploys {
             Ok(Err(PrepareError::Io(error))) => Err(error.into()),
             Err(_) => Err(DeployError::Busy),
         }
-    }
-
-    async fn publish(&self, commit: &Commit, files: &[Named]) -> std::io::Result<Published> {
-        let (folder, upload, repository, gav) =
-            (self.folder.clone(), commit.upload.clone(), commit.repository.clone(), commit.gav.clone());
-        let names: Vec<Arc<str>> = files.iter().map(|file| file.stored.clone()).collect();
-        let is_new_release = commit.kind == CommitKind::Deploy && commit.build == Build::Release;
-        let published = tokio::task::spawn_blocking(move || {
-            let names: Vec<&str> = names.iter().map(|name| &**name).collect();
-            publish(&folder, &upload, (&repository, &gav), &names, is_new_release)
-        });
-        published.await.unwrap_or_else(|error| Err(std::io::Error::other(error)))
     }
 
     async fn deploy_command(&self, commit: &Commit, stamp: Option<Stamp>, files: Vec<StoredFile>) -> Deploy {

@@ -6,6 +6,7 @@
 
 mod commit;
 pub mod manifest;
+mod placing;
 mod published;
 pub mod restore;
 
@@ -33,6 +34,7 @@ use crate::projections::Projections;
 use crate::sequencer::{Sequencer, SubmitError};
 use crate::storage::DataFolder;
 use crate::storage::uploads::{self, Incoming, Received};
+use placing::Placing;
 use published::LoggedVersions;
 
 /// The largest POM that is read into memory; its reader takes less.
@@ -92,6 +94,7 @@ pub struct Deploys {
     sequencer: Sequencer,
     group_creation: GroupCreation,
     protocol: Mutex<OpenDeploys>,
+    unplaced: Mutex<Vec<Placing>>,
     stripes: Vec<AsyncMutex<()>>,
     stripe_of: RandomState,
 }
@@ -143,6 +146,7 @@ impl Deploys {
             sequencer,
             group_creation: config.groups_create,
             protocol: Mutex::new(OpenDeploys::new(settings)),
+            unplaced: Mutex::default(),
             stripes: (0..STRIPES).map(|_| AsyncMutex::new(())).collect(),
             stripe_of: RandomState::new(),
         }
@@ -150,6 +154,10 @@ impl Deploys {
 
     fn protocol(&self) -> MutexGuard<'_, OpenDeploys> {
         self.protocol.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn unplaced(&self) -> MutexGuard<'_, Vec<Placing>> {
+        self.unplaced.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A PUT begins: everything that can be refused before its body is read.
@@ -201,7 +209,7 @@ impl Deploys {
     }
 
     async fn complete_now(
-        &self,
+        self: &Arc<Self>,
         mut upload: Upload,
         arrived: Arrived,
     ) -> Result<Option<String>, DeployError> {
@@ -235,7 +243,11 @@ impl Deploys {
     ///
     /// # Errors
     /// Always the refusal.
-    pub async fn refuse(&self, mut upload: Upload, reason: Rejection) -> Result<Option<String>, DeployError> {
+    pub async fn refuse(
+        self: &Arc<Self>,
+        mut upload: Upload,
+        reason: Rejection,
+    ) -> Result<Option<String>, DeployError> {
         let put = upload.put.clone();
         let _one_at_a_time = self.lock(&put).await;
         upload.over = true;
@@ -275,8 +287,10 @@ impl Deploys {
         .await
     }
 
-    /// Lets time pass: deploys that nobody goes on with are dropped. To be called about every second.
+    /// Lets time pass: deploys that nobody goes on with are dropped, and files that could not be moved are tried again.
+    /// To be called about every second; blocks.
     pub fn tick(&self) {
+        self.place_again();
         let effects = self.protocol().tick(now());
         if let Err(error) = self.apply(effects, None) {
             tracing::warn!("could not clean up after a deploy: {error}");
@@ -284,7 +298,7 @@ impl Deploys {
     }
 
     async fn carry_out(
-        &self,
+        self: &Arc<Self>,
         step: Step,
         received: Option<Received>,
         put: &Put,
@@ -304,7 +318,11 @@ impl Deploys {
     }
 
     /// Commits one after the other, and tells the protocol how each ended. The first failure is the result.
-    async fn commit_all(&self, commits: &[Commit], deployer: &Deployer) -> Result<(), DeployError> {
+    async fn commit_all(
+        self: &Arc<Self>,
+        commits: &[Commit],
+        deployer: &Deployer,
+    ) -> Result<(), DeployError> {
         let mut failed = None;
         for commit in commits {
             let result = self.commit(commit, deployer).await;

@@ -12,6 +12,7 @@ use logjar_maven::pom;
 
 use super::{Deploys, manifest};
 use crate::storage::publish::{digest, mend_sums, publish};
+use crate::storage::read::OnTheirWay;
 use crate::storage::{DataFolder, uploads};
 
 /// Uploads that are looked for on the log while it is replayed.
@@ -33,6 +34,22 @@ impl Unfinished {
     /// Nothing is known yet.
     pub fn new(folder: &DataFolder) -> Self {
         Self { folder: folder.clone(), wanted: None, on_log: HashMap::new() }
+    }
+
+    /// For a server that can't become the writer now: looks at what is there and throws nothing away.
+    ///
+    /// # Errors
+    /// If `uploads/` can't be read.
+    pub fn looking(folder: &DataFolder) -> std::io::Result<Self> {
+        let wanted = Some(uploads::list(folder)?.into_iter().collect());
+        Ok(Self { folder: folder.clone(), wanted, on_log: HashMap::new() })
+    }
+
+    /// Has versions whose files have no place yet served from their uploads.
+    pub fn serve_from_uploads(&self, on_their_way: &OnTheirWay) {
+        for (upload, placed) in &self.on_log {
+            on_their_way.begin(&placed.repository, &placed.gav, upload);
+        }
     }
 
     /// Looks at an event while the log is replayed under the lock.

@@ -182,8 +182,20 @@ pub fn sweep(folder: &DataFolder) -> io::Result<Vec<DeployId>> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
+    list(folder)
+}
+
+/// The deploys that are there.
+///
+/// # Errors
+/// If the system refuses.
+pub fn list(folder: &DataFolder) -> io::Result<Vec<DeployId>> {
     let mut deploys = Vec::new();
-    for entry in fs::read_dir(folder.uploads())? {
+    let entries = match fs::read_dir(folder.uploads()) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(deploys),
+        other => other?,
+    };
+    for entry in entries {
         let name = entry?.file_name();
         if let Some(name) = name.to_str()
             && name.starts_with("d_")
