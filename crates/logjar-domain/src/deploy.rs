@@ -4,12 +4,13 @@
 use std::sync::Arc;
 
 use logjar_maven::coordinates::{ArtifactId, Gav, GroupId, Version};
+use logjar_maven::snapshot_version::Stamp;
 
 use crate::command::{AddFiles, Deploy};
 use crate::day::day;
 use crate::decide::{Context, Decision};
 use crate::event::{Event, FilesAdded, Policy, VersionDeployed};
-use crate::ids::RepositoryName;
+use crate::ids::{Moment, RepositoryName};
 use crate::names;
 use crate::permission::{Actor, may_deploy};
 use crate::rejection::Rejection;
@@ -29,6 +30,7 @@ pub(crate) fn deploy(state: &State, context: &Context<'_>, wish: &Deploy) -> Res
         &wish.gav.artifact,
         context.rules.group_creation,
     )?;
+    check_stamp(context.now, wish.stamp)?;
     check_redeploy(state, context, wish)?;
     check_names(state, repository, &wish.gav)?;
     if wish.files.len() > FILES_MAX {
@@ -110,6 +112,17 @@ pub fn version_missing(repository: &RepositoryName, gav: &Gav) -> Rejection {
         group: gav.group.clone(),
         artifact: gav.artifact.clone(),
         version: gav.version.clone(),
+    }
+}
+
+/// A build from the future would be the newest one for good. A day is for clocks and time zones that are off.
+pub fn check_stamp(now: Moment, stamp: Option<Stamp>) -> Result<(), Rejection> {
+    let latest = day(now.plus_seconds(86_400)).replace('-', "");
+    match stamp {
+        Some(stamp) if stamp.timestamp().get(..8).is_none_or(|day| day > latest.as_str()) => {
+            Err(Rejection::StampInFuture { stamp: stamp.to_string(), today: day(now) })
+        }
+        _ => Ok(()),
     }
 }
 

@@ -167,6 +167,16 @@ pub enum Rejection {
         files: usize,
     },
 
+    /// A build of a snapshot version with a time that is to come.
+    #[error(
+        "the build `{stamp}` is from the future (here it is {today}); set the clock of the machine that built it"
+    )]
+    StampInFuture {
+        /// Time and number of the build.
+        stamp: String,
+        /// The day at the server, `yyyy-mm-dd`.
+        today: String,
+    },
     /// What is to be recorded does not fit into one line of the log.
     #[error("the event does not fit into the log: {why}")]
     EventTooLong {
@@ -341,6 +351,7 @@ impl Rejection {
             Self::NestedVersion { .. } | Self::DiffersByCase { .. } => "project-name-invalid",
             Self::TooManyFiles { .. } | Self::EventTooLong { .. } => "too-many-files",
             Self::NotDurable => "not-durable",
+            Self::StampInFuture { .. } => "version-invalid",
             Self::FileTooLarge { .. } => "body-too-large",
             Self::AdministratorOnly { .. } | Self::OwnRights => "not-allowed",
             Self::UserDisabled { .. } => "user-disabled",

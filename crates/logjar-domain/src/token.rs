@@ -27,8 +27,7 @@ pub(crate) struct Wish<'a> {
 /// Administrators make tokens for everybody, users for themselves. What a token may do beyond its owner's rights
 /// is found out when it is used: rights come and go.
 pub(crate) fn create(state: &State, context: &Context<'_>, wish: Wish<'_>) -> Result<Decision, Rejection> {
-    let (id, owner) = user::find(state, wish.user)?;
-    require_owner(state, context.actor, id, "make tokens for others")?;
+    let (id, owner) = user::find_permitted(state, context.actor, wish.user, "make tokens for others")?;
     if owner.disabled {
         return Err(Rejection::UserDisabled { name: wish.user.to_owned() });
     }

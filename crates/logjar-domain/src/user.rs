@@ -6,7 +6,7 @@ use crate::decide::{Context, Decision};
 use crate::event::{Event, UserKind, UserRegistered};
 use crate::ids::UserId;
 use crate::names;
-use crate::permission::{is_administrator, manages, require_administrator};
+use crate::permission::{Actor, is_administrator, manages, require_administrator};
 use crate::rejection::Rejection;
 use crate::state::State;
 
@@ -51,11 +51,7 @@ pub(crate) fn change_password(
     name: &str,
     password_hash: &str,
 ) -> Result<Decision, Rejection> {
-    let (id, user) = find(state, name)?;
-    let own = manages(state, context.actor) == Some(id);
-    if !own && !is_administrator(state, context.actor) {
-        return Err(Rejection::AdministratorOnly { what: "change others' passwords" });
-    }
+    let (id, user) = find_permitted(state, context.actor, name, "change others' passwords")?;
     if user.disabled {
         return Err(Rejection::UserDisabled { name: name.to_owned() });
     }
@@ -70,6 +66,21 @@ pub(crate) fn disable(state: &State, context: &Context<'_>, name: &str) -> Resul
         return Ok(Decision::Nothing);
     }
     Ok(Decision::Append(Event::UserDisabled { user: id.clone() }))
+}
+
+/// The user of that name, for administrators and for the user. Others learn nothing, not even whether there is one.
+pub(crate) fn find_permitted<'a>(
+    state: &'a State,
+    actor: &Actor,
+    name: &str,
+    what: &'static str,
+) -> Result<(&'a UserId, &'a crate::state::User), Rejection> {
+    let own = manages(state, actor).and_then(|user| state.users.get_key_value(user));
+    match own {
+        Some((id, user)) if *user.name == *name => Ok((id, user)),
+        _ if is_administrator(state, actor) => find(state, name),
+        _ => Err(Rejection::AdministratorOnly { what }),
+    }
 }
 
 /// The user of that name, or the refusal that says so.

@@ -132,8 +132,11 @@ impl Turn<'_> {
         let deploy = open(self, put, &slot);
         deploy.enter_run(now);
         deploy.marks.insert(file.name.clone(), reason.clone());
-        let id = deploy.id.clone();
-        self.save(&id);
+        // What was refused alone leaves nothing on disk.
+        let saved = (!deploy.files.is_empty()).then(|| deploy.id.clone());
+        if let Some(id) = saved {
+            self.save(&id);
+        }
         self.refuse(&file.gav.version, reason)
     }
 }

@@ -243,7 +243,7 @@ impl std::fmt::Display for PomPart {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str(match self {
             PomPart::Group => "group",
-            PomPart::Name => "name",
+            PomPart::Name => "artifact",
             PomPart::Version => "version",
         })
     }

@@ -169,7 +169,9 @@ fn settle_open(deploy: &mut OpenDeploy, now: Moment, settings: &Settings) -> boo
         }
         deploy.end_run();
     }
-    let is_over = deploy.run.is_none() && now >= deploy.last_put.plus_seconds(settings.drop_after_s);
+    // Of a deploy that only was refused nothing is kept but the reason, and that no longer than others.
+    let kept_s = if deploy.files.is_empty() { settings.refusal_memory_s } else { settings.drop_after_s };
+    let is_over = deploy.run.is_none() && now >= deploy.last_put.plus_seconds(kept_s);
     !(is_over || deploy.run.is_none() && deploy.is_empty())
 }
 

@@ -90,7 +90,7 @@ async fn serve(global: &Global, config: Config) -> Result<(), Failure> {
     let opened = App::open_writer(folder.clone(), config.clone(), true).await;
     let writing = match (opened, &listener) {
         (Ok(writing), _) => writing,
-        (Err(error), Ok(listener)) if error.is_no_space() && folder.events().is_dir() => {
+        (Err(error), Ok(listener)) if error.is_no_space() && has_log(&folder) => {
             output::warning(&format!("{error}; serving what is there, and trying again every few seconds"));
             match wait_for_space(&folder, &config, listener, &mut ends).await? {
                 Some(writing) => writing,
@@ -100,6 +100,11 @@ async fn serve(global: &Global, config: Config) -> Result<(), Failure> {
         (Err(error), _) => return Err(error.into()),
     };
     write(global, writing, listener, ends).await
+}
+
+/// Whether there is a log that reads can be served from.
+fn has_log(folder: &DataFolder) -> bool {
+    folder.events().join("MANIFEST.jsonl").is_file()
 }
 
 fn io_failure(what: String) -> impl FnOnce(std::io::Error) -> Failure {
@@ -183,7 +188,13 @@ async fn write(
     };
     let served = served.await;
     let closed = tokio::task::spawn_blocking(move || running.stop()).await;
-    served.and(closed.unwrap_or(Ok(())).map_err(Failure::from))
+    match closed {
+        // All that was answered is durable; only the note that the stop was clean is missing.
+        Ok(Err(error @ LogError::NoSpace { .. })) => output::warning(&error.to_string()),
+        Ok(closed) => closed?,
+        Err(_) => {}
+    }
+    served
 }
 
 /// The signals that end the server.

@@ -108,7 +108,7 @@ pub(super) fn run(global: &Global, command: Command) -> Result<(), Failure> {
 fn days(text: &str) -> Result<u32, Failure> {
     let number =
         text.strip_suffix('d').unwrap_or(text).parse().ok().filter(|days| (1..=36_500).contains(days));
-    number.ok_or_else(|| Failure::Usage(format!("`{text}` is no number of days such as 90d")))
+    number.ok_or_else(|| Failure::Usage(format!("`{text}` is no number of days such as 90d, at most 36500d")))
 }
 
 fn ends_by(token: &Value, until: Option<&str>) -> bool {

@@ -13,7 +13,7 @@ pub mod restore;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use logjar_domain::deploy::{check_names, check_target};
+use logjar_domain::deploy::{check_names, check_stamp, check_target};
 use logjar_domain::ids::{DeployId, RepositoryName};
 use logjar_domain::open_deploy::OpenDeploys;
 use logjar_domain::open_deploy::rejection::DeployRejection;
@@ -24,7 +24,7 @@ use logjar_domain::rejection::Rejection;
 use logjar_eventlog::log::LogReader;
 use logjar_maven::checksum::parse_sum;
 use logjar_maven::coordinates::Gav;
-use logjar_maven::layout::{MetadataFolder, Target, VersionFile};
+use logjar_maven::layout::{Build, MetadataFolder, Target, VersionFile};
 use logjar_maven::snapshot_version::Stamp;
 use logjar_maven::{metadata, pom};
 use tokio::sync::Mutex as AsyncMutex;
@@ -179,7 +179,9 @@ impl Deploys {
         let actor = actor_of(&put.deployer);
         let moment = now();
         match &put.path.target {
-            Target::File(VersionFile { gav, .. }) => {
+            Target::File(VersionFile { gav, build, .. }) => {
+                let stamp = if let Build::Stamped(stamp) = build { Some(*stamp) } else { None };
+                check_stamp(moment, stamp)?;
                 let repository = check_target(&state, &put.repository, gav)?;
                 may_deploy(&state, moment, &actor, &gav.group, &gav.artifact, self.group_creation)?;
                 check_names(&state, repository, gav)

@@ -24,6 +24,12 @@ pub enum FolderError {
         "there is no data folder `{0}`; start `logjar serve` once to make it, or name another with --data DIR"
     )]
     Missing(PathBuf),
+    /// The log is gone, and what it told of is there.
+    #[error(
+        "`{0}` is missing, but `repository/` holds files that only it knows: bring it back from a backup, or move \
+         `repository/` away to begin anew"
+    )]
+    LogMissing(PathBuf),
     /// Others may read secrets.
     #[error("everybody on this machine can read `{path}`; run: chmod {mode} {path}")]
     WorldReadable {
@@ -125,6 +131,9 @@ impl DataFolder {
         if !new && !self.events().is_dir() {
             return Err(FolderError::Missing(self.root.clone()));
         }
+        if new && !self.events().is_dir() && has_files(&self.repository()) {
+            return Err(FolderError::LogMissing(self.events()));
+        }
         for path in [self.events(), self.uploads(), self.activity()] {
             let mode = match fs::metadata(&path) {
                 Ok(metadata) => metadata.mode(),
@@ -143,6 +152,14 @@ impl DataFolder {
         }
         Ok(())
     }
+}
+
+/// Whether there is a file in the folder or below it.
+fn has_files(folder: &Path) -> bool {
+    fs::read_dir(folder).into_iter().flatten().flatten().any(|entry| {
+        let path = entry.path();
+        if path.is_dir() { has_files(&path) } else { true }
+    })
 }
 
 /// Makes a folder with exactly these permissions, whatever the umask, if it is not there.

@@ -103,14 +103,18 @@ fn refused_deploys_leave_nothing_and_block_nothing() {
         ("2.2", with_pom("2.2", "no XML".to_owned()), vec!["lib-2.2.pom", "cannot be read"]),
         ("2.3", with_pom("2.3", entity.to_owned()), vec!["lib-2.3.pom", "cannot be read"]),
         ("2.4", with_pom("2.4", pom("org.other", "lib", "2.4", "jar")), vec!["group", "`org.other`"]),
-        ("2.5", with_pom("2.5", pom("org.example", "other", "2.5", "jar")), vec!["name", "`other`", "`lib`"]),
+        (
+            "2.5",
+            with_pom("2.5", pom("org.example", "other", "2.5", "jar")),
+            vec!["artifact", "`other`", "`lib`"],
+        ),
         ("2.6", with_pom("2.6", pom("org.example", "lib", "9.9", "jar")), vec!["version", "`9.9`", "`2.6`"]),
         (
             "2.7",
             with_pom("2.7", pom("org.example", "lib", "${revision}", "jar")),
             vec!["`revision`", "flatten"],
         ),
-        ("2.8", with_pom("2.8", pom("org.example", "l\u{ef}b\u{1F600}", "2.8", "jar")), vec!["name"]),
+        ("2.8", with_pom("2.8", pom("org.example", "l\u{ef}b\u{1F600}", "2.8", "jar")), vec!["artifact"]),
         (
             "2.9",
             release("2.9").file(".jar.sha256", "0".repeat(64)).without_sums(),

@@ -29,6 +29,7 @@ mod reading;
 mod recordings;
 mod restarting;
 mod snapshots;
+mod strays;
 mod tokens;
 
 mod source;

@@ -89,8 +89,15 @@ fn a_stamped_build_takes_the_plain_name_away() {
     plain("plain").send(&server, "amy").created();
     let path = "/repo/org/example/lib/1.0-SNAPSHOT/lib-1.0-SNAPSHOT.jar";
     server.get(path).expect(200, "the newest build came under it");
-    build("29991124.080000-9").send(&server, "amy").created();
+    // Later than the plain build, and not so late that it is refused.
+    let soon = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(12);
+    build(&format!("{}-9", soon.strftime("%Y%m%d.%H%M%S"))).send(&server, "amy").created();
     server.get(path).expect(404, "the newest build came with a timestamp");
+    let from_the_future = build("29991124.080000-9").send(&server, "amy");
+    assert!(
+        from_the_future.refusal().text().contains("from the future"),
+        "it would be the newest one for good"
+    );
 }
 
 #[test]

@@ -172,3 +172,19 @@ fn tokens_end() {
     assert_eq!(expiring[0]["name"], "soon");
     server.logjar(&["token", "create", "--user", "amy", "--expires", "0d"]).expect(2);
 }
+
+#[test]
+fn nobody_learns_names_by_asking_for_tokens() {
+    let server = TestServer::with_amy();
+    server.user("eve");
+    let ask = |user: &str, days: u64, token: &str| {
+        let body = serde_json::json!({ "user": user, "days": days });
+        server.send(&Request::post("/api/v1/tokens", &body).authorized("eve", token))
+    };
+    let plain = server.new_token("eve", &[]);
+    let (known, unknown) = (ask("amy", 1, &plain), ask("nobody", 1, &plain));
+    assert_eq!((known.status, known.text()), (unknown.status, unknown.text()));
+    let manages = server.new_token("eve", &["--can", "manage"]);
+    ask("eve", 1, &manages).expect(200, "her own");
+    ask("eve", 4_294_967_295, &manages).expect(400, "an end that could not be written as a date");
+}

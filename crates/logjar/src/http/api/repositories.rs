@@ -36,19 +36,21 @@ pub struct Changes {
 pub async fn list(State(app): State<Arc<App>>, Caller(actor): Caller) -> Result<axum::Json<Value>, ApiError> {
     let state = app.projections.read();
     let moment = now();
-    let visible = state.repositories.iter().filter(|(_, repository)| {
-        matches!(readable(&state, moment, &actor, repository), Readable::All | Readable::Granted(_))
-    });
-    let repositories: Vec<Value> = visible
-        .map(|(name, repository)| {
-            json!({
-                "name": name.as_str(),
-                "policy": repository.policy.as_str(),
-                "read": repository.read.as_str(),
-                "artifacts": repository.artifacts.len(),
-            })
-        })
-        .collect();
+    let mut repositories = Vec::new();
+    for (name, repository) in &state.repositories {
+        // How much there is of what somebody may not see is not shown either.
+        let artifacts = match readable(&state, moment, &actor, repository) {
+            Readable::All => Some(repository.artifacts.len()),
+            Readable::Granted(_) => None,
+            Readable::Challenge | Readable::Hidden => continue,
+        };
+        repositories.push(json!({
+            "name": name.as_str(),
+            "policy": repository.policy.as_str(),
+            "read": repository.read.as_str(),
+            "artifacts": artifacts,
+        }));
+    }
     Ok(axum::Json(json!(repositories)))
 }
 

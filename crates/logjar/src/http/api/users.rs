@@ -6,7 +6,7 @@ use axum::extract::{Path, State};
 use logjar_domain::command::Command;
 use logjar_domain::event::UserKind;
 use logjar_domain::ids::UserId;
-use logjar_domain::permission::{is_administrator, manages, require_administrator};
+use logjar_domain::permission::{Actor, is_administrator, manages, require_administrator};
 use logjar_domain::rejection::Rejection;
 use logjar_domain::state::User;
 use serde::Deserialize;
@@ -59,6 +59,9 @@ pub async fn show(
     // Somebody else learns nothing, not even whether the name is known.
     let found = state.user_named(&name).filter(|(id, _)| own(id) || is_administrator(&state, &actor));
     let Some((id, user)) = found else {
+        if matches!(&actor, Actor::Token { user, .. } if state.name_of(user) == name) {
+            return Err(Rejection::TokenCannot { what: "manage" }.into());
+        }
         require_administrator(&state, &actor, "look at others")?;
         return Err(Rejection::UserMissing { name }.into());
     };
