@@ -8,6 +8,7 @@ pub(crate) mod conditional;
 mod connection;
 pub mod error;
 pub mod maven;
+mod request_body;
 pub mod serve;
 
 pub mod api;
@@ -27,6 +28,7 @@ use tower::ServiceExt;
 use self::body::Answer;
 use self::error::HttpError;
 use self::maven::path::{Split, split};
+use self::request_body::RequestBody;
 use crate::app::App;
 
 /// How long a handler of the router may take, besides the time for the request's body.
@@ -73,11 +75,12 @@ pub async fn answer(
     app: Arc<App>,
     router: Router,
     origin: Origin,
-    mut request: Request<Incoming>,
+    request: Request<Incoming>,
 ) -> Response<Answer> {
     if let Some(response) = maven::answer_at_hand(&app, &request) {
         return response;
     }
+    let (mut request, unread) = request_body::watch(request);
     let mut response = match split(request.uri().path()) {
         Split::Repository(path) => {
             let client = client_address(&app, origin, &request);
@@ -103,6 +106,7 @@ pub async fn answer(
     if response.status() == StatusCode::UNAUTHORIZED {
         challenge(&app, &mut response);
     }
+    unread.settle(&mut response).await;
     response
 }
 
@@ -114,7 +118,7 @@ fn challenge(app: &App, response: &mut Response<Answer>) {
 }
 
 /// The client's address: that of the connection, or what a trusted proxy says.
-fn client_address(app: &App, origin: Origin, request: &Request<Incoming>) -> Option<IpAddr> {
+fn client_address(app: &App, origin: Origin, request: &Request<RequestBody>) -> Option<IpAddr> {
     let Origin::Network(peer) = origin else { return None };
     if !app.config.trusted_proxies.contains(&peer) {
         return Some(peer);

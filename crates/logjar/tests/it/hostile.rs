@@ -340,3 +340,17 @@ fn hanging_connections_do_not_hold_up_a_stop() {
     target.server.restart();
     target.check_unharmed();
 }
+
+#[test]
+fn a_refused_body_ends_the_connection_only_if_it_says_so() {
+    let server = TestServer::with_amy();
+    let path = "/repo/org/example/lib/1.0/lib-1.0.jar";
+    let mut connection = server.connect();
+    for _ in 0..3 {
+        let small = connection.send(&Request::put(path, vec![b'x'; 100_000]));
+        assert_eq!(small.header("connection"), None, "the next request goes through the same connection");
+        small.expect(401, "a small body without a token");
+    }
+    let large = connection.send(&Request::put(path, vec![b'x'; 1_000_000])).expect(401, "a large one");
+    assert_eq!(large.header("connection"), Some("close"));
+}

@@ -25,6 +25,7 @@ use crate::http::body::{Answer, FileBody};
 use crate::http::cache::{CONTENT_MAX, ReadyAnswer};
 use crate::http::conditional::{self, Selected};
 use crate::http::error::HttpError;
+use crate::http::request_body::RequestBody;
 use crate::projections::metadata;
 use crate::storage::publish::digest;
 use crate::storage::read::{self, Entry, Found};
@@ -44,7 +45,7 @@ pub(super) struct Reader {
 pub(super) async fn get(
     app: &App,
     path: &RepositoryPath,
-    request: &Request<Incoming>,
+    request: &Request<RequestBody>,
 ) -> Result<Response<Answer>, HttpError> {
     let reader = admit(app, path, request.headers())?;
     let segments: Vec<&str> = path.segments.iter().map(String::as_str).collect();
@@ -127,7 +128,7 @@ fn sum_of(segments: &[&str]) -> Option<Algorithm> {
 fn generated(
     app: &App,
     reader: &Reader,
-    request: &Request<Incoming>,
+    request: &Request<RequestBody>,
     folder: &MetadataFolder,
     sum: Option<Algorithm>,
 ) -> Result<Response<Answer>, HttpError> {
@@ -205,7 +206,7 @@ fn stored_name_of_plain(state: &State, repository: &RepositoryName, segments: &[
 fn file(
     app: &App,
     reader: &Reader,
-    request: &Request<Incoming>,
+    request: &Request<RequestBody>,
     segments: &[&str],
     found: Found,
 ) -> Result<Response<Answer>, HttpError> {
@@ -344,7 +345,7 @@ fn content_type(name: &str) -> &'static str {
 async fn sum_on_request(
     app: &App,
     reader: &Reader,
-    request: &Request<Incoming>,
+    request: &Request<RequestBody>,
     segments: &[&str],
 ) -> Result<Response<Answer>, HttpError> {
     let (Some(algorithm), Some((last, folders))) = (sum_of(segments), segments.split_last()) else {

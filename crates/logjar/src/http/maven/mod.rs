@@ -16,6 +16,7 @@ use logjar_domain::names::parse_repository_name;
 use self::path::RepositoryPath;
 use super::body::Answer;
 use super::error::HttpError;
+use super::request_body::RequestBody;
 use crate::app::App;
 
 /// What can be done at a repository address.
@@ -34,7 +35,7 @@ pub(crate) fn answer_at_hand(app: &App, request: &Request<Incoming>) -> Option<R
 pub(crate) async fn answer(
     app: &App,
     path: &RepositoryPath,
-    mut request: Request<Incoming>,
+    mut request: Request<RequestBody>,
     client: Option<IpAddr>,
 ) -> Response<Answer> {
     let head = request.method() == Method::HEAD;

@@ -7,7 +7,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{StatusCode, header};
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
 use hyper::{Request, Response};
 use logjar_domain::names::parse_repository_name;
 use logjar_domain::open_deploy::request::{Deployer, Put};
@@ -24,6 +23,7 @@ use crate::clock::{now, rfc3339};
 use crate::deploy::{Arrived, DeployError, Upload, fresh_deploy_id};
 use crate::http::body::Answer;
 use crate::http::error::HttpError;
+use crate::http::request_body::RequestBody;
 use crate::storage::read::is_never_served;
 
 /// The largest sum.
@@ -49,7 +49,7 @@ impl From<DeployError> for HttpError {
 pub(super) async fn put(
     app: &App,
     path: &RepositoryPath,
-    request: Request<Incoming>,
+    request: Request<RequestBody>,
     client: Option<IpAddr>,
 ) -> Result<Response<Answer>, HttpError> {
     let credentials = auth::token::credentials(request.headers());
@@ -82,7 +82,7 @@ pub(super) async fn put(
 async fn take(
     app: &App,
     path: &RepositoryPath,
-    request: Request<Incoming>,
+    request: Request<RequestBody>,
 ) -> Result<Option<String>, HttpError> {
     let deployer = deployer(app, &request)?;
     let repository = parse_repository_name(&path.repository)
@@ -150,7 +150,7 @@ async fn take(
 }
 
 /// Who deploys. Repository paths take tokens only, and never somebody unknown.
-fn deployer(app: &App, request: &Request<Incoming>) -> Result<Deployer, HttpError> {
+fn deployer(app: &App, request: &Request<RequestBody>) -> Result<Deployer, HttpError> {
     let state = app.projections.read();
     match auth::token::authenticate(&state, now(), request.headers())? {
         Actor::Token { user, token } => Ok(Deployer { user, token }),
@@ -158,7 +158,7 @@ fn deployer(app: &App, request: &Request<Incoming>) -> Result<Deployer, HttpErro
     }
 }
 
-fn waits_for_metadata(app: &App, request: &Request<Incoming>) -> bool {
+fn waits_for_metadata(app: &App, request: &Request<RequestBody>) -> bool {
     let agent =
         request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     app.config.deploy_metadata_agents.iter().any(|prefix| agent.starts_with(prefix.as_str()))
@@ -197,7 +197,7 @@ impl Limit {
 
 /// A body with a limit in bytes, a limit on pauses and a least speed.
 struct TimedBody {
-    body: Incoming,
+    body: RequestBody,
     limit: Limit,
     received: u64,
     since: Instant,
@@ -205,7 +205,7 @@ struct TimedBody {
 }
 
 impl TimedBody {
-    fn new(body: Incoming, limit: Limit, pause: Duration) -> Self {
+    fn new(body: RequestBody, limit: Limit, pause: Duration) -> Self {
         Self { body, limit, received: 0, since: Instant::now(), pause }
     }
 
