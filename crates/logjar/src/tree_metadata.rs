@@ -78,13 +78,6 @@ fn outdated(app: &App) -> HashSet<Changed> {
 /// plugins.
 fn write(app: &App, changed: &Changed) -> io::Result<()> {
     let Gav { group, artifact, version } = &changed.gav;
-    let segments = group.labels().chain([artifact.as_str()]).map(str::to_owned).collect();
-    write_one(
-        app,
-        &changed.repository,
-        &artifact_folder(group, artifact),
-        &MetadataFolder::Folder { segments },
-    )?;
     if version.is_snapshot() {
         let folder = MetadataFolder::Version {
             group: group.clone(),

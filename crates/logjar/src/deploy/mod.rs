@@ -313,10 +313,7 @@ impl Deploys {
             return Err(error.into());
         }
         let committed = self.commit_all(&step.commits, &put.deployer).await;
-        match answer_of(step.answer) {
-            Ok(missing) => committed.map(|()| missing),
-            Err(refused) => Err(refused),
-        }
+        answer_of(step.answer).and_then(|missing| committed.map(|()| missing))
     }
 
     /// Commits one after the other, and tells the protocol how each ended. The first failure is the result.
