@@ -16,6 +16,9 @@ mod file_name;
 
 pub use file_name::sbt_plugin_name;
 
+/// Extensions of files that describe a version or vouch for it; of one with dots the last part.
+const DESCRIBING: [&str; 9] = ["pom", "module", "asc", "sig", "sigstore", "json", "xml", "rdf", "txt"];
+
 /// The name of Maven's index file, in any folder that has one.
 pub const METADATA_NAME: &str = "maven-metadata.xml";
 
@@ -274,6 +277,11 @@ impl VersionFile {
         !self.alias && self.classifier.is_none() && *self.extension == *main_extension
     }
 
+    /// Whether this may be the version's main file, as far as its name alone tells: see [`is_main_extension`].
+    pub fn may_be_main(&self) -> bool {
+        self.classifier.is_none() && is_main_extension(&self.extension)
+    }
+
     /// Whether this is a detached signature of another file, by GPG (`.asc`) or SSH (`.sig`).
     pub fn is_signature(&self) -> bool {
         self.signed_name().is_some()
@@ -290,6 +298,14 @@ impl VersionFile {
         let version = file_name::version_in_names(&self.gav.version, &self.build);
         *self.name == *format!("{}{version}.xml", file_name::IVY_PREFIX)
     }
+}
+
+/// Whether a file with this extension and without a classifier may be the main file of its version. Which one is, only
+/// the packaging says, and that stands in the POM; here POMs, module files, signatures and other descriptions are ruled
+/// out.
+pub fn is_main_extension(extension: &str) -> bool {
+    let last = extension.rsplit_once('.').map_or(extension, |(_, last)| last);
+    !DESCRIBING.contains(&last)
 }
 
 /// Splits the extension of a sum off a file name.

@@ -22,8 +22,10 @@ use crate::clock::now;
 use crate::config::Config;
 use crate::deploy::Deploys;
 use crate::deploy::restore::Unfinished;
+use crate::downloads::Downloads;
 use crate::http::body::ChunkPool;
 use crate::http::cache::Cache;
+use crate::metrics::Metrics;
 use crate::projections::{Changed, Projections};
 use crate::sequencer::{self, Running, Sequencer, SubmitError};
 use crate::storage::{DataFolder, FolderError, publish};
@@ -51,6 +53,10 @@ pub struct App {
     pub deploys: Arc<Deploys>,
     /// Refused deploys.
     pub activity: Activity,
+    /// Counts of downloads.
+    pub downloads: Arc<Downloads>,
+    /// What the server counts about itself.
+    pub metrics: Arc<Metrics>,
     /// Permits for hashing stored files on request.
     pub(crate) digesting: Semaphore,
     pub(crate) cache: Cache,
@@ -126,8 +132,10 @@ impl App {
         let reader = log.reader();
         let (projections, changed) = Projections::new(state.clone(), position);
         let rules = Rules { group_creation: config.groups_create };
-        let (sequencer, running) = sequencer::start(Box::new(log), state, projections.clone(), rules)?;
-        let app = Arc::new(Self::assemble(config, folder, projections, reader, sequencer));
+        let metrics = Arc::new(Metrics::new(now()));
+        let (sequencer, running) =
+            sequencer::start(Box::new(log), state, projections.clone(), rules, metrics.clone())?;
+        let app = Arc::new(Self::assemble(config, folder, projections, reader, sequencer, metrics));
         unfinished.reopen(&app.deploys)?;
         if position == 1 {
             app.create_first_repository().await?;
@@ -158,10 +166,10 @@ impl App {
         })?;
         let (projections, _) = Projections::new(state, log.head().seq);
         unfinished.serve_from_uploads(projections.on_their_way());
-        Ok((
-            Arc::new(Self::assemble(config, folder, projections, Arc::new(log), Sequencer::closed(full))),
-            warnings,
-        ))
+        let (reader, sequencer) = (Arc::new(log), Sequencer::closed(full));
+        let metrics = Arc::new(Metrics::new(now()));
+        let app = Self::assemble(config, folder, projections, reader, sequencer, metrics);
+        Ok((Arc::new(app), warnings))
     }
 
     fn assemble(
@@ -170,6 +178,7 @@ impl App {
         projections: Arc<Projections>,
         reader: Arc<dyn LogReader>,
         sequencer: Sequencer,
+        metrics: Arc<Metrics>,
     ) -> Self {
         let deploys = Arc::new(Deploys::new(
             folder.clone(),
@@ -180,6 +189,8 @@ impl App {
         ));
         Self {
             activity: Activity::open(folder.activity(), now(), config.activity_keep),
+            downloads: Arc::new(Downloads::new(folder.activity())),
+            metrics,
             digesting: Semaphore::new(DIGESTING_AT_ONCE),
             cache: Cache::new(config.http_cache_bytes),
             chunks: Arc::new(ChunkPool::default()),

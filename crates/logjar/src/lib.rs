@@ -14,11 +14,13 @@ pub mod stored_event;
 
 pub mod activity;
 pub mod deploy;
+pub mod downloads;
 pub mod storage;
 pub mod tree_metadata;
 
 pub mod auth;
 pub mod http;
+pub mod metrics;
 
 pub mod admin_socket;
 pub mod app;

@@ -23,6 +23,7 @@ use logjar_eventlog::new_line::NewLine;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::clock::{fresh_id, now};
+use crate::metrics::Metrics;
 use crate::projections::Projections;
 use crate::stored_event;
 
@@ -109,10 +110,11 @@ pub fn start(
     state: State,
     projections: Arc<Projections>,
     rules: Rules,
+    metrics: Arc<Metrics>,
 ) -> std::io::Result<(Sequencer, Running)> {
     let (messages, queue) = mpsc::channel(QUEUE_MAX);
     let full = Arc::new(AtomicBool::new(false));
-    let worker = Worker { log, state, projections, rules, full: full.clone(), retry_at: None };
+    let worker = Worker { log, state, projections, rules, metrics, full: full.clone(), retry_at: None };
     let thread = std::thread::Builder::new().name("sequencer".to_owned()).spawn(move || worker.run(queue))?;
     Ok((Sequencer { messages: messages.clone(), full }, Running { messages, thread }))
 }
@@ -154,6 +156,7 @@ struct Worker {
     state: State,
     projections: Arc<Projections>,
     rules: Rules,
+    metrics: Arc<Metrics>,
     full: Arc<AtomicBool>,
     retry_at: Option<Instant>,
 }
@@ -233,9 +236,11 @@ impl Worker {
             pending.push(Pending { answer: request.answer, result });
         }
         if !lines.is_empty() {
+            let begun = Instant::now();
             if let Err(error) = self.log.append(&lines) {
                 die(&error.to_string());
             }
+            self.metrics.appended(&recorded, begun.elapsed());
             self.projections.apply(&recorded);
         }
         for Pending { answer, result } in pending {

@@ -82,6 +82,15 @@ impl Default for Settings {
     }
 }
 
+/// What is kept of deploys that are under way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Held {
+    /// Versions and builds that are open.
+    pub deploys: usize,
+    /// Bytes of their files, and of late files that wait.
+    pub bytes: u64,
+}
+
 /// All deploys that are under way.
 #[derive(Debug)]
 pub struct OpenDeploys {
@@ -225,6 +234,15 @@ impl OpenDeploys {
         self.artifacts.retain(|_, artifact| !artifact.is_empty());
         self.finished.forget_before(now.plus_seconds(-self.settings.late_window_s));
         effects
+    }
+
+    /// How much is under way.
+    pub fn held(&self) -> Held {
+        let of_all = self.artifacts.values().map(ArtifactDeploys::held);
+        of_all.fold(Held::default(), |sum, held| Held {
+            deploys: sum.deploys + held.deploys,
+            bytes: sum.bytes.saturating_add(held.bytes),
+        })
     }
 
     /// What [`Effect::Save`] asks to write: all that has to outlive a restart of an open deploy, or of a late

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use logjar_maven::coordinates::{ArtifactId, GroupId, Version};
 use logjar_maven::layout::{Build, VersionFile};
 
-use super::Settings;
 use super::finished::FinishedDeploys;
 use super::late::{LateFiles, may_add, redeploy};
 use super::manifest::Manifest;
@@ -15,6 +14,7 @@ use super::published::{Published, PublishedDeploy, VersionKey};
 use super::rejection::DeployRejection;
 use super::request::Deployer;
 use super::step::{Answer, Commit, Effect, Step};
+use super::{Held, Settings};
 use crate::ids::{DeployId, Moment, RepositoryName, TokenId};
 
 /// What an open deploy is keyed by. No cookies and no connections: clients use several, and share none.
@@ -87,6 +87,13 @@ impl ArtifactDeploys {
                 Manifest::of_late(slot, late, name)
             })
         })
+    }
+
+    /// How much is under way.
+    pub(super) fn held(&self) -> Held {
+        let open = self.open.values().map(OpenDeploy::bytes);
+        let late = self.late.values().map(LateFiles::bytes);
+        Held { deploys: self.open.len(), bytes: open.chain(late).fold(0, u64::saturating_add) }
     }
 
     /// Bytes that a token's deploys hold before they are visible.

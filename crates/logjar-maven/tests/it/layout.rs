@@ -216,3 +216,21 @@ proptest! {
         prop_assert_eq!(&*file.name, name.as_str());
     }
 }
+
+#[test]
+fn names_of_main_files() {
+    for (name, may_be) in [
+        ("lib-1.0.jar", true),
+        ("lib-1.0.war", true),
+        ("lib-1.0.tar.gz", true),
+        ("lib-1.0.pom", false),
+        ("lib-1.0.module", false),
+        ("lib-1.0-sources.jar", false),
+        ("lib-1.0.jar.asc", false),
+        ("lib-1.0.jar.sigstore.json", false),
+        ("lib-1.0.cdx.json", false),
+        ("ivy-1.0.xml", false),
+    ] {
+        assert_eq!(file(&format!("org/example/lib/1.0/{name}")).may_be_main(), may_be, "{name}");
+    }
+}

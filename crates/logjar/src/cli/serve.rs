@@ -14,7 +14,9 @@ use tokio::sync::watch;
 use super::{Failure, Global, output};
 use crate::admin_socket;
 use crate::app::{App, FIRST_REPOSITORY, OpenError, Writing};
+use crate::clock::now;
 use crate::config::{Config, Loaded};
+use crate::downloads;
 use crate::http::serve::Server;
 use crate::storage::DataFolder;
 use crate::tree_metadata;
@@ -130,7 +132,8 @@ async fn wait_for_space(
         .try_clone()
         .and_then(TcpListener::from_std)
         .map_err(io_failure("could not listen".to_owned()))?;
-    let reading = tokio::spawn(Server::new(app, stopped).serve_network(listener));
+    let reading = tokio::spawn(Server::new(app.clone(), stopped).serve_network(listener));
+    let counts = tokio::spawn(downloads::keep(app.downloads.clone()));
     let writing = loop {
         let ended = tokio::select! {
             () = ends.wait() => true,
@@ -149,6 +152,8 @@ async fn wait_for_space(
     };
     let _ = stop.send(true);
     let _ = reading.await;
+    counts.abort();
+    downloads::aside(&app.downloads, |downloads| downloads.write(now())).await;
     Ok(writing)
 }
 
@@ -174,6 +179,8 @@ async fn write(
         let commands = tokio::spawn(server.serve_admin(admin));
         let tree = tokio::spawn(tree_metadata::run(app.clone(), changed));
         let ticks = tokio::spawn(pass_time(app.clone()));
+        let counts = tokio::spawn(downloads::keep(app.downloads.clone()));
+        let merges = tokio::spawn(downloads::merge_days(app.downloads.clone()));
         if let Err(failure) = greet(global, &app, address) {
             tracing::debug!("nobody reads the greeting: {failure}");
         }
@@ -183,6 +190,9 @@ async fn write(
         let _ = tokio::join!(network, commands);
         ticks.abort();
         tree.abort();
+        counts.abort();
+        merges.abort();
+        downloads::aside(&app.downloads, |downloads| downloads.write(now())).await;
         admin_socket::remove(app.folder.root());
         Ok(())
     };

@@ -15,10 +15,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use logjar_domain::deploy::{check_names, check_stamp, check_target};
 use logjar_domain::ids::{DeployId, RepositoryName};
-use logjar_domain::open_deploy::OpenDeploys;
 use logjar_domain::open_deploy::rejection::DeployRejection;
 use logjar_domain::open_deploy::request::{Body, Deployer, Put};
 use logjar_domain::open_deploy::step::{Answer, Commit, CommitResult, Effect, Step};
+use logjar_domain::open_deploy::{Held, OpenDeploys};
 use logjar_domain::permission::{Actor, GroupCreation, deploy_token, may_deploy};
 use logjar_domain::rejection::Rejection;
 use logjar_eventlog::log::LogReader;
@@ -150,6 +150,11 @@ impl Deploys {
             stripes: (0..STRIPES).map(|_| AsyncMutex::new(())).collect(),
             stripe_of: RandomState::new(),
         }
+    }
+
+    /// How much is under way.
+    pub fn held(&self) -> Held {
+        self.protocol().held()
     }
 
     fn protocol(&self) -> MutexGuard<'_, OpenDeploys> {

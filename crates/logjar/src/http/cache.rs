@@ -5,11 +5,12 @@
 //! The cache is bounded by bytes. Eviction is by age with a second chance for what was asked for again.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use http::HeaderMap;
+
+use crate::downloads::VersionCounter;
 
 /// The largest content that is kept.
 pub(crate) const CONTENT_MAX: u64 = 128 * 1024;
@@ -27,6 +28,23 @@ pub(crate) struct ReadyAnswer {
     pub(crate) revision: u64,
     /// The access revision at which everybody could read it.
     pub(crate) access: u64,
+    /// What counts it, if it is a download of a version.
+    pub(crate) counter: Option<Arc<VersionCounter>>,
+}
+
+/// How the cache does.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Figures {
+    /// Answers that it had.
+    pub(crate) hits: u64,
+    /// Answers that were put into it.
+    pub(crate) misses: u64,
+    /// Answers in it.
+    pub(crate) answers: usize,
+    /// What they cost.
+    pub(crate) bytes: usize,
+    /// What they may cost.
+    pub(crate) bytes_max: usize,
 }
 
 /// The cache.
@@ -40,11 +58,13 @@ struct Inner {
     entries: HashMap<Arc<str>, Entry>,
     order: VecDeque<Arc<str>>,
     bytes: usize,
+    hits: u64,
+    misses: u64,
 }
 
 struct Entry {
     answer: Arc<ReadyAnswer>,
-    used: AtomicBool,
+    used: bool,
 }
 
 impl Cache {
@@ -53,12 +73,30 @@ impl Cache {
         Self { inner: Mutex::default(), bytes_max: usize::try_from(bytes_max).unwrap_or(usize::MAX) }
     }
 
-    /// The answer kept for a raw path.
-    pub(crate) fn get(&self, path: &str) -> Option<Arc<ReadyAnswer>> {
+    /// The answer kept for a raw path, if it still holds.
+    pub(crate) fn get(
+        &self,
+        path: &str,
+        holds: impl FnOnce(&ReadyAnswer) -> bool,
+    ) -> Option<Arc<ReadyAnswer>> {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let entry = inner.entries.get_mut(path).filter(|entry| holds(&entry.answer))?;
+        entry.used = true;
+        let answer = entry.answer.clone();
+        inner.hits += 1;
+        Some(answer)
+    }
+
+    /// How it does.
+    pub(crate) fn figures(&self) -> Figures {
         let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        let entry = inner.entries.get(path)?;
-        entry.used.store(true, Ordering::Relaxed);
-        Some(entry.answer.clone())
+        Figures {
+            hits: inner.hits,
+            misses: inner.misses,
+            answers: inner.entries.len(),
+            bytes: inner.bytes,
+            bytes_max: self.bytes_max,
+        }
     }
 
     /// Keeps an answer, in place of an older one for the path.
@@ -70,7 +108,8 @@ impl Cache {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         let key: Arc<str> = path.into();
         inner.bytes += size;
-        match inner.entries.insert(key.clone(), Entry { answer, used: AtomicBool::new(false) }) {
+        inner.misses += 1;
+        match inner.entries.insert(key.clone(), Entry { answer, used: false }) {
             Some(before) => inner.bytes -= cost(path, &before.answer),
             None => inner.order.push_back(key),
         }
@@ -83,8 +122,11 @@ impl Cache {
 impl Inner {
     fn evict(&mut self) {
         let Some(oldest) = self.order.pop_front() else { return };
-        match self.entries.get(&oldest) {
-            Some(entry) if entry.used.swap(false, Ordering::Relaxed) => self.order.push_back(oldest),
+        match self.entries.get_mut(&oldest) {
+            Some(entry) if entry.used => {
+                entry.used = false;
+                self.order.push_back(oldest);
+            }
             Some(_) => {
                 if let Some(entry) = self.entries.remove(&oldest) {
                     self.bytes -= cost(&oldest, &entry.answer);
@@ -112,12 +154,15 @@ mod tests {
                 content: Bytes::from(vec![0; 100]),
                 revision: 0,
                 access: 0,
+                counter: None,
             };
             cache.put(&number.to_string(), Arc::new(answer));
-            cache.get("0").expect("used all the time");
+            assert!(cache.get("0", |_| false).is_none(), "an answer that does not hold any more");
+            cache.get("0", |_| true).expect("used all the time");
         }
         let inner = cache.inner.lock().expect("whole");
         assert!(inner.bytes <= cache.bytes_max && inner.entries.len() >= 9);
         assert_eq!(inner.entries.len(), inner.order.len());
+        assert_eq!((inner.hits, inner.misses), (100, 100));
     }
 }

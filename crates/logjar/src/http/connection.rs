@@ -7,11 +7,14 @@
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
+
+use crate::metrics::Metrics;
 
 /// How long a client may go on sending after its answer.
 const DRAIN_TIME: Duration = Duration::from_secs(30);
@@ -25,6 +28,7 @@ pub(crate) struct Connection<S> {
     write_timeout: Duration,
     stalled: Option<Pin<Box<Sleep>>>,
     closing: Option<Closing>,
+    metrics: Arc<Metrics>,
 }
 
 struct Closing {
@@ -37,12 +41,23 @@ struct Closing {
 impl<S> Connection<S> {
     /// Wraps a stream. `drain_bytes_max` is what is read and dropped at most, `write_timeout` how long the other
     /// side may take nothing of what we send.
-    pub(crate) fn new(stream: S, drain_bytes_max: u64, write_timeout: Duration) -> Self {
-        Self { stream, drain_bytes_max, write_timeout, stalled: None, closing: None }
+    pub(crate) fn new(
+        stream: S,
+        drain_bytes_max: u64,
+        write_timeout: Duration,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        Self { stream, drain_bytes_max, write_timeout, stalled: None, closing: None, metrics }
     }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
+    fn count_sent(&self, written: &Poll<io::Result<usize>>) {
+        if let Poll::Ready(Ok(bytes)) = written {
+            self.metrics.sent_bytes.add(*bytes as u64);
+        }
+    }
+
     /// Turns a write that makes no progress for too long into an error, so that nobody holds a connection for ever.
     fn watch_write<T>(
         &mut self,
@@ -91,7 +106,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Connection<S> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
+        self.metrics.received_bytes.add((buffer.filled().len() - before) as u64);
+        read
     }
 }
 
@@ -102,6 +120,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Connection<S> {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.count_sent(&written);
         self.watch_write(context, written)
     }
 
@@ -111,6 +130,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Connection<S> {
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
+        self.count_sent(&written);
         self.watch_write(context, written)
     }
 

@@ -30,6 +30,7 @@ use self::error::HttpError;
 use self::maven::path::{Split, split};
 use self::request_body::RequestBody;
 use crate::app::App;
+use crate::metrics::Area;
 
 /// How long a handler of the router may take, besides the time for the request's body.
 const ROUTER_TIME: Duration = Duration::from_secs(60);
@@ -48,6 +49,7 @@ pub fn router(app: Arc<App>) -> Router {
     Router::new()
         .route("/health/live", get(api::health::live))
         .route("/health/ready", get(api::health::ready))
+        .route("/metrics", get(api::metrics::metrics))
         .route("/api/v1/users", get(api::users::list).post(api::users::register))
         .route("/api/v1/users/{name}", get(api::users::show))
         .route("/api/v1/users/{name}/disable", post(api::users::disable))
@@ -78,15 +80,20 @@ pub async fn answer(
     request: Request<Incoming>,
 ) -> Response<Answer> {
     if let Some(response) = maven::answer_at_hand(&app, &request) {
+        app.metrics.answered(Area::Repository, response.status().as_u16());
         return response;
     }
+    let _in_flight = app.metrics.requests_in_flight.hold();
     let (mut request, unread) = request_body::watch(request);
+    let mut area = Area::of_path(request.uri().path());
     let mut response = match split(request.uri().path()) {
         Split::Repository(path) => {
+            area = Area::Repository;
             let client = client_address(&app, origin, &request);
             maven::answer(&app, &path, request, client).await
         }
         Split::Refused(why) => {
+            area = Area::Other;
             let mut response = HttpError::BadRequest(why.to_owned()).response();
             maven::secure(&mut response);
             response
@@ -106,6 +113,10 @@ pub async fn answer(
     if response.status() == StatusCode::UNAUTHORIZED {
         challenge(&app, &mut response);
     }
+    if area == Area::Page && response.status() == StatusCode::NOT_FOUND {
+        area = Area::Other;
+    }
+    app.metrics.answered(area, response.status().as_u16());
     unread.settle(&mut response).await;
     response
 }

@@ -102,12 +102,15 @@ impl Server {
     {
         let Self { app, router, mut stop } = self;
         let idle = Duration::from_secs(app.config.http_idle_timeout);
-        let drained = Connection::new(stream, app.config.deploy_body_limit + DRAIN_MORE, idle * 2);
+        let drain_max = app.config.deploy_body_limit + DRAIN_MORE;
+        let metrics = app.metrics.clone();
+        let drained = Connection::new(stream, drain_max, idle * 2, metrics.clone());
         let service = service_fn(move |request| {
             let answered = answer(app.clone(), router.clone(), origin, request);
             async move { Ok::<_, std::convert::Infallible>(answered.await) }
         });
         async move {
+            let _open = metrics.connections.hold();
             let connection = http1::Builder::new()
                 .timer(TokioTimer::new())
                 .header_read_timeout(idle)

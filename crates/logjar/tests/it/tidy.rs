@@ -122,6 +122,7 @@ fn only_boundaries_are_serialized() {
         "crates/logjar/src/stored_event",
         "crates/logjar/src/http/api/",
         "crates/logjar/src/activity.rs",
+        "crates/logjar/src/downloads/files.rs",
         "crates/logjar/src/deploy/manifest.rs",
         "crates/logjar-eventlog/",
     ];

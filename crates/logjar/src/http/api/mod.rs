@@ -1,9 +1,11 @@
-//! `/api/v1`: our own API, in JSON. The command line is a client of it, over the admin socket.
+//! `/api/v1`: our own API, in JSON; `/health` and `/metrics`. The command line is a client of it, over the admin
+//! socket.
 
 pub mod deploys;
 pub mod groups;
 pub mod health;
 pub mod log;
+pub mod metrics;
 pub mod repositories;
 pub mod tokens;
 pub mod users;

@@ -18,9 +18,10 @@ use logjar_maven::checksum::{Algorithm, Digests};
 use logjar_maven::layout::{self, Build, METADATA_NAME, MetadataFolder, Target, VersionFile};
 
 use super::path::RepositoryPath;
-use super::{listing, repository_named};
+use super::{counting, listing, repository_named};
 use crate::app::App;
 use crate::auth;
+use crate::downloads::VersionCounter;
 use crate::http::body::{Answer, FileBody};
 use crate::http::cache::{CONTENT_MAX, ReadyAnswer};
 use crate::http::conditional::{self, Selected};
@@ -56,7 +57,10 @@ pub(super) async fn get(
     match locate(app, &reader.repository, &segments)? {
         Some(Located::File(found)) => {
             check_granted(app, &reader, &segments)?;
-            file(app, &reader, request, &segments, found)
+            let counter = counting::counter_of(app, &reader, &segments, &found);
+            let answered = file(app, &reader, request, &segments, found, counter.clone());
+            counting::count(app, counter.as_ref(), reader.public, request.method(), &answered);
+            answered
         }
         Some(Located::Folder(folder)) if path.folder => listing::listing(app, &reader, &segments, &folder),
         Some(Located::Folder(_)) => {
@@ -77,9 +81,11 @@ pub(crate) fn at_hand(app: &App, request: &Request<Incoming>) -> Option<Result<R
     if request.method() == Method::HEAD && request.headers().contains_key(header::RANGE) {
         return None;
     }
-    let ready = app.cache.get(request.uri().path())?;
-    let holds = ready.revision == 0 && ready.access == app.projections.access_revision();
-    holds.then(|| conditional::answer(request.headers(), &ready))
+    let access = app.projections.access_revision();
+    let ready = app.cache.get(request.uri().path(), |ready| ready.revision == 0 && ready.access == access)?;
+    let answered = conditional::answer(request.headers(), &ready);
+    counting::count(app, ready.counter.as_ref(), true, request.method(), &answered);
+    Some(answered)
 }
 
 /// Finds out who may read what. A caller without the right learns nothing about what exists.
@@ -136,8 +142,7 @@ fn generated(
     let state = app.projections.read();
     let basis = metadata::basis(&state, &reader.repository, folder).ok_or(HttpError::NotFound)?;
     if reader.public
-        && let Some(ready) = app.cache.get(raw)
-        && ready.revision == basis.revision
+        && let Some(ready) = app.cache.get(raw, |ready| ready.revision == basis.revision)
     {
         drop(state);
         return conditional::answer(request.headers(), &ready);
@@ -159,6 +164,7 @@ fn generated(
         content: Bytes::from(content),
         revision: basis.revision,
         access: reader.access,
+        counter: None,
     });
     if reader.public {
         app.cache.put(raw, ready.clone());
@@ -209,6 +215,7 @@ fn file(
     request: &Request<RequestBody>,
     segments: &[&str],
     found: Found,
+    counter: Option<Arc<VersionCounter>>,
 ) -> Result<Response<Answer>, HttpError> {
     let name = segments.last().copied().unwrap_or_default();
     let sums = [Algorithm::Sha1, Algorithm::Md5].map(|algorithm| read::stored_sum(&found.path, algorithm));
@@ -228,6 +235,7 @@ fn file(
             content: Bytes::from(content),
             revision: 0,
             access: reader.access,
+            counter,
         });
         app.cache.put(request.uri().path(), ready.clone());
         return conditional::answer(request.headers(), &ready);
@@ -370,8 +378,13 @@ async fn sum_on_request(
     let mut headers =
         headers_of("text/plain", &Digests::of(content.as_bytes()), content.len() as u64, modified, caching);
     set_private(&mut headers, reader.public);
-    let ready =
-        Arc::new(ReadyAnswer { headers, content: Bytes::from(content), revision: 0, access: reader.access });
+    let ready = Arc::new(ReadyAnswer {
+        headers,
+        content: Bytes::from(content),
+        revision: 0,
+        access: reader.access,
+        counter: None,
+    });
     if reader.public && !file_name.contains("-SNAPSHOT") {
         app.cache.put(request.uri().path(), ready.clone());
     }

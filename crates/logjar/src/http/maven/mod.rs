@@ -1,5 +1,6 @@
 //! `/repository/<name>/…` and `/repo/…`: what build tools read and deploy.
 
+mod counting;
 pub(crate) mod get;
 pub(crate) mod listing;
 pub(crate) mod path;

@@ -64,6 +64,7 @@ pub(super) async fn put(
         let unknown = error.status() == StatusCode::UNAUTHORIZED;
         let credential = auth::token::hash(&format!("{}:{}", credentials.user, credentials.password));
         if !unknown || !app.activity.is_repeat(credential, moment) {
+            app.metrics.refused(error.tag());
             let refusal = Refusal {
                 at: rfc3339(moment),
                 user: Some(credentials.user),

@@ -1,0 +1,109 @@
+//! Puts the counts of past days together into one sorted file, so that the time of a start depends on how many versions
+//! were ever downloaded and not on how long ago.
+//!
+//! Safe to be cut off at any point. Days are set aside under the number of the total to be made; it gets its name when
+//! it is whole and durable, and from that moment on what was set aside for it is merged. Lines of the total before are
+//! read and written one by one: it may be larger than memory likes.
+
+use std::collections::BTreeMap;
+use std::fs::{self, OpenOptions};
+use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use super::files::{Damage, Line, Listed, list, path_of, read, total_path, write_line};
+use crate::storage::sync_folder;
+
+/// Name of a total that is being written.
+const UNFINISHED: &str = "downloads-total.new";
+
+/// Repository, group, artifact and version: what lines of a total are sorted by.
+type Names = [String; 4];
+
+/// Merges the files of days before `before` (`yyyy-mm-dd`) into a new total, if there are any, and removes what is
+/// merged.
+pub(super) fn merge(folder: &Path, before: &str, damage: &mut Damage) -> io::Result<()> {
+    let listed = list(folder)?;
+    remove(&listed.merged)?;
+    let set_aside = listed.days.iter().filter_map(|file| file.generation);
+    let generation = set_aside.max().unwrap_or_default().max(listed.generation + 1);
+    let days = set_days_aside(folder, &listed, before, generation)?;
+    if days.is_empty() {
+        return Ok(());
+    }
+    sync_folder(folder)?;
+    let mut counts = BTreeMap::new();
+    for path in &days {
+        read(path, damage, &mut |line| {
+            let sum: &mut u64 = counts.entry(names(line)).or_default();
+            *sum = sum.saturating_add(line.count);
+            Ok(())
+        })?;
+    }
+    let unfinished = folder.join(UNFINISHED);
+    let written = write_total(&unfinished, listed.total.as_deref(), counts, damage);
+    if let Err(error) = written {
+        let _ = fs::remove_file(&unfinished);
+        return Err(error);
+    }
+    fs::rename(&unfinished, total_path(folder, generation))?;
+    sync_folder(folder)?;
+    remove(&days)?;
+    remove(listed.total.as_slice())
+}
+
+/// Gives the files of these days the number of the total that will hold them. One whose new name is taken waits for
+/// the next merge.
+fn set_days_aside(folder: &Path, listed: &Listed, before: &str, generation: u64) -> io::Result<Vec<PathBuf>> {
+    let mut days = Vec::new();
+    for file in listed.days.iter().filter(|file| *file.day < *before || file.generation.is_some()) {
+        let aside = path_of(folder, &file.day, generation);
+        if file.generation.is_some() {
+            days.push(file.path.clone());
+        } else if !aside.exists() {
+            fs::rename(&file.path, &aside)?;
+            days.push(aside);
+        }
+    }
+    Ok(days)
+}
+
+/// Writes the total before with the new counts among its lines, both in order, and makes it durable.
+fn write_total(
+    path: &Path,
+    before: Option<&Path>,
+    mut counts: BTreeMap<Names, u64>,
+    damage: &mut Damage,
+) -> io::Result<()> {
+    let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    let mut total = BufWriter::with_capacity(1 << 16, file);
+    if let Some(before) = before {
+        read(before, damage, &mut |line| {
+            let names = names(line);
+            while let Some(first) = counts.first_entry().filter(|first| *first.key() < names) {
+                let (names, count) = first.remove_entry();
+                write_count(&mut total, &names, count)?;
+            }
+            let more = counts.remove(&names).unwrap_or_default();
+            write_count(&mut total, &names, line.count.saturating_add(more))
+        })?;
+    }
+    for (names, count) in &counts {
+        write_count(&mut total, names, *count)?;
+    }
+    total.flush()?;
+    total.get_ref().sync_all()
+}
+
+fn names(line: &Line<'_>) -> Names {
+    [line.repository, line.group, line.artifact, line.version].map(str::to_owned)
+}
+
+fn write_count(into: &mut impl Write, names: &Names, count: u64) -> io::Result<()> {
+    let [repository, group, artifact, version] = names;
+    write_line(into, &Line { at: None, repository, group, artifact, version, count })
+}
+
+fn remove(paths: &[PathBuf]) -> io::Result<()> {
+    paths.iter().try_for_each(fs::remove_file)
+}

@@ -1,0 +1,131 @@
+//! `/metrics`, for whoever watches the server: figures in Prometheus' text format.
+//!
+//! Everybody may read them, so no label is a name that somebody chose, and what is counted of the registry's contents
+//! is what everybody may read.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::header;
+
+use super::ApiError;
+use crate::app::App;
+use crate::clock::now;
+use crate::http::error::HttpError;
+use crate::metrics::text::{CONTENT_TYPE, Page};
+use crate::metrics::{Area, contents, process};
+
+/// First digits of statuses, as labels.
+const CLASSES: [(usize, &str); 5] = [(1, "1xx"), (2, "2xx"), (3, "3xx"), (4, "4xx"), (5, "5xx")];
+
+/// All series.
+pub async fn metrics(State(app): State<Arc<App>>) -> Result<Response, ApiError> {
+    let made = tokio::task::spawn_blocking(move || page(&app));
+    let text = made.await.map_err(|_| HttpError::Internal)?;
+    let headers = [(header::CONTENT_TYPE, CONTENT_TYPE), (header::CACHE_CONTROL, "no-store")];
+    Ok((headers, text).into_response())
+}
+
+fn page(app: &App) -> String {
+    let mut page = Page::default();
+    write_server(&mut page, app);
+    write_http(&mut page, app);
+    write_deploys(&mut page, app);
+    write_log(&mut page, app);
+    write_reading(&mut page, app);
+    write_contents(&mut page, app);
+    write_process(&mut page);
+    page.finish()
+}
+
+fn write_server(page: &mut Page, app: &App) {
+    let started = app.metrics.started.0;
+    let version = [("version", env!("CARGO_PKG_VERSION"))];
+    page.labelled_gauge("logjar_build_info", "Version of the program; always 1.", version, 1);
+    let role = if app.sequencer.is_open() { "writer" } else { "reader" };
+    page.labelled_gauge("logjar_role", "What the server may do; always 1.", [("role", role)], 1);
+    page.gauge("logjar_start_time_seconds", "When the server started, in Unix time.", seconds(started));
+    let up = seconds((now().0 - started).max(0));
+    page.gauge("logjar_uptime_seconds", "For how long it has run.", up);
+}
+
+fn write_http(page: &mut Page, app: &App) {
+    let metrics = &app.metrics;
+    let answers = Area::ALL.into_iter().flat_map(|area| {
+        CLASSES.map(|(class, code)| ([("area", area.name()), ("code", code)], metrics.answers(area, class)))
+    });
+    page.counters("logjar_http_requests_total", "Answered requests.", answers);
+    let in_flight = metrics.requests_in_flight.get();
+    page.gauge("logjar_http_requests_in_flight", "Requests whose answer is being made.", in_flight);
+    page.gauge("logjar_http_connections", "Open connections.", metrics.connections.get());
+    let most = app.config.http_connections;
+    page.gauge("logjar_http_connections_max", "How many the network may have; more wait.", most);
+    let received = metrics.received_bytes.get();
+    page.counter("logjar_http_received_bytes_total", "Bytes of requests, heads included.", received);
+    let sent = metrics.sent_bytes.get();
+    page.counter("logjar_http_sent_bytes_total", "Bytes of answers, heads included.", sent);
+}
+
+fn write_deploys(page: &mut Page, app: &App) {
+    let metrics = &app.metrics;
+    let kinds = [
+        ([("kind", "release")], metrics.releases.get()),
+        ([("kind", "snapshot")], metrics.builds.get()),
+        ([("kind", "late")], metrics.late_files.get()),
+    ];
+    page.counters("logjar_deploys_total", "Finished deploys of versions, and of late files.", kinds);
+    let refusals = metrics.refusals();
+    let refusals = refusals.iter().map(|(tag, count)| ([("reason", *tag)], count));
+    page.counters("logjar_refused_puts_total", "Refused PUTs by what answers call them.", refusals);
+    let held = app.deploys.held();
+    page.gauge("logjar_open_deploys", "Deploys that have begun and are not finished.", held.deploys);
+    page.gauge("logjar_open_deploys_bytes", "What they and late files that wait hold.", held.bytes);
+}
+
+fn write_log(page: &mut Page, app: &App) {
+    let metrics = &app.metrics;
+    let position = app.projections.read().position();
+    page.gauge("logjar_log_position", "The last event that readers see.", position);
+    page.gauge("logjar_log_durable_position", "The last event on disk.", app.reader.durable());
+    page.counter("logjar_log_events_total", "Events appended since the start.", metrics.lines.get());
+    let help = "Time to append a batch of events, the sync included.";
+    page.histogram("logjar_log_append_seconds", help, &metrics.appends);
+    let full = u8::from(app.sequencer.disk_is_full());
+    page.gauge("logjar_disk_full", "Whether the disk was too full for the last write.", full);
+}
+
+fn write_reading(page: &mut Page, app: &App) {
+    let metrics = &app.metrics;
+    let downloads = metrics.downloads.get();
+    page.counter("logjar_downloads_total", "Downloads of versions that everybody may read.", downloads);
+    let cache = app.cache.figures();
+    page.counter("logjar_cache_hits_total", "Answers from the cache of ready answers.", cache.hits);
+    page.counter("logjar_cache_misses_total", "Answers that were made and put there.", cache.misses);
+    page.gauge("logjar_cache_answers", "Answers in it.", cache.answers);
+    page.gauge("logjar_cache_bytes", "What they take.", cache.bytes);
+    page.gauge("logjar_cache_bytes_max", "What they may take.", cache.bytes_max);
+}
+
+fn write_contents(page: &mut Page, app: &App) {
+    let figures = contents::figures(&app.metrics, &app.projections);
+    page.gauge("logjar_users", "Users that are not disabled.", figures.users);
+    page.gauge("logjar_groups", "Groups with something that everybody may read.", figures.groups);
+    page.gauge("logjar_repositories", "Repositories that everybody may read.", figures.repositories);
+    page.gauge("logjar_artifacts", "Artifacts in them.", figures.artifacts);
+    page.gauge("logjar_versions", "Versions in them.", figures.versions);
+}
+
+fn write_process(page: &mut Page) {
+    let process = process::read();
+    page.gauge("logjar_process_resident_bytes", "Memory of the process.", process.resident_bytes);
+    page.counter("logjar_process_cpu_seconds_total", "CPU time of the process.", process.cpu_seconds);
+    page.gauge("logjar_process_open_files", "Open descriptors of the process.", process.open_files);
+    let most = process.open_files_max;
+    page.gauge("logjar_process_open_files_max", "How many there may be.", most);
+}
+
+/// Microseconds as seconds.
+fn seconds(micros: i64) -> f64 {
+    micros as f64 / 1e6
+}
