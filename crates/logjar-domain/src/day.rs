@@ -1,4 +1,4 @@
-//! Days in texts for people: the one piece of calendar that refusals need, without a clock or a time zone.
+//! Days in texts and names of files: the one piece of calendar that is needed here, without a clock or a time zone.
 
 use crate::ids::Moment;
 

@@ -19,6 +19,7 @@ use logjar_domain::day::day;
 use logjar_domain::ids::{Moment, RepositoryName};
 use logjar_maven::coordinates::{ArtifactId, Gav, GroupId};
 use sha2::{Digest, Sha256};
+use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 
 use self::files::{Count, Damage};
@@ -117,11 +118,6 @@ impl Downloads {
             gav: gav.clone(),
             came: AtomicU64::new(0),
         })
-    }
-
-    /// Counts one download.
-    pub fn count(&self, repository: &RepositoryName, gav: &Gav) {
-        self.count_with(&Self::counter(repository, gav));
     }
 
     /// Counts one download. All but the first of a counter in a second only raise a number.
@@ -256,6 +252,12 @@ pub async fn keep(downloads: Arc<Downloads>) {
     }
 }
 
+/// Ends what [`keep`] does, and writes what came last.
+pub async fn finish(downloads: &Arc<Downloads>, keeping: JoinHandle<()>) {
+    keeping.abort();
+    aside(downloads, |downloads| downloads.write(now())).await;
+}
+
 /// Merges the files of past days at once and then as days pass, until it is aborted.
 pub async fn merge_days(downloads: Arc<Downloads>) {
     let mut ticks = tokio::time::interval(MERGE);
@@ -266,7 +268,7 @@ pub async fn merge_days(downloads: Arc<Downloads>) {
 }
 
 /// Works on the files, off the async threads.
-pub async fn aside(downloads: &Arc<Downloads>, work: impl FnOnce(&Downloads) + Send + 'static) {
+async fn aside(downloads: &Arc<Downloads>, work: impl FnOnce(&Downloads) + Send + 'static) {
     let downloads = downloads.clone();
     let _ = tokio::task::spawn_blocking(move || work(&downloads)).await;
 }

@@ -14,7 +14,6 @@ use tokio::sync::watch;
 use super::{Failure, Global, output};
 use crate::admin_socket;
 use crate::app::{App, FIRST_REPOSITORY, OpenError, Writing};
-use crate::clock::now;
 use crate::config::{Config, Loaded};
 use crate::downloads;
 use crate::http::serve::Server;
@@ -152,8 +151,7 @@ async fn wait_for_space(
     };
     let _ = stop.send(true);
     let _ = reading.await;
-    counts.abort();
-    downloads::aside(&app.downloads, |downloads| downloads.write(now())).await;
+    downloads::finish(&app.downloads, counts).await;
     Ok(writing)
 }
 
@@ -190,9 +188,8 @@ async fn write(
         let _ = tokio::join!(network, commands);
         ticks.abort();
         tree.abort();
-        counts.abort();
         merges.abort();
-        downloads::aside(&app.downloads, |downloads| downloads.write(now())).await;
+        downloads::finish(&app.downloads, counts).await;
         admin_socket::remove(app.folder.root());
         Ok(())
     };

@@ -85,36 +85,33 @@ pub async fn answer(
     }
     let _in_flight = app.metrics.requests_in_flight.hold();
     let (mut request, unread) = request_body::watch(request);
-    let mut area = Area::of_path(request.uri().path());
-    let mut response = match split(request.uri().path()) {
+    let (area, mut response) = match split(request.uri().path()) {
         Split::Repository(path) => {
-            area = Area::Repository;
             let client = client_address(&app, origin, &request);
-            maven::answer(&app, &path, request, client).await
+            (Area::Repository, maven::answer(&app, &path, request, client).await)
         }
         Split::Refused(why) => {
-            area = Area::Other;
             let mut response = HttpError::BadRequest(why.to_owned()).response();
             maven::secure(&mut response);
-            response
+            (Area::Other, response)
         }
         Split::Other => {
+            let area = Area::of_path(request.uri().path());
             request.extensions_mut().insert(origin);
             let time = Duration::from_secs(app.config.http_idle_timeout) + ROUTER_TIME;
             let answered =
                 tokio::time::timeout(time, router.oneshot(request.map(axum::body::Body::new))).await;
-            match answered {
+            let response = match answered {
                 Ok(Ok(response)) => response.map(Answer::Router),
                 Ok(Err(never)) => match never {},
                 Err(_) => HttpError::TooSlow.response(),
-            }
+            };
+            let is_nowhere = area == Area::Page && response.status() == StatusCode::NOT_FOUND;
+            (if is_nowhere { Area::Other } else { area }, response)
         }
     };
     if response.status() == StatusCode::UNAUTHORIZED {
         challenge(&app, &mut response);
-    }
-    if area == Area::Page && response.status() == StatusCode::NOT_FOUND {
-        area = Area::Other;
     }
     app.metrics.answered(area, response.status().as_u16());
     unread.settle(&mut response).await;

@@ -155,7 +155,7 @@ fn version(text: &str) -> (RepositoryName, Gav) {
 fn count(folder: &Path, now: Moment, versions: &[&str]) {
     let downloads = Downloads::new(folder.to_owned());
     for (repository, gav) in versions.iter().map(|text| version(text)) {
-        downloads.count(&repository, &gav);
+        downloads.count_with(&Downloads::counter(&repository, &gav));
     }
     downloads.write(now);
 }
@@ -204,7 +204,7 @@ fn two_instances_write_to_one_file() {
         let downloads = Downloads::new(folder.path().to_owned());
         let (repository, gav) = version(text);
         for _ in 0..200 {
-            downloads.count(&repository, &gav);
+            downloads.count_with(&Downloads::counter(&repository, &gav));
             downloads.write(NOON);
         }
     };
@@ -314,7 +314,7 @@ fn what_cannot_be_written_is_kept_for_the_next_time() {
     let downloads = Downloads::new(activity.clone());
     let (repository, gav) = version("1.0");
     for _ in 0..3 {
-        downloads.count(&repository, &gav);
+        downloads.count_with(&Downloads::counter(&repository, &gav));
         downloads.write(NOON);
     }
     fs::create_dir(&activity).unwrap();
