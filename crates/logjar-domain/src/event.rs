@@ -253,6 +253,15 @@ pub struct FilesAdded {
 }
 
 impl Event {
+    /// The folder below `uploads/` that its files came in, if it has files.
+    pub fn upload(&self) -> Option<&DeployId> {
+        match self {
+            Self::VersionDeployed(deployed) => Some(&deployed.deploy),
+            Self::FilesAdded(added) => Some(&added.upload),
+            _ => None,
+        }
+    }
+
     /// The kind as the log names it.
     pub fn kind(&self) -> &'static str {
         match self {

@@ -2,9 +2,9 @@
 //! arguments, so the same input always gives the same output.
 //!
 //! Reading order: the words ([`ids`], [`names`]), what is asked for ([`command`]), what happened ([`event`]), why
-//! not ([`rejection`]), the fold of all events ([`state`]), who may ([`permission`]), the rules ([`decide`], then one
-//! file per noun), the digest of a state ([`canonical`]), and the protocol that turns the requests of build tools
-//! into deploys ([`open_deploy`]).
+//! not ([`rejection`]), the fold of all events ([`state`]), who may ([`permission`], and [`sight`] over everything at
+//! once), the rules ([`decide`], then one file per noun), the digest of a state ([`canonical`]), and the protocol that
+//! turns the requests of build tools into deploys ([`open_deploy`]).
 
 pub mod day;
 pub mod ids;
@@ -23,6 +23,7 @@ pub mod deploy;
 mod group;
 pub mod permission;
 mod repository;
+pub mod sight;
 mod token;
 mod user;
 

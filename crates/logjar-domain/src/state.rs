@@ -2,6 +2,8 @@
 //!
 //! State keeps names, rights and positions; what a version consists of stays on the log and is read there by `seq`.
 
+mod parts;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 

@@ -29,6 +29,11 @@ impl Chain {
         Self { head: Head { seq: 0, at: Micros(i64::MIN), crc: 0, batch: 0 }, tree: Tree::default() }
     }
 
+    /// After the line `head`, with the tree over all lines up to it.
+    pub(crate) fn after(head: Head, tree: Tree) -> Self {
+        Self { head, tree }
+    }
+
     /// The last line.
     pub(crate) fn head(&self) -> Head {
         self.head

@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::micros::Micros;
+use crate::resume::Misfit;
 
 /// Why the log could not do what it was asked to.
 #[derive(Debug, thiserror::Error)]
@@ -358,6 +359,16 @@ pub enum Warning {
     NoEpoch {
         /// EPOCH.
         file: PathBuf,
+    },
+    /// A point to resume from is of another log, or the log has changed before it.
+    #[error(
+        "the lines up to {seq} had to be read again: the saved point after them does not fit, because {misfit}"
+    )]
+    PointNotUsed {
+        /// Position of the point.
+        seq: u64,
+        /// Why it does not fit.
+        misfit: Misfit,
     },
     /// A start died while it made the log.
     #[error("a new log was begun and not finished; what there was is kept in `{}`", kept.display())]

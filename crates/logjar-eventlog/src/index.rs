@@ -1,9 +1,11 @@
-//! Where lines are: the offset of every 64th one. It is made at replay and goes on with each batch.
+//! Where lines are: the offset of every 64th one. It is made at replay, or taken from a point to resume from, and
+//! goes on with each batch.
 
+use crate::resume::SegmentPoint;
 use crate::segment::SegmentFile;
 
 /// Lines between two entries. A read goes over half as many on average; an entry has 16 bytes.
-const STRIDE: u64 = 64;
+pub(crate) const STRIDE: u64 = 64;
 
 /// Where all durable lines are.
 #[derive(Debug, Default)]
@@ -19,10 +21,13 @@ struct SegmentIndex {
     end: u64,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Entry {
-    offset: u64,
-    seed: u32,
+/// Where a line begins that the index knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Entry {
+    /// Its first byte.
+    pub(crate) offset: u64,
+    /// Crc of the line before it.
+    pub(crate) seed: u32,
 }
 
 /// Where to begin in order to get to a line.
@@ -41,6 +46,43 @@ pub(crate) struct Start {
 }
 
 impl Index {
+    /// What a point knows of the first of these segments; `None` if they are not the ones that it means.
+    pub(crate) fn resume(points: &[SegmentPoint], segments: &[SegmentFile]) -> Option<Self> {
+        let is_meant = |(point, segment): (&SegmentPoint, &SegmentFile)| {
+            (point.number, point.first) == (segment.number, segment.first)
+        };
+        if points.len() > segments.len() || !points.iter().zip(segments).all(is_meant) {
+            return None;
+        }
+        let known = |(point, segment): (&SegmentPoint, &SegmentFile)| SegmentIndex {
+            segment: segment.clone(),
+            entries: point.entries.clone(),
+            end: point.end,
+        };
+        Some(Self { segments: points.iter().zip(segments).map(known).collect() })
+    }
+
+    /// What a point keeps of it.
+    pub(crate) fn points(&self) -> Vec<SegmentPoint> {
+        let point = |index: &SegmentIndex| SegmentPoint {
+            number: index.segment.number,
+            first: index.segment.first,
+            end: index.end,
+            entries: index.entries.clone(),
+        };
+        self.segments.iter().map(point).collect()
+    }
+
+    /// How many segments it knows.
+    pub(crate) fn segments(&self) -> usize {
+        self.segments.len()
+    }
+
+    /// Bytes of the last segment up to the end of its last line; 0 if there is none.
+    pub(crate) fn end(&self) -> u64 {
+        self.segments.last().map_or(0, |index| index.end)
+    }
+
     /// From now on lines are in `segment`, the first one at byte `offset`.
     pub(crate) fn begin_segment(&mut self, segment: SegmentFile, offset: u64) {
         self.segments.push(SegmentIndex { segment, entries: Vec::new(), end: offset });

@@ -25,6 +25,7 @@ mod reader;
 mod recovery;
 mod replay;
 pub mod restore;
+pub mod resume;
 pub mod verify;
 pub mod writer;
 

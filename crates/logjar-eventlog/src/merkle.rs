@@ -34,7 +34,7 @@ pub(crate) fn leaf_hash_of_parts(start: &[u8], end: &[u8]) -> [u8; 32] {
 }
 
 /// A tree that leaves can be added to and that knows its root.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tree {
     size: u64,
     /// Roots of the complete subtrees, largest first: one for each bit set in `size`.
@@ -53,6 +53,17 @@ impl Tree {
         }
         self.subtrees.push(hash);
         self.size += 1;
+    }
+
+    /// The tree of `size` leaves whose complete subtrees have these roots, largest first; `None` if they are not one
+    /// for each bit set in `size`.
+    pub(crate) fn from_subtrees(size: u64, subtrees: Vec<[u8; 32]>) -> Option<Self> {
+        (subtrees.len() == size.count_ones() as usize).then_some(Self { size, subtrees })
+    }
+
+    /// Roots of the complete subtrees, largest first.
+    pub(crate) fn subtrees(&self) -> &[[u8; 32]] {
+        &self.subtrees
     }
 
     /// Number of leaves.

@@ -3,8 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::chain::Chain;
 use crate::durable::Folder;
-use crate::error::{LogError, ReplayError, Warning};
+use crate::error::{Fault, LogError, ReplayError, Warning};
 use crate::line::Line;
 use crate::log::{Head, Lines, LogReader};
 use crate::manifest::Manifest;
@@ -12,6 +13,7 @@ use crate::mark::Mark;
 use crate::merkle::Root;
 use crate::reader::FileReader;
 use crate::replay::Replay;
+use crate::resume::ResumePoint;
 use crate::segment::SegmentFile;
 
 /// How often the set of files is read again when one of them has gone meanwhile.
@@ -20,8 +22,7 @@ const ATTEMPTS: usize = 3;
 /// A log as it was when it was opened.
 #[derive(Debug)]
 pub struct ReadOnlyLog {
-    head: Head,
-    root: Root,
+    chain: Chain,
     reader: Arc<FileReader>,
 }
 
@@ -39,25 +40,61 @@ impl ReadOnlyLog {
         running: bool,
         replay: &mut dyn FnMut(&Line) -> Result<(), ReplayError>,
     ) -> Result<(Self, Vec<Warning>), LogError> {
+        Self::resume(folder, running, None, replay)
+    }
+
+    /// The same, but goes on from the point if there is one and it fits: lines up to it are not read. Else the first
+    /// line of the replay is line 1, and a warning says why.
+    ///
+    /// # Errors
+    /// As [`Self::open`]. A point that does not fit is none.
+    pub fn resume(
+        folder: &Path,
+        running: bool,
+        point: Option<&ResumePoint>,
+        replay: &mut dyn FnMut(&Line) -> Result<(), ReplayError>,
+    ) -> Result<(Self, Vec<Warning>), LogError> {
         let OpenedFiles { segments, mark, mut warnings } = OpenedFiles::open(folder)?;
-        let replayed = Replay { segments: &segments, mark: mark.as_ref(), running }.run(replay)?;
+        let mut replayed = Replay { segments: &segments, mark: mark.as_ref(), running, point }.run(replay)?;
+        warnings.extend(replayed.unused_point.take());
         if let Some(segment) = segments.last().filter(|_| replayed.torn > 0) {
             let (file, offset, bytes) = (segment.path.clone(), replayed.offset, replayed.torn);
             warnings.push(Warning::TornTailSeen { file, offset, bytes });
         }
-        let (head, root) = (replayed.chain.head(), replayed.chain.tree().root());
-        Ok((Self { head, root, reader: FileReader::new(head.seq, replayed.index) }, warnings))
+        let reader = FileReader::new(replayed.chain.head().seq, replayed.index);
+        Ok((Self { chain: replayed.chain, reader }, warnings))
     }
 
     /// The last line.
     pub fn head(&self) -> Head {
-        self.head
+        self.chain.head()
     }
 
     /// The Merkle root over the public forms of all lines.
     pub fn root(&self) -> Root {
-        self.root
+        self.chain.tree().root()
     }
+
+    /// The point after the last line, for a later opening to go on from.
+    ///
+    /// # Errors
+    /// As [`LogReader::read`]: the last line is read again.
+    pub fn end_point(&self) -> Result<ResumePoint, LogError> {
+        let head = self.head();
+        let gone = || LogError::Corrupt(Fault::Missing.at("the last line", Some(head.seq), 0));
+        let line = self.reader.read(head.seq)?.ok_or_else(gone)?;
+        Ok(self.reader.with_index(|index| ResumePoint::new(&self.chain, line.id(), index)))
+    }
+}
+
+/// Position of the last line that is known to be on disk, without a look at any; `None` without a valid mark. So that
+/// a replay can say how far it is.
+///
+/// # Errors
+/// [`LogError::Io`]; [`LogError::Missing`] if there is no folder.
+pub fn marked_position(folder: &Path) -> Result<Option<u64>, LogError> {
+    let folder = Folder::open(folder)?.ok_or_else(|| LogError::Missing { path: folder.to_owned() })?;
+    Ok(Mark::read(&folder)?.0.map(|mark| mark.seq))
 }
 
 impl LogReader for ReadOnlyLog {

@@ -23,6 +23,11 @@ pub(crate) struct FileReader {
 }
 
 impl FileReader {
+    /// The index as it is now.
+    pub(crate) fn with_index<T>(&self, look: impl FnOnce(&Index) -> T) -> T {
+        look(&self.index.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// A reader of all lines up to `durable`.
     pub(crate) fn new(durable: u64, index: Index) -> Arc<Self> {
         Arc::new(Self { durable: AtomicU64::new(durable), index: RwLock::new(index) })
@@ -35,9 +40,7 @@ impl FileReader {
     }
 
     fn walk(&self, seq: u64, buffer: usize) -> Option<Walk> {
-        let start = self.index.read().unwrap_or_else(PoisonError::into_inner).find(seq)?;
-        let lines = start.segment.lines(start.offset, start.end, buffer);
-        Some(Walk { lines, seq: start.seq, seed: start.seed, at: start.offset, buffer: Vec::new(), start })
+        Walk::begin(&self.index.read().unwrap_or_else(PoisonError::into_inner), seq, buffer)
     }
 }
 
@@ -51,9 +54,7 @@ impl LogReader for FileReader {
             return Ok(None);
         }
         let Some(mut walk) = self.walk(seq, READ_BUFFER) else { return Ok(None) };
-        while walk.seq < seq {
-            walk.skip()?;
-        }
+        walk.skip_to(seq)?;
         walk.next().map(Some)
     }
 
@@ -76,7 +77,30 @@ struct Walk {
     buffer: Vec<u8>,
 }
 
+/// The line `seq`, checked as far as the index and the lines before it in its block allow; `None` if the index does
+/// not know it, or if the lines of its segment do not end with it.
+pub(crate) fn read_last(index: &Index, seq: u64) -> Result<Option<Line>, LogError> {
+    let Some(mut walk) = Walk::begin(index, seq, READ_BUFFER) else { return Ok(None) };
+    walk.skip_to(seq)?;
+    let line = walk.next()?;
+    Ok(walk.at_end().then_some(line))
+}
+
 impl Walk {
+    /// Stands before the nearest line at or before `seq` that the index knows.
+    fn begin(index: &Index, seq: u64, buffer: usize) -> Option<Self> {
+        let start = index.find(seq)?;
+        let lines = start.segment.lines(start.offset, start.end, buffer);
+        Some(Self { lines, seq: start.seq, seed: start.seed, at: start.offset, buffer: Vec::new(), start })
+    }
+
+    fn skip_to(&mut self, seq: u64) -> Result<(), LogError> {
+        while self.seq < seq {
+            self.skip()?;
+        }
+        Ok(())
+    }
+
     fn at_end(&self) -> bool {
         self.lines.offset() >= self.start.end
     }
@@ -134,9 +158,7 @@ impl Scan<'_> {
             self.walk = self.reader.walk(self.next, SCAN_BUFFER);
         }
         let Some(walk) = &mut self.walk else { return Ok(None) };
-        while walk.seq < self.next {
-            walk.skip()?;
-        }
+        walk.skip_to(self.next)?;
         walk.next().map(Some)
     }
 }

@@ -11,6 +11,7 @@ use crate::error::{LogError, Warning};
 use crate::manifest::Manifest;
 use crate::mark::Mark;
 use crate::replay::{Each, Replay, Replayed, check_mark_within};
+use crate::resume::ResumePoint;
 use crate::segment::SegmentFile;
 
 /// Folder of what was cut off.
@@ -28,6 +29,8 @@ pub(crate) struct Recovery<'a> {
     pub(crate) clean: bool,
     /// Number of this writer, for the names of what is cut off.
     pub(crate) epoch: u64,
+    /// Where to go on from, if it fits.
+    pub(crate) point: Option<&'a ResumePoint>,
 }
 
 /// The log as it can go on.
@@ -80,7 +83,8 @@ impl Recovery<'_> {
             active.file = Arc::new(file);
         }
         segments.push(active.clone());
-        let replayed = Replay { segments: &segments, mark: self.mark, running: false }.run(each)?;
+        let replay = Replay { segments: &segments, mark: self.mark, running: false, point: self.point };
+        let replayed = replay.run(each)?;
         let warning = if replayed.torn > 0 { Some(self.cut(&active, &replayed)?) } else { None };
         if !self.clean {
             self.folder.rename(new_name, &active.name)?;

@@ -1,14 +1,16 @@
-//! One pass over the log: every line is checked, counted into the tree, indexed and handed to the caller. The first
-//! bad line is judged: a torn tail or corruption (`docs/event-log-format.md`, Tear or corruption).
+//! One pass over the log: every line is checked, counted into the tree, indexed and handed to the caller, from line 1
+//! or from a point on that fits the files. The first bad line is judged: a torn tail or corruption
+//! (`docs/event-log-format.md`, Tear or corruption).
 
 use std::mem;
 
 use crate::chain::{Break, Chain};
 use crate::durable::CHUNK;
-use crate::error::{Fault, LogError, ReplayError};
+use crate::error::{Fault, LogError, ReplayError, Warning};
 use crate::index::Index;
 use crate::line::{Line, stated_crc};
 use crate::mark::Mark;
+use crate::resume::ResumePoint;
 use crate::segment::{RawLine, SegmentFile, check_header};
 
 /// Takes each line in turn.
@@ -24,6 +26,8 @@ pub(crate) struct Replayed {
     pub(crate) offset: u64,
     /// Bytes after that, if there are any.
     pub(crate) torn: u64,
+    /// Why the point was not used, if there was one and it was not.
+    pub(crate) unused_point: Option<Warning>,
 }
 
 /// What is known before a pass.
@@ -34,6 +38,8 @@ pub(crate) struct Replay<'a> {
     pub(crate) mark: Option<&'a Mark>,
     /// Whether a writer runs, so that nothing beyond the mark may be looked at.
     pub(crate) running: bool,
+    /// Where to go on from, if it fits.
+    pub(crate) point: Option<&'a ResumePoint>,
 }
 
 /// A pass under way.
@@ -62,7 +68,7 @@ pub(crate) fn check_mark_within(segments: &[SegmentFile], mark: &Mark) -> Result
 }
 
 impl Replay<'_> {
-    /// Reads the log from line 1.
+    /// Reads the log: the lines after the point if it fits, else all of them.
     ///
     /// # Errors
     /// [`LogError::MarkBeyondEnd`], [`LogError::Corrupt`], [`LogError::Replay`], [`LogError::Io`].
@@ -70,25 +76,40 @@ impl Replay<'_> {
         if let Some(mark) = self.mark {
             check_mark_within(self.segments, mark)?;
         }
-        let (chain, index) = (Chain::new(), Index::default());
-        let mut pass = Pass { replay: self, each, chain, index, offset: 0, torn: 0, line: Vec::new() };
-        for (position, segment) in self.segments.iter().enumerate() {
-            pass.read_segment(segment, position + 1 == self.segments.len())?;
+        let (chain, index, unused_point) = self.begin();
+        let (known, offset) = (index.segments(), index.end());
+        let mut pass = Pass { replay: self, each, chain, index, offset, torn: 0, line: Vec::new() };
+        // Of the last segment that the point knows the rest is read, its header not again.
+        for (position, segment) in self.segments.iter().enumerate().skip(known.saturating_sub(1)) {
+            if position >= known {
+                pass.read_header(segment)?;
+            }
+            pass.read_lines(segment, position + 1 == self.segments.len())?;
             if self.running && self.mark.is_some_and(|mark| mark.segment == segment.number) {
                 break;
             }
         }
         pass.check_end()?;
         let Pass { chain, index, offset, torn, .. } = pass;
-        Ok(Replayed { chain, index, offset, torn })
+        Ok(Replayed { chain, index, offset, torn, unused_point })
+    }
+
+    /// What is known before the first line that is read.
+    fn begin(&self) -> (Chain, Index, Option<Warning>) {
+        match self.point.map(|point| (point, point.fit(self.segments, self.mark))) {
+            Some((point, Ok(index))) => (point.chain(), index, None),
+            Some((point, Err(misfit))) => {
+                let warning = Warning::PointNotUsed { seq: point.seq(), misfit };
+                (Chain::new(), Index::default(), Some(warning))
+            }
+            None => (Chain::new(), Index::default(), None),
+        }
     }
 }
 
 impl Pass<'_, '_> {
-    fn read_segment(&mut self, segment: &SegmentFile, is_last: bool) -> Result<(), LogError> {
-        let mark = self.replay.mark.filter(|mark| mark.segment == segment.number);
-        let end = mark.filter(|_| self.replay.running).map_or(u64::MAX, |mark| mark.offset);
-        let mut lines = segment.lines(0, end, CHUNK);
+    fn read_header(&mut self, segment: &SegmentFile) -> Result<(), LogError> {
+        let mut lines = segment.lines(0, self.end_of(segment), CHUNK);
         let header = lines.next(&mut self.line)?.filter(|raw| raw.complete);
         let checked = header.ok_or(Fault::Unfinished).and_then(|header| {
             check_header(&self.line, segment.number, &self.chain)?;
@@ -96,6 +117,18 @@ impl Pass<'_, '_> {
         });
         self.offset = checked.map_err(|fault| LogError::Corrupt(fault.at(&segment.path, None, 0)))?;
         self.index.begin_segment(segment.clone(), self.offset);
+        Ok(())
+    }
+
+    /// Where reading ends: at the mark while a writer runs.
+    fn end_of(&self, segment: &SegmentFile) -> u64 {
+        let mark = self.replay.mark.filter(|mark| self.replay.running && mark.segment == segment.number);
+        mark.map_or(u64::MAX, |mark| mark.offset)
+    }
+
+    /// Reads the lines from the offset on.
+    fn read_lines(&mut self, segment: &SegmentFile, is_last: bool) -> Result<(), LogError> {
+        let mut lines = segment.lines(self.offset, self.end_of(segment), CHUNK);
         while let Some(raw) = lines.next(&mut self.line)? {
             let seed = self.chain.head().crc;
             match self.take(raw) {

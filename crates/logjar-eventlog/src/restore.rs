@@ -40,8 +40,14 @@ pub fn restore_from_copy(folder: &Path) -> Result<Restored, LogError> {
     let mark = lost_mark(&folder, &manifest)?;
     let before = Epoch::read(&folder)?;
     let epoch = OwnEpoch::raise(&folder, before.as_ref(), &mut Randomness::default())?;
-    let recovery =
-        Recovery { folder: &folder, manifest: &manifest, mark: None, clean: false, epoch: epoch.number() };
+    let recovery = Recovery {
+        folder: &folder,
+        manifest: &manifest,
+        mark: None,
+        clean: false,
+        epoch: epoch.number(),
+        point: None,
+    };
     let Recovered { replayed, active, warning } = recovery.run(&mut |_| Ok(()))?;
     let head = replayed.chain.head();
     MarkFile::create(&folder, &Mark::new(active.number, head.seq, replayed.offset, head.crc))?;

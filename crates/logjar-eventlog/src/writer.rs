@@ -28,6 +28,7 @@ use crate::random::Randomness;
 use crate::reader::FileReader;
 use crate::recovery::{Recovered, Recovery};
 use crate::replay::Replayed;
+use crate::resume::ResumePoint;
 use crate::segment::SegmentFile;
 
 /// Bytes that are reserved on disk at once.
@@ -38,6 +39,7 @@ const RESERVE_STEP: u64 = 1 << 20;
 pub struct OpenOptions {
     create: Option<NewLine>,
     randomness: Randomness,
+    point: Option<ResumePoint>,
 }
 
 impl OpenOptions {
@@ -48,7 +50,14 @@ impl OpenOptions {
 
     /// Opens a log, and makes a new one with `opened`, a `log.opened`, as line 1 if there is none.
     pub fn create(opened: NewLine) -> Self {
-        Self { create: Some(opened), randomness: Randomness::default() }
+        Self { create: Some(opened), ..Self::default() }
+    }
+
+    /// Goes on from a point, if there is one and it fits: lines up to it are not read. Else the first line of the
+    /// replay is line 1, and a warning says why.
+    #[must_use]
+    pub fn resume_from(self, point: Option<ResumePoint>) -> Self {
+        Self { point, ..self }
     }
 
     /// Takes random bits from elsewhere. For golden files and tests.
@@ -79,7 +88,7 @@ pub struct FileLog {
 
 impl FileLog {
     /// Opens the log in `folder`: takes the lock, becomes the writer, recovers what the last stop left, and replays
-    /// every line through `replay`. Returns what people should be told, too.
+    /// every line through `replay`, or those after the point of the options. Returns what people should be told, too.
     ///
     /// # Errors
     /// [`LogError::NoSpace`]: the disk is too full to recover; serve reads ([`ReadOnlyLog`]) and try again.
@@ -92,7 +101,7 @@ impl FileLog {
         options: OpenOptions,
         replay: &mut dyn FnMut(&Line) -> Result<(), ReplayError>,
     ) -> Result<(Self, Vec<Warning>), LogError> {
-        let OpenOptions { create, mut randomness } = options;
+        let OpenOptions { create, mut randomness, point } = options;
         let folder = match Folder::open(folder)? {
             Some(folder) => folder,
             None if create.is_some() => Folder::open_or_create(folder)?,
@@ -104,10 +113,12 @@ impl FileLog {
         let (mark, mark_warnings) = Mark::read(&folder)?;
         warnings.extend(mark_warnings);
         let (mark, epoch_number) = (mark.as_ref(), epoch.number());
-        let recovery = Recovery { folder: &folder, manifest: &manifest, mark, clean, epoch: epoch_number };
+        let point = point.as_ref();
+        let recovery =
+            Recovery { folder: &folder, manifest: &manifest, mark, clean, epoch: epoch_number, point };
         let Recovered { replayed, active, warning } = recovery.run(replay)?;
-        warnings.extend(warning);
-        let Replayed { chain, index, offset, .. } = replayed;
+        let Replayed { chain, index, offset, unused_point, .. } = replayed;
+        warnings.extend(unused_point.into_iter().chain(warning));
         let mark = MarkFile::create(&folder, &mark_after(&chain, &active, offset))?;
         let reader = FileReader::new(chain.head().seq, index);
         let log = Self {

@@ -8,12 +8,13 @@ use logjar_domain::command::Command;
 use logjar_domain::decide::Rules;
 use logjar_domain::event::{Event, Policy, ReadAccess};
 use logjar_domain::permission::Actor;
-use logjar_domain::state::{State, evolve};
-use logjar_eventlog::error::{LogError, Warning};
+use logjar_eventlog::error::{LogError, ReplayError};
+use logjar_eventlog::line::Line;
 use logjar_eventlog::log::{EventLog, LogReader};
 use logjar_eventlog::micros::Micros;
 use logjar_eventlog::new_line::NewLine;
-use logjar_eventlog::read_only::ReadOnlyLog;
+use logjar_eventlog::read_only::{ReadOnlyLog, marked_position};
+use logjar_eventlog::resume::ResumePoint;
 use logjar_eventlog::writer::{FileLog, OpenOptions};
 use tokio::sync::{Semaphore, mpsc};
 
@@ -26,10 +27,11 @@ use crate::downloads::Downloads;
 use crate::http::body::ChunkPool;
 use crate::http::cache::Cache;
 use crate::metrics::Metrics;
+use crate::projections::state_snapshot;
 use crate::projections::{Changed, Projections};
+use crate::replay::{Fold, Progress};
 use crate::sequencer::{self, Running, Sequencer, SubmitError};
 use crate::storage::{DataFolder, FolderError, publish};
-use crate::stored_event::{Detail, decode};
 
 /// Name of the repository that a new registry has.
 pub const FIRST_REPOSITORY: &str = "repo";
@@ -106,7 +108,7 @@ pub struct Writing {
     /// Versions whose metadata changes from now on.
     pub changed: mpsc::UnboundedReceiver<Changed>,
     /// What people should be told.
-    pub warnings: Vec<Warning>,
+    pub warnings: Vec<String>,
 }
 
 impl App {
@@ -119,17 +121,26 @@ impl App {
             folder.create()?;
         }
         folder.check(create)?;
-        let mut state = State::default();
+        let mut opening = Opening::new(&folder);
         let mut unfinished = Unfinished::new(&folder);
         let options = if create { OpenOptions::create(opened()) } else { OpenOptions::existing() };
-        let (log, warnings) = FileLog::open(&folder.events(), options, &mut |line| {
-            let recorded = decode(line, Detail::State)?;
-            evolve(&mut state, &recorded);
-            Ok(unfinished.note(&recorded)?)
-        })?;
-        unfinished.publish()?;
+        let options = options.resume_from(opening.point.take());
+        let (log, log_warnings) =
+            FileLog::open(&folder.events(), options, &mut |line| opening.take(line, &mut unfinished))?;
+        let Opening { fold, mut warnings, .. } = opening;
+        warnings.extend(log_warnings.iter().map(ToString::to_string));
+        if fold.is_whole {
+            // What there may be did not fit, and would be tried again at each start until there is a new one.
+            let discarded = state_snapshot::discard(&folder);
+            let failed = |error| format!("the state snapshot could not be thrown away: {error}");
+            warnings.extend(discarded.err().map(failed));
+        }
         let position = log.head().seq;
         let reader = log.reader();
+        unfinished.look_back(&fold.unplaced, &*reader)?;
+        unfinished.publish()?;
+        // One from a snapshot is packed already.
+        let state = if fold.is_whole { fold.state.packed() } else { fold.state };
         let (projections, changed) = Projections::new(state.clone(), position);
         let rules = Rules { group_creation: config.groups_create };
         let metrics = Arc::new(Metrics::new(now()));
@@ -153,18 +164,21 @@ impl App {
         folder: DataFolder,
         config: Config,
         full: bool,
-    ) -> Result<(Arc<Self>, Vec<Warning>), OpenError> {
+    ) -> Result<(Arc<Self>, Vec<String>), OpenError> {
         if !folder.events().is_dir() {
             return Err(FolderError::Missing(folder.root().to_owned()).into());
         }
-        let mut state = State::default();
+        let mut opening = Opening::new(&folder);
         let mut unfinished = Unfinished::looking(&folder)?;
-        let (log, warnings) = ReadOnlyLog::open(&folder.events(), false, &mut |line| {
-            let recorded = decode(line, Detail::State)?;
-            evolve(&mut state, &recorded);
-            Ok(unfinished.note(&recorded)?)
-        })?;
-        let (projections, _) = Projections::new(state, log.head().seq);
+        let point = opening.point.take();
+        let (log, log_warnings) =
+            ReadOnlyLog::resume(&folder.events(), false, point.as_ref(), &mut |line| {
+                opening.take(line, &mut unfinished)
+            })?;
+        let Opening { fold, mut warnings, .. } = opening;
+        warnings.extend(log_warnings.iter().map(ToString::to_string));
+        unfinished.look_back(&fold.unplaced, &log)?;
+        let (projections, _) = Projections::new(fold.state, log.head().seq);
         unfinished.serve_from_uploads(projections.on_their_way());
         let (reader, sequencer) = (Arc::new(log), Sequencer::closed(full));
         let metrics = Arc::new(Metrics::new(now()));
@@ -223,6 +237,37 @@ impl App {
             publish::make_repository_folder(&self.folder, name, public)?;
         }
         Ok(())
+    }
+}
+
+/// What is known of a log before it is opened, and while it is replayed.
+struct Opening {
+    fold: Fold,
+    point: Option<ResumePoint>,
+    progress: Progress,
+    warnings: Vec<String>,
+}
+
+impl Opening {
+    fn new(folder: &DataFolder) -> Self {
+        let loaded = state_snapshot::load(folder);
+        let warning = loaded.as_ref().err().map(|why| {
+            let file = state_snapshot::file(folder);
+            format!(
+                "all lines had to be read again: the state snapshot `{}` was not used, because {why}",
+                file.display()
+            )
+        });
+        let (fold, point) = Fold::after(loaded.ok().flatten());
+        // A log that can't be looked at will say so itself.
+        let progress = Progress::new(marked_position(&folder.events()).ok().flatten());
+        Self { fold, point, progress, warnings: Vec::from_iter(warning) }
+    }
+
+    fn take(&mut self, line: &Line, unfinished: &mut Unfinished) -> Result<(), ReplayError> {
+        let recorded = self.fold.take(line)?;
+        self.progress.note(recorded.seq);
+        Ok(unfinished.note(&recorded)?)
     }
 }
 

@@ -9,6 +9,7 @@ pub mod exit;
 
 pub mod digest;
 pub mod projections;
+pub mod replay;
 pub mod sequencer;
 pub mod stored_event;
 

@@ -13,3 +13,4 @@ mod instances;
 mod line;
 mod read_only;
 mod restore;
+mod resume;

@@ -66,7 +66,7 @@ impl Client {
         let way = match wants {
             Wants::Reading => {
                 let (app, warnings) = App::open_read_only(folder, config, false)?;
-                warnings.iter().for_each(|warning| output::warning(&warning.to_string()));
+                warnings.iter().for_each(|warning| output::warning(warning));
                 Way::Here { router: router(app.clone()), running: None, app }
             }
             Wants::Writing => {
@@ -77,7 +77,7 @@ impl Client {
                     )),
                     other => other.into(),
                 })?;
-                writing.warnings.iter().for_each(|warning| output::warning(&warning.to_string()));
+                writing.warnings.iter().for_each(|warning| output::warning(warning));
                 Way::Here {
                     router: router(writing.app.clone()),
                     running: Some(writing.running),

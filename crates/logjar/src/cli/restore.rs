@@ -7,6 +7,7 @@ use logjar_eventlog::restore::restore_from_copy;
 use serde_json::json;
 
 use super::{Failure, Global, output, verify};
+use crate::projections::state_snapshot;
 use crate::storage::DataFolder;
 
 #[derive(Args)]
@@ -18,6 +19,11 @@ pub(super) struct Options {
 
 pub(super) fn run(global: &Global, options: &Options) -> Result<(), Failure> {
     let folder = DataFolder::new(&options.from_copy);
+    // It was copied at another moment than the log and the uploads that it speaks of.
+    state_snapshot::discard(&folder).map_err(|source| Failure::Io {
+        what: "could not throw the state snapshot of the copy away".to_owned(),
+        source,
+    })?;
     let restored = restore_from_copy(&folder.events())?;
     let problems = verify::check_files(&folder, false)?;
     if let Some(warning) = &restored.warning {

@@ -17,6 +17,7 @@ use crate::app::{App, FIRST_REPOSITORY, OpenError, Writing};
 use crate::config::{Config, Loaded};
 use crate::downloads;
 use crate::http::serve::Server;
+use crate::projections::state_snapshot;
 use crate::storage::DataFolder;
 use crate::tree_metadata;
 
@@ -163,7 +164,7 @@ async fn write(
     mut ends: Ends,
 ) -> Result<(), Failure> {
     let Writing { app, running, changed, warnings } = writing;
-    warnings.iter().for_each(|warning| output::warning(&warning.to_string()));
+    warnings.iter().for_each(|warning| output::warning(warning));
     let served = async {
         let (stop, stopped) = watch::channel(false);
         let server = Server::new(app.clone(), stopped);
@@ -176,6 +177,7 @@ async fn write(
         let network = tokio::spawn(server.clone().serve_network(listener));
         let commands = tokio::spawn(server.serve_admin(admin));
         let tree = tokio::spawn(tree_metadata::run(app.clone(), changed));
+        let snapshots = tokio::spawn(state_snapshot::run(app.clone()));
         let ticks = tokio::spawn(pass_time(app.clone()));
         let counts = tokio::spawn(downloads::keep(app.downloads.clone()));
         let merges = tokio::spawn(downloads::merge_days(app.downloads.clone()));
@@ -187,6 +189,7 @@ async fn write(
         let _ = stop.send(true);
         let _ = tokio::join!(network, commands);
         ticks.abort();
+        snapshots.abort();
         tree.abort();
         merges.abort();
         downloads::finish(&app.downloads, counts).await;

@@ -6,19 +6,24 @@ use std::sync::Arc;
 
 use logjar_domain::event::{Event, Recorded, StoredFile};
 use logjar_domain::ids::{DeployId, RepositoryName};
+use logjar_eventlog::error::{Damage, Fault, LogError};
+use logjar_eventlog::log::LogReader;
 use logjar_maven::coordinates::Gav;
 use logjar_maven::layout::file_of_version;
 use logjar_maven::pom;
 
 use super::{Deploys, manifest};
+use crate::app::OpenError;
+use crate::projections::state_snapshot::Unplaced;
 use crate::storage::publish::{digest, mend_sums, publish};
 use crate::storage::read::OnTheirWay;
 use crate::storage::{DataFolder, uploads};
+use crate::stored_event::{Detail, decode};
 
 /// Uploads that are looked for on the log while it is replayed.
 pub struct Unfinished {
     folder: DataFolder,
-    /// Listed at the first event, because then the lock is held and nobody else makes or removes any.
+    /// Listed when first asked for, because then the lock is held and nobody else makes or removes any.
     wanted: Option<HashSet<DeployId>>,
     on_log: HashMap<DeployId, Placed>,
 }
@@ -57,11 +62,8 @@ impl Unfinished {
     /// # Errors
     /// If `uploads/` can't be read.
     pub fn note(&mut self, recorded: &Recorded) -> std::io::Result<()> {
-        let wanted = match &mut self.wanted {
-            Some(wanted) => wanted,
-            None => self.wanted.insert(uploads::sweep(&self.folder)?.into_iter().collect()),
-        };
-        if wanted.is_empty() {
+        let wanted = self.wanted()?;
+        if !recorded.event.upload().is_some_and(|upload| wanted.contains(upload)) {
             return Ok(());
         }
         let (upload, repository, gav, files, is_new_release) = match &recorded.event {
@@ -72,16 +74,40 @@ impl Unfinished {
             Event::FilesAdded(added) => (&added.upload, &added.repository, &added.gav, &added.files, false),
             _ => return Ok(()),
         };
-        if wanted.contains(upload) {
-            let placed = Placed {
-                repository: repository.clone(),
-                gav: gav.clone(),
-                files: files.clone(),
-                is_new_release,
-            };
-            self.on_log.insert(upload.clone(), placed);
+        let placed =
+            Placed { repository: repository.clone(), gav: gav.clone(), files: files.clone(), is_new_release };
+        self.on_log.insert(upload.clone(), placed);
+        Ok(())
+    }
+
+    /// Looks at events that are not replayed, because a state snapshot has them, and whose files had no place yet
+    /// when it was made.
+    ///
+    /// # Errors
+    /// If `uploads/` or the log can't be read.
+    pub fn look_back(&mut self, unplaced: &[Unplaced], reader: &dyn LogReader) -> Result<(), OpenError> {
+        for Unplaced { seq, upload } in unplaced {
+            if !self.wanted()?.contains(upload) {
+                continue;
+            }
+            let gone =
+                || Damage { file: self.folder.events(), line: Some(*seq), offset: 0, fault: Fault::Missing };
+            let line = reader.read(*seq)?.ok_or_else(|| LogError::Corrupt(gone()))?;
+            let recorded = decode(&line, Detail::State).map_err(|error| LogError::Replay {
+                seq: *seq,
+                kind: line.kind().to_owned(),
+                source: error.into(),
+            })?;
+            self.note(&recorded)?;
         }
         Ok(())
+    }
+
+    fn wanted(&mut self) -> std::io::Result<&mut HashSet<DeployId>> {
+        if self.wanted.is_none() {
+            self.wanted = Some(uploads::sweep(&self.folder)?.into_iter().collect());
+        }
+        Ok(self.wanted.get_or_insert_default())
     }
 
     /// Publishes what is on the log, with the files that its event lists and no others.
@@ -89,6 +115,8 @@ impl Unfinished {
     /// # Errors
     /// If the system refuses.
     pub fn publish(&mut self) -> std::io::Result<()> {
+        // With a state snapshot there may have been no event to look at.
+        self.wanted()?;
         let folder = &self.folder;
         for (upload, placed) in self.on_log.drain() {
             let names: Vec<&str> = placed.files.iter().map(|file| &*file.name).collect();

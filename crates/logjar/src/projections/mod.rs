@@ -3,7 +3,9 @@
 //! The sequencer has a State of its own that runs ahead of the disk; the one here is never ahead of it, and it is the
 //! one that everybody reads: rights, names, versions, generated metadata.
 
+pub mod catalog;
 pub mod metadata;
+pub mod state_snapshot;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};

@@ -134,7 +134,7 @@ impl DataFolder {
         if new && !self.events().is_dir() && has_files(&self.repository()) {
             return Err(FolderError::LogMissing(self.events()));
         }
-        for path in [self.events(), self.uploads(), self.activity()] {
+        for path in [self.events(), self.uploads(), self.activity(), self.derived()] {
             let mode = match fs::metadata(&path) {
                 Ok(metadata) => metadata.mode(),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,

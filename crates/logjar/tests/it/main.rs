@@ -13,6 +13,7 @@
 
 mod client;
 mod deploy;
+mod history;
 #[path = "../../../logjar-domain/tests/it/recording.rs"]
 mod recording;
 mod server;
@@ -31,6 +32,7 @@ mod reading;
 mod recordings;
 mod restarting;
 mod snapshots;
+mod state_snapshots;
 mod strays;
 mod tokens;
 

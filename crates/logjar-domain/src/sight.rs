@@ -1,0 +1,106 @@
+//! What a caller may read over all repositories, worked out once per request: pages, search and lists join what is in
+//! sight, and nothing of the rest shows anywhere.
+//!
+//! The rules are those of [`crate::permission`]; here they become a set that can be asked many times, or be made a
+//! filter of a query.
+
+use std::collections::BTreeMap;
+
+use logjar_maven::coordinates::{ArtifactId, GroupId};
+
+use crate::event::ReadAccess;
+use crate::ids::{Moment, RepositoryName};
+use crate::permission::{Actor, Readable, Scope, readable};
+use crate::state::{State, Token};
+
+/// The repositories that somebody may read, and how much of each.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sight {
+    repositories: BTreeMap<RepositoryName, Extent>,
+    everything: bool,
+}
+
+/// How much of a repository is in sight.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// All of it.
+    All,
+    /// These groups and artifacts; there may be none.
+    Scopes(Vec<(GroupId, Scope)>),
+}
+
+impl Extent {
+    /// Whether the artifact is within it.
+    pub fn covers(&self, group: &GroupId, artifact: &ArtifactId) -> bool {
+        match self {
+            Self::All => true,
+            Self::Scopes(scopes) => scopes.iter().any(|(of, scope)| of == group && scope.covers(artifact)),
+        }
+    }
+}
+
+impl Sight {
+    /// What the actor may read at that moment.
+    pub fn of(state: &State, now: Moment, actor: &Actor) -> Self {
+        let mut repositories = BTreeMap::new();
+        for (name, repository) in &state.repositories {
+            match readable(state, now, actor, repository) {
+                Readable::All => {
+                    repositories.insert(name.clone(), Extent::All);
+                }
+                Readable::Granted(_) => {
+                    let scopes = granted_scopes(state, actor, repository.read);
+                    repositories.insert(name.clone(), Extent::Scopes(scopes));
+                }
+                Readable::Challenge | Readable::Hidden => {}
+            }
+        }
+        let whole = repositories.values().filter(|extent| **extent == Extent::All).count();
+        Self { everything: whole == state.repositories.len(), repositories }
+    }
+
+    /// Whether nothing at all is hidden.
+    pub fn is_everything(&self) -> bool {
+        self.everything
+    }
+
+    /// The repositories in sight.
+    pub fn repositories(&self) -> impl Iterator<Item = (&RepositoryName, &Extent)> {
+        self.repositories.iter()
+    }
+
+    /// Whether an artifact of a repository is in sight.
+    pub fn shows(&self, repository: &RepositoryName, group: &GroupId, artifact: &ArtifactId) -> bool {
+        self.repositories.get(repository).is_some_and(|extent| extent.covers(group, artifact))
+    }
+}
+
+/// What a token leaves of what its owner may read: for a repository of which the owner may read everything, the
+/// token's limit; else the groups and artifacts with `read`, within the limit.
+fn granted_scopes(state: &State, actor: &Actor, access: ReadAccess) -> Vec<(GroupId, Scope)> {
+    let Actor::Token { user, token } = actor else { return Vec::new() };
+    let Some(token) = state.tokens.get(token) else { return Vec::new() };
+    let admin = state.users.get(user).is_some_and(|user| user.admin);
+    if access == ReadAccess::SignedIn || admin {
+        return token.limit.iter().map(|limit| (limit.group.clone(), limit.scope.clone())).collect();
+    }
+    let scopes = state.groups.iter().flat_map(|(group, owned)| {
+        owned
+            .members
+            .iter()
+            .filter(|member| member.user == *user && member.can.read)
+            .map(move |member| (group, &member.scope))
+    });
+    scopes.filter_map(|(group, scope)| Some((group.clone(), within_limit(token, group, scope)?))).collect()
+}
+
+/// The part of a scope that lies within the token's limit.
+fn within_limit(token: &Token, group: &GroupId, scope: &Scope) -> Option<Scope> {
+    let Some(limit) = &token.limit else { return Some(scope.clone()) };
+    match (limit.group == *group, &limit.scope, scope) {
+        (false, _, _) => None,
+        (true, Scope::Group, scope) => Some(scope.clone()),
+        (true, limited, Scope::Group) => Some(limited.clone()),
+        (true, limited, scope) => (limited == scope).then(|| scope.clone()),
+    }
+}

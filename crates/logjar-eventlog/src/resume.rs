@@ -1,0 +1,239 @@
+//! A point on the log: all that a replay knows after some line, so that a later opening can go on from there and need
+//! not read the lines before.
+//!
+//! It is a cache for whoever keeps it, and no part of the log. Its bytes, all numbers little-endian: `ljpoint` and a
+//! line feed; format number (u32); length of the whole (u64); seq (u64), at (i64, microseconds), crc (u32) and batch
+//! (u64) of the line; its id (u8 length, bytes); the roots of the complete subtrees, 32 bytes for each bit set in seq;
+//! number of segments (u32), and of each its number, first seq, end in bytes and number of index entries (u64 each),
+//! then the entries: offset (u64) and crc of the line before (u32); at last CRC32C (u32) of all that.
+
+use crate::chain::Chain;
+use crate::index::{Entry, Index, STRIDE};
+use crate::line::Line;
+use crate::log::Head;
+use crate::mark::Mark;
+use crate::merkle::Tree;
+use crate::micros::Micros;
+use crate::reader::read_last;
+use crate::segment::SegmentFile;
+
+const MAGIC: &[u8; 8] = b"ljpoint\n";
+const FORMAT: u32 = 1;
+/// Bytes before the line's seq.
+const START_LEN: usize = MAGIC.len() + 4 + 8;
+const CRC_LEN: usize = 4;
+/// Bytes of a segment without its entries, and of an entry: what a count may promise.
+const SEGMENT_LEN: usize = 4 * 8;
+const ENTRY_LEN: usize = 8 + 4;
+
+/// What is known after a line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResumePoint {
+    head: Head,
+    id: String,
+    tree: Tree,
+    segments: Vec<SegmentPoint>,
+}
+
+/// What is known of a segment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SegmentPoint {
+    /// The number in its name.
+    pub(crate) number: u64,
+    /// Position of its first line.
+    pub(crate) first: u64,
+    /// Bytes up to the end of its last line.
+    pub(crate) end: u64,
+    /// Where every 64th of its lines begins.
+    pub(crate) entries: Vec<Entry>,
+}
+
+/// Why bytes are no point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PointError {
+    /// They begin with something else.
+    #[error("it does not begin as a saved point does")]
+    Magic,
+    /// A newer or older program wrote them.
+    #[error("the saved point has format {found}, this program reads {FORMAT}")]
+    Format {
+        /// Its format number.
+        found: u32,
+    },
+    /// There are more or fewer than were written.
+    #[error("the saved point is not as long as it says")]
+    Length,
+    /// They are not those that were written.
+    #[error("the checksum of the saved point is another one")]
+    Crc,
+    /// Parts contradict each other.
+    #[error("the parts of the saved point do not fit together")]
+    Content,
+}
+
+/// Why a point does not fit a log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Misfit {
+    /// The mark is before it.
+    #[error("DURABLE does not reach so far")]
+    BeyondMark,
+    /// The log has other files now.
+    #[error("MANIFEST names other segments")]
+    Segments,
+    /// At its place is another line or none.
+    #[error("the line there is missing or another one")]
+    Line,
+}
+
+impl ResumePoint {
+    /// The point at the end of `chain`, whose last line has this id; `index` has all lines.
+    pub(crate) fn new(chain: &Chain, id: &str, index: &Index) -> Self {
+        Self { head: chain.head(), id: id.to_owned(), tree: chain.tree().clone(), segments: index.points() }
+    }
+
+    /// Position of the line that it is after.
+    pub fn seq(&self) -> u64 {
+        self.head.seq
+    }
+
+    /// The chain after that line.
+    pub(crate) fn chain(&self) -> Chain {
+        Chain::after(self.head, self.tree.clone())
+    }
+
+    /// The index up to that line, if these segments have it where the point says, as the point says.
+    pub(crate) fn fit(&self, segments: &[SegmentFile], mark: Option<&Mark>) -> Result<Index, Misfit> {
+        let index = Index::resume(&self.segments, segments).ok_or(Misfit::Segments)?;
+        let place = index.find(self.head.seq).ok_or(Misfit::Line)?;
+        let here = Mark::new(place.segment.number, self.head.seq, place.end, self.head.crc);
+        if mark.is_some_and(|mark| mark.seq < here.seq || (mark.seq == here.seq && *mark != here)) {
+            return Err(Misfit::BeyondMark);
+        }
+        match read_last(&index, self.head.seq) {
+            Ok(Some(line)) if self.is_after(&line) => Ok(index),
+            // Whether a line that can't be read is damage is judged when all lines are read.
+            _ => Err(Misfit::Line),
+        }
+    }
+
+    fn is_after(&self, line: &Line) -> bool {
+        let head = Head { seq: line.seq(), at: line.at(), crc: line.crc(), batch: line.batch() };
+        head == self.head && line.id() == self.id
+    }
+
+    /// Its bytes.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        bytes.extend_from_slice(MAGIC);
+        bytes.extend_from_slice(&FORMAT.to_le_bytes());
+        bytes.extend_from_slice(&[0; 8]);
+        bytes.extend_from_slice(&self.head.seq.to_le_bytes());
+        bytes.extend_from_slice(&self.head.at.0.to_le_bytes());
+        bytes.extend_from_slice(&self.head.crc.to_le_bytes());
+        bytes.extend_from_slice(&self.head.batch.to_le_bytes());
+        // An id has 13 digits, a dot and a number.
+        bytes.push(self.id.len() as u8);
+        bytes.extend_from_slice(self.id.as_bytes());
+        self.tree.subtrees().iter().for_each(|root| bytes.extend_from_slice(root));
+        bytes.extend_from_slice(&(self.segments.len() as u32).to_le_bytes());
+        for SegmentPoint { number, first, end, entries } in &self.segments {
+            for value in [*number, *first, *end, entries.len() as u64] {
+                bytes.extend_from_slice(&value.to_le_bytes());
+            }
+            for Entry { offset, seed } in entries {
+                bytes.extend_from_slice(&offset.to_le_bytes());
+                bytes.extend_from_slice(&seed.to_le_bytes());
+            }
+        }
+        let length = (bytes.len() + CRC_LEN) as u64;
+        bytes[START_LEN - 8..START_LEN].copy_from_slice(&length.to_le_bytes());
+        let crc = crc32c::crc32c(&bytes);
+        bytes.extend_from_slice(&crc.to_le_bytes());
+        bytes
+    }
+
+    /// Reads what [`Self::to_bytes`] made. Any bytes may be given; no more memory is taken than they have.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, PointError> {
+        let mut start = Cursor(bytes);
+        if start.take(MAGIC.len()) != Some(MAGIC) {
+            return Err(PointError::Magic);
+        }
+        match start.u32().ok_or(PointError::Length)? {
+            FORMAT => {}
+            found => return Err(PointError::Format { found }),
+        }
+        if start.u64() != Some(bytes.len() as u64) {
+            return Err(PointError::Length);
+        }
+        let (covered, crc) = bytes.split_last_chunk::<CRC_LEN>().ok_or(PointError::Length)?;
+        if crc32c::crc32c(covered) != u32::from_le_bytes(*crc) {
+            return Err(PointError::Crc);
+        }
+        let mut cursor = Cursor(covered.get(START_LEN..).ok_or(PointError::Length)?);
+        let point = cursor.point().filter(|point| cursor.0.is_empty() && point.is_sound());
+        point.ok_or(PointError::Content)
+    }
+
+    /// Whether each segment has the entries that its lines need.
+    fn is_sound(&self) -> bool {
+        let firsts = self.segments.iter().map(|segment| segment.first);
+        let nexts = firsts.skip(1).chain([self.head.seq.saturating_add(1)]);
+        let is_sound = |(segment, next): (&SegmentPoint, u64)| {
+            let lines = next.checked_sub(segment.first);
+            lines.is_some_and(|lines| lines.div_ceil(STRIDE) == segment.entries.len() as u64)
+        };
+        self.head.seq > 0 && self.segments.iter().zip(nexts).all(is_sound)
+    }
+}
+
+/// Takes bytes from the front; `None` if there are not enough.
+struct Cursor<'a>(&'a [u8]);
+
+impl<'a> Cursor<'a> {
+    fn take(&mut self, length: usize) -> Option<&'a [u8]> {
+        let (taken, rest) = self.0.split_at_checked(length)?;
+        self.0 = rest;
+        Some(taken)
+    }
+
+    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+        self.take(N)?.try_into().ok()
+    }
+
+    fn u32(&mut self) -> Option<u32> {
+        self.array().map(u32::from_le_bytes)
+    }
+
+    fn u64(&mut self) -> Option<u64> {
+        self.array().map(u64::from_le_bytes)
+    }
+
+    /// A count of things that have at least `len` bytes each, so that no more are made room for than can come.
+    fn count(&self, count: u64, len: usize) -> Option<usize> {
+        usize::try_from(count).ok().filter(|count| *count <= self.0.len() / len)
+    }
+
+    fn point(&mut self) -> Option<ResumePoint> {
+        let (seq, at) = (self.u64()?, Micros(self.array().map(i64::from_le_bytes)?));
+        let head = Head { seq, at, crc: self.u32()?, batch: self.u64()? };
+        let [id_len] = self.array()?;
+        let id = String::from_utf8(self.take(usize::from(id_len))?.to_vec()).ok()?;
+        let subtrees = (0..seq.count_ones()).map(|_| self.array()).collect::<Option<Vec<_>>>()?;
+        let tree = Tree::from_subtrees(seq, subtrees)?;
+        let segments = self.u32()?;
+        let segments = self.count(segments.into(), SEGMENT_LEN)?;
+        let segments = (0..segments).map(|_| self.segment()).collect::<Option<Vec<_>>>()?;
+        Some(ResumePoint { head, id, tree, segments })
+    }
+
+    fn segment(&mut self) -> Option<SegmentPoint> {
+        let (number, first, end) = (self.u64()?, self.u64()?, self.u64()?);
+        let entries = self.u64()?;
+        let entries = self.count(entries, ENTRY_LEN)?;
+        let entry = |_| Some(Entry { offset: self.u64()?, seed: self.u32()? });
+        Some(SegmentPoint { number, first, end, entries: (0..entries).map(entry).collect::<Option<_>>()? })
+    }
+}

@@ -1,0 +1,198 @@
+//! What is there, as a caller sees it: artifacts and versions joined over the repositories in sight, from memory. What
+//! a POM says is read from the log when it is asked for.
+//!
+//! By time, not by Maven's order: the latest version is the one that was deployed last.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use logjar_domain::event::{By, Event, VersionDeployed};
+use logjar_domain::ids::{Moment, RepositoryName};
+use logjar_domain::sight::Sight;
+use logjar_domain::state::{Artifact, State, VersionState};
+use logjar_eventlog::error::LogError;
+use logjar_eventlog::log::LogReader;
+use logjar_maven::coordinates::{ArtifactId, GroupId, Version};
+use logjar_maven::pom::Pom;
+
+use crate::stored_event::{Detail, decode};
+
+/// How many builds of a snapshot version are asked for their POM, if the newest came without.
+const BUILDS_ASKED: usize = 8;
+
+/// An artifact and where it is.
+#[derive(Clone, Debug)]
+pub struct Listed<'a> {
+    /// Its group.
+    pub group: &'a GroupId,
+    /// Its name.
+    pub artifact: &'a ArtifactId,
+    /// The repositories in sight that have it; never none.
+    pub places: Vec<(&'a RepositoryName, &'a Artifact)>,
+}
+
+/// A version of an artifact, joined over its repositories.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedVersion<'a> {
+    /// The version.
+    pub version: &'a Version,
+    /// Position of the deploy that dates it: of a release the first, of a snapshot version the last.
+    pub seq: u64,
+    /// The repositories that have it.
+    pub repositories: Vec<&'a RepositoryName>,
+}
+
+/// One deploy, read back from the log.
+#[derive(Clone, Debug)]
+pub struct Deployed {
+    /// Its position.
+    pub seq: u64,
+    /// When it was.
+    pub at: Moment,
+    /// Who it was.
+    pub by: By,
+    /// What it brought.
+    pub event: Arc<VersionDeployed>,
+}
+
+/// The artifact, if any of it is in sight.
+pub fn artifact<'a>(
+    state: &'a State,
+    sight: &Sight,
+    group: &GroupId,
+    artifact: &ArtifactId,
+) -> Option<Listed<'a>> {
+    let key = (group.clone(), artifact.clone());
+    let mut found: Option<Listed<'a>> = None;
+    for (name, repository) in &state.repositories {
+        let Some(((group, artifact), details)) = repository.artifacts.get_key_value(&key) else { continue };
+        if sight.shows(name, group, artifact) {
+            let listed = found.get_or_insert_with(|| Listed { group, artifact, places: Vec::new() });
+            listed.places.push((name, details));
+        }
+    }
+    found
+}
+
+/// The artifacts of a group that are in sight, by name.
+pub fn artifacts_of<'a>(state: &'a State, sight: &Sight, group: &'a GroupId) -> Vec<Listed<'a>> {
+    let names: BTreeSet<&ArtifactId> = state
+        .repositories
+        .values()
+        .flat_map(|repository| repository.artifacts_of(group).map(|(artifact, _)| artifact))
+        .collect();
+    names.into_iter().filter_map(|name| artifact(state, sight, group, name)).collect()
+}
+
+impl<'a> Listed<'a> {
+    /// All its versions, the latest first.
+    pub fn versions(&self) -> Vec<ListedVersion<'a>> {
+        let mut versions: BTreeMap<&'a Version, ListedVersion<'a>> = BTreeMap::new();
+        for (repository, artifact) in &self.places {
+            for state in &artifact.versions {
+                let seq = dated_at(state);
+                versions
+                    .entry(&state.version)
+                    .and_modify(|known| {
+                        known.repositories.push(repository);
+                        known.seq = telling(&state.version, known.seq, seq);
+                    })
+                    .or_insert_with(|| ListedVersion {
+                        version: &state.version,
+                        seq,
+                        repositories: vec![repository],
+                    });
+            }
+        }
+        let mut versions: Vec<_> = versions.into_values().collect();
+        versions.sort_by_key(|version| std::cmp::Reverse(version.seq));
+        versions
+    }
+
+    /// The version that was deployed last.
+    pub fn latest(&self) -> Option<ListedVersion<'a>> {
+        self.latest_where(|_| true)
+    }
+
+    /// The release that was deployed last.
+    pub fn latest_release(&self) -> Option<ListedVersion<'a>> {
+        self.latest_where(|version| !version.is_snapshot())
+    }
+
+    fn latest_where(&self, wanted: impl Fn(&Version) -> bool) -> Option<ListedVersion<'a>> {
+        if self.places.len() > 1 {
+            return self.versions().into_iter().find(|listed| wanted(listed.version));
+        }
+        let all = self.places.iter().flat_map(|(_, artifact)| &artifact.versions);
+        let newest = all.filter(|state| wanted(&state.version)).max_by_key(|state| dated_at(state))?;
+        self.version(&newest.version)
+    }
+
+    /// The version of that text.
+    pub fn version(&self, version: &Version) -> Option<ListedVersion<'a>> {
+        let mut found: Option<ListedVersion<'a>> = None;
+        for (repository, artifact) in &self.places {
+            let Some(state) = artifact.version(version) else { continue };
+            let seq = dated_at(state);
+            match &mut found {
+                Some(known) => {
+                    known.repositories.push(repository);
+                    known.seq = telling(version, known.seq, seq);
+                }
+                None => {
+                    found =
+                        Some(ListedVersion { version: &state.version, seq, repositories: vec![repository] });
+                }
+            }
+        }
+        found
+    }
+
+    /// Positions of the deploys that may tell what the version's POM says, the best first.
+    pub fn deploys_of(&self, version: &Version) -> Vec<u64> {
+        let states = self.places.iter().filter_map(|(_, artifact)| artifact.version(version));
+        let mut deploys: Vec<u64> = states
+            .flat_map(|state| match state.builds() {
+                [] => vec![state.seq],
+                builds => builds.iter().map(|build| build.seq).collect(),
+            })
+            .collect();
+        deploys.sort_unstable_by_key(|seq| std::cmp::Reverse(*seq));
+        deploys.truncate(BUILDS_ASKED);
+        deploys
+    }
+}
+
+/// Position of the deploy that dates a version in one repository.
+fn dated_at(state: &VersionState) -> u64 {
+    state.builds().iter().map(|build| build.seq).max().unwrap_or(state.seq)
+}
+
+/// Of two deploys of one version the one that dates it.
+fn telling(version: &Version, one: u64, other: u64) -> u64 {
+    if version.is_snapshot() { one.max(other) } else { one.min(other) }
+}
+
+/// The deploy at a position; `None` if something else is there.
+///
+/// # Errors
+/// If the log can't be read.
+pub fn deployed(reader: &dyn LogReader, seq: u64) -> Result<Option<Deployed>, LogError> {
+    let Some(line) = reader.read(seq)? else { return Ok(None) };
+    let Ok(recorded) = decode(&line, Detail::Full) else { return Ok(None) };
+    let Event::VersionDeployed(event) = recorded.event else { return Ok(None) };
+    Ok(Some(Deployed { seq, at: recorded.at, by: recorded.by, event }))
+}
+
+/// What the first of these deploys that has a POM says in it. Further builds of a snapshot version may come without.
+///
+/// # Errors
+/// If the log can't be read.
+pub fn facts(reader: &dyn LogReader, deploys: &[u64]) -> Result<Option<Arc<Pom>>, LogError> {
+    for seq in deploys {
+        if let Some(pom) = deployed(reader, *seq)?.and_then(|deployed| deployed.event.pom.clone()) {
+            return Ok(Some(pom));
+        }
+    }
+    Ok(None)
+}

@@ -1,0 +1,290 @@
+//! From bytes to a snapshot. All numbers are little-endian; a *list* is a count (u32) and that many items, a *block* a
+//! length (u32) and that many bytes, a *name* the place (u32) of a string in one of the four tables, with all bits set
+//! for none, *flags* are up to three bits of a byte.
+//!
+//! The file: magic (8 bytes), format number (u32), position (u64); blocks with the version of the program and with
+//! the point on the log; the tables, each a list of blocks: texts, groups, artifacts, versions; the events whose files
+//! had no place; users, tokens, groups, repositories, field by field as in the functions below; at last the SHA-256 of
+//! all that.
+//!
+//! With the checksum right the bytes are ours. All the same none of them can do more than give an error.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use logjar_domain::event::{Policy, ReadAccess, TokenLimit, UserKind};
+use logjar_domain::fingerprint::Fingerprint;
+use logjar_domain::ids::{DeployId, Moment, RepositoryName, TokenId, UserId};
+use logjar_domain::permission::{Abilities, Scope};
+use logjar_domain::state::{
+    Artifact, BuildState, Group, Member, MoreOfVersion, NewestFile, Repository, State, Token, User,
+    VersionState,
+};
+use logjar_eventlog::resume::ResumePoint;
+use logjar_maven::coordinates::{ArtifactId, GroupId, Version};
+use logjar_maven::snapshot_version::Stamp;
+use sha2::{Digest, Sha256};
+
+use super::{FORMAT, MAGIC, NONE, PROGRAM, Snapshot, Unplaced, Unusable};
+
+/// Bytes of the checksum at the end.
+const CHECKSUM_LEN: usize = 32;
+/// Bytes of `20261124.080000`.
+const TIMESTAMP_LEN: usize = 15;
+
+/// The position that a file says it is at, from its beginning; 0 if that is not ours. The rest is not looked at.
+pub(super) fn position(start: &[u8]) -> u64 {
+    Reader(start).position().unwrap_or_default()
+}
+
+/// The snapshot that the bytes are.
+pub(super) fn decode(bytes: &[u8]) -> Result<Snapshot, Unusable> {
+    let mut reader = Reader(bytes);
+    let position = reader.position()?;
+    if reader.block().ok_or(Unusable::Damaged)? != PROGRAM.as_bytes() {
+        return Err(Unusable::Program);
+    }
+    let (covered, checksum) = bytes.split_last_chunk::<CHECKSUM_LEN>().ok_or(Unusable::Damaged)?;
+    if Sha256::digest(covered) != *checksum {
+        return Err(Unusable::Damaged);
+    }
+    let body_len = reader.0.len().checked_sub(CHECKSUM_LEN).ok_or(Unusable::Damaged)?;
+    let mut body = Reader(reader.take(body_len).ok_or(Unusable::Damaged)?);
+    let point = ResumePoint::from_bytes(body.block().ok_or(Unusable::Damaged)?)?;
+    let tables = Tables::read(&mut body).ok_or(Unusable::Damaged)?;
+    let mut decoder = Decoder { tables, reader: body };
+    let (unplaced, state) = decoder.unplaced().zip(decoder.state()).ok_or(Unusable::Damaged)?;
+    if point.seq() != position || !decoder.reader.0.is_empty() {
+        return Err(Unusable::Damaged);
+    }
+    Ok(Snapshot { state, unplaced, point })
+}
+
+/// Takes bytes from the front; `None` if there are not enough.
+struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    fn take(&mut self, length: usize) -> Option<&'a [u8]> {
+        let (taken, rest) = self.0.split_at_checked(length)?;
+        self.0 = rest;
+        Some(taken)
+    }
+
+    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+        self.take(N)?.try_into().ok()
+    }
+
+    fn u32(&mut self) -> Option<u32> {
+        self.array().map(u32::from_le_bytes)
+    }
+
+    fn block(&mut self) -> Option<&'a [u8]> {
+        let length = self.u32()?;
+        self.take(length as usize)
+    }
+
+    /// What comes before the version of the program.
+    fn position(&mut self) -> Result<u64, Unusable> {
+        if self.take(MAGIC.len()) != Some(MAGIC) {
+            return Err(Unusable::Damaged);
+        }
+        match self.u32().ok_or(Unusable::Damaged)? {
+            FORMAT => self.array().map(u64::from_le_bytes).ok_or(Unusable::Damaged),
+            found => Err(Unusable::Format(found)),
+        }
+    }
+}
+
+/// Every string that occurs, once: what is decoded shares them.
+struct Tables {
+    texts: Vec<Arc<str>>,
+    groups: Vec<GroupId>,
+    artifacts: Vec<ArtifactId>,
+    versions: Vec<Version>,
+}
+
+impl Tables {
+    fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        Some(Self {
+            texts: table(reader, |text| Some(Arc::from(text)))?,
+            groups: table(reader, |text| GroupId::parse(text).ok())?,
+            artifacts: table(reader, |text| ArtifactId::parse(text).ok())?,
+            versions: table(reader, |text| Version::parse(text).ok())?,
+        })
+    }
+}
+
+fn table<T>(reader: &mut Reader<'_>, make: impl Fn(&str) -> Option<T>) -> Option<Vec<T>> {
+    let count = reader.u32()?;
+    (0..count).map(|_| make(std::str::from_utf8(reader.block()?).ok()?)).collect()
+}
+
+struct Decoder<'a> {
+    tables: Tables,
+    reader: Reader<'a>,
+}
+
+impl Decoder<'_> {
+    fn unplaced(&mut self) -> Option<Vec<Unplaced>> {
+        self.list(|from| Some(Unplaced { seq: from.u64()?, upload: DeployId::new(from.text()?) }))
+    }
+
+    fn state(&mut self) -> Option<State> {
+        let users = self.map(|from| Some((UserId::new(from.text()?), from.user()?)))?;
+        let tokens = self.map(|from| Some((TokenId::new(from.text()?), from.token()?)))?;
+        let groups = self.map(|from| Some((from.group()?, Group { members: from.list(Self::member)? })))?;
+        let repositories = self.map(|from| Some((RepositoryName::new(from.text()?), from.repository()?)))?;
+        Some(State::from_parts(users, tokens, groups, repositories))
+    }
+
+    fn u8(&mut self) -> Option<u8> {
+        self.reader.array().map(u8::from_le_bytes)
+    }
+
+    fn u32(&mut self) -> Option<u32> {
+        self.reader.u32()
+    }
+
+    fn u64(&mut self) -> Option<u64> {
+        self.reader.array().map(u64::from_le_bytes)
+    }
+
+    fn i64(&mut self) -> Option<i64> {
+        self.reader.array().map(i64::from_le_bytes)
+    }
+
+    fn moment(&mut self) -> Option<Moment> {
+        self.i64().map(Moment)
+    }
+
+    fn text(&mut self) -> Option<Arc<str>> {
+        let place = self.u32()?;
+        self.tables.texts.get(place as usize).cloned()
+    }
+
+    /// The inner `None`: there is no text.
+    fn text_or_none(&mut self) -> Option<Option<Arc<str>>> {
+        match self.u32()? {
+            NONE => Some(None),
+            place => self.tables.texts.get(place as usize).cloned().map(Some),
+        }
+    }
+
+    fn group(&mut self) -> Option<GroupId> {
+        let place = self.u32()?;
+        self.tables.groups.get(place as usize).cloned()
+    }
+
+    fn artifact_id(&mut self) -> Option<ArtifactId> {
+        let place = self.u32()?;
+        self.tables.artifacts.get(place as usize).cloned()
+    }
+
+    fn flags(&mut self) -> Option<[bool; 3]> {
+        let bits = self.u8()?;
+        (bits < 8).then(|| [0, 1, 2].map(|bit| bits >> bit & 1 == 1))
+    }
+
+    /// A list with room for its items and no more. Each takes more than a byte, so a count can't make it larger than
+    /// the file by more than the size of an item.
+    fn list<T>(&mut self, mut each: impl FnMut(&mut Self) -> Option<T>) -> Option<Vec<T>> {
+        let count = self.u32()? as usize;
+        let mut items = Vec::with_capacity(count.min(self.reader.0.len()));
+        for _ in 0..count {
+            items.push(each(self)?);
+        }
+        Some(items)
+    }
+
+    fn map<K: Ord, V>(
+        &mut self,
+        mut each: impl FnMut(&mut Self) -> Option<(K, V)>,
+    ) -> Option<BTreeMap<K, V>> {
+        let count = self.u32()?;
+        (0..count).map(|_| each(self)).collect()
+    }
+
+    fn user(&mut self) -> Option<User> {
+        let (name, kind) = (self.text()?, UserKind::parse(&self.text()?)?);
+        let (email, password_hash) = (self.text_or_none()?, self.text_or_none()?);
+        let [admin, disabled, _] = self.flags()?;
+        Some(User { name, kind, admin, email, password_hash, disabled, since: self.moment()? })
+    }
+
+    fn token(&mut self) -> Option<Token> {
+        let (user, name, hash) = (UserId::new(self.text()?), self.text_or_none()?, self.reader.array()?);
+        let limit = match self.u8()? {
+            0 => None,
+            _ => Some(TokenLimit { group: self.group()?, scope: self.scope()? }),
+        };
+        let can = self.abilities()?;
+        let [single_use, disabled, expires] = self.flags()?;
+        let end = self.moment()?;
+        let expires = expires.then_some(end);
+        let used_by = self.text_or_none()?.map(DeployId::new);
+        let since = self.moment()?;
+        Some(Token { user, name, hash, limit, can, expires, single_use, used_by, disabled, since })
+    }
+
+    fn member(&mut self) -> Option<Member> {
+        let (user, scope, can) = (UserId::new(self.text()?), self.scope()?, self.abilities()?);
+        let [admin, ..] = self.flags()?;
+        Some(Member { user, scope, can, admin })
+    }
+
+    fn scope(&mut self) -> Option<Scope> {
+        match self.u32()? {
+            NONE => Some(Scope::Group),
+            place => self.tables.artifacts.get(place as usize).cloned().map(Scope::Artifact),
+        }
+    }
+
+    fn abilities(&mut self) -> Option<Abilities> {
+        let [read, deploy, manage] = self.flags()?;
+        Some(Abilities { read, deploy, manage })
+    }
+
+    fn repository(&mut self) -> Option<Repository> {
+        let (policy, read) = (Policy::parse(&self.text()?)?, ReadAccess::parse(&self.text()?)?);
+        let artifacts = self.map(|from| Some(((from.group()?, from.artifact_id()?), from.artifact()?)))?;
+        Some(Repository { policy, read, artifacts })
+    }
+
+    fn artifact(&mut self) -> Option<Artifact> {
+        let (revision, changed, dated) = (self.u64()?, self.moment()?, self.i64()?);
+        let plugin_prefix = self.text_or_none()?;
+        Some(Artifact { versions: self.list(Self::version)?, revision, changed, dated, plugin_prefix })
+    }
+
+    fn version(&mut self) -> Option<VersionState> {
+        let place = self.u32()?;
+        let version = self.tables.versions.get(place as usize)?.clone();
+        let (seq, fingerprint) = (self.u64()?, Fingerprint(self.u64()?));
+        let more = match self.u8()? {
+            0 => None,
+            _ => Some(Box::new(MoreOfVersion {
+                builds: self.list(Self::build)?,
+                late: self.list(Self::u64)?,
+                newest: self.list(Self::newest)?,
+            })),
+        };
+        Some(VersionState { version, seq, fingerprint, more })
+    }
+
+    fn build(&mut self) -> Option<BuildState> {
+        let stamp = self.stamp()?;
+        let [plain, ..] = self.flags()?;
+        let (seq, late) = (self.u64()?, self.list(Self::u64)?);
+        Some(BuildState { stamp, plain, seq, late, fingerprint: Fingerprint(self.u64()?) })
+    }
+
+    fn newest(&mut self) -> Option<NewestFile> {
+        let (classifier, extension) = (self.text_or_none()?, self.text()?);
+        Some(NewestFile { classifier, extension, stamp: self.stamp()? })
+    }
+
+    fn stamp(&mut self) -> Option<Stamp> {
+        let timestamp = std::str::from_utf8(self.reader.take(TIMESTAMP_LEN)?).ok()?;
+        Stamp::from_parts(timestamp, self.u32()?)
+    }
+}

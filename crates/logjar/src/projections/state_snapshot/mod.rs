@@ -1,0 +1,299 @@
+//! State snapshots: the folded state at some position, saved so that a start reads only the lines after it. A cache
+//! below `derived/`: without it, or with one that does not fit, all lines are read.
+//!
+//! It is made aside: from the snapshot before and the durable lines after it, in a State of its own. So neither the
+//! writer nor readers wait for it, and it holds nothing that is not on disk.
+
+mod decode;
+mod encode;
+
+use std::collections::HashSet;
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use logjar_domain::ids::DeployId;
+use logjar_domain::state::State;
+use logjar_eventlog::error::LogError;
+use logjar_eventlog::read_only::{ReadOnlyLog, marked_position};
+use logjar_eventlog::resume::{PointError, ResumePoint};
+
+use crate::app::App;
+use crate::clock::fresh_id;
+use crate::digest::of_state;
+use crate::replay::Fold;
+use crate::storage::{DataFolder, sync_folder, uploads};
+
+const MAGIC: &[u8; 8] = b"ljstate\n";
+/// Number of the form of the file, also in the name of its folder. Raise it with every change of the form.
+const FORMAT: u32 = 1;
+/// A snapshot is good for the version of the program that made it: another one may fold events otherwise.
+const PROGRAM: &str = env!("CARGO_PKG_VERSION");
+/// The place of a string that there is not.
+const NONE: u32 = u32::MAX;
+/// Bytes of a file up to its position, and including it.
+const POSITION_END: u64 = 20;
+
+/// Lines that may come before it is worth while to make a new snapshot: they are read in a fraction of a second.
+const LINES_DUE: u64 = 20_000;
+/// How long after a start is looked for the first time whether that many came.
+const FIRST_LOOK: Duration = Duration::from_secs(5);
+/// How often that is looked for afterwards.
+const PAUSE: Duration = Duration::from_secs(60);
+/// How long the allocator keeps freed memory: a second (its default), and some more.
+const PURGE_DELAY: Duration = Duration::from_secs(2);
+/// Bytes of a block that the allocator takes from the system alone.
+const LARGE_BLOCK: usize = 4 << 20;
+/// After this time an unfinished file is of a process that ended.
+const LEFT_OVER: Duration = Duration::from_secs(3_600);
+
+/// A state and its place on the log.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// What the lines up to the point fold to.
+    pub state: State,
+    /// Events up to the point whose uploads were still there when it was made.
+    pub unplaced: Vec<Unplaced>,
+    /// Where reading goes on.
+    pub point: ResumePoint,
+}
+
+/// An event whose files may have no place in `repository/` yet. Every upload that a later start finds and that is on
+/// the log up to the position of a snapshot is one of these, because an upload is there from before its event until
+/// its files are in their place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unplaced {
+    /// Position of the event.
+    pub seq: u64,
+    /// The upload.
+    pub upload: DeployId,
+}
+
+/// What was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// Position of the last line in it.
+    pub position: u64,
+    /// Digest of the state, as `log digest` prints it.
+    pub digest: String,
+    /// Bytes of the file.
+    pub bytes: u64,
+}
+
+/// Why a file is no snapshot that can be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Unusable {
+    /// It can't be read.
+    #[error("it can't be read: {0}")]
+    Io(#[from] io::Error),
+    /// Its bytes are not those that were written.
+    #[error("it is damaged")]
+    Damaged,
+    /// It has another form.
+    #[error("it has format {0}, this program reads {FORMAT}")]
+    Format(u32),
+    /// Another version of the program made it.
+    #[error("another version of the program made it")]
+    Program,
+    /// The point in it.
+    #[error(transparent)]
+    Point(#[from] PointError),
+}
+
+/// Why no snapshot was made. What was there before is still there.
+#[derive(Debug, thiserror::Error)]
+pub enum SnapshotError {
+    /// The log.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// The file or its folder.
+    #[error("cannot write `{}`: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A bug: what was written would be another state.
+    #[error("the state at line {0} does not read back as it was written; please report this")]
+    Unfaithful(u64),
+}
+
+/// The file of the newest snapshot.
+pub fn file(folder: &DataFolder) -> PathBuf {
+    folder.derived().join(format!("state-{FORMAT}")).join("state")
+}
+
+/// The newest snapshot, if there is one. Whether it fits the log is found out when that is opened.
+///
+/// # Errors
+/// Why what is there can't be used.
+pub fn load(folder: &DataFolder) -> Result<Option<Snapshot>, Unusable> {
+    match fs::read(file(folder)) {
+        Ok(bytes) => decode::decode(&bytes).map(Some),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Throws the snapshot away, if there is one.
+///
+/// # Errors
+/// If the system refuses.
+pub fn discard(folder: &DataFolder) -> io::Result<()> {
+    match fs::remove_file(file(folder)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Makes a new snapshot from the one that is there and the durable lines after it. A server may run meanwhile.
+///
+/// # Errors
+/// A log that can't be read or folded, a folder that can't be written to.
+pub fn renew(folder: &DataFolder) -> Result<Written, SnapshotError> {
+    let before = load(folder).ok().flatten();
+    write(folder, fold(folder, before, &mut |_, _| {})?)
+}
+
+/// Makes the snapshot anew from line 1; the old one is thrown away first. A server may run meanwhile. `progress` hears
+/// after each line how many of how many are done; more than that may come while it runs.
+///
+/// # Errors
+/// As [`renew`].
+pub fn rebuild(folder: &DataFolder, progress: &mut dyn FnMut(u64, u64)) -> Result<Written, SnapshotError> {
+    discard(folder).map_err(|source| SnapshotError::Io { path: file(folder), source })?;
+    write(folder, fold(folder, None, progress)?)
+}
+
+/// Renews the snapshot of a running server whenever it has fallen behind.
+pub async fn run(app: Arc<App>) {
+    tokio::time::sleep(FIRST_LOOK).await;
+    loop {
+        let (folder, durable) = (app.folder.clone(), app.reader.durable());
+        let looked = tokio::task::spawn_blocking(move || {
+            let is_due = durable.saturating_sub(position(&file(&folder))) > LINES_DUE;
+            if is_due { renew(&folder).map(Some) } else { Ok(None) }
+        });
+        match looked.await {
+            Ok(Ok(Some(written))) => tracing::debug!("state snapshot at line {}", written.position),
+            Ok(Err(error)) => tracing::warn!("no state snapshot was made: {error}"),
+            Ok(Ok(None)) | Err(_) => {}
+        }
+        tokio::time::sleep(PURGE_DELAY).await;
+        give_back_memory();
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// Has the allocator give freed memory back to the system: it does so when a large block is freed, some time after
+/// the memory was; in an idle server that might be never, and a state that was loaded or folded aside is large.
+fn give_back_memory() {
+    drop(std::hint::black_box(Vec::<u8>::with_capacity(LARGE_BLOCK)));
+}
+
+/// The position that a file says it is at; 0 if there is none that is ours.
+fn position(file: &Path) -> u64 {
+    let mut start = Vec::new();
+    let read = fs::File::open(file).and_then(|file| file.take(POSITION_END).read_to_end(&mut start));
+    read.map_or(0, |_| decode::position(&start))
+}
+
+/// Folds the lines after a snapshot, up to the mark: what is beyond it may be another writer's business.
+fn fold(
+    folder: &DataFolder,
+    before: Option<Snapshot>,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<Snapshot, SnapshotError> {
+    let total = marked_position(&folder.events())?.unwrap_or_default();
+    let present = PresentUploads::list(folder, total)
+        .map_err(|source| SnapshotError::Io { path: folder.uploads(), source })?;
+    let (mut fold, point) = Fold::after(before);
+    let (log, _) = ReadOnlyLog::resume(&folder.events(), true, point.as_ref(), &mut |line| {
+        let recorded = fold.take(line)?;
+        if let Some(upload) = recorded.event.upload() {
+            let unplaced = Unplaced { seq: recorded.seq, upload: upload.clone() };
+            fold.unplaced.extend(present.has(&unplaced).then_some(unplaced));
+        }
+        progress(recorded.seq, total.max(recorded.seq));
+        Ok(())
+    })?;
+    let Fold { state, mut unplaced, .. } = fold;
+    // Those that the old snapshot had may have found their place since.
+    unplaced.retain(|each| present.has(each));
+    Ok(Snapshot { state, unplaced, point: log.end_point()? })
+}
+
+/// Uploads that are there, listed when the log had reached some position.
+struct PresentUploads<'a> {
+    folder: &'a DataFolder,
+    listed: HashSet<DeployId>,
+    position: u64,
+}
+
+impl<'a> PresentUploads<'a> {
+    fn list(folder: &'a DataFolder, position: u64) -> io::Result<Self> {
+        Ok(Self { folder, listed: uploads::list(folder)?.into_iter().collect(), position })
+    }
+
+    /// Whether the upload of an event is there. One that came after the list was made is looked for; if it can't be,
+    /// it counts as there, because then the next start looks.
+    fn has(&self, Unplaced { seq, upload }: &Unplaced) -> bool {
+        match *seq <= self.position {
+            true => self.listed.contains(upload),
+            false => uploads::folder_of(self.folder, upload).try_exists().unwrap_or(true),
+        }
+    }
+}
+
+/// Writes a snapshot, by a rename. What would not read back as the same state is not written.
+fn write(folder: &DataFolder, snapshot: Snapshot) -> Result<Written, SnapshotError> {
+    let (position, digest) = (snapshot.point.seq(), of_state(&snapshot.state));
+    let bytes = encode::encode(&snapshot);
+    // Before the second state comes: each may be large.
+    drop(snapshot);
+    let read_back = decode::decode(&bytes).map(|snapshot| of_state(&snapshot.state));
+    if !read_back.is_ok_and(|read_back| read_back == digest) {
+        return Err(SnapshotError::Unfaithful(position));
+    }
+    let path = file(folder);
+    replace(&path, &bytes).map_err(|source| SnapshotError::Io { path, source })?;
+    Ok(Written { position, digest, bytes: bytes.len() as u64 })
+}
+
+/// Puts the bytes in the place of the file, durably. Several processes may do so at once: the last one wins.
+fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(path);
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    remove_left_over(folder)?;
+    let new = folder.join(format!("{}.new", fresh_id()));
+    let written = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&new)
+        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
+        .and_then(|()| fs::rename(&new, path));
+    if written.is_err() {
+        let _ = fs::remove_file(&new);
+    }
+    written.and_then(|()| sync_folder(folder))
+}
+
+/// Removes what processes left behind that ended while they wrote.
+fn remove_left_over(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let is_new = entry.path().extension().is_some_and(|extension| extension == "new");
+        let age =
+            entry.metadata().and_then(|metadata| metadata.modified()).ok().and_then(|at| at.elapsed().ok());
+        if is_new && age.is_some_and(|age| age > LEFT_OVER) {
+            // Somebody else may be as tidy.
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+    Ok(())
+}
