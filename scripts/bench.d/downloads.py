@@ -160,16 +160,20 @@ def check_same(ours, theirs, size):
     """A server that answers something else would be fast for nothing."""
     sums = set()
     for peer in (ours, theirs):
-        with urllib.request.urlopen(peer.url) as answer:
-            body = answer.read()
-            sums.add(hashlib.sha256(body).digest())
-            # As it goes over the wire: status line, headers, an empty line, body.
-            head = ["HTTP/1.1 200 OK", *(f"{name}: {value}" for name, value in answer.headers.items()), "", ""]
-            peer.answer_bytes = len("\r\n".join(head)) + len(body)
+        body, peer.answer_bytes = fetch(peer.url)
+        sums.add(hashlib.sha256(body).digest())
         if len(body) != size:
             raise Failure(f"`{peer.url}` has {len(body)} bytes, not {size}")
     if len(sums) != 1:
         raise Failure(f"`{ours.url}` and `{theirs.url}` differ")
+
+
+def fetch(url):
+    """The body, and the bytes of the answer as it goes over the wire: status line, headers, an empty line, body."""
+    with urllib.request.urlopen(url) as answer:
+        body = answer.read()
+        head = ["HTTP/1.1 200 OK", *(f"{name}: {value}" for name, value in answer.headers.items()), "", ""]
+        return body, len("\r\n".join(head)) + len(body)
 
 
 def compare(ours, theirs, seconds, rounds):

@@ -1,6 +1,6 @@
 """Runs the measurements and writes the report. `scripts/bench` calls this and says more.
 
-Usage: main.py --binaries FOLDER [--quick] [--only append|downloads|deploys]
+Usage: main.py --binaries FOLDER [--quick] [--only append|downloads|deploys|sign_in]
 """
 
 import argparse
@@ -14,9 +14,10 @@ import deploys
 import downloads
 import machine
 import report
+import sign_in
 from processes import Failure
 
-PARTS = ("append", "downloads", "deploys")
+PARTS = ("append", "downloads", "deploys", "sign_in")
 
 
 def arguments():
@@ -41,6 +42,8 @@ def sections(options, work):
                 yield downloads.measure(options.binaries, folder, seconds, rounds)
             case "deploys":
                 yield from deploys.measure(options.binaries, folder, options.quick, rounds)
+            case "sign_in":
+                yield sign_in.measure(options.binaries, folder, seconds, rounds)
 
 
 def main():

@@ -74,18 +74,18 @@ class Logjar:
         self.port = port
         self.url = f"http://127.0.0.1:{port}"
 
-    def serving(self, core=None):
-        """Yields its pid; on one core only if one is named."""
+    def serving(self, core=None, environment=()):
+        """Yields its pid; on one core only if one is named; with `NAME=VALUE`s in its environment."""
         pinned = [] if core is None else ["taskset", "-c", core]
         listen = f"127.0.0.1:{self.port}"
-        command = [*pinned, self.program, "serve", "--data", self.data, "--listen", listen]
+        command = [*pinned, "env", *environment, self.program, "serve", "--data", self.data, "--listen", listen]
         return started(command, self.url + "/health/ready", self.log)
 
-    def new_token(self):
+    def new_token(self, can="read,deploy"):
         """Registers the user and returns a token of theirs."""
         email = f"{USER}@example.org"
         run([self.program, "user", "add", USER, "--email", email, "--admin", "--data", self.data])
-        return run([self.program, "token", "create", "--user", USER, "--data", self.data]).strip()
+        return run([self.program, "token", "create", "--user", USER, "--can", can, "--data", self.data]).strip()
 
 
 def family(pid):

@@ -19,6 +19,8 @@ use logjar_eventlog::writer::{FileLog, OpenOptions};
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::activity::Activity;
+use crate::auth::hashing::Hashing;
+use crate::auth::sign_in::SignIns;
 use crate::clock::now;
 use crate::config::Config;
 use crate::deploy::Deploys;
@@ -55,6 +57,10 @@ pub struct App {
     pub deploys: Arc<Deploys>,
     /// Refused deploys.
     pub activity: Activity,
+    /// The threads that hash passwords.
+    pub hashing: Hashing,
+    /// The way in with a password.
+    pub sign_ins: SignIns,
     /// Counts of downloads.
     pub downloads: Arc<Downloads>,
     /// What the server counts about itself.
@@ -201,7 +207,10 @@ impl App {
             sequencer.clone(),
             &config,
         ));
+        let hashing = Hashing::default();
         Self {
+            sign_ins: SignIns::new(projections.clone(), hashing.clone()),
+            hashing,
             activity: Activity::open(folder.activity(), now(), config.activity_keep),
             downloads: Arc::new(Downloads::new(folder.activity())),
             metrics,

@@ -1,4 +1,9 @@
 //! Who is calling: credentials to actors. What an actor may do is decided in `logjar_domain::permission`.
 
-pub mod password;
 pub mod token;
+
+pub mod password;
+
+pub mod hashing;
+pub mod sign_in;
+pub mod throttle;

@@ -8,6 +8,7 @@ pub mod config;
 pub mod exit;
 
 pub mod digest;
+pub mod log_filter;
 pub mod projections;
 pub mod replay;
 pub mod sequencer;

@@ -38,6 +38,17 @@ pub enum Area {
     Other,
 }
 
+/// How a sign-in with a password ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SignIn {
+    /// Right.
+    Accepted,
+    /// Wrong name or password.
+    Refused,
+    /// Too many tries of this user or address, or too many at once: not looked at.
+    Throttled,
+}
+
 /// A number that goes up.
 #[derive(Debug, Default)]
 pub struct Counter(AtomicU64);
@@ -85,6 +96,7 @@ pub struct Metrics {
     pub appends: Histogram,
     /// Downloads of versions that everybody may read.
     pub downloads: Counter,
+    sign_ins: [Counter; SignIn::ALL.len()],
     pub(crate) contents: Mutex<Contents>,
 }
 
@@ -112,6 +124,20 @@ impl Area {
             Self::Health => "health",
             Self::Metrics => "metrics",
             Self::Other => "other",
+        }
+    }
+}
+
+impl SignIn {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Accepted, Self::Refused, Self::Throttled];
+
+    /// Its name in labels.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Refused => "refused",
+            Self::Throttled => "throttled",
         }
     }
 }
@@ -190,6 +216,7 @@ impl Metrics {
             lines: Counter::default(),
             appends: Histogram::default(),
             downloads: Counter::default(),
+            sign_ins: Default::default(),
             contents: Mutex::default(),
         }
     }
@@ -230,5 +257,17 @@ impl Metrics {
     /// Refused PUTs by tag.
     pub fn refusals(&self) -> BTreeMap<&'static str, u64> {
         self.refusals.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Counts a sign-in.
+    pub fn signed_in(&self, outcome: SignIn) {
+        if let Some(counter) = self.sign_ins.get(outcome as usize) {
+            counter.add(1);
+        }
+    }
+
+    /// Sign-ins that ended so.
+    pub fn sign_ins(&self, outcome: SignIn) -> u64 {
+        self.sign_ins.get(outcome as usize).map_or(0, Counter::get)
     }
 }

@@ -198,7 +198,11 @@ fn refused(status: StatusCode, body: &[u8]) -> Failure {
     let problem: Value = serde_json::from_slice(body).unwrap_or_default();
     let detail =
         problem.get("detail").and_then(Value::as_str).map_or_else(|| status.to_string(), str::to_owned);
-    if status.is_server_error() { Failure::Busy(detail) } else { Failure::Refused(detail) }
+    if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
+        Failure::Busy(detail)
+    } else {
+        Failure::Refused(detail)
+    }
 }
 
 /// A name as a segment of a path.

@@ -8,10 +8,11 @@ use logjar_domain::ids::Moment;
 use logjar_eventlog::verify::verify;
 use serde_json::{Value, json};
 
-use super::client::{Client, Wants, with_client};
+use super::client::{Client, Wants, segment, with_client};
 use super::{Failure, Global, output};
 use crate::app::{OpenError, is_served};
 use crate::clock::rfc3339;
+use crate::log_filter::{Topic, TopicError};
 use crate::storage::FolderError;
 
 /// How often `tail -f` looks.
@@ -25,7 +26,7 @@ pub(super) enum Command {
     Stat,
     /// Print lines: for people on a terminal, else as stored, in public form
     #[command(
-        after_help = "Examples:\n  logjar log cat --from 100\n  logjar log cat | jq -r 'select(.kind == \"version.deployed\") | .data.version'"
+        after_help = "Examples:\n  logjar log cat --from 100\n  logjar log cat --about user:amy --about group:org.example\n  logjar log cat --about version:org.example:lib:1.0\n  logjar log cat | jq -r 'select(.kind == \"version.deployed\") | .data.version'"
     )]
     Cat {
         /// First line
@@ -34,6 +35,10 @@ pub(super) enum Command {
         /// Last line, or a time such as 2026-11-24T04:01:17Z
         #[arg(long, value_name = "SEQ|TIME")]
         until: Option<String>,
+        /// Print only lines about it: user:NAME, group:GROUP, artifact:GROUP:ARTIFACT,
+        /// version:GROUP:ARTIFACT:VERSION, token:ID or repository:NAME; given again, about any of them
+        #[arg(long, value_name = "TOPIC", value_parser = about)]
+        about: Vec<String>,
         /// Print whole lines, with what belongs to people
         #[arg(long)]
         private: bool,
@@ -57,11 +62,17 @@ pub(super) enum Command {
 pub(super) fn run(global: &Global, command: Command) -> Result<(), Failure> {
     match command {
         Command::Stat => stat(global),
-        Command::Cat { from, until, private } => {
+        Command::Cat { from, until, about, private } => {
             let until = until.as_deref().map(Until::parse).transpose()?;
-            with_client(global, Wants::Reading, async |client| {
+            let printed = with_client(global, Wants::Reading, async |client| {
                 let mut printer = Printer::new(global, private, client).await?;
+                printer.about = about.iter().map(|topic| format!("&about={}", segment(topic))).collect();
                 printer.print(client, from, until.as_ref()).await
+            });
+            printed.map_err(|failure| match failure {
+                // All that can be refused here is a topic that is not there.
+                Failure::Refused(reason) if !about.is_empty() => Failure::Usage(reason),
+                other => other,
             })
         }
         Command::Tail { follow } => tail(global, follow),
@@ -94,6 +105,11 @@ fn stat(global: &Global) -> Result<(), Failure> {
         output::line(&format!("{count:>10}  {kind}"))?;
     }
     Ok(())
+}
+
+/// Takes what has the form of a topic; whether it is there, the server says.
+fn about(text: &str) -> Result<String, TopicError> {
+    text.parse::<Topic>().map(|_| text.to_owned())
 }
 
 /// Each look opens the way anew: a server may have come or gone meanwhile.
@@ -151,6 +167,8 @@ struct Printer {
     people: bool,
     private: bool,
     names: HashMap<String, String>,
+    /// Topics, as they are asked for.
+    about: String,
     next: u64,
 }
 
@@ -168,7 +186,7 @@ impl Printer {
                 }
             }
         }
-        Ok(Self { people, private, names, next: 1 })
+        Ok(Self { people, private, names, about: String::new(), next: 1 })
     }
 
     async fn print(&mut self, client: &mut Client, from: u64, until: Option<&Until>) -> Result<(), Failure> {
@@ -176,7 +194,7 @@ impl Printer {
             Some(Until::Line(seq)) => format!("&until={seq}"),
             _ => String::new(),
         };
-        let path = format!("/api/v1/log/lines?from={from}{line}&private={}", self.private);
+        let path = format!("/api/v1/log/lines?from={from}{line}&private={}{}", self.private, self.about);
         let mut rest = Vec::new();
         client
             .stream(&path, |piece| {
@@ -204,11 +222,11 @@ impl Printer {
         let by = self.names.get(text("by")).map_or(text("by"), String::as_str);
         let time = text("at").get(..19).unwrap_or_default().replace('T', " ");
         let data = event.get("data").cloned().unwrap_or_default();
-        output::line(&format!("{seq:>7}  {time}  {by:<12}  {:<27}  {}", text("kind"), self.about(&data)))
+        output::line(&format!("{seq:>7}  {time}  {by:<12}  {:<27}  {}", text("kind"), self.subject(&data)))
     }
 
     /// What an event is about, in a few words.
-    fn about(&self, data: &Value) -> String {
+    fn subject(&self, data: &Value) -> String {
         let text = |key: &str| data.get(key).and_then(Value::as_str);
         let name = |id: &str| self.names.get(id).cloned().unwrap_or_else(|| id.to_owned());
         if let (Some(group), Some(artifact), Some(version)) =

@@ -1,11 +1,13 @@
 //! The command line. Commands are HTTP requests to the running server over its admin socket; when none runs, the same
 //! requests are answered in this process, which opens the data folder itself.
 
+mod auth;
 mod client;
 mod config;
 mod groups;
 mod log;
 mod output;
+mod password;
 mod repositories;
 mod restore;
 mod serve;
@@ -56,6 +58,9 @@ enum Command {
     /// Users: people and services
     #[command(subcommand)]
     User(users::Command),
+    /// Passwords of users
+    #[command(subcommand)]
+    Auth(auth::Command),
     /// Deploy tokens
     #[command(subcommand)]
     Token(tokens::Command),
@@ -158,6 +163,7 @@ fn run(global: &Global, command: Command) -> Result<(), Failure> {
     match command {
         Command::Serve(options) => serve::run(global, &options),
         Command::User(command) => users::run(global, command),
+        Command::Auth(command) => auth::run(global, command),
         Command::Token(command) => tokens::run(global, command),
         Command::Group(command) => groups::run(global, command),
         Command::Repo(command) => repositories::run(global, command),

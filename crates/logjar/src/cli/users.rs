@@ -1,12 +1,16 @@
 //! `logjar user`.
 
-use std::io::{self, IsTerminal, Read};
+use std::io::{self, IsTerminal};
 
 use clap::Subcommand;
 use serde_json::{Value, json};
 
 use super::client::{Wants, segment, with_client};
+use super::password::read_password;
 use super::{Failure, Global, output};
+
+/// What is asked on a terminal for a new password.
+const NEW: &str = "Password (empty for none; it is not shown):";
 
 #[derive(Subcommand)]
 pub(super) enum Command {
@@ -57,7 +61,7 @@ pub(super) fn run(global: &Global, command: Command) -> Result<(), Failure> {
     match command {
         Command::Add { name, email, admin, service, password_stdin } => {
             let password = if password_stdin || io::stdin().is_terminal() {
-                read_password(password_stdin, !service)?
+                read_password(password_stdin, (!service).then_some(NEW))?
             } else {
                 None
             };
@@ -93,7 +97,7 @@ pub(super) fn run(global: &Global, command: Command) -> Result<(), Failure> {
             if global.json { output::json(&done) } else { output::line(&format!("disabled {name}")) }
         }
         Command::Password { name, password_stdin } => {
-            let Some(password) = read_password(password_stdin, true)? else {
+            let Some(password) = read_password(password_stdin, Some(NEW))? else {
                 return Err(Failure::Usage(
                     "give the password on standard input with --password-stdin".to_owned(),
                 ));
@@ -129,37 +133,4 @@ fn show(user: &Value) -> Result<(), Failure> {
         output::line(&format!("{key:<10} {shown}"))?;
     }
     Ok(())
-}
-
-/// The password: from standard input, or asked for on a terminal. An empty answer on the terminal means none.
-fn read_password(from_stdin: bool, ask: bool) -> Result<Option<String>, Failure> {
-    let failed = |source| Failure::Io { what: "could not read the password".to_owned(), source };
-    if from_stdin {
-        let mut text = String::new();
-        io::stdin().read_to_string(&mut text).map_err(failed)?;
-        // One trailing newline is the shell's, not the password's.
-        let text =
-            text.strip_suffix('\n').map_or(text.as_str(), |rest| rest.strip_suffix('\r').unwrap_or(rest));
-        return Ok(Some(text.to_owned()));
-    }
-    if !ask || !io::stdin().is_terminal() {
-        return Ok(None);
-    }
-    output::note("Password (empty for none; it is not shown):");
-    let hidden = hidden_line().map_err(failed)?;
-    Ok((!hidden.is_empty()).then_some(hidden))
-}
-
-/// Reads a line with the terminal's echo off.
-fn hidden_line() -> io::Result<String> {
-    let stdin = io::stdin();
-    let before = rustix::termios::tcgetattr(&stdin)?;
-    let mut silent = before.clone();
-    silent.local_modes.remove(rustix::termios::LocalModes::ECHO);
-    rustix::termios::tcsetattr(&stdin, rustix::termios::OptionalActions::Flush, &silent)?;
-    let mut line = String::new();
-    let read = stdin.read_line(&mut line);
-    rustix::termios::tcsetattr(&stdin, rustix::termios::OptionalActions::Flush, &before)?;
-    read?;
-    Ok(line.trim_end_matches(['\n', '\r']).to_owned())
 }

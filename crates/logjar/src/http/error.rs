@@ -11,10 +11,14 @@ use hyper::ext::ReasonPhrase;
 use logjar_domain::rejection::{Class, Rejection};
 
 use super::body::Answer;
+use crate::auth::hashing::HashingError;
+use crate::auth::sign_in::SignInError;
 use crate::sequencer::SubmitError;
 
 /// The longest reason phrase: what every proxy and client passes on.
 const PHRASE_MAX: usize = 200;
+/// When somebody who met a busy server tries again.
+const RETRY_SECONDS: u64 = 2;
 
 /// Why a request gets no success.
 #[derive(Debug, thiserror::Error)]
@@ -65,6 +69,12 @@ pub enum HttpError {
     /// Try again.
     #[error("the server is busy or stopping, try again")]
     Busy,
+    /// Too many tries to sign in, by this name or from this address, or by everybody at once.
+    #[error("too many tries to sign in; try again in {seconds} s")]
+    TooManySignIns {
+        /// When to try again, in seconds.
+        seconds: u64,
+    },
     /// Something failed on our side; the reason is in the diagnostics, not in the answer.
     #[error("something failed on the server, its diagnostics say what")]
     Internal,
@@ -76,6 +86,25 @@ impl From<SubmitError> for HttpError {
             SubmitError::Rejected(rejection) => Self::Rejected(rejection),
             SubmitError::NoSpace => Self::NoSpace,
             SubmitError::Busy | SubmitError::Stopped => Self::Busy,
+        }
+    }
+}
+
+impl From<SignInError> for HttpError {
+    fn from(error: SignInError) -> Self {
+        match error {
+            SignInError::Throttled(wait) => Self::TooManySignIns { seconds: wait.seconds },
+            SignInError::Hashing(HashingError::Busy) => Self::TooManySignIns { seconds: RETRY_SECONDS },
+            SignInError::Hashing(HashingError::Failed) => Self::Internal,
+        }
+    }
+}
+
+impl From<HashingError> for HttpError {
+    fn from(error: HashingError) -> Self {
+        match error {
+            HashingError::Busy => Self::Busy,
+            HashingError::Failed => Self::Internal,
         }
     }
 }
@@ -112,6 +141,7 @@ impl HttpError {
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::NoSpace => StatusCode::INSUFFICIENT_STORAGE,
             Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            Self::TooManySignIns { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -130,6 +160,7 @@ impl HttpError {
             Self::BrokenOff(_) => "body-broken-off",
             Self::NoSpace => "no-space",
             Self::Busy => "busy",
+            Self::TooManySignIns { .. } => "too-many-sign-ins",
             Self::Internal => "internal",
         }
     }
@@ -177,7 +208,10 @@ impl HttpError {
                 }
             }
             Self::Busy => {
-                headers.insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
+                headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_SECONDS));
+            }
+            Self::TooManySignIns { seconds } => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from(*seconds));
             }
             _ => {}
         }

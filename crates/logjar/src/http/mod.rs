@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::{get, patch, post};
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use hyper::body::Incoming;
 use hyper::{Request, Response};
 use logjar_domain::permission::Actor;
@@ -28,7 +28,6 @@ use tower::ServiceExt;
 use self::body::Answer;
 use self::error::HttpError;
 use self::maven::path::{Split, split};
-use self::request_body::RequestBody;
 use crate::app::App;
 use crate::metrics::Area;
 
@@ -50,6 +49,8 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/health/live", get(api::health::live))
         .route("/health/ready", get(api::health::ready))
         .route("/metrics", get(api::metrics::metrics))
+        .route("/api/v1/auth/check", post(api::auth::check))
+        .route("/api/v1/whoami", get(api::auth::whoami))
         .route("/api/v1/users", get(api::users::list).post(api::users::register))
         .route("/api/v1/users/{name}", get(api::users::show))
         .route("/api/v1/users/{name}/disable", post(api::users::disable))
@@ -87,7 +88,7 @@ pub async fn answer(
     let (mut request, unread) = request_body::watch(request);
     let (area, mut response) = match split(request.uri().path()) {
         Split::Repository(path) => {
-            let client = client_address(&app, origin, &request);
+            let client = client_address(&app, origin, request.headers());
             (Area::Repository, maven::answer(&app, &path, request, client).await)
         }
         Split::Refused(why) => {
@@ -125,20 +126,20 @@ fn challenge(app: &App, response: &mut Response<Answer>) {
     }
 }
 
-/// The client's address: that of the connection, or what a trusted proxy says.
-fn client_address(app: &App, origin: Origin, request: &Request<RequestBody>) -> Option<IpAddr> {
+/// The client's address: that of the connection, or what a trusted proxy says; none on the admin socket.
+fn client_address(app: &App, origin: Origin, headers: &HeaderMap) -> Option<IpAddr> {
     let Origin::Network(peer) = origin else { return None };
     if !app.config.trusted_proxies.contains(&peer) {
         return Some(peer);
     }
-    let forwarded = request.headers().get("x-forwarded-for").and_then(|value| value.to_str().ok());
+    let forwarded = headers.get("x-forwarded-for").and_then(|value| value.to_str().ok());
     let nearest =
         forwarded.and_then(|list| list.rsplit(',').next()).and_then(|last| last.trim().parse().ok());
     nearest.or(Some(peer))
 }
 
 /// Who makes a request to the router.
-fn actor(app: &App, origin: Option<&Origin>, headers: &http::HeaderMap) -> Result<Actor, HttpError> {
+fn actor(app: &App, origin: Option<&Origin>, headers: &HeaderMap) -> Result<Actor, HttpError> {
     match origin {
         Some(Origin::AdminSocket) => Ok(Actor::Local),
         _ => {

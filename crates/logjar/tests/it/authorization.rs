@@ -143,6 +143,10 @@ impl Table {
         let member = json!({ "user": format!("{victim}2") });
         let (path, body) = match (row.method.as_str(), row.route.as_str()) {
             (_, "/repository/{repository}/...") => return repository_request(row, victim),
+            // Anybody may ask, each about somebody else: wrong passwords have to wait after a while.
+            ("POST", "/api/v1/auth/check") => {
+                (row.route.clone(), json!({ "name": victim, "password": "a password that is long" }))
+            }
             ("POST", "/api/v1/users") => {
                 (row.route.clone(), json!({ "name": format!("{victim}3"), "service": true }))
             }

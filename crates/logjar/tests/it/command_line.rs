@@ -353,6 +353,7 @@ fn help_has_examples() {
     for command in [
         vec!["serve"],
         vec!["user", "add"],
+        vec!["auth", "check"],
         vec!["token", "create"],
         vec!["group", "grant"],
         vec!["log", "cat"],

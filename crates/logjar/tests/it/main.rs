@@ -18,6 +18,7 @@ mod history;
 mod recording;
 mod server;
 
+mod about;
 mod authorization;
 mod claiming;
 mod command_line;
@@ -31,6 +32,7 @@ mod private_reading;
 mod reading;
 mod recordings;
 mod restarting;
+mod sign_in;
 mod snapshots;
 mod state_snapshots;
 mod strays;

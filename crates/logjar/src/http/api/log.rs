@@ -6,6 +6,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::response::Response;
 use logjar_domain::permission::{Actor, require_administrator};
+use logjar_eventlog::error::ReplayError;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -13,8 +14,10 @@ use super::{ApiError, Caller, Params};
 use crate::app::App;
 use crate::digest;
 use crate::http::error::HttpError;
+use crate::log_filter::{LogFilter, Topic};
+use crate::stored_event::{Detail, decode};
 
-/// Lines that are sent in one piece.
+/// Lines that are looked at before those of them that are wanted are sent.
 const PIECE: usize = 256;
 
 /// Which lines, and how much of them.
@@ -55,11 +58,13 @@ fn internal(error: logjar_eventlog::error::LogError) -> HttpError {
     HttpError::Internal
 }
 
-/// Stored lines, one a line: the public form, or with `private` all of it (on the admin socket only).
+/// Stored lines, one a line: the public form, or with `private` all of it (on the admin socket only). Each `about`
+/// names a topic; with any of them only lines about one of them are sent.
 pub async fn lines(
     State(app): State<Arc<App>>,
     Caller(actor): Caller,
     Params(which): Params<Which>,
+    Params(pairs): Params<Vec<(String, String)>>,
 ) -> Result<Response, ApiError> {
     require_administrator(&app.projections.read(), &actor, "look at the log")?;
     if which.private && actor != Actor::Local {
@@ -69,9 +74,14 @@ pub async fn lines(
         .into());
     }
     let until = which.until.unwrap_or(u64::MAX).min(app.reader.durable());
+    let topics = pairs.iter().filter(|(key, _)| key == "about").map(|(_, topic)| topic.parse());
+    let filter = topics
+        .collect::<Result<Vec<Topic>, _>>()
+        .and_then(|topics| LogFilter::new(topics, &app.projections.read()))
+        .map_err(|error| HttpError::BadRequest(error.to_string()))?;
     let (pieces, received) = tokio::sync::mpsc::channel::<Result<Bytes, std::io::Error>>(4);
     tokio::task::spawn_blocking(move || {
-        let sent = send_lines(&app, &which, until, &pieces);
+        let sent = send_lines(&app, &which, &filter, until, &pieces);
         if let Err(error) = sent {
             let _ = pieces.blocking_send(Err(std::io::Error::other(error)));
         }
@@ -86,25 +96,32 @@ pub async fn lines(
 fn send_lines(
     app: &App,
     which: &Which,
+    filter: &LogFilter,
     until: u64,
     pieces: &tokio::sync::mpsc::Sender<Result<Bytes, std::io::Error>>,
-) -> Result<(), logjar_eventlog::error::LogError> {
+) -> Result<(), ReplayError> {
     let mut piece = String::new();
-    let mut count = 0;
-    for line in app.reader.scan(which.from)? {
+    for (line, count) in app.reader.scan(which.from)?.zip(1..) {
         let line = line?;
         if line.seq() > until {
             break;
         }
-        if which.private {
-            piece.push_str(line.text());
-        } else {
-            piece.push_str(&line.public_form());
+        if filter.is_open() || filter.picks(&decode(&line, Detail::State)?) {
+            if which.private {
+                piece.push_str(line.text());
+            } else {
+                piece.push_str(&line.public_form());
+            }
+            piece.push('\n');
         }
-        piece.push('\n');
-        count += 1;
-        if count % PIECE == 0 && pieces.blocking_send(Ok(Bytes::from(std::mem::take(&mut piece)))).is_err() {
-            return Ok(());
+        if count % PIECE == 0 {
+            let gone = match piece.is_empty() {
+                true => pieces.is_closed(),
+                false => pieces.blocking_send(Ok(Bytes::from(std::mem::take(&mut piece)))).is_err(),
+            };
+            if gone {
+                return Ok(());
+            }
         }
     }
     let _ = pieces.blocking_send(Ok(Bytes::from(piece)));

@@ -14,7 +14,7 @@ use crate::app::App;
 use crate::clock::now;
 use crate::http::error::HttpError;
 use crate::metrics::text::{CONTENT_TYPE, Page};
-use crate::metrics::{Area, contents, process};
+use crate::metrics::{Area, SignIn, contents, process};
 
 /// First digits of statuses, as labels.
 const CLASSES: [(usize, &str); 5] = [(1, "1xx"), (2, "2xx"), (3, "3xx"), (4, "4xx"), (5, "5xx")];
@@ -65,6 +65,8 @@ fn write_http(page: &mut Page, app: &App) {
     page.counter("logjar_http_received_bytes_total", "Bytes of requests, heads included.", received);
     let sent = metrics.sent_bytes.get();
     page.counter("logjar_http_sent_bytes_total", "Bytes of answers, heads included.", sent);
+    let outcomes = SignIn::ALL.map(|outcome| ([("outcome", outcome.name())], metrics.sign_ins(outcome)));
+    page.counters("logjar_sign_ins_total", "Sign-ins with a password.", outcomes);
 }
 
 fn write_deploys(page: &mut Page, app: &App) {

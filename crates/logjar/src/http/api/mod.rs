@@ -1,6 +1,7 @@
 //! `/api/v1`: our own API, in JSON; `/health` and `/metrics`. The command line is a client of it, over the admin
 //! socket.
 
+pub mod auth;
 pub mod deploys;
 pub mod groups;
 pub mod health;
@@ -98,16 +99,25 @@ fn artifact_id(text: &str) -> Result<ArtifactId, ApiError> {
     ArtifactId::parse(text).map_err(|error| HttpError::BadRequest(error.to_string()).into())
 }
 
-/// A body of JSON, with an error that says what is wrong with it.
-pub struct Json<T>(pub T);
+/// The largest body of JSON, in bytes, unless an address takes less.
+const JSON_MAX: usize = 2 << 20;
 
-impl<T: serde::de::DeserializeOwned> axum::extract::FromRequest<Arc<App>> for Json<T> {
+/// A body of JSON, with an error that says what is wrong with it.
+pub struct Json<T, const BYTES_MAX: usize = JSON_MAX>(pub T);
+
+impl<T: serde::de::DeserializeOwned, const BYTES_MAX: usize> axum::extract::FromRequest<Arc<App>>
+    for Json<T, BYTES_MAX>
+{
     type Rejection = ApiError;
 
-    async fn from_request(request: axum::extract::Request, app: &Arc<App>) -> Result<Self, ApiError> {
-        let bytes = axum::body::Bytes::from_request(request, app)
-            .await
-            .map_err(|error| HttpError::BadRequest(error.to_string()))?;
+    async fn from_request(request: axum::extract::Request, _: &Arc<App>) -> Result<Self, ApiError> {
+        let bytes = axum::body::to_bytes(request.into_body(), BYTES_MAX).await.map_err(|error| {
+            let error = error.into_inner();
+            match error.is::<http_body_util::LengthLimitError>() {
+                true => HttpError::TooLarge { limit: BYTES_MAX as u64, what: "this address" },
+                false => HttpError::BrokenOff(error.to_string()),
+            }
+        })?;
         serde_json::from_slice(&bytes).map(Json).map_err(|error| {
             HttpError::BadRequest(format!("the body is not the JSON that is needed here: {error}")).into()
         })

@@ -99,7 +99,7 @@ pub async fn register(
 ) -> Result<axum::Json<Value>, ApiError> {
     require_administrator(&app.projections.read(), &actor, "register users")?;
     let password_hash = match new.password {
-        Some(password) => Some(hash(password).await?),
+        Some(password) => Some(hash(&app, password).await?),
         None => None,
     };
     let command = Command::RegisterUser {
@@ -140,14 +140,13 @@ pub async fn change_password(
             require_administrator(&state, &actor, "change others' passwords")?;
         }
     }
-    let password_hash = hash(new.password).await?;
+    let password_hash = hash(&app, new.password).await?;
     submit(&app, Command::ChangePassword { name: name.clone(), password_hash }, actor).await?;
     Ok(axum::Json(json!({ "name": name })))
 }
 
-/// Hashes off the async threads: it takes tens of milliseconds.
-async fn hash(text: String) -> Result<String, ApiError> {
-    let hashed =
-        tokio::task::spawn_blocking(move || password::hash(&text)).await.map_err(|_| HttpError::Internal)?;
+/// Hashes on the threads that are there for it.
+async fn hash(app: &App, text: String) -> Result<String, ApiError> {
+    let hashed = app.hashing.run(move |memory| password::hash(&text, memory)).await?;
     hashed.map_err(|error| HttpError::BadRequest(error.to_string()).into())
 }

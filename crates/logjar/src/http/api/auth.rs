@@ -1,0 +1,112 @@
+//! Who is calling: a check of a name and a password for others, and what a token is, for its owner.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+use axum::extract::{FromRequestParts, State};
+use http::request::Parts;
+use logjar_domain::permission::{Actor, Scope, valid_token};
+use logjar_domain::rejection::Rejection;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{ApiError, Caller, Json};
+use crate::activity::{RefusedSignIn, SignInReason};
+use crate::app::App;
+use crate::auth::sign_in::SignInError;
+use crate::clock::{now, rfc3339};
+use crate::http::error::HttpError;
+use crate::http::{Origin, client_address};
+use crate::metrics::SignIn;
+
+/// The largest body with a name and a password, in bytes.
+const CREDENTIALS_MAX: usize = 4_096;
+
+/// A name and a password.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Credentials {
+    name: String,
+    password: String,
+}
+
+/// Where a request comes from; nothing for the command line.
+pub struct From(Option<IpAddr>);
+
+impl FromRequestParts<Arc<App>> for From {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
+        // What came from nowhere would be throttled like the network, as one address.
+        let nowhere = Origin::Network(Ipv4Addr::UNSPECIFIED.into());
+        let origin = parts.extensions.get::<Origin>().copied().unwrap_or(nowhere);
+        Ok(Self(client_address(app, origin, &parts.headers)))
+    }
+}
+
+/// Whether name and password are right, for everybody: who knows neither learns nothing.
+pub async fn check(
+    State(app): State<Arc<App>>,
+    From(client): From,
+    Json(Credentials { name, password }): Json<Credentials, CREDENTIALS_MAX>,
+) -> Result<axum::Json<Value>, ApiError> {
+    let moment = now();
+    let signed_in = app.sign_ins.sign_in(&name, password, client, moment).await;
+    let reason = match &signed_in {
+        Ok(Some(_)) => None,
+        Ok(None) => Some(SignInReason::Wrong),
+        Err(SignInError::Throttled(_)) => Some(SignInReason::Throttled),
+        // That the server was busy says nothing about anybody.
+        Err(SignInError::Hashing(_)) => None,
+    };
+    app.metrics.signed_in(match reason {
+        Some(SignInReason::Wrong) => SignIn::Refused,
+        None if signed_in.is_ok() => SignIn::Accepted,
+        _ => SignIn::Throttled,
+    });
+    if let (Some(reason), Some(client)) = (reason, client) {
+        // What no user is called may be a password that somebody typed into the wrong field.
+        let is_known = app.projections.read().user_named(&name).is_some();
+        let user = is_known.then_some(name);
+        let refused = RefusedSignIn { at: rfc3339(moment), user, reason, client: client.to_string() };
+        app.activity.keep_sign_in(&refused, moment);
+    }
+    let Some(user) = signed_in? else {
+        return Ok(axum::Json(json!({ "authenticated": false })));
+    };
+    let state = app.projections.read();
+    let user = state.users.get(&user).ok_or(HttpError::Internal)?;
+    Ok(axum::Json(json!({
+        "authenticated": true,
+        "user": &*user.name,
+        "type": user.kind.as_str(),
+        "admin": user.admin,
+    })))
+}
+
+/// Who the caller is, and what the token can.
+pub async fn whoami(
+    State(app): State<Arc<App>>,
+    Caller(actor): Caller,
+) -> Result<axum::Json<Value>, ApiError> {
+    let (user, id) = match &actor {
+        Actor::Token { user, token } => (user, token),
+        Actor::Local | Actor::System => return Ok(axum::Json(json!({ "user": "local" }))),
+        Actor::Anonymous => return Err(Rejection::TokenRequired.into()),
+    };
+    let state = app.projections.read();
+    let (user, token) = valid_token(&state, now(), user, id)?;
+    Ok(axum::Json(json!({
+        "user": &*user.name,
+        "type": user.kind.as_str(),
+        "admin": user.admin,
+        "token": id.as_str(),
+        "can": token.can.names().collect::<Vec<_>>(),
+        "group": token.limit.as_ref().map(|limit| limit.group.as_str()),
+        "artifact": token.limit.as_ref().and_then(|limit| match &limit.scope {
+            Scope::Group => None,
+            Scope::Artifact(artifact) => Some(artifact.as_str()),
+        }),
+        "expires": token.expires.map(rfc3339),
+    })))
+}
