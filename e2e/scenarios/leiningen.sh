@@ -3,31 +3,8 @@
 # whose reason the user reads. Each is used by an application with an empty local repository.
 source "$(dirname "$0")/../lib.sh"
 
-# Leiningen refuses plain http unless it is told how to speak it. Clojure itself comes from a folder, as no server of
-# somebody else is part of the story.
-prepare_leiningen() {
-    export LEIN_HOME=$WORK/leiningen REPOSITORY_URL LJ_USER=$USER_NAME LJ_TOKEN=$TOKEN
-    mkdir "$LEIN_HOME"
-    cat >"$LEIN_HOME/init.clj" <<'CLOJURE'
-(require 'cemerick.pomegranate.aether)
-(cemerick.pomegranate.aether/register-wagon-factory! "http" #(org.apache.maven.wagon.providers.http.HttpWagon.))
-CLOJURE
-    empty_local_repository
-}
-
-empty_local_repository() {
-    rm -rf "$WORK/local-repository"
-    cat >"$LEIN_HOME/profiles.clj" <<CLOJURE
-{:user {:local-repo "$WORK/local-repository"
-        :mirrors {#"central|clojars" {:name "clojure" :url "file://$CLIENTS/clojure-repository"}}}}
-CLOJURE
-}
-
-# lein_deploy VERSION GREETING signed|unsigned
-lein_deploy() {
-    make_project leiningen-library library "$1" "$2"
-    (cd library && lein deploy "$3")
-}
+source "$E2E/maven.sh"
+source "$E2E/leiningen.sh"
 
 # lein_run VERSION EXPECTED
 lein_run() {
@@ -36,7 +13,6 @@ lein_run() {
     assert_equal "what the application prints" "$2" "$(tail -n 1 run.log)"
 }
 
-source "$E2E/maven.sh"
 serve_with_token
 prepare_leiningen
 

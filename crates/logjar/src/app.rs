@@ -29,8 +29,10 @@ use crate::downloads::Downloads;
 use crate::http::body::ChunkPool;
 use crate::http::cache::Cache;
 use crate::metrics::Metrics;
+use crate::projections::search::SearchIndex;
 use crate::projections::state_snapshot;
 use crate::projections::{Changed, Projections};
+use crate::rebuild::Turns;
 use crate::replay::{Fold, Progress};
 use crate::sequencer::{self, Running, Sequencer, SubmitError};
 use crate::storage::{DataFolder, FolderError, publish};
@@ -61,10 +63,14 @@ pub struct App {
     pub hashing: Hashing,
     /// The way in with a password.
     pub sign_ins: SignIns,
+    /// The search index.
+    pub search: Arc<SearchIndex>,
     /// Counts of downloads.
     pub downloads: Arc<Downloads>,
     /// What the server counts about itself.
     pub metrics: Arc<Metrics>,
+    /// Who may make what is derived from the log anew.
+    pub turns: Turns,
     /// Permits for hashing stored files on request.
     pub(crate) digesting: Semaphore,
     pub(crate) cache: Cache,
@@ -148,6 +154,7 @@ impl App {
         // One from a snapshot is packed already.
         let state = if fold.is_whole { fold.state.packed() } else { fold.state };
         let (projections, changed) = Projections::new(state.clone(), position);
+        projections.fill_recent(reader.as_ref());
         let rules = Rules { group_creation: config.groups_create };
         let metrics = Arc::new(Metrics::new(now()));
         let (sequencer, running) =
@@ -208,12 +215,17 @@ impl App {
             &config,
         ));
         let hashing = Hashing::default();
+        let derived = sequencer.is_open().then(|| folder.derived());
+        let downloads = Arc::new(Downloads::new(folder.activity()));
+        let search = SearchIndex::new(derived, projections.clone(), reader.clone(), downloads.clone());
         Self {
             sign_ins: SignIns::new(projections.clone(), hashing.clone()),
             hashing,
             activity: Activity::open(folder.activity(), now(), config.activity_keep),
-            downloads: Arc::new(Downloads::new(folder.activity())),
             metrics,
+            search: Arc::new(search),
+            downloads,
+            turns: Turns::default(),
             digesting: Semaphore::new(DIGESTING_AT_ONCE),
             cache: Cache::new(config.http_cache_bytes),
             chunks: Arc::new(ChunkPool::default()),

@@ -17,12 +17,14 @@ pub mod stored_event;
 pub mod activity;
 pub mod deploy;
 pub mod downloads;
+pub mod rebuild;
 pub mod storage;
 pub mod tree_metadata;
 
 pub mod auth;
 pub mod http;
 pub mod metrics;
+pub mod snippets;
 
 pub mod admin_socket;
 pub mod app;

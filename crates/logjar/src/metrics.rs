@@ -94,6 +94,8 @@ pub struct Metrics {
     pub lines: Counter,
     /// Durations of appends, the sync included; one for each batch.
     pub appends: Histogram,
+    /// Durations of search queries.
+    pub searches: Histogram,
     /// Downloads of versions that everybody may read.
     pub downloads: Counter,
     sign_ins: [Counter; SignIn::ALL.len()],
@@ -215,6 +217,7 @@ impl Metrics {
             refusals: Mutex::default(),
             lines: Counter::default(),
             appends: Histogram::default(),
+            searches: Histogram::default(),
             downloads: Counter::default(),
             sign_ins: Default::default(),
             contents: Mutex::default(),

@@ -108,6 +108,14 @@ impl Client {
         stopped.unwrap_or(Ok(())).map_err(Failure::from)
     }
 
+    /// Reads the counts of downloads, which only a server has at hand: answers of the API show them, and the order of
+    /// what a search finds depends on them.
+    pub(super) fn load_downloads(&self) {
+        if let Way::Here { app, .. } = &self.way {
+            app.downloads.load();
+        }
+    }
+
     /// GET, and the answer as JSON.
     pub(super) async fn get(&mut self, path: &str) -> Result<Value, Failure> {
         self.json(Method::GET, path, None).await
@@ -136,13 +144,24 @@ impl Client {
         })
     }
 
-    /// GET, and the answer piece by piece.
-    pub(super) async fn stream(
+    /// GET or, with a body, POST; and the answer line by line, each with its end, as they come.
+    pub(super) async fn lines(
         &mut self,
         path: &str,
-        take: impl FnMut(&[u8]) -> Result<(), Failure>,
+        body: Option<&Value>,
+        mut take: impl FnMut(&[u8]) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
-        self.send(Method::GET, path, None, take).await
+        let method = if body.is_some() { Method::POST } else { Method::GET };
+        let mut rest = Vec::new();
+        self.send(method, path, body, |piece| {
+            rest.extend_from_slice(piece);
+            while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+                let line: Vec<u8> = rest.drain(..=end).collect();
+                take(&line)?;
+            }
+            Ok(())
+        })
+        .await
     }
 
     async fn send(
@@ -194,14 +213,25 @@ impl Client {
     }
 }
 
+/// Why something that had begun did not come to its end, from the problem that the answer ends with.
+pub(super) fn broken_off(problem: &Value) -> Failure {
+    let status = problem.get("status").and_then(Value::as_u64).and_then(|status| u16::try_from(status).ok());
+    let status = status.and_then(|status| StatusCode::from_u16(status).ok());
+    failure(status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), problem)
+}
+
 fn refused(status: StatusCode, body: &[u8]) -> Failure {
-    let problem: Value = serde_json::from_slice(body).unwrap_or_default();
+    failure(status, &serde_json::from_slice(body).unwrap_or_default())
+}
+
+fn failure(status: StatusCode, problem: &Value) -> Failure {
     let detail =
         problem.get("detail").and_then(Value::as_str).map_or_else(|| status.to_string(), str::to_owned);
-    if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
-        Failure::Busy(detail)
-    } else {
-        Failure::Refused(detail)
+    match status {
+        StatusCode::BAD_REQUEST => Failure::Invalid(detail),
+        StatusCode::TOO_MANY_REQUESTS => Failure::Busy(detail),
+        _ if status.is_server_error() => Failure::Busy(detail),
+        _ => Failure::Refused(detail),
     }
 }
 

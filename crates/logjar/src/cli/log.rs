@@ -71,7 +71,7 @@ pub(super) fn run(global: &Global, command: Command) -> Result<(), Failure> {
             });
             printed.map_err(|failure| match failure {
                 // All that can be refused here is a topic that is not there.
-                Failure::Refused(reason) if !about.is_empty() => Failure::Usage(reason),
+                Failure::Invalid(reason) if !about.is_empty() => Failure::Usage(reason),
                 other => other,
             })
         }
@@ -195,17 +195,7 @@ impl Printer {
             _ => String::new(),
         };
         let path = format!("/api/v1/log/lines?from={from}{line}&private={}{}", self.private, self.about);
-        let mut rest = Vec::new();
-        client
-            .stream(&path, |piece| {
-                rest.extend_from_slice(piece);
-                while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
-                    let line: Vec<u8> = rest.drain(..=end).collect();
-                    self.line(&line, until)?;
-                }
-                Ok(())
-            })
-            .await
+        client.lines(&path, None, |line| self.line(line, until)).await
     }
 
     fn line(&mut self, line: &[u8], until: Option<&Until>) -> Result<(), Failure> {

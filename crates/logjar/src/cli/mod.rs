@@ -5,12 +5,17 @@ mod auth;
 mod client;
 mod config;
 mod groups;
+mod listing;
 mod log;
 mod output;
 mod password;
+mod rebuild;
+mod recent;
 mod repositories;
 mod restore;
+mod search;
 mod serve;
+mod snippet;
 mod tokens;
 mod users;
 mod verify;
@@ -70,9 +75,25 @@ enum Command {
     /// Maven repositories
     #[command(subcommand)]
     Repo(repositories::Command),
+    /// Search for artifacts
+    #[command(
+        after_help = "Examples:\n  logjar search json parser\n  logjar search 'group:org.example json*'\n  logjar search '[hiccup \"1.0.5\"]'"
+    )]
+    Search(search::Options),
+    /// What was deployed lately, the newest first
+    #[command(after_help = "Example: logjar recent --limit 5")]
+    Recent(recent::Options),
+    /// What to paste into a build, so that it resolves from here or deploys to here
+    #[command(
+        after_help = "Examples:\n  logjar snippet maven\n  logjar snippet lein --deploy\n  logjar snippet deps --repository internal"
+    )]
+    Snippet(snippet::Options),
     /// The event log
     #[command(subcommand)]
     Log(log::Command),
+    /// Make what is derived from the log anew; the log stays as it is
+    #[command(after_help = "Examples:\n  logjar rebuild\n  logjar rebuild search")]
+    Rebuild(rebuild::Options),
     /// Make a data folder usable that was copied under a running server
     #[command(after_help = "Example: logjar restore --from-copy /backup/logjar-data")]
     Restore(restore::Options),
@@ -87,6 +108,9 @@ pub(crate) enum Failure {
     /// The server or a rule said no.
     #[error("{0}")]
     Refused(String),
+    /// The server can't read what was asked for; a command that is nothing but a question makes a usage error of it.
+    #[error("{0}")]
+    Invalid(String),
     /// Done, with something to report that was printed already.
     #[error("")]
     Reported,
@@ -118,7 +142,7 @@ pub(crate) enum Failure {
 impl Failure {
     fn exit_code(&self) -> i32 {
         match self {
-            Self::Refused(_) | Self::Reported => exit::NO,
+            Self::Refused(_) | Self::Invalid(_) | Self::Reported => exit::NO,
             Self::Usage(_) | Self::Config(_) => exit::USAGE,
             Self::Open(OpenError::Log(error)) => exit_code_of(error),
             Self::Open(OpenError::Folder(_)) => exit::NO,
@@ -167,7 +191,11 @@ fn run(global: &Global, command: Command) -> Result<(), Failure> {
         Command::Token(command) => tokens::run(global, command),
         Command::Group(command) => groups::run(global, command),
         Command::Repo(command) => repositories::run(global, command),
+        Command::Search(options) => search::run(global, &options),
+        Command::Recent(options) => recent::run(global, &options),
+        Command::Snippet(options) => snippet::run(global, &options),
         Command::Log(command) => log::run(global, command),
+        Command::Rebuild(options) => rebuild::run(global, &options),
         Command::Restore(options) => restore::run(global, &options),
         Command::Config(command) => config::run(global, &command),
     }

@@ -50,6 +50,11 @@ pub(super) fn is_terminal() -> bool {
     io::stdout().is_terminal()
 }
 
+/// Whether a person sees what is said beside the result as it changes.
+pub(super) fn shows_progress() -> bool {
+    io::stderr().is_terminal()
+}
+
 /// Says why a command failed.
 pub(super) fn error(text: &str) {
     eprintln!("error: {text}");

@@ -13,10 +13,12 @@ use tokio::sync::watch;
 
 use super::{Failure, Global, output};
 use crate::admin_socket;
-use crate::app::{App, FIRST_REPOSITORY, OpenError, Writing};
+use crate::app::{App, OpenError, Writing};
 use crate::config::{Config, Loaded};
 use crate::downloads;
+use crate::http::address::{listening, repository_path, to_type};
 use crate::http::serve::Server;
+use crate::projections::search::follow;
 use crate::projections::state_snapshot;
 use crate::storage::DataFolder;
 use crate::tree_metadata;
@@ -85,10 +87,14 @@ fn check_listen(config: &Config) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn serve(global: &Global, config: Config) -> Result<(), Failure> {
+async fn serve(global: &Global, mut config: Config) -> Result<(), Failure> {
     let folder = global.folder();
     let mut ends = Ends::new().map_err(io_failure("could not listen to signals".to_owned()))?;
     let listener = bind(config.listen);
+    if let Some(address) = listener.as_ref().ok().and_then(|listener| listener.local_addr().ok()) {
+        // Port 0 stands for one that the system chose.
+        config.listen = address;
+    }
     let opened = App::open_writer(folder.clone(), config.clone(), true).await;
     let writing = match (opened, &listener) {
         (Ok(writing), _) => writing,
@@ -178,6 +184,7 @@ async fn write(
         let commands = tokio::spawn(server.serve_admin(admin));
         let tree = tokio::spawn(tree_metadata::run(app.clone(), changed));
         let snapshots = tokio::spawn(state_snapshot::run(app.clone()));
+        let search = tokio::spawn(follow::run(app.search.clone()));
         let ticks = tokio::spawn(pass_time(app.clone()));
         let counts = tokio::spawn(downloads::keep(app.downloads.clone()));
         let merges = tokio::spawn(downloads::merge_days(app.downloads.clone()));
@@ -193,6 +200,7 @@ async fn write(
         tree.abort();
         merges.abort();
         downloads::finish(&app.downloads, counts).await;
+        search.abort();
         admin_socket::remove(app.folder.root());
         Ok(())
     };
@@ -237,13 +245,8 @@ async fn pass_time(app: Arc<App>) {
 
 /// Says where it is, who may read, and what to type next.
 fn greet(global: &Global, app: &App, address: SocketAddr) -> Result<(), Failure> {
-    // Nobody can type the address that stands for all of them.
-    let shown = if address.ip().is_unspecified() {
-        SocketAddr::from(([127, 0, 0, 1], address.port()))
-    } else {
-        address
-    };
-    let base = app.config.public_url.clone().unwrap_or_else(|| format!("http://{shown}"));
+    let shown = to_type(address);
+    let base = app.config.public_url.clone().unwrap_or_else(|| listening(address));
     output::line(&format!("logjar {} serves {base}", env!("CARGO_PKG_VERSION")))?;
     if app.config.public_url.is_some() {
         output::line(&format!("  listening on http://{address}"))?;
@@ -252,8 +255,7 @@ fn greet(global: &Global, app: &App, address: SocketAddr) -> Result<(), Failure>
     }
     let state = app.projections.read();
     for (name, repository) in &state.repositories {
-        let path =
-            if name.as_str() == FIRST_REPOSITORY { "repo".to_owned() } else { format!("repository/{name}") };
+        let path = repository_path(name);
         let readers = match repository.read {
             ReadAccess::Public => "everybody may read it",
             ReadAccess::SignedIn => "every user may read it",

@@ -9,10 +9,13 @@ use http::{HeaderValue, StatusCode, header};
 use hyper::Response;
 use hyper::ext::ReasonPhrase;
 use logjar_domain::rejection::{Class, Rejection};
+use logjar_eventlog::error::LogError;
 
 use super::body::Answer;
 use crate::auth::hashing::HashingError;
 use crate::auth::sign_in::SignInError;
+use crate::projections::search::SearchError;
+use crate::rebuild::RebuildError;
 use crate::sequencer::SubmitError;
 
 /// The longest reason phrase: what every proxy and client passes on.
@@ -32,6 +35,9 @@ pub enum HttpError {
     /// Nothing is there.
     #[error("there is nothing at this address")]
     NotFound,
+    /// A thing of the API that is not there, or not for the caller.
+    #[error("there is no {0} that you may see")]
+    Missing(String),
     /// Another method is needed.
     #[error("{method} is not possible here; use {allow}")]
     MethodNotAllowed {
@@ -75,6 +81,9 @@ pub enum HttpError {
         /// When to try again, in seconds.
         seconds: u64,
     },
+    /// Something was not rebuilt. Only administrators may ask for it, so they read the reason.
+    #[error(transparent)]
+    Rebuild(#[from] RebuildError),
     /// Something failed on our side; the reason is in the diagnostics, not in the answer.
     #[error("something failed on the server, its diagnostics say what")]
     Internal,
@@ -121,6 +130,25 @@ impl From<std::io::Error> for HttpError {
     }
 }
 
+impl From<LogError> for HttpError {
+    fn from(error: LogError) -> Self {
+        tracing::error!("{error}");
+        Self::Internal
+    }
+}
+
+impl From<SearchError> for HttpError {
+    fn from(error: SearchError) -> Self {
+        match error {
+            SearchError::Syntax(_) => Self::BadRequest(error.to_string()),
+            SearchError::Index(_) => {
+                tracing::error!("{error}");
+                Self::Internal
+            }
+        }
+    }
+}
+
 impl HttpError {
     /// The status code: one match, and no other.
     pub fn status(&self) -> StatusCode {
@@ -133,7 +161,7 @@ impl HttpError {
                 Class::Conflict => StatusCode::CONFLICT,
             },
             Self::BadRequest(_) | Self::BrokenOff(_) => StatusCode::BAD_REQUEST,
-            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::NotFound | Self::Missing(_) => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
             Self::RangeNotSatisfiable { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
@@ -141,6 +169,12 @@ impl HttpError {
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::NoSpace => StatusCode::INSUFFICIENT_STORAGE,
             Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Rebuild(error) => match error {
+                RebuildError::UnderWay | RebuildError::ReadOnly => StatusCode::SERVICE_UNAVAILABLE,
+                RebuildError::WrongState(_) => StatusCode::CONFLICT,
+                error if error.is_no_space() => StatusCode::INSUFFICIENT_STORAGE,
+                _ => StatusCode::INTERNAL_SERVER_ERROR,
+            },
             Self::TooManySignIns { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -151,7 +185,7 @@ impl HttpError {
         match self {
             Self::Rejected(rejection) => rejection.tag(),
             Self::BadRequest(_) => "bad-request",
-            Self::NotFound => "not-found",
+            Self::NotFound | Self::Missing(_) => "not-found",
             Self::MethodNotAllowed { .. } => "method-not-allowed",
             Self::PreconditionFailed => "precondition-failed",
             Self::RangeNotSatisfiable { .. } => "range-not-satisfiable",
@@ -161,6 +195,7 @@ impl HttpError {
             Self::NoSpace => "no-space",
             Self::Busy => "busy",
             Self::TooManySignIns { .. } => "too-many-sign-ins",
+            Self::Rebuild(_) => "not-rebuilt",
             Self::Internal => "internal",
         }
     }
@@ -177,6 +212,16 @@ impl HttpError {
         ascii(&self.to_string())
     }
 
+    /// The problem document.
+    pub fn problem(&self) -> serde_json::Value {
+        serde_json::json!({
+            "type": format!("tag:logjar,2026:{}", self.tag()),
+            "title": self.title(),
+            "status": self.status().as_u16(),
+            "detail": self.detail(),
+        })
+    }
+
     /// The answer for build tools and programs.
     pub fn response(&self) -> Response<Answer> {
         let status = self.status();
@@ -184,13 +229,7 @@ impl HttpError {
         if matches!(self, Self::NotFound) {
             return not_found(&detail);
         }
-        let problem = serde_json::json!({
-            "type": format!("tag:logjar,2026:{}", self.tag()),
-            "title": self.title(),
-            "status": status.as_u16(),
-            "detail": detail,
-        });
-        let mut response = Response::new(Answer::bytes(problem.to_string()));
+        let mut response = Response::new(Answer::bytes(self.problem().to_string()));
         *response.status_mut() = status;
         if let Ok(phrase) = ReasonPhrase::try_from(phrase(&detail).into_bytes()) {
             response.extensions_mut().insert(phrase);
@@ -207,7 +246,7 @@ impl HttpError {
                     headers.insert(header::CONTENT_RANGE, value);
                 }
             }
-            Self::Busy => {
+            Self::Busy | Self::Rebuild(RebuildError::UnderWay) => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_SECONDS));
             }
             Self::TooManySignIns { seconds } => {

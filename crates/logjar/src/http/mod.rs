@@ -2,16 +2,19 @@
 //!
 //! Only this folder knows status codes.
 
+pub(crate) mod address;
 pub mod body;
 pub(crate) mod cache;
 pub(crate) mod conditional;
 mod connection;
 pub mod error;
 pub mod maven;
+pub mod paging;
 mod request_body;
 pub mod serve;
 
 pub mod api;
+pub mod clojars;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -51,6 +54,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/metrics", get(api::metrics::metrics))
         .route("/api/v1/auth/check", post(api::auth::check))
         .route("/api/v1/whoami", get(api::auth::whoami))
+        .route("/api/v1/openapi.json", get(api::openapi::document))
         .route("/api/v1/users", get(api::users::list).post(api::users::register))
         .route("/api/v1/users/{name}", get(api::users::show))
         .route("/api/v1/users/{name}/disable", post(api::users::disable))
@@ -58,16 +62,33 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/v1/tokens", get(api::tokens::list).post(api::tokens::create))
         .route("/api/v1/tokens/{id}/disable", post(api::tokens::disable))
         .route("/api/v1/groups", post(api::groups::create))
+        .route("/api/v1/groups/{group}", get(api::groups::show))
         .route("/api/v1/groups/{group}/members", get(api::groups::members))
         .route("/api/v1/groups/{group}/grant", post(api::groups::grant))
         .route("/api/v1/groups/{group}/revoke", post(api::groups::revoke))
         .route("/api/v1/repositories", get(api::repositories::list).post(api::repositories::create))
         .route("/api/v1/repositories/{name}", patch(api::repositories::change))
         .route("/api/v1/deploys/{repository}/{group}/{artifact}/{version}/finish", post(api::deploys::finish))
+        .route("/api/v1/artifacts/{group}/{artifact}", get(api::artifacts::show))
+        .route("/api/v1/artifacts/{group}/{artifact}/dependents", get(api::artifacts::dependents))
+        .route("/api/v1/recent", get(api::recent::list))
+        .route("/api/v1/search", get(api::search::search))
+        .route("/api/v1/rebuild", post(api::rebuild::rebuild))
+        .route("/api/v1/snippets/{tool}", get(api::snippets::show))
         .route("/api/v1/refusals", get(api::deploys::refusals))
         .route("/api/v1/log/stat", get(api::log::stat))
         .route("/api/v1/log/digest", get(api::log::digest))
         .route("/api/v1/log/lines", get(api::log::lines))
+        .route("/search", get(clojars::search::search))
+        .route("/api/artifacts/{artifact}", get(clojars::artifacts::show_named_alike))
+        .route("/api/artifacts/{group}/{artifact}", get(clojars::artifacts::show))
+        .route("/api/groups/{group}", get(clojars::artifacts::of_group))
+        .route("/api/users/{user}", get(clojars::artifacts::groups_of_user))
+        .route("/api/release-feed", get(clojars::release_feed::releases))
+        .route("/{artifact}/latest-version.json", get(clojars::badge::json_named_alike))
+        .route("/{artifact}/latest-version.svg", get(clojars::badge::svg_named_alike))
+        .route("/{group}/{artifact}/latest-version.json", get(clojars::badge::json))
+        .route("/{group}/{artifact}/latest-version.svg", get(clojars::badge::svg))
         .fallback(api::not_found)
         .method_not_allowed_fallback(api::wrong_method)
         .with_state(app)
@@ -99,11 +120,12 @@ pub async fn answer(
         Split::Other => {
             let area = Area::of_path(request.uri().path());
             request.extensions_mut().insert(origin);
+            let authorized = request.headers().contains_key(header::AUTHORIZATION);
             let time = Duration::from_secs(app.config.http_idle_timeout) + ROUTER_TIME;
             let answered =
                 tokio::time::timeout(time, router.oneshot(request.map(axum::body::Body::new))).await;
             let response = match answered {
-                Ok(Ok(response)) => response.map(Answer::Router),
+                Ok(Ok(response)) => ask_again(response.map(Answer::Router), authorized),
                 Ok(Err(never)) => match never {},
                 Err(_) => HttpError::TooSlow.response(),
             };
@@ -116,6 +138,17 @@ pub async fn answer(
     }
     app.metrics.answered(area, response.status().as_u16());
     unread.settle(&mut response).await;
+    response
+}
+
+/// Answers of the router are about now and about whoever asks: a cache may keep them, but has to ask again. What they
+/// are, their content type says; no browser is to guess a page into them.
+fn ask_again(mut response: Response<Answer>, authorized: bool) -> Response<Answer> {
+    let caching = if authorized { "private, no-cache" } else { "no-cache" };
+    let headers = response.headers_mut();
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static(caching));
+    headers.entry(header::VARY).or_insert(HeaderValue::from_static("Authorization"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
 }
 

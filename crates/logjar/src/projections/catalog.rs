@@ -8,12 +8,14 @@ use std::sync::Arc;
 
 use logjar_domain::event::{By, Event, VersionDeployed};
 use logjar_domain::ids::{Moment, RepositoryName};
+use logjar_domain::permission::{Actor, is_administrator};
 use logjar_domain::sight::Sight;
 use logjar_domain::state::{Artifact, State, VersionState};
 use logjar_eventlog::error::LogError;
 use logjar_eventlog::log::LogReader;
 use logjar_maven::coordinates::{ArtifactId, GroupId, Version};
 use logjar_maven::pom::Pom;
+use logjar_maven::snapshot_version::Stamp;
 
 use crate::stored_event::{Detail, decode};
 
@@ -84,6 +86,31 @@ pub fn artifacts_of<'a>(state: &'a State, sight: &Sight, group: &'a GroupId) -> 
     names.into_iter().filter_map(|name| artifact(state, sight, group, name)).collect()
 }
 
+/// Whether the actor may know of the group: there is an artifact of it in sight, or the actor is a member or an
+/// administrator. To everybody else it is as if it were not there.
+pub fn shows_group(state: &State, sight: &Sight, actor: &Actor, group: &GroupId) -> bool {
+    let in_sight = || {
+        state.repositories.iter().any(|(name, repository)| {
+            repository.artifacts_of(group).any(|(artifact, _)| sight.shows(name, group, artifact))
+        })
+    };
+    let Some(owned) = state.groups.get(group) else { return in_sight() };
+    let member = match actor {
+        Actor::Token { user, .. } => owned.members.iter().any(|member| member.user == *user),
+        Actor::Anonymous | Actor::Local | Actor::System => false,
+    };
+    member || is_administrator(state, actor) || in_sight()
+}
+
+/// Who deployed, as people know them.
+pub fn deployer(state: &State, by: &By) -> String {
+    match by {
+        By::User(user) => state.name_of(user),
+        By::Local => "local".to_owned(),
+        By::System => "system".to_owned(),
+    }
+}
+
 impl<'a> Listed<'a> {
     /// All its versions, the latest first.
     pub fn versions(&self) -> Vec<ListedVersion<'a>> {
@@ -144,6 +171,29 @@ impl<'a> Listed<'a> {
                         Some(ListedVersion { version: &state.version, seq, repositories: vec![repository] });
                 }
             }
+        }
+        found
+    }
+
+    /// What stands in lists by time for a deploy of the version, or of that build of it: dated by the first in sight.
+    pub fn standing(&self, version: &Version, stamp: Option<Stamp>) -> Option<ListedVersion<'a>> {
+        let mut found: Option<ListedVersion<'a>> = None;
+        for (repository, artifact) in &self.places {
+            let Some(state) = artifact.version(version) else { continue };
+            let seq = match stamp {
+                None => state.seq,
+                Some(stamp) => match state.build(stamp) {
+                    Some(build) => build.seq,
+                    None => continue,
+                },
+            };
+            let listed = found.get_or_insert_with(|| ListedVersion {
+                version: &state.version,
+                seq,
+                repositories: Vec::new(),
+            });
+            listed.seq = listed.seq.min(seq);
+            listed.repositories.push(repository);
         }
         found
     }

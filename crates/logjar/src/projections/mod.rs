@@ -5,7 +5,10 @@
 
 pub mod catalog;
 pub mod metadata;
+pub mod recent;
+pub mod search;
 pub mod state_snapshot;
+pub mod summary;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
@@ -13,9 +16,12 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use logjar_domain::event::{Event, Recorded};
 use logjar_domain::ids::RepositoryName;
 use logjar_domain::state::{State, evolve};
+use logjar_eventlog::log::LogReader;
 use logjar_maven::coordinates::Gav;
 use tokio::sync::mpsc;
 
+use self::recent::Recent;
+use self::search::due::Due;
 use crate::storage::read::OnTheirWay;
 
 /// What readers see: the state at the last durable position.
@@ -24,11 +30,13 @@ pub struct Projections {
     on_their_way: OnTheirWay,
     access_revision: AtomicU64,
     changes: mpsc::UnboundedSender<Changed>,
+    due: Due,
 }
 
 struct Inner {
     state: State,
     position: u64,
+    recent: Recent,
 }
 
 /// A version whose generated metadata changed.
@@ -46,13 +54,20 @@ impl Projections {
         let (changes, changed) = mpsc::unbounded_channel();
         (
             Arc::new(Self {
-                inner: RwLock::new(Inner { state, position }),
+                inner: RwLock::new(Inner { state, position, recent: Recent::after(position) }),
                 on_their_way: OnTheirWay::default(),
                 access_revision: AtomicU64::new(0),
                 changes,
+                due: Due::default(),
             }),
             changed,
         )
+    }
+
+    /// Reads the newest deploys from the log, so that lists of what is new need not. Before the first event is applied.
+    pub fn fill_recent(&self, reader: &dyn LogReader) {
+        let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
+        inner.recent = Recent::filled(&inner.state, reader, inner.position);
     }
 
     /// Applies durable events, in order.
@@ -71,7 +86,9 @@ impl Projections {
                 }
                 _ => {}
             }
+            self.due.note(recorded);
             evolve(&mut inner.state, recorded);
+            inner.recent.note(recorded);
             inner.position = recorded.seq;
         }
         drop(inner);
@@ -81,11 +98,17 @@ impl Projections {
                 let _ = self.changes.send(changed);
             }
         }
+        self.due.wake();
     }
 
     /// Versions whose files have no place in the tree yet: from their event until whoever moves the files says so.
     pub fn on_their_way(&self) -> &OnTheirWay {
         &self.on_their_way
+    }
+
+    /// Artifacts that search does not know as they are now.
+    pub fn due(&self) -> &Due {
+        &self.due
     }
 
     /// Goes up whenever ready answers for stored files may be wrong: it changed who reads a repository, or files
@@ -118,6 +141,11 @@ fn changed_by(event: &Event) -> Option<Changed> {
 pub struct Reading<'a>(RwLockReadGuard<'a, Inner>);
 
 impl Reading<'_> {
+    /// The newest deploys.
+    pub fn recent(&self) -> &Recent {
+        &self.0.recent
+    }
+
     /// Position of the last event in it.
     pub fn position(&self) -> u64 {
         self.0.position

@@ -207,19 +207,21 @@ pub fn digest(mut file: File) -> io::Result<Digests> {
     }
 }
 
-/// Writes a generated file of the public tree, if its content differs from what is there, by a rename.
+/// Writes a generated file of the public tree, if its content differs from what is there, by a rename. Returns whether
+/// it did.
 ///
 /// # Errors
 /// If the system refuses.
-pub fn write_tree_file(path: &Path, content: &[u8]) -> io::Result<()> {
+pub fn write_tree_file(path: &Path, content: &[u8]) -> io::Result<bool> {
     if fs::read(path).is_ok_and(|present| present == content) {
-        return Ok(());
+        return Ok(false);
     }
     let mut temporary = path.as_os_str().to_owned();
     temporary.push(".new");
     let temporary = Path::new(&temporary);
     write_public(temporary, content)?.sync_all()?;
-    fs::rename(temporary, path)
+    fs::rename(temporary, path)?;
+    Ok(true)
 }
 
 /// Makes the folder of a repository, readable by everybody or by its owner only.

@@ -70,6 +70,10 @@ fn cases(method: &str, route: &str) -> Vec<&'static str> {
         ("POST", "/api/v1/groups/{group}/grant" | "/api/v1/groups/{group}/revoke") => {
             vec!["ben's", "others'"]
         }
+        ("GET", "/api/v1/groups/{group}" | "/api/groups/{group}") => vec!["public", "granted to others"],
+        ("GET", "/api/v1/artifacts/{group}/{artifact}" | "/api/artifacts/{group}/{artifact}") => {
+            vec!["public", "signed-in", "granted to ben", "granted to others"]
+        }
         _ => vec![""],
     }
 }
@@ -89,12 +93,22 @@ impl Table {
         server.user("cid");
         logjar(&["group", "create", "org.ben", "--owner", "ben"]);
         logjar(&["group", "create", "org.others", "--owner", "cid"]);
+        logjar(&["group", "create", "org.close", "--owner", "cid"]);
         for (repository, read) in [("members", "signed-in"), ("few", "granted")] {
             logjar(&["repo", "create", repository, "--read", read]);
         }
         for repository in ["repo", "members", "few"] {
             Deploy::new("org.ben:lib:1.0").repository(repository).send(&server, "ben").created();
             Deploy::new("org.others:lib:1.0").repository(repository).send(&server, "cid").created();
+        }
+        Deploy::new("hiccup:hiccup:1.0").send(&server, "amy").created();
+        for (repository, coordinates, user) in [
+            ("members", "org.others:inner:1.0", "cid"),
+            ("few", "org.ben:own:1.0", "ben"),
+            ("few", "org.others:close:1.0", "cid"),
+            ("few", "org.close:lib:1.0", "cid"),
+        ] {
+            Deploy::new(coordinates).repository(repository).send(&server, user).created();
         }
         let managing = server.new_token("ben", &["--can", "read,deploy,manage"]);
         let admin = server.new_token("amy", &["--can", "read,deploy,manage"]);
@@ -170,6 +184,7 @@ impl Table {
                 (row.path("{group}", group), rights)
             }
             ("POST", "/api/v1/groups/{group}/revoke") => (row.path("{group}", group), member),
+            ("GET", "/api/v1/snippets/{tool}") => (row.path("{tool}", "maven"), Value::Null),
             ("POST", "/api/v1/repositories") => (row.route.clone(), json!({ "name": victim })),
             ("PATCH", "/api/v1/repositories/{name}") => {
                 (row.path("{name}", "few"), json!({ "policy": "mixed" }))
@@ -177,6 +192,17 @@ impl Table {
             ("POST", "/api/v1/deploys/{repository}/{group}/{artifact}/{version}/finish") => {
                 let path = row.path("{repository}/{group}/{artifact}/{version}", "repo/org.ben/lib/1.0");
                 (path, json!({}))
+            }
+            ("POST", "/api/v1/rebuild") => (row.route.clone(), json!({ "what": "tree" })),
+            ("GET", "/search") => ("/search?format=json".to_owned(), Value::Null),
+            ("GET", "/api/release-feed") => {
+                ("/api/release-feed?from=2026-01-01T00:00:00Z".to_owned(), Value::Null)
+            }
+            ("GET", "/api/users/{user}") => (row.path("{user}", "ben"), Value::Null),
+            ("GET", route) if route.contains("{artifact}") => (row.artifact_path(), Value::Null),
+            ("GET", "/api/v1/groups/{group}" | "/api/groups/{group}") => {
+                let group = if row.case == "public" { "org.others" } else { "org.close" };
+                (row.path("{group}", group), Value::Null)
             }
             ("GET", route) if !route.contains('{') => (row.route.clone(), Value::Null),
             (method, route) => panic!("say in authorization.rs how to ask for {method} {route}"),
@@ -195,6 +221,18 @@ impl Table {
 impl Row {
     fn path(&self, parameter: &str, value: &str) -> String {
         self.route.replace(parameter, value)
+    }
+
+    /// The route with the names of an artifact that is where the case says.
+    fn artifact_path(&self) -> String {
+        let (group, artifact) = match self.case {
+            "signed-in" => ("org.others", "inner"),
+            "granted to ben" => ("org.ben", "own"),
+            "granted to others" => ("org.others", "close"),
+            // Where the artifact stands alone, its group has its name.
+            _ => ("hiccup", "hiccup"),
+        };
+        self.route.replace("{group}", group).replace("{artifact}", artifact)
     }
 }
 

@@ -356,6 +356,7 @@ fn help_has_examples() {
         vec!["auth", "check"],
         vec!["token", "create"],
         vec!["group", "grant"],
+        vec!["snippet"],
         vec!["log", "cat"],
     ] {
         let help = server.logjar(&[command.as_slice(), &["--help"]].concat()).expect(0).stdout;

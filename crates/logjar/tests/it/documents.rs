@@ -140,10 +140,10 @@ fn every_key_of_the_configuration() {
 
 #[test]
 fn every_route() {
-    let page = source::read("docs/http-api.md");
+    let page = source::read("docs/http-api.md") + &source::read("docs/http-clojars.md");
     let routes = source::routes();
     for (method, path) in &routes {
-        assert!(page.contains(&format!("{method} {path}")), "{method} {path} is missing in docs/http-api.md");
+        assert!(page.contains(&format!("{method} {path}")), "{method} {path} is missing in docs/http-*.md");
     }
     for (_, rest) in ["GET /", "POST /", "PATCH /", "DELETE /"]
         .iter()
@@ -155,7 +155,7 @@ fn every_route() {
         let ours = path.starts_with("/api/") || path.starts_with("/health");
         assert!(
             known || !ours || path.contains(' '),
-            "docs/http-api.md has {method} {path}, the router has not"
+            "docs/http-*.md have {method} {path}, the router has not"
         );
     }
 }

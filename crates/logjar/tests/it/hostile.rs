@@ -43,7 +43,12 @@ impl Target {
 /// All files of the data folder that requests must not add to.
 fn stable_files(server: &TestServer) -> Vec<String> {
     let mut files = files_below(&server.folder());
-    files.retain(|file| !file.contains("maven-metadata.xml") && !file.starts_with("activity/"));
+    let is_stable = |file: &String| {
+        !file.contains("maven-metadata.xml")
+            && !file.starts_with("activity/")
+            && !file.starts_with("derived/")
+    };
+    files.retain(is_stable);
     files
 }
 

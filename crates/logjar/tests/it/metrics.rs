@@ -132,6 +132,9 @@ fn numbers_change_as_things_happen() {
     }
     server.get(&lib.path(".war")).expect(404, "a war");
     server.get("/health/live").expect(200, "health");
+    for (query, status) in [("lib", 200), ("nothing*", 200), ("at:[", 400)] {
+        server.get(&format!("/api/v1/search?q={query}")).expect(status, query);
+    }
     server.get("/api/v1/users").expect(401, "the API");
     server.get("/nothing").expect(404, "nothing");
     server.get("/repo/../nothing").expect(400, "a path that leads elsewhere");
@@ -151,7 +154,8 @@ fn numbers_change_as_things_happen() {
         ("logjar_log_position", 3.0),
         ("logjar_log_append_seconds_count", 3.0),
         ("logjar_http_requests_total{area=\"health\",code=\"2xx\"}", 1.0),
-        ("logjar_http_requests_total{area=\"api\",code=\"4xx\"}", 1.0),
+        ("logjar_http_requests_total{area=\"api\",code=\"4xx\"}", 2.0),
+        ("logjar_search_seconds_count", 2.0),
         ("logjar_http_requests_total{area=\"other\",code=\"4xx\"}", 2.0),
         ("logjar_http_requests_total{area=\"metrics\",code=\"2xx\"}", 1.0),
         ("logjar_http_requests_in_flight", 0.0),

@@ -42,6 +42,7 @@ fn answers(server: &TestServer) -> Vec<String> {
         "/repository/internal/org/example/secret/1.0/secret-1.0.jar",
         "/health/ready",
     ];
+    server.wait_for_search();
     let shown = |path: &str| {
         let answer = server.get(path);
         let headers = ["etag", "last-modified", "content-type", "cache-control", "x-checksum-sha1"];

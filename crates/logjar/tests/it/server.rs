@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::{Mutex, mpsc};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -17,6 +17,9 @@ use crate::client::{Connection, Request, Response};
 
 /// The promise for a clean stop, whatever connections hang.
 const STOP_TIME: Duration = Duration::from_secs(8);
+
+/// How long search may take to know what happened before a test fails.
+const SEARCH_TIME: Duration = Duration::from_secs(20);
 
 /// A server and its data folder.
 pub(crate) struct TestServer {
@@ -185,6 +188,19 @@ impl TestServer {
 
     pub(crate) fn get(&self, path: &str) -> Response {
         self.send(&Request::get(path))
+    }
+
+    /// Waits until search knows all that happened.
+    pub(crate) fn wait_for_search(&self) {
+        let end = Instant::now() + SEARCH_TIME;
+        loop {
+            let ready = self.get("/health/ready").expect(200, "ready").json();
+            if ready["search"]["position"] == ready["position"] {
+                return;
+            }
+            assert!(Instant::now() < end, "search stays behind: {ready}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// The lines of the log, in public form.

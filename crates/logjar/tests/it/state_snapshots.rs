@@ -309,7 +309,7 @@ fn snapshots_while_a_server_writes() {
     });
     let digest = server.digest();
     server.kill();
-    assert_eq!(files_below(&folder.derived()), ["state-1/state"]);
+    assert_eq!(files_below(&folder.derived().join("state-1")), ["state"]);
     server.restart();
     assert_eq!(server.digest(), digest);
     assert!(!server.stderr().contains("read again"), "{}", server.stderr());
@@ -409,7 +409,7 @@ fn a_copy_has_no_snapshot_after_its_restore() {
     server.stop();
     let copy = server.folder();
     server.logjar(&["restore", "--from-copy", copy.to_str().unwrap()]).expect(1);
-    assert_eq!(files_below(&copy.join("derived")), Vec::<String>::new());
+    assert!(!copy.join("derived/state-1/state").exists());
 }
 
 #[test]

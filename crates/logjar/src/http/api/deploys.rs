@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use logjar_domain::names::parse_repository_name;
 use logjar_domain::open_deploy::request::Deployer;
 use logjar_domain::permission::{Actor, is_administrator};
@@ -12,7 +12,7 @@ use logjar_maven::snapshot_version::Stamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{ApiError, Caller, Params};
+use super::{ApiError, Caller, Params, Path};
 use crate::app::App;
 use crate::http::error::HttpError;
 

@@ -1,17 +1,24 @@
 //! Groups and their members: `/api/v1/groups`.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use logjar_domain::command::Command;
 use logjar_domain::permission::{Abilities, Actor, Scope};
 use logjar_domain::rejection::Rejection;
+use logjar_domain::sight::Sight;
+use logjar_domain::state::{Group, State as Registry};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{ApiError, Caller, Json, artifact_id, group_id, submit};
+use super::artifacts::{Which, list_of, shown};
+use super::{ApiError, Caller, Json, Params, Path, Viewer, artifact_id, blocking, group_id, submit};
 use crate::app::App;
+use crate::clock::now;
 use crate::http::error::HttpError;
+use crate::projections::catalog;
+use crate::projections::summary::{Outline, read_all};
 
 /// A group to be.
 #[derive(Deserialize)]
@@ -30,6 +37,38 @@ pub struct Rights {
     can: Option<Vec<String>>,
     #[serde(default)]
     admin: bool,
+}
+
+/// A group: its members' names and its artifacts in sight, for everybody who may know of it.
+pub async fn show(
+    State(app): State<Arc<App>>,
+    Viewer(actor): Viewer,
+    Path(group): Path<String>,
+    Params(which): Params<Which>,
+) -> Result<axum::Json<Value>, ApiError> {
+    let group = group_id(&group)?;
+    let paging = which.paging()?;
+    let (mut answer, total, outlines) = {
+        let state = app.projections.read();
+        let sight = Sight::of(&state, now(), &actor);
+        if !catalog::shows_group(&state, &sight, &actor, &group) {
+            return Err(HttpError::Missing(format!("group `{group}`")).into());
+        }
+        let members = state.groups.get(&group).map(|found| member_names(&state, found)).unwrap_or_default();
+        let artifacts = catalog::artifacts_of(&state, &sight, &group);
+        let outlines = paging.of(&artifacts).iter().filter_map(|listed| Outline::of(listed, &app.downloads));
+        let answer = json!({ "group": group.as_str(), "members": members });
+        (answer, artifacts.len(), outlines.collect::<Vec<_>>())
+    };
+    let artifacts = blocking(move || read_all(outlines, app.reader.as_ref())).await?;
+    let rows = artifacts.iter().map(shown).collect();
+    list_of(&mut answer, paging, total, "artifacts", rows);
+    Ok(axum::Json(answer))
+}
+
+/// Names of the members, each once.
+fn member_names(state: &Registry, group: &Group) -> BTreeSet<String> {
+    group.members.iter().map(|member| state.name_of(&member.user)).collect()
 }
 
 /// Creates a group, for administrators.

@@ -13,7 +13,8 @@ pub async fn live() -> &'static str {
     "live\n"
 }
 
-/// Reads are right; says which role it has, up to where it is, and whether it can write.
+/// Reads are right; says which role it has, up to where it is, and whether it can write. Search may be behind: it says
+/// how far it is, and nobody waits for it.
 pub async fn ready(State(app): State<Arc<App>>) -> Response {
     let position = app.projections.read().position();
     let writes = match (app.sequencer.is_open(), app.sequencer.disk_is_full()) {
@@ -21,8 +22,12 @@ pub async fn ready(State(app): State<Arc<App>>) -> Response {
         (true, true) => "no space",
         (true, false) => "yes",
     };
-    axum::Json(
-        json!({ "role": "writer", "position": position, "durable": app.reader.durable(), "writes": writes }),
-    )
+    axum::Json(json!({
+        "role": "writer",
+        "position": position,
+        "durable": app.reader.durable(),
+        "writes": writes,
+        "search": { "position": app.search.position() },
+    }))
     .into_response()
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::body::{Body, Bytes};
+use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::Response;
 use logjar_domain::permission::{Actor, require_administrator};
@@ -10,7 +10,7 @@ use logjar_eventlog::error::ReplayError;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{ApiError, Caller, Params};
+use super::{ApiError, Caller, Params, ndjson};
 use crate::app::App;
 use crate::digest;
 use crate::http::error::HttpError;
@@ -86,11 +86,7 @@ pub async fn lines(
             let _ = pieces.blocking_send(Err(std::io::Error::other(error)));
         }
     });
-    let mut response = Response::new(Body::new(Pieces(received)));
-    response
-        .headers_mut()
-        .insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("application/x-ndjson"));
-    Ok(response)
+    Ok(ndjson::response(received))
 }
 
 fn send_lines(
@@ -126,19 +122,4 @@ fn send_lines(
     }
     let _ = pieces.blocking_send(Ok(Bytes::from(piece)));
     Ok(())
-}
-
-/// A body that comes through a channel.
-struct Pieces(tokio::sync::mpsc::Receiver<Result<Bytes, std::io::Error>>);
-
-impl hyper::body::Body for Pieces {
-    type Data = Bytes;
-    type Error = std::io::Error;
-
-    fn poll_frame(
-        mut self: std::pin::Pin<&mut Self>,
-        context: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Option<Result<hyper::body::Frame<Bytes>, std::io::Error>>> {
-        self.0.poll_recv(context).map(|piece| piece.map(|piece| piece.map(hyper::body::Frame::data)))
-    }
 }

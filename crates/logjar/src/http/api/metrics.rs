@@ -107,6 +107,9 @@ fn write_reading(page: &mut Page, app: &App) {
     page.gauge("logjar_cache_answers", "Answers in it.", cache.answers);
     page.gauge("logjar_cache_bytes", "What they take.", cache.bytes);
     page.gauge("logjar_cache_bytes_max", "What they may take.", cache.bytes_max);
+    page.gauge("logjar_search_position", "Up to which event search is complete.", app.search.position());
+    let help = "Time to answer a search query.";
+    page.histogram("logjar_search_seconds", help, &metrics.searches);
 }
 
 fn write_contents(page: &mut Page, app: &App) {

@@ -1,13 +1,20 @@
 //! `/api/v1`: our own API, in JSON; `/health` and `/metrics`. The command line is a client of it, over the admin
 //! socket.
 
+pub mod artifacts;
 pub mod auth;
 pub mod deploys;
 pub mod groups;
 pub mod health;
 pub mod log;
 pub mod metrics;
+mod ndjson;
+pub mod openapi;
+pub mod rebuild;
+pub mod recent;
 pub mod repositories;
+pub mod search;
+pub mod snippets;
 pub mod tokens;
 pub mod users;
 
@@ -52,6 +59,26 @@ impl FromRequestParts<Arc<App>> for Caller {
     }
 }
 
+/// Who looks at what everybody may look at. Bad credentials count as none, so that an expired token breaks nothing;
+/// good ones show more.
+pub struct Viewer(pub Actor);
+
+impl FromRequestParts<Arc<App>> for Viewer {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Self::Rejection> {
+        let actor = super::actor(app, parts.extensions.get::<Origin>(), &parts.headers);
+        Ok(Self(actor.unwrap_or(Actor::Anonymous)))
+    }
+}
+
+/// Runs what reads the log or the search index off the async threads.
+pub(crate) async fn blocking<T: Send + 'static, E: Into<HttpError> + Send + 'static>(
+    work: impl FnOnce() -> Result<T, E> + Send + 'static,
+) -> Result<T, HttpError> {
+    tokio::task::spawn_blocking(work).await.map_err(|_| HttpError::Internal)?.map_err(Into::into)
+}
+
 /// What nobody answers.
 pub async fn not_found(State(app): State<Arc<App>>, OriginalUri(uri): OriginalUri) -> Response {
     let base = app.config.public_url.as_deref().unwrap_or_default();
@@ -86,6 +113,20 @@ impl<T: serde::de::DeserializeOwned> FromRequestParts<Arc<App>> for Params<T> {
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
         match axum::extract::Query::from_request_parts(parts, app).await {
             Ok(axum::extract::Query(params)) => Ok(Self(params)),
+            Err(error) => Err(HttpError::BadRequest(error.body_text()).into()),
+        }
+    }
+}
+
+/// Names in the path, with an error that says what is wrong with them.
+pub struct Path<T>(pub T);
+
+impl<T: serde::de::DeserializeOwned + Send> FromRequestParts<Arc<App>> for Path<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
+        match axum::extract::Path::from_request_parts(parts, app).await {
+            Ok(axum::extract::Path(names)) => Ok(Self(names)),
             Err(error) => Err(HttpError::BadRequest(error.body_text()).into()),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use logjar_domain::command::Command;
 use logjar_domain::event::{Policy, ReadAccess};
 use logjar_domain::names::parse_repository_name;
@@ -10,7 +10,7 @@ use logjar_domain::permission::{Readable, readable};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{ApiError, Caller, Json, submit};
+use super::{ApiError, Caller, Json, Path, submit};
 use crate::app::App;
 use crate::clock::now;
 use crate::http::error::HttpError;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use logjar_domain::command::Command;
 use logjar_domain::event::{Event, TokenLimit};
 use logjar_domain::ids::{Moment, TokenId};
@@ -12,7 +12,7 @@ use logjar_domain::state::Token;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{ApiError, Caller, Json, artifact_id, group_id, submit};
+use super::{ApiError, Caller, Json, Path, artifact_id, group_id, submit};
 use crate::app::App;
 use crate::auth::token::generate;
 use crate::clock::{now, rfc3339};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use logjar_domain::command::Command;
 use logjar_domain::event::UserKind;
 use logjar_domain::ids::UserId;
@@ -12,7 +12,7 @@ use logjar_domain::state::User;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{ApiError, Caller, Json, submit};
+use super::{ApiError, Caller, Json, Path, submit};
 use crate::app::App;
 use crate::auth::password;
 use crate::clock::rfc3339;

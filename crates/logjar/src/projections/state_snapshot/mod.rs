@@ -83,6 +83,15 @@ pub struct Written {
     pub bytes: u64,
 }
 
+/// What somebody takes for the state at a position, to be compared with what the lines up to there fold to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// Position of the last line in it.
+    pub position: u64,
+    /// Digest of the state.
+    pub digest: String,
+}
+
 /// Why a file is no snapshot that can be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Unusable {
@@ -156,7 +165,7 @@ pub fn discard(folder: &DataFolder) -> io::Result<()> {
 /// A log that can't be read or folded, a folder that can't be written to.
 pub fn renew(folder: &DataFolder) -> Result<Written, SnapshotError> {
     let before = load(folder).ok().flatten();
-    write(folder, fold(folder, before, &mut |_, _| {})?)
+    write(folder, fold(folder, before, &mut |_, _, _| {})?)
 }
 
 /// Makes the snapshot anew from line 1; the old one is thrown away first. A server may run meanwhile. `progress` hears
@@ -165,18 +174,41 @@ pub fn renew(folder: &DataFolder) -> Result<Written, SnapshotError> {
 /// # Errors
 /// As [`renew`].
 pub fn rebuild(folder: &DataFolder, progress: &mut dyn FnMut(u64, u64)) -> Result<Written, SnapshotError> {
+    rebuild_comparing(folder, &[], progress).map(|(written, _)| written)
+}
+
+/// As [`rebuild`], and says of each claim whether the log confirms it. One beyond the end of the log is not confirmed.
+///
+/// # Errors
+/// As [`renew`].
+pub fn rebuild_comparing(
+    folder: &DataFolder,
+    claims: &[Claim],
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<(Written, Vec<bool>), SnapshotError> {
     discard(folder).map_err(|source| SnapshotError::Io { path: file(folder), source })?;
-    write(folder, fold(folder, None, progress)?)
+    let mut confirmed = vec![false; claims.len()];
+    let folded = fold(folder, None, &mut |done, total, state| {
+        for (claim, confirmed) in claims.iter().zip(&mut confirmed) {
+            if claim.position == done {
+                *confirmed = claim.digest == of_state(state);
+            }
+        }
+        progress(done, total);
+    })?;
+    Ok((write(folder, folded)?, confirmed))
 }
 
 /// Renews the snapshot of a running server whenever it has fallen behind.
 pub async fn run(app: Arc<App>) {
     tokio::time::sleep(FIRST_LOOK).await;
     loop {
-        let (folder, durable) = (app.folder.clone(), app.reader.durable());
+        let looking = app.clone();
         let looked = tokio::task::spawn_blocking(move || {
-            let is_due = durable.saturating_sub(position(&file(&folder))) > LINES_DUE;
-            if is_due { renew(&folder).map(Some) } else { Ok(None) }
+            let _turn = looking.turns.snapshot();
+            let (folder, durable) = (&looking.folder, looking.reader.durable());
+            let is_due = durable.saturating_sub(position(&file(folder))) > LINES_DUE;
+            if is_due { renew(folder).map(Some) } else { Ok(None) }
         });
         match looked.await {
             Ok(Ok(Some(written))) => tracing::debug!("state snapshot at line {}", written.position),
@@ -202,11 +234,12 @@ fn position(file: &Path) -> u64 {
     read.map_or(0, |_| decode::position(&start))
 }
 
-/// Folds the lines after a snapshot, up to the mark: what is beyond it may be another writer's business.
+/// Folds the lines after a snapshot, up to the mark: what is beyond it may be another writer's business. `watch` sees
+/// after each line its position, the last one, and the state.
 fn fold(
     folder: &DataFolder,
     before: Option<Snapshot>,
-    progress: &mut dyn FnMut(u64, u64),
+    watch: &mut dyn FnMut(u64, u64, &State),
 ) -> Result<Snapshot, SnapshotError> {
     let total = marked_position(&folder.events())?.unwrap_or_default();
     let present = PresentUploads::list(folder, total)
@@ -218,7 +251,7 @@ fn fold(
             let unplaced = Unplaced { seq: recorded.seq, upload: upload.clone() };
             fold.unplaced.extend(present.has(&unplaced).then_some(unplaced));
         }
-        progress(recorded.seq, total.max(recorded.seq));
+        watch(recorded.seq, total.max(recorded.seq), &fold.state);
         Ok(())
     })?;
     let Fold { state, mut unplaced, .. } = fold;

@@ -1,0 +1,177 @@
+//! `logjar rebuild`.
+
+use std::time::{Duration, Instant};
+
+use clap::{Args, ValueEnum};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::{Map, Value, json};
+
+use super::client::{Wants, broken_off, with_client};
+use super::{Failure, Global, output};
+
+/// How often plain lines say how far it is.
+const SAY_EVERY: Duration = Duration::from_secs(5);
+
+#[derive(Args)]
+pub(super) struct Options {
+    /// What to make anew
+    #[arg(value_enum, default_value_t = What::All)]
+    what: What,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum What {
+    /// Everything
+    All,
+    /// The state snapshot, compared with the whole log
+    State,
+    /// The search index
+    Search,
+    /// The copies of metadata in the tree of files
+    Tree,
+}
+
+impl What {
+    /// As it is asked for, and the parts that there have to be results of.
+    fn names(self) -> (&'static str, &'static [&'static str]) {
+        match self {
+            Self::All => ("all", &["state", "search", "tree"]),
+            Self::State => ("state", &["state"]),
+            Self::Search => ("search", &["search"]),
+            Self::Tree => ("tree", &["tree"]),
+        }
+    }
+}
+
+pub(super) fn run(global: &Global, options: &Options) -> Result<(), Failure> {
+    let mut rebuilding = Rebuilding::new(global.json);
+    let (what, parts) = options.what.names();
+    let order = json!({ "what": what });
+    let answered = with_client(global, Wants::Writing, async |client| {
+        client.lines("/api/v1/rebuild", Some(&order), |line| rebuilding.line(line)).await
+    });
+    rebuilding.shown.clear();
+    if global.json && !rebuilding.results.is_empty() {
+        output::json(&Value::Object(rebuilding.results.clone()))?;
+    }
+    answered?;
+    if let Some(problem) = rebuilding.problem {
+        return Err(broken_off(&problem));
+    }
+    if let Some(part) = parts.iter().find(|part| !rebuilding.results.contains_key(**part)) {
+        return Err(Failure::Busy(format!("the server ended before `{part}` was rebuilt")));
+    }
+    if rebuilding.was_wrong { Err(Failure::Reported) } else { Ok(()) }
+}
+
+/// A rebuild as the lines of the answer tell it.
+struct Rebuilding {
+    json: bool,
+    shown: Shown,
+    /// Results by part.
+    results: Map<String, Value>,
+    problem: Option<Value>,
+    /// Whether something was found that people should know.
+    was_wrong: bool,
+}
+
+impl Rebuilding {
+    fn new(json: bool) -> Self {
+        Self { json, shown: Shown::new(json), results: Map::new(), problem: None, was_wrong: false }
+    }
+
+    fn line(&mut self, line: &[u8]) -> Result<(), Failure> {
+        let line: Value = serde_json::from_slice(line).map_err(|error| Failure::Io {
+            what: "the server's answer is no JSON".to_owned(),
+            source: error.into(),
+        })?;
+        let what = line.get("what").and_then(Value::as_str).unwrap_or_default();
+        if let Some(problem) = line.get("problem") {
+            self.problem = Some(problem.clone());
+        } else if let Some(result) = line.get("result") {
+            self.shown.clear();
+            self.results.insert(what.to_owned(), result.clone());
+            return self.result(what, result);
+        } else {
+            self.shown.progress(what, number(&line, "done"), number(&line, "total"));
+        }
+        Ok(())
+    }
+
+    fn result(&mut self, what: &str, result: &Value) -> Result<(), Failure> {
+        let text = |key: &str| result.get(key).and_then(Value::as_str).unwrap_or_default();
+        let position = number(result, "position");
+        let said = match what {
+            "state" => {
+                self.was_wrong |= text("before") == "wrong" || text("served") == "wrong";
+                let mut said = format!("state: line {position}, digest {}", text("digest"));
+                if text("before") == "wrong" {
+                    said.push_str("\nstate: the snapshot before was wrong");
+                }
+                if text("served") == "wrong" {
+                    said.push_str("\nstate: a running server answers from it until it is started again");
+                }
+                said
+            }
+            "search" => {
+                format!("search: {} artifacts, complete up to line {position}", number(result, "artifacts"))
+            }
+            _ => {
+                let (documents, written) = (number(result, "documents"), number(result, "written"));
+                format!("{what}: {documents} documents, {written} of them were missing or wrong")
+            }
+        };
+        if self.json { Ok(()) } else { output::line(&said) }
+    }
+}
+
+fn number(value: &Value, key: &str) -> u64 {
+    value.get(key).and_then(Value::as_u64).unwrap_or_default()
+}
+
+/// How progress is shown: a bar on a terminal, else a line now and then, nothing beside JSON.
+enum Shown {
+    /// The bar of the part that is being made.
+    Bar(ProgressStyle, Option<ProgressBar>),
+    /// When the last line was.
+    Lines(Instant),
+    Nothing,
+}
+
+impl Shown {
+    fn new(json: bool) -> Self {
+        let style =
+            ProgressStyle::with_template("{msg}: {wide_bar} {human_pos} of {human_len}, about {eta} left");
+        match style {
+            _ if json => Self::Nothing,
+            Ok(style) if output::shows_progress() => Self::Bar(style, None),
+            _ => Self::Lines(Instant::now()),
+        }
+    }
+
+    fn progress(&mut self, what: &str, done: u64, total: u64) {
+        match self {
+            Self::Bar(style, bar) => {
+                let begin =
+                    || ProgressBar::new(total).with_style(style.clone()).with_message(what.to_owned());
+                let bar = bar.get_or_insert_with(begin);
+                bar.set_length(total);
+                bar.set_position(done);
+            }
+            Self::Lines(last) if last.elapsed() >= SAY_EVERY => {
+                *last = Instant::now();
+                output::note(&format!("{what}: {done} of {total}"));
+            }
+            Self::Lines(_) | Self::Nothing => {}
+        }
+    }
+
+    /// Makes room for a result.
+    fn clear(&mut self) {
+        if let Self::Bar(_, bar) = self
+            && let Some(bar) = bar.take()
+        {
+            bar.finish_and_clear();
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! The address that leads a caller here: what absolute addresses in answers begin with.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use http::uri::Authority;
+use http::{HeaderMap, header};
+use logjar_domain::ids::RepositoryName;
+
+use super::Origin;
+use crate::app::FIRST_REPOSITORY;
+use crate::config::Config;
+
+/// What absolute addresses begin with, without a slash at the end: what is configured, else what the client calls this
+/// server, else where it listens.
+pub(crate) fn base(config: &Config, origin: Origin, headers: &HeaderMap) -> String {
+    if let Some(url) = &config.public_url {
+        return url.clone();
+    }
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let Origin::Network(peer) = origin else { return listening(config.listen) };
+    let Some(host) = text(header::HOST.as_str()).and_then(plain_host) else {
+        return listening(config.listen);
+    };
+    let encrypted = config.trusted_proxies.contains(&peer) && text("x-forwarded-proto") == Some("https");
+    format!("{}://{host}", if encrypted { "https" } else { "http" })
+}
+
+/// The address of a server that listens there, as somebody on its own machine can type it.
+pub(crate) fn listening(address: SocketAddr) -> String {
+    format!("http://{}", to_type(address))
+}
+
+/// Nobody can type the address that stands for all of them.
+pub(crate) fn to_type(address: SocketAddr) -> SocketAddr {
+    match address.ip().is_unspecified() {
+        true => SocketAddr::from((Ipv4Addr::LOCALHOST, address.port())),
+        false => address,
+    }
+}
+
+/// Path of a repository, without slashes around it: the first one has Clojars' short one.
+pub(crate) fn repository_path(name: &RepositoryName) -> String {
+    match name.as_str() {
+        FIRST_REPOSITORY => "repo".to_owned(),
+        name => format!("repository/{name}"),
+    }
+}
+
+/// A host and perhaps a port, and nothing else: it goes into texts that people paste.
+fn plain_host(text: &str) -> Option<Authority> {
+    let authority: Authority = text.parse().ok()?;
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b':' | b'[' | b']');
+    (text.bytes().all(plain) && !authority.host().is_empty()).then_some(authority)
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    const CLIENT: Origin = Origin::Network(std::net::IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7)));
+    const PROXY: Origin = Origin::Network(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST));
+
+    fn config(listen: &str) -> Config {
+        let trusted_proxies = vec![Ipv4Addr::LOCALHOST.into()];
+        Config { listen: listen.parse().unwrap(), trusted_proxies, ..Config::default() }
+    }
+
+    fn asked(host: &'static str) -> HeaderMap {
+        HeaderMap::from_iter([(header::HOST, HeaderValue::from_static(host))])
+    }
+
+    #[test]
+    fn what_is_configured_comes_first() {
+        let public_url = Some("https://repo.example.org/maven".to_owned());
+        let config = Config { public_url, ..config("127.0.0.1:8930") };
+        for origin in [CLIENT, Origin::AdminSocket] {
+            assert_eq!(base(&config, origin, &asked("other.example")), "https://repo.example.org/maven");
+        }
+    }
+
+    #[test]
+    fn then_what_the_client_calls_the_server_if_that_can_be_pasted() {
+        let config = config("127.0.0.1:8930");
+        for (host, expected) in [
+            ("repo.example.org", "http://repo.example.org"),
+            ("192.0.2.1:8930", "http://192.0.2.1:8930"),
+            ("[2001:db8::1]:80", "http://[2001:db8::1]:80"),
+            ("evil.example/<script>", "http://127.0.0.1:8930"),
+            ("a\"b", "http://127.0.0.1:8930"),
+            ("user@example.org", "http://127.0.0.1:8930"),
+            ("$(reboot)", "http://127.0.0.1:8930"),
+            ("", "http://127.0.0.1:8930"),
+            (":80", "http://127.0.0.1:8930"),
+        ] {
+            assert_eq!(base(&config, CLIENT, &asked(host)), expected, "{host}");
+        }
+    }
+
+    #[test]
+    fn then_where_it_listens() {
+        for (listen, expected) in [
+            ("127.0.0.1:8930", "http://127.0.0.1:8930"),
+            ("0.0.0.0:80", "http://127.0.0.1:80"),
+            ("[::]:80", "http://127.0.0.1:80"),
+            ("[::1]:80", "http://[::1]:80"),
+        ] {
+            assert_eq!(base(&config(listen), CLIENT, &HeaderMap::new()), expected);
+            assert_eq!(base(&config(listen), Origin::AdminSocket, &asked("logjar")), expected);
+        }
+    }
+
+    #[test]
+    fn only_a_trusted_proxy_says_that_there_is_tls() {
+        let mut headers = asked("repo.example.org");
+        headers.insert("x-forwarded-proto", HeaderValue::from_static("https"));
+        let config = config("127.0.0.1:8930");
+        assert_eq!(base(&config, PROXY, &headers), "https://repo.example.org");
+        assert_eq!(base(&config, CLIENT, &headers), "http://repo.example.org");
+    }
+}

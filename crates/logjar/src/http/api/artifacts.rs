@@ -1,0 +1,196 @@
+//! Artifacts: `/api/v1/artifacts`, and how artifacts look in all lists of the API.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use logjar_domain::sight::Sight;
+use logjar_eventlog::error::LogError;
+use logjar_maven::coordinates::{ArtifactId, GroupId};
+use logjar_maven::pom::{Dependency, License, Pom};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::search::results;
+use super::{ApiError, Params, Path, Viewer, artifact_id, blocking, group_id};
+use crate::app::App;
+use crate::clock::{now, rfc3339};
+use crate::http::error::HttpError;
+use crate::http::paging::Paging;
+use crate::projections::catalog::{self, Deployed};
+use crate::projections::summary::{Outline, Summary, downloads_of_version};
+
+/// Which page.
+#[derive(Deserialize)]
+pub struct Which {
+    page: Option<String>,
+    per_page: Option<String>,
+}
+
+impl Which {
+    pub(super) fn paging(&self) -> Result<Paging, HttpError> {
+        Paging::parse(self.page.as_deref(), self.per_page.as_deref())
+    }
+}
+
+/// All that is known of an artifact.
+pub async fn show(
+    State(app): State<Arc<App>>,
+    Viewer(actor): Viewer,
+    Path((group, artifact)): Path<(String, String)>,
+    Params(which): Params<Which>,
+) -> Result<axum::Json<Value>, ApiError> {
+    let (group, artifact) = (group_id(&group)?, artifact_id(&artifact)?);
+    let paging = which.paging()?;
+    let sight = Sight::of(&app.projections.read(), now(), &actor);
+    let answer = blocking(move || {
+        let Some(found) = find(&app, &sight, &group, &artifact, paging)? else {
+            return Err(HttpError::Missing(format!("artifact `{group}:{artifact}`")));
+        };
+        let mut answer = shown(&found.summary);
+        add_facts(&mut answer, found.summary.pom.as_deref());
+        let rows = found.versions.iter().map(|version| version_shown(&app, version)).collect();
+        list_of(&mut answer, paging, found.total, "versions", rows);
+        Ok(answer)
+    });
+    Ok(axum::Json(answer.await?))
+}
+
+/// Artifacts whose latest version depends on this one, which need not be here itself.
+pub async fn dependents(
+    State(app): State<Arc<App>>,
+    Viewer(actor): Viewer,
+    Path((group, artifact)): Path<(String, String)>,
+    Params(which): Params<Which>,
+) -> Result<axum::Json<Value>, ApiError> {
+    let (group, artifact) = (group_id(&group)?, artifact_id(&artifact)?);
+    let paging = which.paging()?;
+    let sight = Sight::of(&app.projections.read(), now(), &actor);
+    let mut answer = json!({ "group": group.as_str(), "artifact": artifact.as_str() });
+    let found = blocking(move || {
+        results(&app, &sight, |app| app.search.dependents(&group, &artifact, &sight, paging.of_search()))
+    });
+    let found = found.await?;
+    let rows = found.artifacts.iter().map(shown).collect();
+    list_of(&mut answer, paging, found.total, "dependents", rows);
+    Ok(axum::Json(answer))
+}
+
+/// An artifact and a page of its versions.
+struct Found {
+    summary: Summary,
+    total: usize,
+    versions: Vec<FoundVersion>,
+}
+
+struct FoundVersion {
+    version: String,
+    deployed: Deployed,
+    repositories: Vec<String>,
+    downloads: u64,
+}
+
+/// Memory first, while the state is held; then the log.
+fn find(
+    app: &App,
+    sight: &Sight,
+    group: &GroupId,
+    artifact: &ArtifactId,
+    paging: Paging,
+) -> Result<Option<Found>, LogError> {
+    let (outline, total, versions) = {
+        let state = app.projections.read();
+        let Some(listed) = catalog::artifact(&state, sight, group, artifact) else { return Ok(None) };
+        let Some(outline) = Outline::of(&listed, &app.downloads) else { return Ok(None) };
+        let versions = listed.versions();
+        let of_page = paging.of(&versions).iter().map(|version| {
+            let downloads = downloads_of_version(&app.downloads, &listed, version);
+            let repositories = version.repositories.iter().map(|name| name.to_string()).collect::<Vec<_>>();
+            (version.seq, version.version.to_string(), repositories, downloads)
+        });
+        (outline, versions.len(), of_page.collect::<Vec<_>>())
+    };
+    let reader = app.reader.as_ref();
+    let Some(summary) = outline.read(reader)? else { return Ok(None) };
+    let mut found = Found { summary, total, versions: Vec::new() };
+    for (seq, version, repositories, downloads) in versions {
+        if let Some(deployed) = catalog::deployed(reader, seq)? {
+            found.versions.push(FoundVersion { version, deployed, repositories, downloads });
+        }
+    }
+    Ok(Some(found))
+}
+
+fn version_shown(app: &App, version: &FoundVersion) -> Value {
+    json!({
+        "version": version.version,
+        "at": rfc3339(version.deployed.at),
+        "by": catalog::deployer(&app.projections.read(), &version.deployed.by),
+        "repositories": version.repositories,
+        "downloads": version.downloads,
+        "seq": version.deployed.seq,
+    })
+}
+
+/// An artifact as it stands in lists.
+pub(super) fn shown(summary: &Summary) -> Value {
+    let outline = &summary.outline;
+    let licenses = summary.pom.as_ref().map(|pom| pom.licenses.iter().map(license).collect::<Vec<_>>());
+    json!({
+        "group": outline.group.as_str(),
+        "artifact": outline.artifact.as_str(),
+        "latest_version": outline.latest_version.as_str(),
+        "latest_release": outline.latest_release.as_ref().map(|version| version.as_str()),
+        "description": summary.description(),
+        "licenses": licenses.unwrap_or_default(),
+        "updated": rfc3339(summary.at),
+        "downloads": outline.downloads,
+        "repositories": outline.repositories.iter().map(|name| name.as_str()).collect::<Vec<_>>(),
+    })
+}
+
+/// What the POM of the latest version says besides.
+fn add_facts(answer: &mut Value, pom: Option<&Pom>) {
+    answer["name"] = json!(pom.and_then(|pom| pom.name.as_deref()));
+    answer["url"] = json!(pom.and_then(|pom| pom.url.as_deref()));
+    answer["packaging"] = json!(pom.map(|pom| pom.packaging.as_str()));
+    answer["authors"] = json!(pom.map(|pom| pom.authors.as_slice()).unwrap_or_default());
+    answer["scm"] = pom.and_then(|pom| pom.scm.as_ref()).map_or(Value::Null, |scm| {
+        json!({
+            "connection": scm.connection,
+            "developer_connection": scm.developer_connection,
+            "tag": scm.tag,
+            "url": scm.url,
+        })
+    });
+    answer["relocation"] = pom.and_then(|pom| pom.relocation.as_ref()).map_or(Value::Null, |relocation| {
+        json!({
+            "group": relocation.group,
+            "artifact": relocation.artifact,
+            "version": relocation.version,
+            "message": relocation.message,
+        })
+    });
+    let dependencies = pom.map(|pom| pom.dependencies.iter().map(dependency).collect::<Vec<_>>());
+    answer["dependencies"] = json!(dependencies.unwrap_or_default());
+}
+
+fn license(license: &License) -> Value {
+    json!({ "name": license.name, "url": license.url })
+}
+
+fn dependency(dependency: &Dependency) -> Value {
+    json!({
+        "group": dependency.group,
+        "artifact": dependency.artifact,
+        "version": dependency.version,
+        "scope": dependency.scope,
+    })
+}
+
+/// Adds a page of a list to an answer: where it stands among how many, and its rows under their name.
+pub(super) fn list_of(answer: &mut Value, paging: Paging, total: usize, name: &str, rows: Vec<Value>) {
+    answer["total"] = json!(total);
+    answer["page"] = json!(paging.page);
+    answer["pages"] = json!(paging.pages(total));
+    answer[name] = Value::Array(rows);
+}

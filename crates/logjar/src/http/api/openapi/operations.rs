@@ -1,0 +1,184 @@
+//! What the OpenAPI document says about each route: one entry a route and method, in the order of the router.
+
+use super::{Answers, Operation, Parameter};
+
+/// Of what only reads and is not for everybody.
+const PRIVATE: &[u16] = &[403];
+/// The same where something is named.
+const NAMED: &[u16] = &[403, 404];
+/// Of what changes something.
+const CHANGING: &[u16] = &[403, 404, 409, 503, 507];
+
+/// Parameters of what comes in pages.
+const PAGE: &[&str] = &["page", "per_page"];
+
+/// Every parameter of every route.
+pub(super) const PARAMETERS: &[Parameter] = &[
+    parameter("name", "Name of a user or of a repository", "Name", "ben"),
+    parameter("id", "Identity of a token, `t_…`", "Name", "t_mp2tmy65i8b2hkju"),
+    parameter("group", "Group", "Name", "org.example"),
+    parameter("artifact", "Artifact of the group", "Name", "greeting"),
+    parameter("version", "Version, with `-SNAPSHOT` for a snapshot", "Name", "1.0.0"),
+    parameter("repository", "Name of a repository", "Name", "repo"),
+    parameter("stamp", "Which build of a snapshot version", "Name", "20261124.080000-1"),
+    parameter("tool", "Build tool", "Tool", "maven"),
+    parameter("deploy", "The snippet for deploying, not for resolving", "Flag", "true"),
+    parameter("from", "Position of the first line", "Position", "1"),
+    parameter("until", "Position of the last line", "Position", "3"),
+    parameter("q", "Words, `field:word`, or coordinates", "Query", "greeting"),
+    parameter("page", "Which page of the list", "Page", "1"),
+    parameter("per_page", "Rows of a page", "Rows", "20"),
+    parameter("limit", "Rows at most", "Rows", "20"),
+    parameter("before", "Only what was before this position, which is at least 1", "Position", "9"),
+    parameter(
+        "private",
+        "Whole lines in place of public forms, on the server's own machine only",
+        "Flag",
+        "false",
+    ),
+];
+
+/// Every route of `/health` and `/api/v1`.
+pub(super) const OPERATIONS: &[Operation] = &[
+    get("/health/live", "Whether the process runs", Answers::Text("text/plain")),
+    get("/health/ready", "Whether reads are right, and up to which position", Answers::One("Ready")),
+    post("/api/v1/auth/check", "Whether a user may sign in with a password", Answers::One("SignInCheck"))
+        .taking("SignIn")
+        .refusing(&[413, 429, 503]),
+    get("/api/v1/whoami", "Whose token it is, and what it can", Answers::One("WhoAmI")),
+    get("/api/v1/openapi.json", "This document", Answers::One("OpenApi")),
+    get("/api/v1/users", "All users, for administrators", Answers::List("User")).refusing(PRIVATE),
+    post("/api/v1/users", "Register a user, for administrators", Answers::One("User"))
+        .taking("NewUser")
+        .refusing(CHANGING),
+    get("/api/v1/users/{name}", "A user, for administrators and the user", Answers::One("UserInFull"))
+        .refusing(NAMED),
+    post("/api/v1/users/{name}/disable", "Let a user do nothing any more", Answers::One("UserDisabled"))
+        .refusing(CHANGING),
+    post("/api/v1/users/{name}/password", "Give a user another password", Answers::One("UserName"))
+        .taking("NewPassword")
+        .refusing(CHANGING),
+    get("/api/v1/tokens", "All tokens for administrators, else the caller's own", Answers::List("Token"))
+        .refusing(PRIVATE),
+    post("/api/v1/tokens", "Make a token; the answer alone shows it", Answers::One("CreatedToken"))
+        .taking("NewToken")
+        .refusing(CHANGING),
+    post("/api/v1/tokens/{id}/disable", "Make a token void", Answers::One("TokenDisabled"))
+        .refusing(CHANGING),
+    post("/api/v1/groups", "Create a group, for administrators", Answers::One("Group"))
+        .taking("Group")
+        .refusing(CHANGING),
+    get("/api/v1/groups/{group}", "Members and artifacts of a group", Answers::One("GroupInFull"))
+        .asking(PAGE)
+        .refusing(&[404]),
+    get("/api/v1/groups/{group}/members", "The members of a group", Answers::List("Member")).refusing(NAMED),
+    post("/api/v1/groups/{group}/grant", "Grant rights, for admins of the group", Answers::One("Membership"))
+        .taking("Rights")
+        .refusing(CHANGING),
+    post(
+        "/api/v1/groups/{group}/revoke",
+        "Revoke rights, for admins of the group",
+        Answers::One("Membership"),
+    )
+    .taking("Rights")
+    .refusing(CHANGING),
+    get("/api/v1/repositories", "The repositories that the caller may read", Answers::List("Repository")),
+    post(
+        "/api/v1/repositories",
+        "Create a repository, for administrators",
+        Answers::One("RepositorySettings"),
+    )
+    .taking("NewRepository")
+    .refusing(CHANGING),
+    patch("/api/v1/repositories/{name}", "Change a repository", Answers::One("RepositorySettings"))
+        .taking("RepositoryChanges")
+        .refusing(CHANGING),
+    post(
+        "/api/v1/deploys/{repository}/{group}/{artifact}/{version}/finish",
+        "Finish the caller's open deploy of a version",
+        Answers::One("Finished"),
+    )
+    .asking(&["stamp"])
+    .refusing(CHANGING),
+    post(
+        "/api/v1/rebuild",
+        "Make what is derived from the log anew, for administrators",
+        Answers::Text("application/x-ndjson"),
+    )
+    .taking("RebuildOrder")
+    .refusing(&[403, 503]),
+    get(
+        "/api/v1/snippets/{tool}",
+        "What to paste into a build, so that it resolves from a repository or deploys to it",
+        Answers::One("Snippet"),
+    )
+    .asking(&["repository", "deploy"])
+    .refusing(&[404]),
+    get(
+        "/api/v1/artifacts/{group}/{artifact}",
+        "An artifact and its versions",
+        Answers::One("ArtifactInFull"),
+    )
+    .asking(PAGE)
+    .refusing(&[404]),
+    get(
+        "/api/v1/artifacts/{group}/{artifact}/dependents",
+        "What depends on an artifact, which may be elsewhere",
+        Answers::One("Dependents"),
+    )
+    .asking(PAGE),
+    get("/api/v1/recent", "What was deployed lately, the newest first", Answers::One("Deploys"))
+        .asking(&["limit", "before"]),
+    get("/api/v1/search", "Artifacts that a query means, the best first", Answers::One("SearchResults"))
+        .asking(&["q", "page", "per_page"]),
+    get("/api/v1/refusals", "The latest refused deploys", Answers::List("Refusal")),
+    get("/api/v1/log/stat", "Figures about the log, for administrators", Answers::One("LogFigures"))
+        .refusing(PRIVATE),
+    get(
+        "/api/v1/log/digest",
+        "What tells two registries apart, for administrators",
+        Answers::One("LogDigest"),
+    )
+    .refusing(PRIVATE),
+    get("/api/v1/log/lines", "Stored lines, for administrators", Answers::Text("application/x-ndjson"))
+        .asking(&["from", "until", "private"])
+        .refusing(PRIVATE),
+];
+
+const fn parameter(
+    name: &'static str,
+    description: &'static str,
+    schema: &'static str,
+    example: &'static str,
+) -> Parameter {
+    Parameter { name, description, schema, example }
+}
+
+const fn get(path: &'static str, summary: &'static str, answers: Answers) -> Operation {
+    Operation { method: "get", path, summary, query: &[], takes: None, answers, refusals: &[] }
+}
+
+const fn post(path: &'static str, summary: &'static str, answers: Answers) -> Operation {
+    Operation { method: "post", ..get(path, summary, answers) }
+}
+
+const fn patch(path: &'static str, summary: &'static str, answers: Answers) -> Operation {
+    Operation { method: "patch", ..get(path, summary, answers) }
+}
+
+impl Operation {
+    /// With parameters behind the `?`.
+    const fn asking(self, query: &'static [&'static str]) -> Self {
+        Self { query, ..self }
+    }
+
+    /// With a body.
+    const fn taking(self, schema: &'static str) -> Self {
+        Self { takes: Some(schema), ..self }
+    }
+
+    /// With refusals of its own.
+    const fn refusing(self, refusals: &'static [u16]) -> Self {
+        Self { refusals, ..self }
+    }
+}

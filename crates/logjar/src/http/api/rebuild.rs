@@ -1,0 +1,129 @@
+//! `/api/v1/rebuild`: makes what is derived from the log anew, and says how far it is.
+
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::response::Response;
+use logjar_domain::permission::require_administrator;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+
+use super::{ApiError, Caller, Json, ndjson};
+use crate::app::App;
+use crate::http::error::HttpError;
+use crate::rebuild::{Before, Outcome, Part, Turn, begin, rebuild as make};
+
+/// How often it is said how far a rebuild is.
+const REPORT_EVERY: Duration = Duration::from_millis(200);
+/// Lines that may wait for a client that does not read. The rebuild never waits for it.
+const LINES: usize = 64;
+/// Lines that are kept for results.
+const RESULTS: usize = Part::ALL.len();
+
+/// What to make anew.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Asked {
+    what: What,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum What {
+    All,
+    State,
+    Search,
+    Tree,
+}
+
+impl What {
+    fn parts(self) -> &'static [Part] {
+        match self {
+            Self::All => &Part::ALL,
+            Self::State => &[Part::State],
+            Self::Search => &[Part::Search],
+            Self::Tree => &[Part::Tree],
+        }
+    }
+}
+
+/// Begins a rebuild, which nothing but an end of the server stops. The answer says how far it is, a line at a time, and
+/// what became of each part; the first problem ends it.
+pub async fn rebuild(
+    State(app): State<Arc<App>>,
+    Caller(actor): Caller,
+    Json(Asked { what }): Json<Asked>,
+) -> Result<Response, ApiError> {
+    require_administrator(&app.projections.read(), &actor, "rebuild what is derived from the log")?;
+    let turn = begin(&app)?;
+    let (sender, received) = mpsc::channel(LINES);
+    tokio::task::spawn_blocking(move || {
+        let mut report = Report { sender, last: None };
+        run(&app, &turn, what.parts(), &mut report);
+        // Before the answer ends: whoever has read it may begin the next one.
+        drop(turn);
+    });
+    Ok(ndjson::response(received))
+}
+
+fn run(app: &App, turn: &Turn, parts: &[Part], report: &mut Report) {
+    for part in parts {
+        let name = part.name();
+        let made = make(app, turn, *part, &mut |done, total| report.progress(name, done, total));
+        match made {
+            Ok(outcome) => {
+                tracing::info!("rebuilt {name}");
+                report.line(&json!({ "what": name, "result": shown(&outcome) }));
+            }
+            Err(error) => {
+                tracing::warn!("{name} was not rebuilt: {error}");
+                report.line(&json!({ "what": name, "problem": HttpError::from(error).problem() }));
+                return;
+            }
+        }
+    }
+}
+
+/// Tells the client, if it still listens.
+struct Report {
+    sender: mpsc::Sender<io::Result<Bytes>>,
+    last: Option<Instant>,
+}
+
+impl Report {
+    fn progress(&mut self, what: &str, done: u64, total: u64) {
+        let is_soon = self.last.is_some_and(|last| last.elapsed() < REPORT_EVERY);
+        if !is_soon && self.sender.capacity() > RESULTS {
+            self.last = Some(Instant::now());
+            self.line(&json!({ "what": what, "done": done, "total": total }));
+        }
+    }
+
+    fn line(&mut self, line: &Value) {
+        // Fails if nobody listens any more: there is room for it.
+        let _ = self.sender.try_send(Ok(Bytes::from(format!("{line}\n"))));
+    }
+}
+
+fn shown(outcome: &Outcome) -> Value {
+    match outcome {
+        Outcome::State { written, before, is_served } => json!({
+            "position": written.position,
+            "digest": written.digest,
+            "bytes": written.bytes,
+            "before": match before {
+                Before::Missing => "missing",
+                Before::Unusable => "unusable",
+                Before::Right => "right",
+                Before::Wrong => "wrong",
+            },
+            "served": if *is_served { "right" } else { "wrong" },
+        }),
+        Outcome::Search { position, artifacts } => json!({ "position": position, "artifacts": artifacts }),
+        Outcome::Tree(copies) => json!({ "documents": copies.documents, "written": copies.written }),
+    }
+}

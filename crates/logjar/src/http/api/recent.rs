@@ -1,0 +1,63 @@
+//! What was deployed lately: `/api/v1/recent`.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use logjar_domain::sight::Sight;
+use logjar_eventlog::error::LogError;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{ApiError, Params, Viewer, blocking};
+use crate::app::App;
+use crate::clock::{now, rfc3339};
+use crate::http::paging::{PER_PAGE, PER_PAGE_MAX, number};
+use crate::projections::{catalog, recent};
+
+/// Which part of the list.
+#[derive(Deserialize)]
+pub struct Which {
+    limit: Option<String>,
+    before: Option<String>,
+}
+
+/// Deploys, the newest first.
+pub async fn list(
+    State(app): State<Arc<App>>,
+    Viewer(actor): Viewer,
+    Params(which): Params<Which>,
+) -> Result<axum::Json<Value>, ApiError> {
+    let limit = number("limit", which.limit.as_deref(), PER_PAGE_MAX.into())?;
+    let limit = limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(PER_PAGE as usize);
+    let before = number("before", which.before.as_deref(), u64::MAX)?;
+    let sight = Sight::of(&app.projections.read(), now(), &actor);
+    let asked = recent::Asked { before, limit };
+    Ok(axum::Json(blocking(move || read(&app, &sight, asked)).await?))
+}
+
+fn read(app: &App, sight: &Sight, asked: recent::Asked) -> Result<Value, LogError> {
+    let reader = app.reader.as_ref();
+    let page = recent::page(&app.projections, reader, sight, asked)?;
+    let mut deploys = Vec::new();
+    for listed in page.deploys {
+        let facts = catalog::facts(reader, &listed.told_by)?;
+        let description = facts.as_ref().and_then(|pom| pom.description.as_deref());
+        deploys.push(shown(app, &listed, description));
+    }
+    Ok(json!({ "deploys": deploys, "next": page.next }))
+}
+
+fn shown(app: &App, listed: &recent::ListedDeploy, description: Option<&str>) -> Value {
+    let recent::ListedDeploy { deploy, repositories, .. } = listed;
+    json!({
+        "group": deploy.gav.group.as_str(),
+        "artifact": deploy.gav.artifact.as_str(),
+        "version": deploy.gav.version.as_str(),
+        "stamp": deploy.stamp.map(|stamp| stamp.to_string()),
+        "repositories": repositories.iter().map(|name| name.as_str()).collect::<Vec<_>>(),
+        "at": rfc3339(deploy.at),
+        "by": catalog::deployer(&app.projections.read(), &deploy.by),
+        "description": description,
+        "seq": deploy.seq,
+    })
+}

@@ -1,0 +1,77 @@
+//! Search: `/api/v1/search`.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::extract::State;
+use logjar_domain::sight::Sight;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::artifacts::{list_of, shown};
+use super::{ApiError, Params, Viewer, blocking};
+use crate::app::App;
+use crate::clock::now;
+use crate::http::error::HttpError;
+use crate::http::paging::Paging;
+use crate::projections::search::{Found, Page, SearchError};
+use crate::projections::summary::{Summary, outlines, read_all};
+
+/// What is searched for.
+#[derive(Deserialize)]
+pub struct Which {
+    #[serde(default)]
+    q: String,
+    page: Option<String>,
+    per_page: Option<String>,
+}
+
+/// What a query found, with all that lists show.
+#[derive(Debug, Default)]
+pub struct Results {
+    /// How many artifacts there are in all.
+    pub total: usize,
+    /// Those of the page, the best first.
+    pub artifacts: Vec<Summary>,
+}
+
+/// Artifacts in sight that the query means; none for an empty one. Blocks: not for async threads.
+///
+/// # Errors
+/// A query that breaks the syntax, an index or log that can't be read.
+pub fn find(app: &App, query: &str, sight: &Sight, page: Page) -> Result<Results, HttpError> {
+    if query.trim().is_empty() {
+        return Ok(Results::default());
+    }
+    let began = Instant::now();
+    let results = results(app, sight, |app| app.search.search(query, sight, page))?;
+    app.metrics.searches.note(began.elapsed());
+    Ok(results)
+}
+
+/// Adds what lists show to what the index found. Blocks: not for async threads.
+pub(super) fn results(
+    app: &App,
+    sight: &Sight,
+    search: impl FnOnce(&App) -> Result<Found, SearchError>,
+) -> Result<Results, HttpError> {
+    let found = search(app)?;
+    let outlines = outlines(&app.projections.read(), sight, &app.downloads, &found.hits);
+    Ok(Results { total: found.total, artifacts: read_all(outlines, app.reader.as_ref())? })
+}
+
+/// Artifacts that a query means, the best first.
+pub async fn search(
+    State(app): State<Arc<App>>,
+    Viewer(actor): Viewer,
+    Params(which): Params<Which>,
+) -> Result<axum::Json<Value>, ApiError> {
+    let paging = Paging::parse(which.page.as_deref(), which.per_page.as_deref())?;
+    let sight = Sight::of(&app.projections.read(), now(), &actor);
+    let query = which.q.clone();
+    let results = blocking(move || find(&app, &query, &sight, paging.of_search())).await?;
+    let rows = results.artifacts.iter().map(shown).collect();
+    let mut answer = json!({ "query": which.q });
+    list_of(&mut answer, paging, results.total, "results", rows);
+    Ok(axum::Json(answer))
+}

@@ -1,0 +1,151 @@
+//! Clojars' `/api/artifacts`, `/api/groups` and `/api/users`.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::Response;
+use http::HeaderMap;
+use logjar_domain::permission::Actor;
+use logjar_domain::sight::Sight;
+use logjar_maven::coordinates::{ArtifactId, GroupId};
+use logjar_maven::pom::Pom;
+use serde_json::{Value, json};
+
+use super::{in_wanted_form, missing};
+use crate::app::App;
+use crate::clock::now;
+use crate::http::api::{ApiError, Path, Viewer, blocking};
+use crate::projections::catalog;
+use crate::projections::summary::{Outline, Summary, downloads_of_version, read_all};
+
+/// The artifact whose group has its name.
+pub async fn show_named_alike(
+    app: State<Arc<App>>,
+    viewer: Viewer,
+    headers: HeaderMap,
+    Path(name): Path<String>,
+) -> Result<Response, ApiError> {
+    show(app, viewer, headers, Path((name.clone(), name))).await
+}
+
+/// An artifact with all its versions.
+pub async fn show(
+    State(app): State<Arc<App>>,
+    Viewer(actor): Viewer,
+    headers: HeaderMap,
+    Path((group, artifact)): Path<(String, String)>,
+) -> Result<Response, ApiError> {
+    let (Ok(group), Ok(artifact)) = (GroupId::parse(&group), ArtifactId::parse(&artifact)) else {
+        return Ok(missing());
+    };
+    let (outline, versions) = {
+        let state = app.projections.read();
+        let sight = Sight::of(&state, now(), &actor);
+        let Some(listed) = catalog::artifact(&state, &sight, &group, &artifact) else { return Ok(missing()) };
+        let Some(outline) = Outline::of(&listed, &app.downloads) else { return Ok(missing()) };
+        let versions = listed.versions().into_iter().map(|version| {
+            let downloads = downloads_of_version(&app.downloads, &listed, &version);
+            json!({ "version": version.version.as_str(), "downloads": downloads })
+        });
+        (outline, versions.collect::<Vec<_>>())
+    };
+    let reading = app.clone();
+    let summary = blocking(move || outline.read(reading.reader.as_ref())).await?;
+    let Some(summary) = summary else { return Ok(missing()) };
+    let mut answer = shown(&app, &summary);
+    add_facts(&mut answer, summary.pom.as_deref());
+    answer["recent_versions"] = Value::Array(versions);
+    Ok(in_wanted_form(&headers, &answer))
+}
+
+/// The artifacts of a group, by name.
+pub async fn of_group(
+    State(app): State<Arc<App>>,
+    Viewer(actor): Viewer,
+    headers: HeaderMap,
+    Path(group): Path<String>,
+) -> Result<Response, ApiError> {
+    let Ok(group) = GroupId::parse(&group) else { return Ok(missing()) };
+    let outlines: Vec<Outline> = {
+        let state = app.projections.read();
+        let sight = Sight::of(&state, now(), &actor);
+        let artifacts = catalog::artifacts_of(&state, &sight, &group);
+        artifacts.iter().filter_map(|listed| Outline::of(listed, &app.downloads)).collect()
+    };
+    if outlines.is_empty() {
+        return Ok(missing());
+    }
+    let reading = app.clone();
+    let summaries = blocking(move || read_all(outlines, reading.reader.as_ref())).await?;
+    let answer: Vec<Value> = summaries.iter().map(|summary| shown(&app, summary)).collect();
+    Ok(in_wanted_form(&headers, &Value::Array(answer)))
+}
+
+/// The groups that somebody is a member of, as far as the caller may know of them.
+pub async fn groups_of_user(
+    State(app): State<Arc<App>>,
+    Viewer(actor): Viewer,
+    headers: HeaderMap,
+    Path(user): Path<String>,
+) -> Response {
+    let groups = groups_known_to(&app, &actor, &user);
+    if groups.is_empty() {
+        return missing();
+    }
+    in_wanted_form(&headers, &json!({ "groups": groups }))
+}
+
+fn groups_known_to(app: &App, actor: &Actor, user: &str) -> BTreeSet<String> {
+    let state = app.projections.read();
+    let Some((id, _)) = state.user_named(user) else { return BTreeSet::new() };
+    let sight = Sight::of(&state, now(), actor);
+    let of_user =
+        state.groups.iter().filter(|(_, group)| group.members.iter().any(|member| member.user == *id));
+    of_user
+        .map(|(name, _)| name)
+        .filter(|name| catalog::shows_group(&state, &sight, actor, name))
+        .map(|name| name.to_string())
+        .collect()
+}
+
+/// An artifact as it stands in a group's list.
+fn shown(app: &App, summary: &Summary) -> Value {
+    let outline = &summary.outline;
+    json!({
+        "group_name": outline.group.as_str(),
+        "jar_name": outline.artifact.as_str(),
+        "user": catalog::deployer(&app.projections.read(), &summary.by),
+        "description": summary.description(),
+        "homepage": summary.pom.as_ref().and_then(|pom| pom.url.as_deref()),
+        "latest_version": outline.latest_version.as_str(),
+        "latest_release": outline.latest_release.as_ref().map(|version| version.as_str()),
+        "downloads": outline.downloads,
+    })
+}
+
+/// What an artifact has besides.
+fn add_facts(answer: &mut Value, pom: Option<&Pom>) {
+    let licenses = pom.map(|pom| pom.licenses.as_slice()).unwrap_or_default().iter();
+    answer["licenses"] =
+        licenses.map(|license| json!({ "name": license.name, "url": license.url })).collect();
+    answer["scm"] = pom.and_then(|pom| pom.scm.as_ref()).map_or(Value::Null, |scm| {
+        json!({
+            "connection": scm.connection,
+            "developer-connection": scm.developer_connection,
+            "tag": scm.tag,
+            "url": scm.url,
+        })
+    });
+    let dependencies = pom.map(|pom| pom.dependencies.as_slice()).unwrap_or_default().iter();
+    answer["dependencies"] = dependencies
+        .map(|dependency| {
+            json!({
+                "group_name": dependency.group,
+                "jar_name": dependency.artifact,
+                "version": dependency.version,
+                "scope": dependency.scope,
+            })
+        })
+        .collect();
+}

@@ -1,0 +1,144 @@
+//! The latest version as JSON and as a badge, for READMEs: `latest-version.json` and `latest-version.svg`. What is not
+//! there, or not for the caller, has none; that is no error, because a page shows the picture anyway.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::Response;
+use http::{HeaderValue, header};
+use logjar_domain::permission::Actor;
+use logjar_domain::sight::Sight;
+use logjar_maven::coordinates::{ArtifactId, GroupId};
+use serde_json::json;
+
+use super::search_results::attribute;
+use super::{in_json, missing, with_type};
+use crate::app::App;
+use crate::clock::now;
+use crate::http::api::{Path, Viewer};
+use crate::projections::catalog;
+
+const SVG: HeaderValue = HeaderValue::from_static("image/svg+xml; charset=UTF-8");
+
+const NOTHING: HeaderValue = HeaderValue::from_static("sandbox; default-src 'none'");
+
+/// Characters of a name that are drawn; a badge stays a badge.
+const NAME_MAX: usize = 80;
+/// What a character is wide, in pixels: the text is drawn to fit, whatever font there is.
+const CHARACTER_WIDTH: f32 = 6.6;
+/// Pixels left and right of a text.
+const MARGIN: f32 = 8.0;
+
+/// The latest version of the artifact whose group has its name, in JSON.
+pub async fn json_named_alike(app: State<Arc<App>>, viewer: Viewer, Path(name): Path<String>) -> Response {
+    json(app, viewer, Path((name.clone(), name))).await
+}
+
+/// The badge of the artifact whose group has its name.
+pub async fn svg_named_alike(app: State<Arc<App>>, viewer: Viewer, Path(name): Path<String>) -> Response {
+    svg(app, viewer, Path((name.clone(), name))).await
+}
+
+/// The latest version in JSON: an empty object if there is none.
+pub async fn json(
+    State(app): State<Arc<App>>,
+    Viewer(actor): Viewer,
+    Path((group, artifact)): Path<(String, String)>,
+) -> Response {
+    if is_ours(&group) {
+        return missing();
+    }
+    match latest(&app, &actor, &group, &artifact) {
+        Some(version) => in_json(&json!({ "version": version })),
+        None => in_json(&json!({})),
+    }
+}
+
+/// The latest version as a picture.
+pub async fn svg(
+    State(app): State<Arc<App>>,
+    Viewer(actor): Viewer,
+    Path((group, artifact)): Path<(String, String)>,
+) -> Response {
+    if is_ours(&group) {
+        return missing();
+    }
+    let version = latest(&app, &actor, &group, &artifact);
+    let name = if group == artifact { artifact } else { format!("{group}/{artifact}") };
+    let mut picture = with_type(SVG, draw(&name, version.as_deref()));
+    // Opened by itself, an SVG is a page of this server: one that can do nothing.
+    picture.headers_mut().insert(header::CONTENT_SECURITY_POLICY, NOTHING);
+    picture
+}
+
+/// An address of this server, below which there is no artifact.
+fn is_ours(first: &str) -> bool {
+    logjar_domain::names::is_reserved(first)
+}
+
+/// The release that was deployed last, else the snapshot version.
+fn latest(app: &App, actor: &Actor, group: &str, artifact: &str) -> Option<String> {
+    let (group, artifact) = (GroupId::parse(group).ok()?, ArtifactId::parse(artifact).ok()?);
+    let state = app.projections.read();
+    let sight = Sight::of(&state, now(), actor);
+    let listed = catalog::artifact(&state, &sight, &group, &artifact)?;
+    let latest = listed.latest_release().or_else(|| listed.latest())?;
+    Some(latest.version.to_string())
+}
+
+/// The name on dark ground, the version beside it.
+fn draw(name: &str, version: Option<&str>) -> String {
+    let (name, version) = (cut(name), cut(version.unwrap_or("not found")));
+    let (left, right) = (width(&name), width(&version));
+    let whole = left + right;
+    let (name, version) = (attribute(&name), attribute(&version));
+    let (name_fits, version_fits) = (left - 2.0 * MARGIN, right - 2.0 * MARGIN);
+    let version_at = left + MARGIN;
+    format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{whole:.1}\" height=\"20\" role=\"img\" \
+         aria-label=\"{name} {version}\"><title>{name} {version}</title>\
+         <rect width=\"{whole:.1}\" height=\"20\" rx=\"3\" fill=\"#24292f\"/>\
+         <path d=\"M{left:.1} 0h{square:.1}a3 3 0 0 1 3 3v14a3 3 0 0 1-3 3H{left:.1}z\" fill=\"#0b6b3a\"/>\
+         <g fill=\"#fff\" font-family=\"ui-monospace,Menlo,Consolas,monospace\" font-size=\"11\">\
+         <text x=\"{MARGIN:.1}\" y=\"14\" textLength=\"{name_fits:.1}\" lengthAdjust=\"spacingAndGlyphs\">{name}</text>\
+         <text x=\"{version_at:.1}\" y=\"14\" textLength=\"{version_fits:.1}\" \
+         lengthAdjust=\"spacingAndGlyphs\">{version}</text></g></svg>",
+        square = right - 3.0,
+    )
+}
+
+fn width(text: &str) -> f32 {
+    // Few enough characters to be exact.
+    let characters = u16::try_from(text.chars().count()).unwrap_or(u16::MAX);
+    f32::from(characters) * CHARACTER_WIDTH + 2.0 * MARGIN
+}
+
+fn cut(text: &str) -> String {
+    if text.chars().count() <= NAME_MAX {
+        return text.to_owned();
+    }
+    text.chars().take(NAME_MAX - 1).chain(['…']).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn as_wide_as_its_text() {
+        let drawn = draw("ring/ring", Some("1.9.0"));
+        assert!(
+            drawn.starts_with("<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"124.4\" height=\"20\""),
+            "{drawn}"
+        );
+        assert!(drawn.contains("textLength=\"59.4\"") && drawn.contains("textLength=\"33.0\""), "{drawn}");
+        assert!(drawn.contains(">ring/ring</text>") && drawn.contains(">1.9.0</text>"), "{drawn}");
+    }
+
+    #[test]
+    fn whatever_an_address_says() {
+        let drawn = draw(&format!("</title><script>{}", "x".repeat(5_000)), None);
+        assert!(drawn.len() < 2_500 && !drawn.contains("<script"), "{drawn}");
+        assert!(drawn.contains(">not found</text>"), "{drawn}");
+    }
+}

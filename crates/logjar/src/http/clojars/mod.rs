@@ -1,0 +1,88 @@
+//! Addresses and shapes that Clojars' users and their tools know, to the letter. Nothing new belongs here: what we add
+//! is in `/api/v1`.
+
+pub mod artifacts;
+pub mod badge;
+mod edn;
+pub mod release_feed;
+pub mod search;
+mod search_results;
+
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use serde_json::Value;
+
+/// Scripts of any page may read what everybody may read; credentials never come along with this.
+const ANY_ORIGIN: (HeaderName, HeaderValue) =
+    (header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=UTF-8");
+const EDN: HeaderValue = HeaderValue::from_static("application/edn; charset=UTF-8");
+
+/// An answer in JSON, or in EDN for a client that rather has that.
+fn in_wanted_form(request: &HeaderMap, value: &Value) -> Response {
+    let mut response = if wants_edn(request) { with_type(EDN, edn::write(value)) } else { in_json(value) };
+    response.headers_mut().insert(header::VARY, HeaderValue::from_static("Accept, Authorization"));
+    response
+}
+
+fn in_json(value: &Value) -> Response {
+    with_type(JSON, value.to_string())
+}
+
+fn with_type(content_type: HeaderValue, body: String) -> Response {
+    let mut response = Response::new(Body::from(body));
+    response.headers_mut().insert(header::CONTENT_TYPE, content_type);
+    let (name, value) = ANY_ORIGIN;
+    response.headers_mut().insert(name, value);
+    response
+}
+
+/// What is not there has no body.
+fn missing() -> Response {
+    StatusCode::NOT_FOUND.into_response()
+}
+
+/// Whether a client names EDN, and likes it better than JSON.
+fn wants_edn(request: &HeaderMap) -> bool {
+    let accepted = request.get_all(header::ACCEPT).into_iter().filter_map(|value| value.to_str().ok());
+    let (mut edn, mut json) = (0.0, 0.0);
+    for range in accepted.flat_map(|value| value.split(',')) {
+        let mut parts = range.split(';').map(str::trim);
+        let media_type = parts.next().unwrap_or_default().to_ascii_lowercase();
+        let quality = parts.find_map(|part| part.strip_prefix("q=")).and_then(|text| text.parse().ok());
+        let quality: f32 = quality.unwrap_or(1.0);
+        match media_type.as_str() {
+            "application/edn" => edn = quality,
+            "application/json" => json = quality,
+            _ => {}
+        }
+    }
+    edn > json
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn edn_for_who_rather_has_it() {
+        for (accept, edn) in [
+            ("application/edn", true),
+            ("application/EDN; q=0.5", true),
+            ("application/edn, */*", true),
+            ("application/json;q=0.5, application/edn;q=0.9", true),
+            ("application/json", false),
+            ("application/json, application/edn", false),
+            ("application/edn;q=0", false),
+            ("*/*", false),
+            ("text/html, application/edn-not", false),
+            ("", false),
+        ] {
+            let mut request = HeaderMap::new();
+            request.insert(header::ACCEPT, HeaderValue::from_static(accept));
+            assert_eq!(wants_edn(&request), edn, "{accept}");
+        }
+        assert!(!wants_edn(&HeaderMap::new()));
+    }
+}

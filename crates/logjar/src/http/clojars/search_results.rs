@@ -1,0 +1,170 @@
+//! Results of a search in Clojars' JSON and XML, and its errors.
+
+use axum::response::Response;
+use http::{HeaderValue, StatusCode};
+use serde_json::{Value, json};
+
+use super::search::SearchParams;
+use super::{in_json, with_type};
+use crate::clock::random_bytes;
+use crate::http::api::search::Results;
+use crate::http::paging::Paging;
+use crate::projections::summary::Summary;
+
+/// Results of a page.
+pub(super) const PER_PAGE: u32 = 24;
+
+const XML: HeaderValue = HeaderValue::from_static("text/xml; charset=UTF-8");
+
+/// Why a search has no answer.
+pub(super) struct Refused {
+    status: StatusCode,
+    message: String,
+    /// Names this refusal in the diagnostics.
+    id: String,
+}
+
+impl Refused {
+    /// A refusal with an id of its own.
+    pub(super) fn new(status: StatusCode, message: String) -> Self {
+        let id = uuid();
+        tracing::debug!("search refused, error-id {id}: {message}");
+        Self { status, message, id }
+    }
+}
+
+/// Where a page stands; nothing is said of an empty query.
+fn place(results: &Results, params: &SearchParams) -> Option<(usize, u32, usize)> {
+    let paging = Paging { page: params.page, per_page: PER_PAGE };
+    (!params.q.trim().is_empty()).then(|| (results.total, PER_PAGE, paging.offset()))
+}
+
+/// Results in JSON.
+pub(super) fn json(results: &Results, params: &SearchParams) -> Response {
+    let place = place(results, params);
+    let rows: Vec<Value> = results
+        .artifacts
+        .iter()
+        .map(|summary| {
+            json!({
+                "group_name": summary.outline.group.as_str(),
+                "jar_name": summary.outline.artifact.as_str(),
+                "version": summary.outline.latest_version.as_str(),
+                "description": summary.description(),
+                "created": created(summary),
+            })
+        })
+        .collect();
+    in_json(&json!({
+        "count": rows.len(),
+        "total-hits": place.map(|(total, _, _)| total),
+        "results-per-page": place.map(|(_, rows, _)| rows),
+        "offset": place.map(|(_, _, offset)| offset),
+        "results": rows,
+    }))
+}
+
+/// A refusal in JSON.
+pub(super) fn json_error(refused: &Refused) -> Response {
+    let mut response = in_json(&json!({ "error": refused.message, "error-id": refused.id }));
+    *response.status_mut() = refused.status;
+    response
+}
+
+/// Results in XML.
+pub(super) fn xml(results: &Results, params: &SearchParams) -> Response {
+    let (total, per_page, offset) = match place(results, params) {
+        Some((total, per_page, offset)) => (total.to_string(), per_page.to_string(), offset.to_string()),
+        None => Default::default(),
+    };
+    let count = results.artifacts.len();
+    let mut text = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?><results count=\"{count}\" total-hits=\"{total}\" \
+         results-per-page=\"{per_page}\" offset=\"{offset}\">"
+    );
+    for summary in &results.artifacts {
+        let outline = &summary.outline;
+        text.push_str(&format!(
+            "<result created=\"{}\" description=\"{}\" group_name=\"{}\" jar_name=\"{}\" version=\"{}\"/>",
+            created(summary),
+            attribute(summary.description().unwrap_or_default()),
+            attribute(outline.group.as_str()),
+            attribute(outline.artifact.as_str()),
+            attribute(outline.latest_version.as_str()),
+        ));
+    }
+    text.push_str("</results>");
+    with_type(XML, text)
+}
+
+/// A refusal in XML.
+pub(super) fn xml_error(refused: &Refused) -> Response {
+    let text = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?><error message=\"{}\" id=\"{}\"/>",
+        attribute(&refused.message),
+        refused.id
+    );
+    let mut response = with_type(XML, text);
+    *response.status_mut() = refused.status;
+    response
+}
+
+/// When the latest version was deployed: milliseconds since 1970, as text.
+fn created(summary: &Summary) -> String {
+    summary.at.0.div_euclid(1_000).to_string()
+}
+
+/// A text between the quotes of an attribute, in XML and SVG. What XML has no way to write is left out; so are all
+/// other control characters and marks that turn the direction of the text around it, as `lein search` prints what it
+/// gets.
+pub(super) fn attribute(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            // As they are, a reader would make blanks of them.
+            '\t' | '\n' | '\r' => escaped.push_str(&format!("&#{};", u32::from(character))),
+            '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{fffe}' | '\u{ffff}' => {}
+            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {}
+            other => escaped.push(other),
+        }
+    }
+    escaped
+}
+
+/// A random UUID, version 4 (RFC 9562 §5.4).
+fn uuid() -> String {
+    let mut bytes = random_bytes::<16>();
+    bytes[6] = bytes[6] & 0x0f | 0x40;
+    bytes[8] = bytes[8] & 0x3f | 0x80;
+    let digits = logjar_maven::checksum::to_hex(&bytes);
+    let parts = [(0, 8), (8, 12), (12, 16), (16, 20), (20, 32)].map(|(from, to)| &digits[from..to]);
+    parts.join("-")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attributes_hold_whatever_a_pom_says() {
+        let hostile = "\"><script>alert('x')</script>&\u{202e}\0\u{1b}[31m\u{9b}1m\u{ffff}\nä";
+        assert_eq!(
+            attribute(hostile),
+            "&quot;&gt;&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;&amp;[31m1m&#10;ä"
+        );
+    }
+
+    #[test]
+    fn ids_are_uuids() {
+        let id = uuid();
+        assert_eq!(id.len(), 36);
+        assert_eq!(id.split('-').map(str::len).collect::<Vec<_>>(), [8, 4, 4, 4, 12]);
+        assert_eq!(id.as_bytes()[14], b'4');
+        assert_ne!(id, uuid());
+    }
+}

@@ -1,0 +1,115 @@
+//! The fields of a document. Nothing is stored but what identifies it.
+//!
+//! There are two kinds of fields with words. The *ranked* ones have every word of a document once, in the best of
+//! three places: its name, its group, elsewhere. A query without a field looks there, and where a word was found says
+//! how good the hit is. The others, with positions, are what a query names, and what phrases look into.
+
+use tantivy::schema::{
+    FAST, Field, IndexRecordOption, Schema, SchemaBuilder, TextFieldIndexing, TextOptions,
+};
+
+/// Column of the coordinates `group:artifact`.
+pub(super) const ID: &str = "id";
+/// Column of the repository.
+pub(super) const REPOSITORY: &str = "repository";
+/// Column of the name in the counts of downloads.
+pub(super) const DOWNLOADS: &str = "downloads";
+/// Column of where the artifact comes from (see [`super::document::Origin`]).
+pub(super) const ORIGIN: &str = "origin";
+/// Column of what joins the documents of one artifact in several repositories; 0 if it is in one only.
+pub(super) const SHARED: &str = "shared";
+
+/// The fields by their use.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Fields {
+    /// `group:artifact`, as it is.
+    pub(super) id: Field,
+    /// `group:artifact` in lower case: what people type.
+    pub(super) lower_id: Field,
+    /// The repository.
+    pub(super) repository: Field,
+    /// Words of the name.
+    pub(super) ranked_name: Field,
+    /// Words of the group that are not in the name.
+    pub(super) ranked_group: Field,
+    /// All other words.
+    pub(super) ranked_text: Field,
+    /// The whole name, and group and name, as keys.
+    pub(super) exact: Field,
+    /// What the name begins with, at each end of a word, as keys.
+    pub(super) begins: Field,
+    /// The whole group as a key.
+    pub(super) whole_group: Field,
+    /// Words of the group.
+    pub(super) group: Field,
+    /// Words of the name.
+    pub(super) artifact: Field,
+    /// The latest version, in lower case.
+    pub(super) version: Field,
+    /// When it was deployed, in microseconds.
+    pub(super) at: Field,
+    /// Words of name for people and description.
+    pub(super) description: Field,
+    /// Words of the licences.
+    pub(super) licenses: Field,
+    /// Words of the project's address.
+    pub(super) url: Field,
+    /// Words of the authors.
+    pub(super) authors: Field,
+    /// Dependencies in lower case, each as `group:artifact` and by its name alone.
+    pub(super) dependency: Field,
+    /// See [`DOWNLOADS`].
+    pub(super) downloads: Field,
+    /// See [`ORIGIN`].
+    pub(super) origin: Field,
+    /// See [`SHARED`].
+    pub(super) shared: Field,
+}
+
+/// The schema and its fields.
+pub(super) fn schema() -> (Schema, Fields) {
+    let mut builder = Schema::builder();
+    let fields = Fields {
+        id: builder.add_text_field(ID, whole() | FAST),
+        lower_id: builder.add_text_field("lower_id", whole()),
+        repository: builder.add_text_field(REPOSITORY, whole() | FAST),
+        ranked_name: builder.add_text_field("ranked_name", split(IndexRecordOption::Basic)),
+        ranked_group: builder.add_text_field("ranked_group", split(IndexRecordOption::Basic)),
+        ranked_text: builder.add_text_field("ranked_text", split(IndexRecordOption::Basic)),
+        exact: builder.add_text_field("exact", whole()),
+        begins: builder.add_text_field("begins", whole()),
+        whole_group: builder.add_text_field("whole_group", whole()),
+        group: positions(&mut builder, "group"),
+        artifact: positions(&mut builder, "artifact"),
+        version: builder.add_text_field("version", whole()),
+        at: builder.add_i64_field("at", FAST),
+        description: positions(&mut builder, "description"),
+        licenses: positions(&mut builder, "licenses"),
+        url: positions(&mut builder, "url"),
+        authors: positions(&mut builder, "authors"),
+        dependency: builder.add_text_field("dependency", whole()),
+        downloads: builder.add_u64_field(DOWNLOADS, FAST),
+        origin: builder.add_u64_field(ORIGIN, FAST),
+        shared: builder.add_u64_field(SHARED, FAST),
+    };
+    (builder.build(), fields)
+}
+
+/// A text that is one term.
+fn whole() -> TextOptions {
+    indexed("raw", IndexRecordOption::Basic)
+}
+
+/// Words that were split already, with single blanks between them.
+fn split(option: IndexRecordOption) -> TextOptions {
+    indexed("whitespace", option)
+}
+
+fn positions(builder: &mut SchemaBuilder, name: &str) -> Field {
+    builder.add_text_field(name, split(IndexRecordOption::WithFreqsAndPositions))
+}
+
+fn indexed(tokenizer: &str, option: IndexRecordOption) -> TextOptions {
+    let indexing = TextFieldIndexing::default().set_tokenizer(tokenizer).set_index_option(option);
+    TextOptions::default().set_indexing_options(indexing.set_fieldnorms(false))
+}

@@ -1,0 +1,326 @@
+//! What a query says. Our own small syntax, made so that no text that names no field is ever wrong: quotes and brackets
+//! without their pair, operators without their words and unknown fields are read as well as they can be.
+//!
+//! Bounded: [`CHARACTERS_MAX`] characters, [`WORDS_MAX`] words, [`DEPTH_MAX`] levels; what is beyond is ignored.
+
+use std::collections::VecDeque;
+
+use super::coordinates::{self, Coordinates};
+use super::times::{self, Times};
+use super::tokens::{Field, Token, tokens};
+use super::words::{without_scheme, words};
+
+/// How much of a query counts.
+pub(super) const CHARACTERS_MAX: usize = 1_000;
+/// How many words of a query count.
+pub(super) const WORDS_MAX: usize = 64;
+/// How deep brackets count.
+const DEPTH_MAX: usize = 16;
+/// Fewer characters begin too many words to mean one of them.
+const BEGINNING_MIN: usize = 3;
+
+/// A query that was understood.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Asked {
+    /// What is looked for.
+    pub(super) parts: Vec<Part>,
+    /// The words that may be a name, in the query's order: those that are wanted and belong to no other field.
+    pub(super) title: Vec<String>,
+    /// The artifact that the whole query names.
+    pub(super) coordinates: Option<Coordinates>,
+}
+
+/// A part of a query and whether it has to be there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Part {
+    /// Whether it has to be there.
+    pub(super) occurs: Occurs,
+    /// What it is.
+    pub(super) node: Node,
+}
+
+/// Whether a part has to be there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Occurs {
+    /// Good if it is, and one of several must be.
+    Should,
+    /// It must be there.
+    Must,
+    /// It must not be there.
+    MustNot,
+}
+
+/// What a part is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Node {
+    /// Something that documents have.
+    Leaf(Option<Field>, Matter),
+    /// What stands between brackets, or what `AND` joins.
+    Group(Vec<Part>),
+}
+
+/// What documents have. Words are as [`words`] makes them and never none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Matter {
+    /// One or several words that stood together in the query without quotes, as in `ring-core`.
+    Words(Vec<String>),
+    /// Words in this order, one right after the other.
+    Phrase(Vec<String>),
+    /// Words that are there and the beginning of another.
+    Prefix(Vec<String>, String),
+    /// A whole value in lower case.
+    Value(String),
+    /// The beginning of a whole value in lower case.
+    ValuePrefix(String),
+    /// A time within.
+    Times(Times),
+}
+
+/// What is wrong with a query. Only queries that name a field can be wrong.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum SyntaxError {
+    /// Nothing behind the colon.
+    #[error("`{0}:` has nothing behind it; write `{0}:word`, `{0}:\"two words\"` or `{0}:(this that)`")]
+    NoValue(&'static str),
+    /// A range of something else than times.
+    #[error("`{0}:` takes no range; only `at` does, as in `at:[2024-01-01 TO 2024-06-30]`")]
+    RangeOf(&'static str),
+    /// Something that is no time.
+    #[error(
+        "`{0}` is no time; write a day as in `at:2024-05-17`, a month as in `at:2024-05`, a year as in `at:2024`, or a \
+         range as in `at:[2024-01-01 TO 2024-06-30]`, with `*` for an open end"
+    )]
+    Time(String),
+    /// Something that is no range.
+    #[error("`{0}` is no range of times; write `at:[2024-01-01 TO 2024-06-30]`, with `*` for an open end")]
+    Range(String),
+}
+
+/// Understands a query.
+///
+/// # Errors
+/// Only if it names a field: nothing behind its colon, or no time behind `at:`.
+pub(super) fn parse(query: &str) -> Result<Asked, SyntaxError> {
+    let end = query.char_indices().nth(CHARACTERS_MAX).map_or(query.len(), |(index, _)| index);
+    let query = query.get(..end).unwrap_or_default();
+    if let Some(coordinates) = coordinates::parse(query) {
+        return Ok(named(coordinates));
+    }
+    let mut parser =
+        Parser { tokens: tokens(query).into(), words_left: WORDS_MAX, depth: 0, title: Vec::new() };
+    let parts = parser.list(None)?;
+    Ok(Asked { parts, title: parser.title, coordinates: None })
+}
+
+/// The artifact first, then its namesakes, what has words of its name, and the others of its group. The group's words
+/// alone would find half of everything.
+fn named(coordinates: Coordinates) -> Asked {
+    let title = words(&coordinates.artifact);
+    let telling = title.iter().filter(|word| !word.bytes().all(|byte| byte.is_ascii_digit()));
+    let name = Node::Leaf(None, Matter::Words(telling.cloned().collect()));
+    let group = Node::Leaf(Some(Field::Group), Matter::Value(whole_group(&coordinates.group)));
+    let parts = [name, group].map(|node| Part { occurs: Occurs::Should, node });
+    Asked { parts: parts.into(), title, coordinates: Some(coordinates) }
+}
+
+impl Asked {
+    /// The same query with its last word as the beginning of one, for whoever has not typed all of it. `None` if the
+    /// query ends otherwise: with a field, a phrase, a word that is not wanted or a very short one.
+    pub(super) fn unfinished(&self) -> Option<Self> {
+        let mut asked = self.clone();
+        begin_last(&mut asked.parts).then_some(asked)
+    }
+}
+
+fn begin_last(parts: &mut [Part]) -> bool {
+    let Some(last) = parts.last_mut().filter(|part| part.occurs != Occurs::MustNot) else { return false };
+    let words = match &mut last.node {
+        Node::Group(parts) => return begin_last(parts),
+        Node::Leaf(None, Matter::Words(words)) => words,
+        Node::Leaf(..) => return false,
+    };
+    let Some(begun) = words.pop_if(|word| word.chars().count() >= BEGINNING_MIN) else { return false };
+    last.node = Node::Leaf(None, Matter::Prefix(std::mem::take(words), begun));
+    true
+}
+
+struct Parser {
+    tokens: VecDeque<Token>,
+    words_left: usize,
+    depth: usize,
+    title: Vec<String>,
+}
+
+impl Parser {
+    /// Parts side by side, up to a closing bracket or the end. `AND` binds tighter than what merely stands beside.
+    fn list(&mut self, field: Option<Field>) -> Result<Vec<Part>, SyntaxError> {
+        let mut parts = Vec::new();
+        loop {
+            match self.tokens.front() {
+                None => return Ok(parts),
+                Some(Token::Close) => {
+                    self.tokens.pop_front();
+                    if self.depth > 0 {
+                        return Ok(parts);
+                    }
+                }
+                Some(Token::And | Token::Or) => {
+                    self.tokens.pop_front();
+                }
+                Some(_) => parts.extend(self.conjunction(field)?),
+            }
+        }
+    }
+
+    fn conjunction(&mut self, field: Option<Field>) -> Result<Option<Part>, SyntaxError> {
+        let mut parts = Vec::from_iter(self.part(field)?);
+        while self.tokens.front() == Some(&Token::And) {
+            self.tokens.pop_front();
+            parts.extend(self.part(field)?);
+        }
+        if parts.len() < 2 {
+            return Ok(parts.pop());
+        }
+        for part in &mut parts {
+            if part.occurs == Occurs::Should {
+                part.occurs = Occurs::Must;
+            }
+        }
+        Ok(Some(Part { occurs: Occurs::Should, node: Node::Group(parts) }))
+    }
+
+    fn part(&mut self, field: Option<Field>) -> Result<Option<Part>, SyntaxError> {
+        let mut occurs = Occurs::Should;
+        while let Some(sign @ (Token::Not | Token::Must)) = self.tokens.front() {
+            occurs = if *sign == Token::Not { Occurs::MustNot } else { Occurs::Must };
+            self.tokens.pop_front();
+        }
+        let title_before = self.title.len();
+        let node = self.node(field)?;
+        if occurs == Occurs::MustNot {
+            self.title.truncate(title_before);
+        }
+        Ok(node.map(|node| Part { occurs, node }))
+    }
+
+    fn node(&mut self, field: Option<Field>) -> Result<Option<Node>, SyntaxError> {
+        match self.tokens.front() {
+            None | Some(Token::Close | Token::And | Token::Or | Token::Not | Token::Must) => return Ok(None),
+            Some(_) => {}
+        }
+        match self.tokens.pop_front() {
+            Some(Token::Open) if self.depth < DEPTH_MAX => self.group(field),
+            Some(Token::Field(named)) => self.value(named),
+            Some(Token::Quoted(text)) => self.quoted(field, &text),
+            Some(Token::Text(text)) => self.text(field, &text),
+            _ => Ok(None),
+        }
+    }
+
+    fn group(&mut self, field: Option<Field>) -> Result<Option<Node>, SyntaxError> {
+        self.depth += 1;
+        let parts = self.list(field)?;
+        self.depth -= 1;
+        Ok((!parts.is_empty()).then_some(Node::Group(parts)))
+    }
+
+    /// What stands behind the name of a field.
+    fn value(&mut self, field: Field) -> Result<Option<Node>, SyntaxError> {
+        let nothing = SyntaxError::NoValue(field.name());
+        match self.tokens.front() {
+            Some(Token::Range(text)) if field == Field::At => {
+                let times = times::range(text)?;
+                self.tokens.pop_front();
+                Ok(Some(Node::Leaf(Some(field), Matter::Times(times))))
+            }
+            Some(Token::Range(_)) => Err(SyntaxError::RangeOf(field.name())),
+            Some(Token::Open | Token::Quoted(_) | Token::Text(_)) => {
+                let full = self.words_left == 0 || self.depth == DEPTH_MAX;
+                let node = self.node(Some(field))?;
+                if node.is_some() || full { Ok(node) } else { Err(nothing) }
+            }
+            _ => Err(nothing),
+        }
+    }
+
+    fn quoted(&mut self, field: Option<Field>, text: &str) -> Result<Option<Node>, SyntaxError> {
+        if let Some(field) = field.filter(|field| takes_values(*field)) {
+            let matter = value(field, text)?;
+            return Ok(self.count_one().then_some(Node::Leaf(Some(field), matter)));
+        }
+        let words = self.count(field, words(without_scheme(text)));
+        Ok((!words.is_empty()).then_some(Node::Leaf(field, Matter::Phrase(words))))
+    }
+
+    fn text(&mut self, field: Option<Field>, text: &str) -> Result<Option<Node>, SyntaxError> {
+        let begun = text.strip_suffix('*');
+        if let Some(field) = field.filter(|field| takes_values(*field)) {
+            let matter = match begun {
+                Some(begun) if field != Field::At => Matter::ValuePrefix(value_prefix(field, begun)),
+                _ => value(field, text)?,
+            };
+            return Ok(self.count_one().then_some(Node::Leaf(Some(field), matter)));
+        }
+        let begun = begun.filter(|begun| begun.ends_with(char::is_alphanumeric));
+        let mut words = self.count(field, words(without_scheme(text)));
+        let matter = match begun.and_then(|_| words.pop()) {
+            Some(prefix) => Matter::Prefix(words, prefix),
+            None if words.is_empty() => return Ok(None),
+            None if field.is_some() => Matter::Phrase(words),
+            None => Matter::Words(words),
+        };
+        Ok(Some(Node::Leaf(field, matter)))
+    }
+
+    /// Whether a value still counts.
+    fn count_one(&mut self) -> bool {
+        let counts = self.words_left > 0;
+        self.words_left = self.words_left.saturating_sub(1);
+        counts
+    }
+
+    /// The words that still count.
+    fn count(&mut self, field: Option<Field>, mut words: Vec<String>) -> Vec<String> {
+        words.truncate(self.words_left);
+        self.words_left -= words.len();
+        if matches!(field, None | Some(Field::Artifact)) {
+            self.title.extend(words.iter().cloned());
+        }
+        words
+    }
+}
+
+/// Whether a field is compared as a whole, not by its words.
+fn takes_values(field: Field) -> bool {
+    matches!(
+        field,
+        Field::Id | Field::Group | Field::Version | Field::At | Field::Dependency | Field::Repository
+    )
+}
+
+fn value(field: Field, text: &str) -> Result<Matter, SyntaxError> {
+    let text = text.trim();
+    Ok(Matter::Value(match field {
+        Field::At => return Ok(Matter::Times(times::one(text)?)),
+        Field::Group => whole_group(text),
+        // A name alone: of the project that is its own group.
+        Field::Id => coordinates::canonical(text).unwrap_or_else(|| format!("{text}:{text}").to_lowercase()),
+        Field::Dependency => coordinates::canonical(text).unwrap_or_else(|| text.to_lowercase()),
+        _ => text.to_lowercase(),
+    }))
+}
+
+fn value_prefix(field: Field, begun: &str) -> String {
+    match field {
+        // Behind `com.github.` a label begins: `com.githubs` is none of those.
+        Field::Group if begun.ends_with('.') => whole_group(begun) + " ",
+        Field::Group => whole_group(begun),
+        Field::Id | Field::Dependency => begun.replacen('/', ":", 1).to_lowercase(),
+        _ => begun.to_lowercase(),
+    }
+}
+
+/// A group as it is compared.
+pub(super) fn whole_group(group: &str) -> String {
+    words(group).join(" ")
+}

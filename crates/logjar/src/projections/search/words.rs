@@ -1,0 +1,97 @@
+//! How names and texts become words: the same way when they are indexed and when they are asked for.
+//!
+//! A word is a run of letters and digits, in lower case. Everything else separates words, `-`, `_`, `.`, `/` and `:`
+//! alike; only `+` and `#` at a word's end belong to it, so that `c++` and `f#` are words of their own. Scripts that
+//! write without blanks have one word a character.
+
+/// Most bytes of a word; what is longer is cut. No language has such words, but texts have such runs.
+const WORD_BYTES_MAX: usize = 64;
+
+/// Most marks at a word's end, as in `c++`.
+const MARKS_MAX: usize = 2;
+
+/// The words of a text, in its order.
+pub(super) fn words(text: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut rest = text;
+    while let Some(start) = rest.find(is_letter) {
+        let (word, after) = cut_word(rest.get(start..).unwrap_or_default());
+        words.push(shortened(word).to_lowercase());
+        rest = after;
+    }
+    words
+}
+
+/// `https` is in nearly every address and says nothing.
+pub(super) fn without_scheme(address: &str) -> &str {
+    address.split_once("://").map_or(address, |(_, rest)| rest)
+}
+
+fn is_letter(character: char) -> bool {
+    character.is_alphanumeric()
+}
+
+/// Takes the first word off a text that begins with a letter.
+fn cut_word(text: &str) -> (&str, &str) {
+    let mut characters = text.char_indices();
+    if let Some((_, first)) = characters.next()
+        && stands_alone(first)
+    {
+        return text.split_at(first.len_utf8());
+    }
+    let end = characters
+        .find(|&(_, character)| !is_letter(character) || stands_alone(character))
+        .map_or(text.len(), |(index, _)| index);
+    let (_, after) = text.split_at(end);
+    let marks = after.bytes().take_while(|byte| matches!(byte, b'+' | b'#')).count();
+    let ends = after.get(marks..).is_none_or(|next| !next.starts_with(is_letter));
+    let end = if ends { end + marks.min(MARKS_MAX) } else { end };
+    text.split_at(end)
+}
+
+/// Chinese and Japanese: no blanks stand between words, so each character is one.
+fn stands_alone(character: char) -> bool {
+    matches!(character, '\u{3040}'..='\u{30FF}' | '\u{3400}'..='\u{4DBF}' | '\u{4E00}'..='\u{9FFF}')
+}
+
+fn shortened(word: &str) -> &str {
+    let end = (0..=WORD_BYTES_MAX).rev().find(|end| word.is_char_boundary(*end)).unwrap_or_default();
+    if word.len() > WORD_BYTES_MAX { word.get(..end).unwrap_or_default() } else { word }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::words;
+
+    #[test]
+    fn names_and_texts() {
+        let cases = [
+            ("ring-core", "ring core"),
+            ("org.clojure/core.async", "org clojure core async"),
+            ("cats-core_2.13", "cats core 2 13"),
+            ("Saxon-HE", "saxon he"),
+            ("at-at", "at at"),
+            ("a", "a"),
+            ("C++ and C#, not .NET", "c++ and c# not net"),
+            ("a+b", "a b"),
+            ("c++11", "c 11"),
+            ("f###", "f##"),
+            ("日本語 text", "日 本 語 text"),
+            ("Кириллица", "кириллица"),
+            ("עברית", "עברית"),
+            ("don't", "don t"),
+            ("\u{202e}x\u{0}y", "x y"),
+            ("::: -- \"\"", ""),
+            ("", ""),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(words(text).join(" "), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_long_word_is_cut_at_a_character() {
+        assert_eq!(words(&"x".repeat(1_000)), ["x".repeat(64)]);
+        assert_eq!(words(&"ж".repeat(1_000)), ["ж".repeat(32)]);
+    }
+}

@@ -1,0 +1,218 @@
+//! Makes what is derived from the log anew while everything else goes on: the state snapshot, the search index, the
+//! copies of metadata in the tree. The log is only read.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tantivy::TantivyError;
+use tokio::sync::OwnedMutexGuard;
+
+use crate::app::{App, is_full};
+use crate::digest::of_state;
+use crate::projections::search::BuildError;
+use crate::projections::state_snapshot::{self, Claim, SnapshotError, Written};
+use crate::tree_metadata::{self, Copies};
+
+/// Lines of the log between two reports of progress.
+const LINES_REPORTED: u64 = 4_096;
+
+/// Something that can be made anew by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The state snapshot.
+    State,
+    /// The search index.
+    Search,
+    /// Copies of generated metadata in `repository/`.
+    Tree,
+}
+
+/// What became of a part.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The state snapshot was written.
+    State {
+        /// What is in it.
+        written: Written,
+        /// What the one before was worth.
+        before: Before,
+        /// Whether the log folds to the state that answers are given from.
+        is_served: bool,
+    },
+    /// The search index was built.
+    Search {
+        /// The event up to which it is complete.
+        position: u64,
+        /// Artifacts in it.
+        artifacts: u64,
+    },
+    /// The copies were looked at.
+    Tree(Copies),
+}
+
+/// What a state snapshot was worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Before {
+    /// There was none.
+    Missing,
+    /// It could not be used: damaged, or of another version of the program.
+    Unusable,
+    /// It was what the log folds to.
+    Right,
+    /// It was something else.
+    Wrong,
+}
+
+/// Why something was not made anew. What was there before is still there, but for a state snapshot: without one the
+/// next start reads all lines.
+#[derive(Debug, thiserror::Error)]
+pub enum RebuildError {
+    /// One at a time.
+    #[error("a rebuild is under way; try again when it is done")]
+    UnderWay,
+    /// Nobody may write here.
+    #[error("the data folder is open for reading only, so nothing can be rebuilt; see /health/ready")]
+    ReadOnly,
+    /// The state in memory is not what the log folds to: whatever is made from it would be wrong too.
+    #[error(
+        "the state in memory came from a wrong state snapshot, and the `{}` would be made from it; the snapshot is \
+         mended: restart the server (without a server, run the command again), then rebuild the rest",
+        .0.name()
+    )]
+    WrongState(Part),
+    /// The state snapshot.
+    #[error(transparent)]
+    State(#[from] SnapshotError),
+    /// The search index.
+    #[error(transparent)]
+    Search(#[from] BuildError),
+    /// Copies of metadata.
+    #[error("cannot write copies of metadata below `{}`: {source}", folder.display())]
+    Tree {
+        /// The folder of the artifact.
+        folder: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+impl RebuildError {
+    /// Whether a full disk is the reason, which passes.
+    pub fn is_no_space(&self) -> bool {
+        match self {
+            Self::State(SnapshotError::Io { source, .. }) | Self::Tree { source, .. } => is_full(source),
+            Self::Search(BuildError::Folder(source)) => is_full(source),
+            Self::Search(BuildError::Index(TantivyError::IoError(source))) => is_full(source),
+            _ => false,
+        }
+    }
+}
+
+/// Who may make what anew.
+#[derive(Debug, Default)]
+pub struct Turns {
+    rebuild: Arc<tokio::sync::Mutex<()>>,
+    snapshot: Mutex<()>,
+    tree: Mutex<()>,
+    state_is_wrong: AtomicBool,
+}
+
+/// The right to rebuild, for as long as it lives.
+#[derive(Debug)]
+pub struct Turn(#[expect(dead_code, reason = "held, not looked at")] OwnedMutexGuard<()>);
+
+impl Part {
+    /// All of them, in the order in which they are made: the others are made from the state.
+    pub const ALL: [Self; 3] = [Self::State, Self::Search, Self::Tree];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::State => "state",
+            Self::Search => "search",
+            Self::Tree => "tree",
+        }
+    }
+}
+
+impl Turns {
+    /// Held by whoever writes a state snapshot: one that is begun on an old one must not take the place of a new one.
+    pub(crate) fn snapshot(&self) -> MutexGuard<'_, ()> {
+        self.snapshot.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Held by whoever writes copies of metadata: two would use the same temporary names.
+    pub(crate) fn tree(&self) -> MutexGuard<'_, ()> {
+        self.tree.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Takes the right to rebuild.
+///
+/// # Errors
+/// If somebody else has it, or if nothing may be written.
+pub fn begin(app: &App) -> Result<Turn, RebuildError> {
+    if !app.sequencer.is_open() {
+        return Err(RebuildError::ReadOnly);
+    }
+    let turn = app.turns.rebuild.clone().try_lock_owned();
+    turn.map(Turn).map_err(|_| RebuildError::UnderWay)
+}
+
+/// Makes a part anew. `progress` hears how many lines or artifacts of how many are done. Blocks: not for async threads.
+///
+/// # Errors
+/// What can't be written or read; a state in memory that turned out to be wrong.
+pub fn rebuild(
+    app: &App,
+    _turn: &Turn,
+    part: Part,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<Outcome, RebuildError> {
+    if part != Part::State && app.turns.state_is_wrong.load(Ordering::Relaxed) {
+        return Err(RebuildError::WrongState(part));
+    }
+    match part {
+        Part::State => rebuild_state(app, progress),
+        Part::Search => {
+            let mut artifacts = 0;
+            app.search.rebuild(&mut |done, total| {
+                artifacts = done;
+                progress(done, total);
+            })?;
+            Ok(Outcome::Search { position: app.search.position(), artifacts })
+        }
+        Part::Tree => tree_metadata::rebuild(app, progress)
+            .map(Outcome::Tree)
+            .map_err(|(folder, source)| RebuildError::Tree { folder, source }),
+    }
+}
+
+fn rebuild_state(app: &App, progress: &mut dyn FnMut(u64, u64)) -> Result<Outcome, RebuildError> {
+    let _turn = app.turns.snapshot();
+    let served = {
+        let state = app.projections.read();
+        Claim { position: state.position(), digest: of_state(&state) }
+    };
+    let loaded = state_snapshot::load(&app.folder).map(|found| {
+        found.map(|found| Claim { position: found.point.seq(), digest: of_state(&found.state) })
+    });
+    let mut claims = vec![served];
+    claims.extend(loaded.iter().flatten().cloned());
+    let (written, confirmed) =
+        state_snapshot::rebuild_comparing(&app.folder, &claims, &mut |done, total| {
+            if done == total || done.is_multiple_of(LINES_REPORTED) {
+                progress(done, total);
+            }
+        })?;
+    let before = match (loaded, confirmed.get(1)) {
+        (Err(_), _) => Before::Unusable,
+        (Ok(Some(_)), Some(true)) => Before::Right,
+        (Ok(Some(_)), _) => Before::Wrong,
+        (Ok(None), _) => Before::Missing,
+    };
+    let is_served = confirmed.first() == Some(&true);
+    app.turns.state_is_wrong.store(!is_served, Ordering::Relaxed);
+    Ok(Outcome::State { written, before, is_served })
+}
