@@ -23,6 +23,7 @@ export PYTHONDONTWRITEBYTECODE=1
 E2E_LONG=${E2E_LONG:-0}
 
 SERVER_PID=
+SERVER_HOST=127.0.0.1
 SERVER_PORT=0
 SERVER_URL=
 BACKGROUND_PIDS=()
@@ -88,11 +89,11 @@ logjar() { "$LOGJAR" "$@" --data "$DATA"; }
 # so that what the clients were told stays true. Sets SERVER_PID, SERVER_URL, REPOSITORY_URL.
 start_server() {
     : >serve.out
-    "$LOGJAR" serve --data "$DATA" --listen "127.0.0.1:$SERVER_PORT" >serve.out 2>>serve.log &
+    "$LOGJAR" serve --data "$DATA" --listen "$SERVER_HOST:$SERVER_PORT" >serve.out 2>>serve.log &
     SERVER_PID=$!
     local tries
     for ((tries = 0; tries < 600; tries++)); do
-        SERVER_URL=$(grep -oE -m 1 'http://127\.0\.0\.1:[0-9]+' serve.out || true)
+        SERVER_URL=$(grep -oE -m 1 "http://${SERVER_HOST//./\\.}:[0-9]+" serve.out || true)
         if [[ -n $SERVER_URL ]]; then
             SERVER_PORT=${SERVER_URL##*:}
             REPOSITORY_URL=$SERVER_URL/repo/

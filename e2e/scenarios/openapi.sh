@@ -29,17 +29,23 @@ examine() {
         --checks not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance \
         --phases examples,coverage,fuzzing --max-time "$seconds" --seed 2013 --workers 1 --continue-on-failure "$@"
     grep -E 'Operations:|Tested:|generated,' schemathesis.log | sed 's/^ */         /'
+    assert_equal "tested operations" "$(number_behind 'Operations:.*selected' '[0-9]+ selected')" \
+        "$(number_behind 'Tested:' 'Tested: *[0-9]+')"
 }
 
+# number_behind LINE PART: the number in that part of that line of Schemathesis' summary.
+number_behind() { grep -E "$1" schemathesis.log | grep -oE "$2" | grep -oE '[0-9]+'; }
+
 step "every route but those that disable somebody"
-examine 50 --exclude-path-regex '/disable$'
+examine 75 --exclude-path-regex '/disable$'
 # With a token that is refused everything would be refused as documented, and nothing would have been tried.
 status=$(curl -s -o answer.body -w '%{http_code}' -u "amy:$TOKEN" "$SERVER_URL/api/v1/users")
 assert_equal "the administrator's token afterwards" 200 "$status"
 (($(count_events user.registered) > 3)) || fail "nothing was written: $(logjar log stat)"
 
 step "those that do, down to amy and her token, whose names are among the answers"
-examine 10 --include-path-regex '/disable$'
+examine 20 --include-path-regex '/disable$'
+(($(count_events token.disabled) + $(count_events user.disabled) > 0)) || fail "nobody was disabled"
 
 stop_server
 assert_log_sound

@@ -30,6 +30,11 @@ pub enum Extent {
 }
 
 impl Extent {
+    /// Whether there is certainly nothing within it.
+    pub fn is_nothing(&self) -> bool {
+        matches!(self, Self::Scopes(scopes) if scopes.is_empty())
+    }
+
     /// Whether the artifact is within it.
     pub fn covers(&self, group: &GroupId, artifact: &ArtifactId) -> bool {
         match self {

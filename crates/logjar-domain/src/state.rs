@@ -107,8 +107,8 @@ pub struct Repository {
     pub policy: Policy,
     /// Who may read it.
     pub read: ReadAccess,
-    /// Its artifacts.
-    pub artifacts: BTreeMap<(GroupId, ArtifactId), Artifact>,
+    /// Its artifacts. Copies of a state share those that did not change since they were made: they are most of it.
+    pub artifacts: BTreeMap<(GroupId, ArtifactId), Arc<Artifact>>,
 }
 
 /// An artifact in one repository.
@@ -233,7 +233,7 @@ impl State {
         group: &GroupId,
         artifact: &ArtifactId,
     ) -> Option<&Artifact> {
-        self.repositories.get(repository)?.artifacts.get(&(group.clone(), artifact.clone()))
+        self.repositories.get(repository)?.artifacts.get(&(group.clone(), artifact.clone())).map(Arc::as_ref)
     }
 
     /// The version in a repository.
@@ -255,7 +255,7 @@ impl Repository {
             .into_iter()
             .flatten()
             .take_while(move |((of, _), _)| of == group)
-            .map(|((_, id), artifact)| (id, artifact))
+            .map(|((_, id), artifact)| (id, artifact.as_ref()))
     }
 }
 
@@ -406,8 +406,10 @@ fn add_version(state: &mut State, deployed: &VersionDeployed, recorded: &Recorde
         state.groups.get_key_value(&deployed.gav.group).map_or(&deployed.gav.group, |(name, _)| name).clone();
     let Some(repository) = state.repositories.get_mut(&deployed.repository) else { return };
     let artifact = repository.artifacts.entry((group, deployed.gav.artifact.clone())).or_insert_with(|| {
-        Artifact { versions: Vec::new(), revision: 0, changed: recorded.at, dated: 0, plugin_prefix: None }
+        let versions = Vec::new();
+        Arc::new(Artifact { versions, revision: 0, changed: recorded.at, dated: 0, plugin_prefix: None })
     });
+    let artifact = Arc::make_mut(artifact);
     note_change(artifact, recorded);
     if deployed.plugin_prefix.is_some() {
         artifact.plugin_prefix.clone_from(&deployed.plugin_prefix);
@@ -465,7 +467,7 @@ fn add_files(state: &mut State, added: &FilesAdded, recorded: &Recorded) {
     let artifact = state.repositories.get_mut(&added.repository).and_then(|repository| {
         repository.artifacts.get_mut(&(added.gav.group.clone(), added.gav.artifact.clone()))
     });
-    let Some(artifact) = artifact else { return };
+    let Some(artifact) = artifact.map(Arc::make_mut) else { return };
     note_change(artifact, recorded);
     let Ok(index) = artifact.place_of(&added.gav.version) else { return };
     let Some(version) = artifact.versions.get_mut(index) else { return };

@@ -139,12 +139,16 @@ pub fn to_hex(bytes: &[u8]) -> String {
 
 /// The bytes that a hex text of either case stands for; `None` if it is no hex or has an odd length.
 pub fn from_hex(text: &str) -> Option<Vec<u8>> {
-    let digits = text.chars().map(|character| character.to_digit(16)).collect::<Option<Vec<u32>>>()?;
-    let (pairs, rest) = digits.as_chunks::<2>();
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
     if !rest.is_empty() {
         return None;
     }
-    pairs.iter().map(|[high, low]| u8::try_from(high * 16 + low).ok()).collect()
+    let digit = |byte: u8| char::from(byte).to_digit(16);
+    let mut bytes = Vec::with_capacity(pairs.len());
+    for [high, low] in pairs {
+        bytes.push(u8::try_from(digit(*high)? * 16 + digit(*low)?).ok()?);
+    }
+    Some(bytes)
 }
 
 #[cfg(test)]

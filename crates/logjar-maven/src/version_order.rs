@@ -27,7 +27,35 @@ enum Item {
 
 /// Compares two versions as Maven does. Total, for any text.
 pub fn compare(left: &str, right: &str) -> Ordering {
-    compare_items(&parse(left), &parse(right))
+    match (plain_numbers(left), plain_numbers(right)) {
+        (Some(left), Some(right)) => compare_numbers(left, right),
+        _ => compare_items(&parse(left), &parse(right)),
+    }
+}
+
+/// The numbers of a version that is nothing but numbers and dots, without leading zeros. Most versions are; they are
+/// compared without lists, because at a start each of a million is.
+fn plain_numbers(version: &str) -> Option<impl Iterator<Item = &str>> {
+    let is_number = |piece: &str| !piece.is_empty() && piece.bytes().all(|byte| byte.is_ascii_digit());
+    let pieces = version.split('.');
+    pieces.clone().all(is_number).then(|| pieces.map(|number| number.trim_start_matches('0')))
+}
+
+/// Compares from the left; what is missing is zero.
+fn compare_numbers<'a>(
+    mut left: impl Iterator<Item = &'a str>,
+    mut right: impl Iterator<Item = &'a str>,
+) -> Ordering {
+    loop {
+        let (left, right) = match (left.next(), right.next()) {
+            (None, None) => return Ordering::Equal,
+            (left, right) => (left.unwrap_or_default(), right.unwrap_or_default()),
+        };
+        let ordering = left.len().cmp(&right.len()).then_with(|| left.cmp(right));
+        if ordering.is_ne() {
+            return ordering;
+        }
+    }
 }
 
 impl Item {
@@ -194,4 +222,51 @@ fn parse(version: &str) -> Vec<Item> {
         lists.push(Item::qualifier(&piece, false));
     }
     lists.flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_numbers_are_compared_as_lists_are() {
+        let plain = [
+            "0",
+            "00",
+            "0.0",
+            "1",
+            "1.0",
+            "1.0.0",
+            "01",
+            "1.00.0",
+            "1.0.1",
+            "1.1",
+            "1.10",
+            "1.9",
+            "2",
+            "10",
+            "1.0.0.1",
+            "0.1",
+            "0.0.1",
+            "20261124",
+            "99999999999999999999999",
+            "100000000000000000000000",
+        ];
+        for left in plain {
+            for right in plain {
+                assert_eq!(
+                    compare(left, right),
+                    compare_items(&parse(left), &parse(right)),
+                    "{left} {right}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn only_numbers_and_dots_are_plain() {
+        for other in ["", ".", "1.", ".1", "1..2", "1-2", "1.0a", "1.0-SNAPSHOT", "1.0+1", "\u{661}"] {
+            assert!(plain_numbers(other).is_none(), "{other}");
+        }
+    }
 }

@@ -29,6 +29,7 @@ use crate::downloads::Downloads;
 use crate::http::body::ChunkPool;
 use crate::http::cache::Cache;
 use crate::metrics::Metrics;
+use crate::projections::counts::LastCounts;
 use crate::projections::search::SearchIndex;
 use crate::projections::state_snapshot;
 use crate::projections::{Changed, Projections};
@@ -71,6 +72,7 @@ pub struct App {
     pub metrics: Arc<Metrics>,
     /// Who may make what is derived from the log anew.
     pub turns: Turns,
+    pub(crate) last_counts: LastCounts,
     /// Permits for hashing stored files on request.
     pub(crate) digesting: Semaphore,
     pub(crate) cache: Cache,
@@ -215,14 +217,16 @@ impl App {
             &config,
         ));
         let hashing = Hashing::default();
-        let derived = sequencer.is_open().then(|| folder.derived());
+        let (derived, writes) = (folder.derived(), sequencer.is_open());
         let downloads = Arc::new(Downloads::new(folder.activity()));
-        let search = SearchIndex::new(derived, projections.clone(), reader.clone(), downloads.clone());
+        let search =
+            SearchIndex::new(derived, writes, projections.clone(), reader.clone(), downloads.clone());
         Self {
             sign_ins: SignIns::new(projections.clone(), hashing.clone()),
             hashing,
             activity: Activity::open(folder.activity(), now(), config.activity_keep),
             metrics,
+            last_counts: LastCounts::default(),
             search: Arc::new(search),
             downloads,
             turns: Turns::default(),

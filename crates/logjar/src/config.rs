@@ -23,7 +23,7 @@ pub struct Config {
     pub insecure_http: bool,
     /// `public_url`: what absolute addresses begin with; it may have a path.
     pub public_url: Option<String>,
-    /// `trusted_proxies`: whose `X-Forwarded-For` counts.
+    /// `trusted_proxies`: whose `X-Forwarded-For` and `X-Forwarded-Proto` count.
     pub trusted_proxies: Vec<IpAddr>,
     /// `realm`: the realm of Basic authentication; some clients look credentials up by it.
     pub realm: String,

@@ -52,11 +52,9 @@ pub fn root(reader: &dyn LogReader, until: u64) -> Result<Root, LogError> {
 /// # Errors
 /// If the log can't be read.
 pub fn digest(app: &App) -> Result<Value, LogError> {
-    let (seq, state) = {
-        let reading = app.projections.read();
-        (reading.position(), of_state(&reading))
-    };
-    Ok(json!({ "seq": seq, "root": root(&*app.reader, seq)?.to_string(), "state": state }))
+    let (seq, state) = app.projections.copy();
+    let root = root(&*app.reader, seq)?.to_string();
+    Ok(json!({ "seq": seq, "root": root, "state": of_state(&state) }))
 }
 
 /// Figures about the log.

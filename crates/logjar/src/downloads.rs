@@ -43,7 +43,6 @@ pub struct Downloads {
     unwritten: Mutex<HashMap<u64, Count>>,
     /// Held by whoever works on the files.
     files: Mutex<Files>,
-    revision: AtomicU64,
 }
 
 /// Names an artifact of a repository in the counts.
@@ -83,7 +82,6 @@ impl Downloads {
             totals: RwLock::default(),
             unwritten: Mutex::default(),
             files: Mutex::default(),
-            revision: AtomicU64::new(0),
         }
     }
 
@@ -102,11 +100,6 @@ impl Downloads {
     pub fn of_version(&self, repository: &RepositoryName, gav: &Gav) -> u64 {
         let totals = self.totals.read().unwrap_or_else(PoisonError::into_inner);
         totals.versions.get(&version_key(repository, gav)).copied().unwrap_or_default()
-    }
-
-    /// Changes whenever an answer of [`Self::of`] or [`Self::of_version`] may have, about once a second at most.
-    pub fn revision(&self) -> u64 {
-        self.revision.load(Ordering::Acquire)
     }
 
     /// Something that counts downloads of this version.
@@ -152,7 +145,6 @@ impl Downloads {
             unwritten.entry(version).or_insert_with(|| Count { counter, count: 0 }).count += came;
         }
         drop((totals, unwritten));
-        self.revision.fetch_add(1, Ordering::Release);
     }
 
     /// Writes what is not written yet to the file of the day. What can't be written is kept for the next time, with one
@@ -197,7 +189,6 @@ impl Downloads {
         let mut totals = self.totals.write().unwrap_or_else(PoisonError::into_inner);
         totals.join(read);
         drop(totals);
-        self.revision.fetch_add(1, Ordering::Release);
     }
 
     /// Puts the files of past days together, so that a start does not read years of lines; yesterday's is left alone,

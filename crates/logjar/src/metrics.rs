@@ -4,7 +4,6 @@
 //!
 //! [`App`]: crate::app::App
 
-pub mod contents;
 pub mod process;
 pub mod text;
 
@@ -15,8 +14,6 @@ use std::time::Duration;
 
 use logjar_domain::event::{Event, Recorded};
 use logjar_domain::ids::Moment;
-
-use self::contents::Contents;
 
 /// Upper bounds of the buckets of every histogram, in seconds.
 pub const BOUNDS: [f64; 10] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0];
@@ -99,7 +96,6 @@ pub struct Metrics {
     /// Downloads of versions that everybody may read.
     pub downloads: Counter,
     sign_ins: [Counter; SignIn::ALL.len()],
-    pub(crate) contents: Mutex<Contents>,
 }
 
 impl Area {
@@ -220,7 +216,6 @@ impl Metrics {
             searches: Histogram::default(),
             downloads: Counter::default(),
             sign_ins: Default::default(),
-            contents: Mutex::default(),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Makes what is derived from the log anew while everything else goes on: the state snapshot, the search index, the
 //! copies of metadata in the tree. The log is only read.
 
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,7 +12,7 @@ use tokio::sync::OwnedMutexGuard;
 use crate::app::{App, is_full};
 use crate::digest::of_state;
 use crate::projections::search::BuildError;
-use crate::projections::state_snapshot::{self, Claim, SnapshotError, Written};
+use crate::projections::state_snapshot::{self, Claim, SnapshotError, Verdict, Written};
 use crate::tree_metadata::{self, Copies};
 
 /// Lines of the log between two reports of progress.
@@ -38,7 +39,7 @@ pub enum Outcome {
         /// What the one before was worth.
         before: Before,
         /// Whether the log folds to the state that answers are given from.
-        is_served: bool,
+        served: Verdict,
     },
     /// The search index was built.
     Search {
@@ -56,7 +57,7 @@ pub enum Outcome {
 pub enum Before {
     /// There was none.
     Missing,
-    /// It could not be used: damaged, or of another version of the program.
+    /// It could not be used: damaged, of another version of the program, or of more lines than the log has.
     Unusable,
     /// It was what the log folds to.
     Right,
@@ -81,9 +82,12 @@ pub enum RebuildError {
         .0.name()
     )]
     WrongState(Part),
+    /// The program is about to end.
+    #[error("the rebuild was not finished, because the server stops; do it again")]
+    Stopped,
     /// The state snapshot.
     #[error(transparent)]
-    State(#[from] SnapshotError),
+    State(SnapshotError),
     /// The search index.
     #[error(transparent)]
     Search(#[from] BuildError),
@@ -95,6 +99,15 @@ pub enum RebuildError {
         /// Why.
         source: std::io::Error,
     },
+}
+
+impl From<SnapshotError> for RebuildError {
+    fn from(error: SnapshotError) -> Self {
+        match error {
+            SnapshotError::Stopped => Self::Stopped,
+            error => Self::State(error),
+        }
+    }
 }
 
 impl RebuildError {
@@ -116,6 +129,7 @@ pub struct Turns {
     snapshot: Mutex<()>,
     tree: Mutex<()>,
     state_is_wrong: AtomicBool,
+    ending: AtomicBool,
 }
 
 /// The right to rebuild, for as long as it lives.
@@ -142,6 +156,21 @@ impl Turns {
         self.snapshot.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Says that the program is about to end, whatever is under way: no part is begun any more.
+    pub fn end(&self) {
+        self.ending.store(true, Ordering::Relaxed);
+    }
+
+    /// Waits until no rebuild is under way.
+    pub async fn at_rest(&self) {
+        drop(self.rebuild.lock().await);
+    }
+
+    /// Whether it is.
+    pub fn are_ending(&self) -> bool {
+        self.ending.load(Ordering::Relaxed)
+    }
+
     /// Held by whoever writes copies of metadata: two would use the same temporary names.
     pub(crate) fn tree(&self) -> MutexGuard<'_, ()> {
         self.tree.lock().unwrap_or_else(PoisonError::into_inner)
@@ -160,16 +189,20 @@ pub fn begin(app: &App) -> Result<Turn, RebuildError> {
     turn.map(Turn).map_err(|_| RebuildError::UnderWay)
 }
 
-/// Makes a part anew. `progress` hears how many lines or artifacts of how many are done. Blocks: not for async threads.
+/// Makes a part anew. `progress` hears how many lines or artifacts of how many are done, and may break it off, but for
+/// search, which is built to its end. Blocks: not for async threads.
 ///
 /// # Errors
-/// What can't be written or read; a state in memory that turned out to be wrong.
+/// What can't be written or read; a state in memory that turned out to be wrong; an end of the program.
 pub fn rebuild(
     app: &App,
     _turn: &Turn,
     part: Part,
-    progress: &mut dyn FnMut(u64, u64),
+    progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
 ) -> Result<Outcome, RebuildError> {
+    if app.turns.are_ending() {
+        return Err(RebuildError::Stopped);
+    }
     if part != Part::State && app.turns.state_is_wrong.load(Ordering::Relaxed) {
         return Err(RebuildError::WrongState(part));
     }
@@ -179,40 +212,46 @@ pub fn rebuild(
             let mut artifacts = 0;
             app.search.rebuild(&mut |done, total| {
                 artifacts = done;
-                progress(done, total);
+                let _ = progress(done, total);
             })?;
             Ok(Outcome::Search { position: app.search.position(), artifacts })
         }
-        Part::Tree => tree_metadata::rebuild(app, progress)
-            .map(Outcome::Tree)
-            .map_err(|(folder, source)| RebuildError::Tree { folder, source }),
+        Part::Tree => {
+            let made = tree_metadata::rebuild(app, progress);
+            let copies = made.map_err(|(folder, source)| RebuildError::Tree { folder, source })?;
+            copies.map(Outcome::Tree).ok_or(RebuildError::Stopped)
+        }
     }
 }
 
-fn rebuild_state(app: &App, progress: &mut dyn FnMut(u64, u64)) -> Result<Outcome, RebuildError> {
+fn rebuild_state(
+    app: &App,
+    progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
+) -> Result<Outcome, RebuildError> {
     let _turn = app.turns.snapshot();
-    let served = {
-        let state = app.projections.read();
-        Claim { position: state.position(), digest: of_state(&state) }
-    };
+    let (position, state) = app.projections.copy();
+    let served = Claim { position, digest: of_state(&state) };
+    drop(state);
     let loaded = state_snapshot::load(&app.folder).map(|found| {
         found.map(|found| Claim { position: found.point.seq(), digest: of_state(&found.state) })
     });
     let mut claims = vec![served];
     claims.extend(loaded.iter().flatten().cloned());
-    let (written, confirmed) =
-        state_snapshot::rebuild_comparing(&app.folder, &claims, &mut |done, total| {
-            if done == total || done.is_multiple_of(LINES_REPORTED) {
-                progress(done, total);
-            }
-        })?;
-    let before = match (loaded, confirmed.get(1)) {
-        (Err(_), _) => Before::Unusable,
-        (Ok(Some(_)), Some(true)) => Before::Right,
-        (Ok(Some(_)), _) => Before::Wrong,
-        (Ok(None), _) => Before::Missing,
+    let mut seldom = |done: u64, total| match done == total || done.is_multiple_of(LINES_REPORTED) {
+        true => progress(done, total),
+        false => ControlFlow::Continue(()),
     };
-    let is_served = confirmed.first() == Some(&true);
-    app.turns.state_is_wrong.store(!is_served, Ordering::Relaxed);
-    Ok(Outcome::State { written, before, is_served })
+    let (written, verdicts) =
+        state_snapshot::rebuild_comparing(&app.folder, app.reader.durable(), &claims, &mut seldom)?;
+    let before = match (loaded, verdicts.get(1)) {
+        (Ok(None), _) => Before::Missing,
+        (Ok(Some(_)), Some(Verdict::Right)) => Before::Right,
+        (Ok(Some(_)), Some(Verdict::Wrong)) => Before::Wrong,
+        (Ok(Some(_)), Some(Verdict::NotReached) | None) | (Err(_), _) => Before::Unusable,
+    };
+    let served = verdicts.first().copied().unwrap_or(Verdict::NotReached);
+    if served != Verdict::NotReached {
+        app.turns.state_is_wrong.store(served == Verdict::Wrong, Ordering::Relaxed);
+    }
+    Ok(Outcome::State { written, before, served })
 }

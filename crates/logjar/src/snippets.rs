@@ -29,7 +29,7 @@ pub enum Tool {
     Deps,
     /// Gradle, 6.6 and newer; build scripts in Groovy.
     Gradle,
-    /// sbt, 1.4 and newer.
+    /// sbt, 1.5 and newer: older ones want a realm beside credentials.
     Sbt,
 }
 

@@ -3,6 +3,7 @@
 
 use std::collections::HashSet;
 use std::io;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,39 +18,59 @@ use crate::app::App;
 use crate::projections::{Changed, metadata};
 use crate::storage::publish::write_tree_file;
 use tokio::sync::mpsc;
+use tokio::time::{sleep, timeout};
 
 /// How long changes are collected before they are written.
 const PAUSE: Duration = Duration::from_secs(1);
+/// How long after a try that which could not be written is tried again.
+const RETRY: Duration = Duration::from_secs(5);
 
 /// Writes copies as versions change, until the stream of changes ends. First those that are missing or old, as after a
-/// crash.
+/// crash. What can't be written, and what has no folder yet, is tried again.
 pub async fn run(app: Arc<App>, mut changes: mpsc::UnboundedReceiver<Changed>) {
     let looking = app.clone();
     let mut due = tokio::task::spawn_blocking(move || outdated(&looking)).await.unwrap_or_default();
+    let mut failed = false;
     loop {
         if !due.is_empty() {
             let (app, batch) = (app.clone(), std::mem::take(&mut due));
-            let written = tokio::task::spawn_blocking(move || {
-                let _turn = app.turns.tree();
-                batch.iter().try_for_each(|changed| write(&app, changed))
-            })
-            .await;
-            if let Ok(Err(error)) = written {
-                tracing::warn!("could not write metadata into the tree: {error}");
+            let written = tokio::task::spawn_blocking(move || write_all(&app, batch)).await;
+            let (left, error) = written.unwrap_or_default();
+            if let Some(error) = error.as_ref().filter(|_| !failed) {
+                tracing::warn!("could not write metadata into the tree, and tries again: {error}");
             }
+            (due, failed) = (left, error.is_some());
         }
-        match changes.recv().await {
-            Some(changed) => due.insert(changed),
-            None => return,
-        };
-        tokio::time::sleep(PAUSE).await;
+        let wait = if due.is_empty() { Duration::MAX } else { RETRY };
+        match timeout(wait, changes.recv()).await {
+            Ok(Some(changed)) => _ = due.insert(changed),
+            Ok(None) => return,
+            Err(_) => continue,
+        }
+        sleep(PAUSE).await;
         while let Ok(changed) = changes.try_recv() {
             due.insert(changed);
         }
     }
 }
 
-/// Versions of artifacts whose copies are older than their last event. The state is left before the disk is asked.
+/// Writes the documents of each; gives those that have to be tried again, and the first problem.
+fn write_all(app: &App, mut due: HashSet<Changed>) -> (HashSet<Changed>, Option<io::Error>) {
+    let _turn = app.turns.tree();
+    let mut problem = None;
+    due.retain(|changed| {
+        let written = write(app, changed);
+        let is_done = matches!(written, Ok(true));
+        if let Err(error) = written {
+            problem.get_or_insert(error);
+        }
+        !is_done
+    });
+    (due, problem)
+}
+
+/// One version of each artifact whose copies are older than its last event, and its snapshot versions, which have
+/// documents of their own. Without a folder there is no place for copies. The state is left before the disk is asked.
 fn outdated(app: &App) -> HashSet<Changed> {
     let mut artifacts = Vec::new();
     for (repository, details) in &app.projections.read().repositories {
@@ -61,14 +82,15 @@ fn outdated(app: &App) -> HashSet<Changed> {
         let folder = app.folder.repository_folder(repository).join(artifact_folder(group, artifact));
         let written = std::fs::metadata(folder.join(METADATA_NAME)).and_then(|metadata| metadata.modified());
         let written = written.ok().and_then(|time| jiff::Timestamp::try_from(time).ok());
-        written.is_none_or(|time| time.as_microsecond() < changed.0)
+        written.is_none_or(|time| time.as_microsecond() < changed.0) && folder.is_dir()
     });
     let state = app.projections.read();
     let mut due = HashSet::new();
     for (repository, group, artifact, _) in artifacts {
         let versions =
             state.artifact(&repository, &group, &artifact).map_or(&[][..], |found| &found.versions);
-        due.extend(versions.iter().map(|version| Changed {
+        let snapshots = versions.iter().filter(|version| version.version.is_snapshot());
+        due.extend(versions.last().into_iter().chain(snapshots).map(|version| Changed {
             repository: repository.clone(),
             gav: Gav { group: group.clone(), artifact: artifact.clone(), version: version.version.clone() },
         }));
@@ -85,36 +107,41 @@ pub struct Copies {
     pub written: u64,
 }
 
-/// Makes all copies as they have to be. `progress` hears after each artifact how many of how many are done. Changes
-/// that come meanwhile are written by [`run`].
+/// Makes all copies as they have to be; none is removed. `progress` hears after each artifact how many of how many are
+/// done, and may break it off: `None`. Changes that come meanwhile are written by [`run`].
 ///
 /// # Errors
 /// The folder of the artifact whose copies can't be written, and why.
-pub fn rebuild(app: &App, progress: &mut dyn FnMut(u64, u64)) -> Result<Copies, (PathBuf, io::Error)> {
+pub fn rebuild(
+    app: &App,
+    progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
+) -> Result<Option<Copies>, (PathBuf, io::Error)> {
     let artifacts = all_artifacts(app);
     let total = artifacts.len() as u64;
     let (mut copies, mut group_before) = (Copies::default(), None);
-    progress(0, total);
+    if progress(0, total).is_break() {
+        return Ok(None);
+    }
     for (done, (repository, group, artifact)) in (1..).zip(&artifacts) {
         let is_new_group = group_before.replace((repository, group)) != Some((repository, group));
         let folder = app.folder.repository_folder(repository).join(artifact_folder(group, artifact));
         rebuild_artifact(app, (repository, group, artifact), is_new_group, &mut copies)
             .map_err(|error| (folder, error))?;
-        progress(done, total);
+        if progress(done, total).is_break() {
+            return Ok(None);
+        }
     }
-    Ok(copies)
+    Ok(Some(copies))
 }
 
 fn all_artifacts(app: &App) -> Vec<(RepositoryName, GroupId, ArtifactId)> {
     let state = app.projections.read();
-    let repositories = state.repositories.iter();
-    let named = repositories.flat_map(|(name, repository)| {
-        repository
-            .artifacts
-            .keys()
-            .map(move |(group, artifact)| (name.clone(), group.clone(), artifact.clone()))
-    });
-    named.collect()
+    let mut artifacts = Vec::new();
+    for (name, repository) in &state.repositories {
+        let keys = repository.artifacts.keys();
+        artifacts.extend(keys.map(|(group, artifact)| (name.clone(), group.clone(), artifact.clone())));
+    }
+    artifacts
 }
 
 fn rebuild_artifact(
@@ -146,32 +173,46 @@ fn rebuild_artifact(
 }
 
 impl Copies {
-    /// Counts a document by what became of it; `None`: there is none.
-    fn note(&mut self, written: Option<bool>) {
-        self.documents += u64::from(written.is_some());
-        self.written += u64::from(written == Some(true));
+    /// Counts a document by what became of it.
+    fn note(&mut self, found: Found) {
+        self.documents += u64::from(matches!(found, Found::Right | Found::Written));
+        self.written += u64::from(found == Found::Written);
     }
+}
+
+/// What became of a document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Found {
+    /// There is no such document.
+    NoDocument,
+    /// It has no place yet: the files of the version are still on their way.
+    NoFolder,
+    /// Nothing had to be written.
+    Right,
+    /// It was missing or another one.
+    Written,
 }
 
 /// Writes the documents of the version's artifact, of the version if it is a snapshot, and of its group if it has
-/// plugins.
-fn write(app: &App, changed: &Changed) -> io::Result<()> {
+/// plugins. Whether all of them had a place.
+fn write(app: &App, changed: &Changed) -> io::Result<bool> {
     let Changed { repository, gav } = changed;
+    let mut has_place = true;
     if gav.version.is_snapshot() {
-        write_version(app, repository, gav)?;
+        has_place &= write_version(app, repository, gav)? != Found::NoFolder;
     }
-    write_group(app, repository, &gav.group)?;
+    has_place &= write_group(app, repository, &gav.group)? != Found::NoFolder;
     // The artifact's own comes last: by its time the next start knows that the others are written.
-    write_artifact(app, repository, &gav.group, &gav.artifact)?;
-    Ok(())
+    has_place &= write_artifact(app, repository, &gav.group, &gav.artifact)? != Found::NoFolder;
+    Ok(has_place)
 }
 
-fn write_version(app: &App, repository: &RepositoryName, gav: &Gav) -> io::Result<Option<bool>> {
+fn write_version(app: &App, repository: &RepositoryName, gav: &Gav) -> io::Result<Found> {
     let Gav { group, artifact, version } = gav.clone();
     write_one(app, repository, &version_folder(gav), &MetadataFolder::Version { group, artifact, version })
 }
 
-fn write_group(app: &App, repository: &RepositoryName, group: &GroupId) -> io::Result<Option<bool>> {
+fn write_group(app: &App, repository: &RepositoryName, group: &GroupId) -> io::Result<Found> {
     let segments = group.labels().map(str::to_owned).collect();
     write_one(app, repository, &group.path(), &MetadataFolder::Folder { segments })
 }
@@ -181,26 +222,25 @@ fn write_artifact(
     repository: &RepositoryName,
     group: &GroupId,
     artifact: &ArtifactId,
-) -> io::Result<Option<bool>> {
+) -> io::Result<Found> {
     let segments = group.labels().chain([artifact.as_str()]).map(str::to_owned).collect();
     write_one(app, repository, &artifact_folder(group, artifact), &MetadataFolder::Folder { segments })
 }
 
-/// Whether something had to be written; `None`: there is no such document.
 fn write_one(
     app: &App,
     repository: &RepositoryName,
     path: &str,
     folder: &MetadataFolder,
-) -> io::Result<Option<bool>> {
+) -> io::Result<Found> {
     let generated = metadata::generate(&app.projections.read(), repository, folder);
-    let Some(generated) = generated else { return Ok(None) };
+    let Some(generated) = generated else { return Ok(Found::NoDocument) };
     let folder = app.folder.repository_folder(repository).join(path);
     if !folder.is_dir() {
-        // The files of the version are still on their way; their move comes with the next change or start.
-        return Ok(None);
+        return Ok(Found::NoFolder);
     }
-    write_with_sums(&folder.join(METADATA_NAME), generated.xml.as_bytes()).map(Some)
+    let written = write_with_sums(&folder.join(METADATA_NAME), generated.xml.as_bytes())?;
+    Ok(if written { Found::Written } else { Found::Right })
 }
 
 fn write_with_sums(path: &Path, content: &[u8]) -> io::Result<bool> {

@@ -2,11 +2,15 @@
 //! copies of a large registry's state are most of what the server needs in memory.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use logjar_maven::coordinates::GroupId;
+use logjar_maven::coordinates::{ArtifactId, GroupId};
 
 use super::{Artifact, Group, Repository, State, Token, User};
 use crate::ids::{RepositoryName, TokenId, UserId};
+
+/// Names an artifact.
+type ArtifactKey = (GroupId, ArtifactId);
 
 impl State {
     /// The state that has these parts. Names of users and hashes of tokens are unique, and of two groups none differs
@@ -33,24 +37,21 @@ impl State {
     /// about half as much again.
     #[must_use]
     pub fn packed(self) -> Self {
+        // A list that is copied has room for its items and no more. Shrinking it in place would not do: allocators keep
+        // a block that is more than half full.
+        let packed_artifacts = |artifacts: BTreeMap<ArtifactKey, Arc<Artifact>>| {
+            artifacts.into_iter().map(|(key, artifact)| (key, Arc::new(Artifact::clone(&artifact)))).collect()
+        };
         let packed_repository = |(name, repository): (RepositoryName, Repository)| {
-            let artifacts = repository.artifacts.into_iter().map(|(key, artifact)| (key, packed(artifact)));
-            (name, Repository { artifacts: artifacts.collect(), ..repository })
+            (name, Repository { artifacts: packed_artifacts(repository.artifacts), ..repository })
         };
         // A map that is made of sorted items at once fills its nodes.
         Self {
             users: self.users.into_iter().collect(),
             tokens: self.tokens.into_iter().collect(),
-            groups: self.groups.into_iter().collect(),
+            groups: self.groups.into_iter().map(|(name, group)| (name, group.clone())).collect(),
             repositories: self.repositories.into_iter().map(packed_repository).collect(),
             ..self
         }
     }
-}
-
-fn packed(mut artifact: Artifact) -> Artifact {
-    // Moved into a new list, not shrunk in place: allocators keep a block that is more than half full.
-    let mut versions = Vec::with_capacity(artifact.versions.len());
-    versions.append(&mut artifact.versions);
-    Artifact { versions, ..artifact }
 }

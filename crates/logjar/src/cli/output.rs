@@ -1,8 +1,6 @@
 //! What commands print: results on standard output, everything else on standard error. A closed pipe ends a command
 //! quietly.
 
-#![expect(clippy::print_stderr, reason = "this is where the command line speaks to people")]
-
 use std::io::{self, IsTerminal, Write};
 
 use serde_json::Value;
@@ -57,15 +55,20 @@ pub(super) fn shows_progress() -> bool {
 
 /// Says why a command failed.
 pub(super) fn error(text: &str) {
-    eprintln!("error: {text}");
+    beside(&format!("error: {text}"));
 }
 
 /// Says something that does not stop the command.
 pub(super) fn warning(text: &str) {
-    eprintln!("warning: {text}");
+    beside(&format!("warning: {text}"));
 }
 
 /// Says something beside the result.
 pub(super) fn note(text: &str) {
-    eprintln!("{text}");
+    beside(text);
+}
+
+/// Where nobody can read what is said, as in a log file on a full disk, the work goes on.
+fn beside(text: &str) {
+    let _ = writeln!(io::stderr(), "{text}");
 }

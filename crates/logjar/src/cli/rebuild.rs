@@ -59,7 +59,7 @@ pub(super) fn run(global: &Global, options: &Options) -> Result<(), Failure> {
         return Err(broken_off(&problem));
     }
     if let Some(part) = parts.iter().find(|part| !rebuilding.results.contains_key(**part)) {
-        return Err(Failure::Busy(format!("the server ended before `{part}` was rebuilt")));
+        return Err(Failure::Busy(format!("the answer ended before `{part}` was rebuilt; do it again")));
     }
     if rebuilding.was_wrong { Err(Failure::Reported) } else { Ok(()) }
 }
@@ -103,13 +103,19 @@ impl Rebuilding {
         let position = number(result, "position");
         let said = match what {
             "state" => {
-                self.was_wrong |= text("before") == "wrong" || text("served") == "wrong";
+                self.was_wrong |= text("before") == "wrong" || text("served") != "right";
                 let mut said = format!("state: line {position}, digest {}", text("digest"));
                 if text("before") == "wrong" {
                     said.push_str("\nstate: the snapshot before was wrong");
                 }
                 if text("served") == "wrong" {
                     said.push_str("\nstate: a running server answers from it until it is started again");
+                }
+                if text("served") == "unknown" {
+                    said.push_str(
+                        "\nstate: the log ended before the line that the server is at, so what it answers from was \
+                         not compared; do it again",
+                    );
                 }
                 said
             }

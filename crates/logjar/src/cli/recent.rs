@@ -45,7 +45,8 @@ pub(super) fn run(global: &Global, options: &Options) -> Result<(), Failure> {
     };
     print(&["ARTIFACT", "VERSION", "DEPLOYED", "BY", "DESCRIPTION"], deploys.into_iter().map(row).collect())?;
     if let Some(next) = next(&answer) {
-        output::note(&format!("older ones: {}", global.to_type(&format!("recent --before {next}"))));
+        let command = format!("recent --limit {} --before {next}", options.limit);
+        output::note(&format!("older ones: {}", global.to_type(&command)));
     }
     Ok(())
 }

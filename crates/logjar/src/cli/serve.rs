@@ -27,6 +27,8 @@ use crate::tree_metadata;
 const RETRY: Duration = Duration::from_secs(5);
 /// Threads for work that waits for the disk; they end soon, because each keeps memory of its own.
 const BLOCKING_THREADS: usize = 64;
+/// How long a stop waits for a rebuild to end that is under way.
+const REBUILD_ENDS: Duration = Duration::from_millis(500);
 /// How often time passes for deploys under way.
 const TICK: Duration = Duration::from_secs(1);
 
@@ -61,7 +63,9 @@ pub(super) fn run(global: &Global, options: &Options) -> Result<(), Failure> {
 fn start_diagnostics() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("LOGJAR_TRACE")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+    // What can't be written is lost, as on a full disk. To complain about that on the same stream would panic.
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    lines.with_target(false).log_internal_errors(false).init();
 }
 
 fn apply_flags(loaded: &mut Loaded, options: &Options) -> Result<(), Failure> {
@@ -194,6 +198,7 @@ async fn write(
         ends.wait().await;
         tracing::info!("stopping");
         let _ = stop.send(true);
+        app.turns.end();
         let _ = tokio::join!(network, commands);
         ticks.abort();
         snapshots.abort();
@@ -205,6 +210,8 @@ async fn write(
         Ok(())
     };
     let served = served.await;
+    // A rebuild should write nothing after the lock is gone. One of search may: it can't be broken off.
+    let _ = tokio::time::timeout(REBUILD_ENDS, app.turns.at_rest()).await;
     let closed = tokio::task::spawn_blocking(move || running.stop()).await;
     match closed {
         // All that was answered is durable; only the note that the stop was clean is missing.

@@ -41,7 +41,7 @@ pub const KEYS: &[Key] = &[
     },
     Key {
         name: "trusted_proxies",
-        about: "Addresses whose X-Forwarded-For counts, separated by commas.",
+        about: "Addresses whose X-Forwarded-For and X-Forwarded-Proto count, separated by commas.",
         get: |c| join(&c.trusted_proxies),
         set: set_trusted_proxies,
     },

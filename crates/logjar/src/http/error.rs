@@ -39,12 +39,12 @@ pub enum HttpError {
     #[error("there is no {0} that you may see")]
     Missing(String),
     /// Another method is needed.
-    #[error("{method} is not possible here; use {allow}")]
+    #[error("{method} is not possible here{}", .allow.map(|allow| format!("; use {allow}")).unwrap_or_default())]
     MethodNotAllowed {
         /// The one that was used.
         method: String,
-        /// Those that can be.
-        allow: &'static str,
+        /// Those that can be; `None` if the router adds the header with them.
+        allow: Option<&'static str>,
     },
     /// A condition of the request does not hold.
     #[error("the file is not as the condition of the request says")]
@@ -84,6 +84,9 @@ pub enum HttpError {
     /// Something was not rebuilt. Only administrators may ask for it, so they read the reason.
     #[error(transparent)]
     Rebuild(#[from] RebuildError),
+    /// There is no index to search in, or too many search.
+    #[error(transparent)]
+    NoSearch(SearchError),
     /// Something failed on our side; the reason is in the diagnostics, not in the answer.
     #[error("something failed on the server, its diagnostics say what")]
     Internal,
@@ -141,6 +144,7 @@ impl From<SearchError> for HttpError {
     fn from(error: SearchError) -> Self {
         match error {
             SearchError::Syntax(_) => Self::BadRequest(error.to_string()),
+            SearchError::Unavailable | SearchError::Busy => Self::NoSearch(error),
             SearchError::Index(_) => {
                 tracing::error!("{error}");
                 Self::Internal
@@ -168,9 +172,11 @@ impl HttpError {
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::NoSpace => StatusCode::INSUFFICIENT_STORAGE,
-            Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Busy | Self::NoSearch(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Rebuild(error) => match error {
-                RebuildError::UnderWay | RebuildError::ReadOnly => StatusCode::SERVICE_UNAVAILABLE,
+                RebuildError::UnderWay | RebuildError::ReadOnly | RebuildError::Stopped => {
+                    StatusCode::SERVICE_UNAVAILABLE
+                }
                 RebuildError::WrongState(_) => StatusCode::CONFLICT,
                 error if error.is_no_space() => StatusCode::INSUFFICIENT_STORAGE,
                 _ => StatusCode::INTERNAL_SERVER_ERROR,
@@ -194,6 +200,7 @@ impl HttpError {
             Self::BrokenOff(_) => "body-broken-off",
             Self::NoSpace => "no-space",
             Self::Busy => "busy",
+            Self::NoSearch(_) => "no-search",
             Self::TooManySignIns { .. } => "too-many-sign-ins",
             Self::Rebuild(_) => "not-rebuilt",
             Self::Internal => "internal",
@@ -238,7 +245,7 @@ impl HttpError {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         match self {
-            Self::MethodNotAllowed { allow, .. } => {
+            Self::MethodNotAllowed { allow: Some(allow), .. } => {
                 headers.insert(header::ALLOW, HeaderValue::from_static(allow));
             }
             Self::RangeNotSatisfiable { length } => {
@@ -246,7 +253,7 @@ impl HttpError {
                     headers.insert(header::CONTENT_RANGE, value);
                 }
             }
-            Self::Busy | Self::Rebuild(RebuildError::UnderWay) => {
+            Self::Busy | Self::NoSearch(_) | Self::Rebuild(RebuildError::UnderWay) => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_SECONDS));
             }
             Self::TooManySignIns { seconds } => {
@@ -288,6 +295,15 @@ fn phrase(detail: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_cannot_search_now_is_told_when_to_try_again() {
+        for error in [SearchError::Busy, SearchError::Unavailable] {
+            let response = HttpError::from(error).response();
+            assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+            assert_eq!(response.headers()[header::RETRY_AFTER], "2");
+        }
+    }
 
     #[test]
     fn reasons_are_one_line_of_ascii_whatever_they_hold() {

@@ -2,6 +2,7 @@
 //!
 //! Only this folder knows status codes.
 
+mod accept;
 pub(crate) mod address;
 pub mod body;
 pub(crate) mod cache;
@@ -15,6 +16,7 @@ pub mod serve;
 
 pub mod api;
 pub mod clojars;
+pub mod web;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -49,6 +51,8 @@ pub enum Origin {
 /// Every route but the repositories'.
 pub fn router(app: Arc<App>) -> Router {
     Router::new()
+        .route("/", get(web::home::home))
+        .route("/static/{file}", get(web::style::sheet))
         .route("/health/live", get(api::health::live))
         .route("/health/ready", get(api::health::ready))
         .route("/metrics", get(api::metrics::metrics))
@@ -127,7 +131,7 @@ pub async fn answer(
             let response = match answered {
                 Ok(Ok(response)) => ask_again(response.map(Answer::Router), authorized),
                 Ok(Err(never)) => match never {},
-                Err(_) => HttpError::TooSlow.response(),
+                Err(_) => HttpError::Busy.response(),
             };
             let is_nowhere = area == Area::Page && response.status() == StatusCode::NOT_FOUND;
             (if is_nowhere { Area::Other } else { area }, response)
@@ -165,7 +169,9 @@ fn client_address(app: &App, origin: Origin, headers: &HeaderMap) -> Option<IpAd
     if !app.config.trusted_proxies.contains(&peer) {
         return Some(peer);
     }
-    let forwarded = headers.get("x-forwarded-for").and_then(|value| value.to_str().ok());
+    // Some proxies add a line of their own behind those that the client sent.
+    let last_line = headers.get_all("x-forwarded-for").into_iter().next_back();
+    let forwarded = last_line.and_then(|value| value.to_str().ok());
     let nearest =
         forwarded.and_then(|list| list.rsplit(',').next()).and_then(|last| last.trim().parse().ok());
     nearest.or(Some(peer))

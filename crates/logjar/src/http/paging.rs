@@ -38,9 +38,14 @@ impl Paging {
         self.page.saturating_sub(1) as usize * self.per_page as usize
     }
 
-    /// How many pages so many rows are.
+    /// How many pages so many rows are, as far as they can be asked for.
     pub fn pages(self, total: usize) -> usize {
-        total.div_ceil(self.per_page as usize)
+        total.div_ceil(self.per_page as usize).min(PAGE_MAX as usize)
+    }
+
+    /// How many pages of so many hits can be asked for.
+    pub fn pages_of_search(self, total: usize) -> usize {
+        self.pages(total.min(search::HITS_MAX))
     }
 
     /// The page of a search.
@@ -108,5 +113,6 @@ mod tests {
         assert_eq!(page(4).of(&rows), [0; 0]);
         assert_eq!(page(PAGE_MAX).of(&rows), [0; 0]);
         assert_eq!((page(1).pages(0), page(1).pages(20), page(1).pages(21)), (0, 1, 2));
+        assert_eq!((page(1).pages_of_search(9_999), page(1).pages_of_search(10_001)), (500, 500));
     }
 }

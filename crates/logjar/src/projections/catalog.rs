@@ -10,7 +10,7 @@ use logjar_domain::event::{By, Event, VersionDeployed};
 use logjar_domain::ids::{Moment, RepositoryName};
 use logjar_domain::permission::{Actor, is_administrator};
 use logjar_domain::sight::Sight;
-use logjar_domain::state::{Artifact, State, VersionState};
+use logjar_domain::state::{Artifact, State, Token, VersionState};
 use logjar_eventlog::error::LogError;
 use logjar_eventlog::log::LogReader;
 use logjar_maven::coordinates::{ArtifactId, GroupId, Version};
@@ -86,8 +86,8 @@ pub fn artifacts_of<'a>(state: &'a State, sight: &Sight, group: &'a GroupId) -> 
     names.into_iter().filter_map(|name| artifact(state, sight, group, name)).collect()
 }
 
-/// Whether the actor may know of the group: there is an artifact of it in sight, or the actor is a member or an
-/// administrator. To everybody else it is as if it were not there.
+/// Whether the actor may know of the group: there is an artifact of it in sight, or the actor is a member, with a token
+/// that may read in it, or an administrator. To everybody else it is as if it were not there.
 pub fn shows_group(state: &State, sight: &Sight, actor: &Actor, group: &GroupId) -> bool {
     let in_sight = || {
         state.repositories.iter().any(|(name, repository)| {
@@ -96,7 +96,13 @@ pub fn shows_group(state: &State, sight: &Sight, actor: &Actor, group: &GroupId)
     };
     let Some(owned) = state.groups.get(group) else { return in_sight() };
     let member = match actor {
-        Actor::Token { user, .. } => owned.members.iter().any(|member| member.user == *user),
+        Actor::Token { user, token } => {
+            let may_read = |token: &Token| {
+                token.can.read && token.limit.as_ref().is_none_or(|limit| limit.group == *group)
+            };
+            state.tokens.get(token).is_some_and(may_read)
+                && owned.members.iter().any(|member| member.user == *user)
+        }
         Actor::Anonymous | Actor::Local | Actor::System => false,
     };
     member || is_administrator(state, actor) || in_sight()

@@ -4,6 +4,7 @@
 //! one that everybody reads: rights, names, versions, generated metadata.
 
 pub mod catalog;
+pub mod counts;
 pub mod metadata;
 pub mod recent;
 pub mod search;
@@ -125,6 +126,12 @@ impl Projections {
     /// The state; hold it briefly, writers wait.
     pub fn read(&self) -> Reading<'_> {
         Reading(self.inner.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The position and a copy of the state, for work that takes long. It shares the artifacts, so it is made quickly.
+    pub fn copy(&self) -> (u64, State) {
+        let inner = self.inner.read().unwrap_or_else(PoisonError::into_inner);
+        (inner.position, inner.state.clone())
     }
 }
 

@@ -3,34 +3,38 @@
 use super::escape::double_quoted;
 use super::{Place, YOUR_NAME, YOUR_TOKEN};
 
+/// Options of a repository: the name and the token are in these variables of the environment.
+const CREDENTIALS: &[&str] = &[":username :env/lj_user", ":password :env/lj_token"];
+
 pub(super) fn resolve(place: &Place) -> Vec<String> {
-    let (id, url) = (place.id(), double_quoted(place.url()));
-    if !place.asks_readers {
-        let repositories = format!(
-            ";; project.clj, inside (defproject …)
-:repositories [[\"{id}\" {{:url \"{url}\"}}]]"
-        );
-        return std::iter::once(repositories).chain(speak_http(place)).collect();
-    }
+    let credentials = if place.asks_readers { CREDENTIALS } else { &[] };
     let repositories = format!(
         ";; project.clj, inside (defproject …)
-:repositories [[\"{id}\" {{:url \"{url}\"
-                :username :env/lj_user
-                :password :env/lj_token}}]]"
+{}",
+        keyed(":repositories", place, credentials)
+    );
+    let environment = place.asks_readers.then(environment);
+    [repositories].into_iter().chain(speak_http(place)).chain(environment).collect()
+}
+
+pub(super) fn deploy(place: &Place) -> Vec<String> {
+    let options = [CREDENTIALS, &[":sign-releases false"]].concat();
+    let repositories = format!(
+        ";; project.clj, inside (defproject …); then: lein deploy {}
+{}",
+        place.id(),
+        keyed(":deploy-repositories", place, &options)
     );
     [repositories].into_iter().chain(speak_http(place)).chain([environment()]).collect()
 }
 
-pub(super) fn deploy(place: &Place) -> Vec<String> {
-    let (id, url) = (place.id(), double_quoted(place.url()));
-    let repositories = format!(
-        ";; project.clj, inside (defproject …); then: lein deploy {id}
-:deploy-repositories [[\"{id}\" {{:url \"{url}\"
-                       :username :env/lj_user
-                       :password :env/lj_token
-                       :sign-releases false}}]]"
-    );
-    [repositories].into_iter().chain(speak_http(place)).chain([environment()]).collect()
+/// A key of `project.clj` with the repository; its options stand below each other.
+fn keyed(key: &str, place: &Place, options: &[&str]) -> String {
+    let start = format!("{key} [[\"{}\" {{", place.id());
+    let url = format!(":url \"{}\"", double_quoted(place.url()));
+    let lines: Vec<&str> = [url.as_str()].into_iter().chain(options.iter().copied()).collect();
+    let next_line = format!("\n{:1$}", "", start.len());
+    format!("{start}{}}}]]", lines.join(&next_line))
 }
 
 fn environment() -> String {

@@ -1,4 +1,5 @@
-//! What snippets hold for which address. That they work is shown by `e2e/scenarios/snippets.sh`, which pastes them.
+//! What snippets hold for which address. That those for Maven, Leiningen and tools.deps work over http is shown by
+//! `e2e/scenarios/snippets.sh`, which pastes them; those for Gradle and sbt, and https, are looked at here only.
 
 use super::*;
 

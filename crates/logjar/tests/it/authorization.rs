@@ -83,6 +83,8 @@ struct Table {
     server: TestServer,
     managing: String,
     admin: String,
+    /// Its name changes with its content.
+    style_sheet: String,
 }
 
 impl Table {
@@ -122,7 +124,10 @@ impl Table {
                 logjar(&["group", "grant", group, &format!("{victim}2")]);
             }
         }
-        Self { server, managing, admin }
+        let page = server.get("/").text();
+        let name = page.split("/static/").nth(1).and_then(|rest| rest.split('"').next());
+        let style_sheet = format!("/static/{}", name.unwrap());
+        Self { server, managing, admin, style_sheet }
     }
 
     fn ask(&self, row: &Row, actor: &str) -> String {
@@ -204,6 +209,7 @@ impl Table {
                 let group = if row.case == "public" { "org.others" } else { "org.close" };
                 (row.path("{group}", group), Value::Null)
             }
+            ("GET", "/static/{file}") => (self.style_sheet.clone(), Value::Null),
             ("GET", route) if !route.contains('{') => (row.route.clone(), Value::Null),
             (method, route) => panic!("say in authorization.rs how to ask for {method} {route}"),
         };

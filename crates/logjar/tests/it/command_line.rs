@@ -8,7 +8,7 @@ use std::process::Stdio;
 use tempfile::TempDir;
 
 use crate::deploy::Deploy;
-use crate::server::{Ran, TestServer, logjar, program};
+use crate::server::{Ran, TestServer, logjar, program, spawn};
 
 const PASSWORD: &str = "correct horse battery staple";
 
@@ -153,12 +153,9 @@ fn is_password(password: &str, hash: &str) -> bool {
 fn a_closed_pipe_ends_a_command_quietly() {
     let server = stopped();
     for command in [["log", "cat"], ["user", "list"], ["log", "digest"]] {
-        let mut child = program(&server.folder())
-            .args(command)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut printing = program(&server.folder());
+        printing.args(command).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = spawn(&mut printing);
         drop(child.stdout.take());
         let mut stderr = String::new();
         child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();

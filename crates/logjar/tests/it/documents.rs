@@ -6,7 +6,8 @@ use std::process::{Command, Stdio};
 use logjar::config::keys::KEYS;
 use tempfile::TempDir;
 
-use crate::server::TestServer;
+use crate::deploy::Deploy;
+use crate::server::{TestServer, spawn};
 use crate::source;
 
 /// Kinds of events, and the structs that hold their public and private fields.
@@ -171,13 +172,11 @@ fn marked_blocks(page: &str) -> Vec<(String, String)> {
     blocks
 }
 
-#[test]
-fn the_readme_works_as_it_is_written() {
-    let blocks = marked_blocks(&source::read("README.md"));
-    assert!(!blocks.is_empty(), "README.md has no block marked with <!-- test: name -->");
-    let server = TestServer::start();
+/// Runs the marked blocks of a page, all in one shell as a reader has, against a running server.
+fn run_blocks(page: &str, server: &TestServer) {
+    let blocks = marked_blocks(&source::read(page));
+    assert!(!blocks.is_empty(), "{page} has no block marked with <!-- test: name -->");
     let folder = TempDir::new().unwrap();
-    // One shell for all blocks, as a reader has.
     let mut script = format!(
         "set -euo pipefail\nlogjar() {{ '{}' --data '{}' \"$@\"; }}\n",
         env!("CARGO_BIN_EXE_logjar"),
@@ -187,16 +186,31 @@ fn the_readme_works_as_it_is_written() {
         script.push_str(&format!("echo '== {name}'\n{block}\n"));
     }
     let script = script.replace("127.0.0.1:8930", &server.address().to_string());
-    let ran = Command::new("bash")
-        .arg("-c")
-        .arg(&script)
-        .current_dir(folder.path())
-        .stdin(Stdio::null())
-        .output()
-        .expect("the README's blocks need bash, and curl");
+    let mut bash = Command::new("bash");
+    bash.arg("-c").arg(&script).current_dir(folder.path());
+    bash.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let ran = spawn(&mut bash).wait_with_output().unwrap();
     let (stdout, stderr) = (String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
     assert!(ran.status.success(), "{}\n{stdout}\n{stderr}", ran.status);
+}
+
+#[test]
+fn the_readme_works_as_it_is_written() {
+    let server = TestServer::start();
+    run_blocks("README.md", &server);
     assert_eq!(server.events_of("version.deployed").len(), 1, "the README deploys one version");
+}
+
+#[test]
+fn operating_works_as_it_is_written() {
+    let server = TestServer::with_amy();
+    Deploy::new("org.example:lib:1.0").send(&server, "amy").created();
+    run_blocks("docs/operating.md", &server);
+    let derived = server.folder().join("derived");
+    assert!(
+        derived.join("state-1/state").is_file() && derived.join("search-1").is_dir(),
+        "the page names them"
+    );
 }
 
 #[test]

@@ -2,20 +2,26 @@
 
 use std::sync::Arc;
 
+use logjar::storage::DataFolder;
+use logjar::stored_event::encode;
 use logjar_domain::event::{
     By, Event, FilesAdded, Policy, ReadAccess, Recorded, StoredFile, TokenCreated, TokenLimit, UserKind,
     UserRegistered, VersionDeployed,
 };
 use logjar_domain::ids::{DeployId, Moment, RepositoryName, TokenId, UserId};
 use logjar_domain::permission::{Abilities, Scope};
+use logjar_eventlog::log::EventLog;
+use logjar_eventlog::writer::{FileLog, OpenOptions};
 use logjar_maven::coordinates::{ArtifactId, Gav, GroupId};
 use logjar_maven::snapshot_version::Stamp;
 use proptest::prelude::*;
 
-const GROUPS: [&str; 3] = ["org.example", "org.example.sub", "hiccup"];
-const ARTIFACTS: [&str; 3] = ["lib", "tool", "lib-maven-plugin"];
-const VERSIONS: [&str; 6] = ["1.0", "1.0.0", "1.10", "1.9-rc1", "2.0-SNAPSHOT", "3.0-SNAPSHOT"];
-const REPOSITORIES: [&str; 2] = ["repo", "internal"];
+use crate::server::without_forks;
+
+pub(crate) const GROUPS: [&str; 3] = ["org.example", "org.example.sub", "hiccup"];
+pub(crate) const ARTIFACTS: [&str; 3] = ["lib", "tool", "lib-maven-plugin"];
+pub(crate) const VERSIONS: [&str; 6] = ["1.0", "1.0.0", "1.10", "1.9-rc1", "2.0-SNAPSHOT", "3.0-SNAPSHOT"];
+pub(crate) const REPOSITORIES: [&str; 2] = ["repo", "internal"];
 const SUFFIXES: [&str; 4] = [".pom", ".jar", "-sources.jar", ".jar.asc"];
 
 /// An event at a position, at a time that goes with it.
@@ -26,6 +32,20 @@ pub(crate) fn recorded(seq: u64, event: Event) -> Recorded {
         _ => By::User(user(seq as usize % 3)),
     };
     Recorded { seq, at: Moment(1_795_492_877_000_000 + seq as i64 * 400_000), by, event }
+}
+
+/// Writes events onto the log of a data folder, behind those that are there; the first one begins a new log.
+pub(crate) fn append(folder: &DataFolder, events: &[Recorded]) {
+    let _alone = without_forks();
+    let mut lines = events.iter().map(encode);
+    let options = match events.first().is_some_and(|event| event.seq == 1) {
+        true => OpenOptions::create(lines.next().unwrap()),
+        false => OpenOptions::existing(),
+    };
+    let (mut log, _) = FileLog::open(&folder.events(), options, &mut |_| Ok(())).unwrap();
+    let lines: Vec<_> = lines.collect();
+    lines.chunks(4_096).for_each(|batch| _ = log.append(batch).unwrap());
+    Box::new(log).close().unwrap();
 }
 
 /// Any event; what it speaks of may be there or not.

@@ -14,6 +14,7 @@
 mod client;
 mod deploy;
 mod history;
+mod markup;
 #[path = "../../../logjar-domain/tests/it/recording.rs"]
 mod recording;
 mod search_registry;
@@ -27,11 +28,14 @@ mod clojars_shapes;
 mod command_line;
 mod concurrency;
 mod deploying;
+mod derived;
 mod downloads;
 mod hostile;
 mod limits;
 mod metrics;
+mod nothing_shows;
 mod openapi;
+mod pages;
 mod private_reading;
 mod queries;
 mod reading;
@@ -40,13 +44,16 @@ mod recent;
 mod recordings;
 mod restarting;
 mod search_generated;
+mod search_index;
 mod search_queries;
+mod search_sight;
 mod sign_in;
 mod snapshots;
 mod snippets;
 mod state_snapshots;
 mod strays;
 mod tokens;
+mod tree_copies;
 
 mod source;
 

@@ -207,3 +207,21 @@ fn nothing_of_a_private_repository_shows() {
         assert_eq!(public[&format!("logjar_{name}")], 1.0, "{name}");
     }
 }
+
+#[test]
+fn pages_and_metrics_count_alike() {
+    let server = TestServer::with_amy();
+    server.logjar(&["repo", "create", "second"]).expect(0);
+    Deploy::new("org.example:lib:1.0").send(&server, "amy").created();
+    for version in ["1.0", "2.0"] {
+        let deploy = Deploy::new(&format!("org.example:lib:{version}"));
+        deploy.repository("second").send(&server, "amy").created();
+    }
+    let scrape = Scrape::of(&server);
+    let series = ["groups", "artifacts", "versions"].map(|name| scrape.value(&format!("logjar_{name}")));
+    assert_eq!(series, [1.0, 1.0, 2.0], "what is in two repositories counts once");
+    let home = server.get("/").expect(200, "the page").text();
+    for count in ["1 artifact", "2 versions", "1 group"] {
+        assert!(home.contains(count), "{count}: {home}");
+    }
+}

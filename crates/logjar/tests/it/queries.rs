@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::client::Request;
 use crate::server::TestServer;
-use crate::shelf::{DESCRIPTION, STAMP, get, shelf, wait_until};
+use crate::shelf::{DESCRIPTION, STAMP, deploy, get, shelf, wait_until};
 
 /// The answer with its times and positions checked and named, as they differ from run to run.
 fn settled(mut value: Value) -> Value {
@@ -222,6 +222,46 @@ fn bad_questions() {
     }
 }
 
+#[test]
+fn versions_by_time() {
+    let server = TestServer::with_amy();
+    server.logjar(&["repo", "create", "more"]).expect(0);
+    let described = |text: &str| format!("<description>{text}</description>");
+    let snapshot = deploy("org.example:lib:2.0-SNAPSHOT", &described("first build"));
+    for (repository, deploy) in [
+        ("repo", deploy("org.example:lib:1.9", &described("nine"))),
+        ("repo", deploy("org.example:lib:1.10", &described("ten"))),
+        ("repo", snapshot.clone()),
+        ("repo", deploy("org.example:lib:1.2", &described("two"))),
+        // A release is dated by its first deploy anywhere.
+        ("more", deploy("org.example:lib:1.10", &described("ten"))),
+    ] {
+        deploy.repository(repository).send(&server, "amy").created();
+    }
+    let lib = "/api/v1/artifacts/org.example/lib";
+    let seen = || {
+        let answer = server.get(lib).expect(200, lib).json();
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let versions: Vec<String> =
+            answer["versions"].as_array().unwrap().iter().map(|row| text(&row["version"])).collect();
+        let facts = ["latest_version", "latest_release", "description"].map(|name| text(&answer[name]));
+        (versions.join(" "), facts)
+    };
+    let (versions, facts) = seen();
+    assert_eq!(versions, "1.2 2.0-SNAPSHOT 1.10 1.9");
+    assert_eq!(facts, ["1.2", "1.2", "two"]);
+    // A snapshot version is dated by its last build, and described by the last one that brought a POM.
+    let further = snapshot.without(".pom").stamp("20261124.090000-2").file(".jar", "second");
+    further.send(&server, "amy").created();
+    let (versions, facts) = seen();
+    assert_eq!(versions, "2.0-SNAPSHOT 1.2 1.10 1.9");
+    assert_eq!(facts, ["2.0-SNAPSHOT", "1.2", "first build"]);
+    let second = server.get(&format!("{lib}?per_page=3&page=2")).json();
+    assert_eq!((&second["total"], &second["pages"]), (&json!(4), &json!(2)));
+    assert_eq!(second["versions"].as_array().unwrap().len(), 1);
+    assert_eq!(second["versions"][0]["version"], "1.9");
+}
+
 /// Queries that nobody types.
 pub(crate) fn hostile_queries() -> Vec<String> {
     let pieces = ["a", "a+", "(", "-", "%22", "*+", "a%3A", "%5B", "%F0%9F%92%A9", "a+OR+", "NOT+"];
@@ -302,7 +342,9 @@ fn check_commands(server: &TestServer) -> Vec<String> {
     assert_eq!(without.lines().count(), 3, "{without}");
     let newest = server.logjar(&["recent", "--limit", "2"]).expect(0);
     assert_eq!(newest.stdout.lines().count(), 3, "{}", newest.stdout);
-    assert!(newest.stderr.starts_with("older ones: ") && newest.stderr.contains(" recent --before "));
+    assert!(
+        newest.stderr.starts_with("older ones: ") && newest.stderr.contains(" recent --limit 2 --before ")
+    );
     let json = |command: &[&str]| server.logjar(command).expect(0).stdout;
     vec![
         json(&["recent", "--json"]),

@@ -1,6 +1,8 @@
 //! Rebuilding what is derived from the log: over HTTP and on the command line, with a server and without.
 
+use std::collections::BTreeMap;
 use std::fs;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -8,18 +10,24 @@ use http::Request as HttpRequest;
 use http_body_util::BodyExt;
 use logjar::app::{App, Writing};
 use logjar::config::Config;
+use logjar::downloads::Downloads;
 use logjar::http::{Origin, router};
-use logjar::projections::state_snapshot;
-use logjar::rebuild::{RebuildError, begin};
+use logjar::projections::Projections;
+use logjar::projections::search::SearchIndex;
+use logjar::projections::state_snapshot::{self, Verdict};
+use logjar::rebuild::{Before, Outcome, Part, RebuildError, begin, rebuild};
 use logjar::storage::DataFolder;
+use logjar_domain::state::{Artifact, State};
+use logjar_maven::coordinates::{ArtifactId, GroupId};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tower::ServiceExt;
 
 use crate::client::{Connection, Request};
-use crate::deploy::Deploy;
-use crate::server::TestServer;
+use crate::deploy::{Deploy, pom};
+use crate::server::{TestServer, files_below};
 
 /// Two artifacts, one of them with a snapshot version too.
 fn filled() -> TestServer {
@@ -188,6 +196,61 @@ fn a_client_that_goes_stops_nothing() {
 }
 
 #[test]
+fn a_stop_of_the_server_ends_the_answer() {
+    let registry = InProcess::new();
+    registry.writing.app.turns.end();
+    let answer = registry.ask(&registry.writing.app, "all");
+    assert_eq!(answer.status(), 200);
+    assert_eq!(registry.text(answer), "", "no result, and no end of the waiting for one");
+    registry.runtime.block_on(registry.writing.app.turns.at_rest());
+    assert!(!state_snapshot::file(&registry.folder).exists(), "and nothing is made any more");
+}
+
+#[test]
+fn a_stop_of_the_server_ends_the_work() {
+    let registry = InProcess::new();
+    let app = &registry.writing.app;
+    let turn = begin(app).unwrap();
+    for part in [Part::State, Part::Tree] {
+        let broken_off = rebuild(app, &turn, part, &mut |_, _| ControlFlow::Break(()));
+        assert!(matches!(broken_off, Err(RebuildError::Stopped)), "{broken_off:?}");
+    }
+    app.turns.end();
+    for part in Part::ALL {
+        let not_begun = rebuild(app, &turn, part, &mut |_, _| panic!("{part:?} was begun"));
+        assert!(matches!(not_begun, Err(RebuildError::Stopped)), "{not_begun:?}");
+    }
+    assert!(!state_snapshot::file(&registry.folder).exists());
+}
+
+#[test]
+fn a_mark_that_is_being_written_makes_no_state_wrong() {
+    let registry = InProcess::new();
+    let app = &registry.writing.app;
+    let turn = begin(app).unwrap();
+    assert_eq!(app.projections.read().position(), 2, "the mark of line 1 is in the first slot");
+    let mark = registry.folder.events().join("DURABLE");
+    let whole = fs::read(&mark).unwrap();
+    let half: Vec<u8> = whole.iter().enumerate().map(|(at, byte)| if at < 550 { *byte } else { 0 }).collect();
+    let go_on = |_, _| ControlFlow::Continue(());
+    for (is_finished, expected) in
+        [(true, (2, Before::Missing, Verdict::Right)), (false, (1, Before::Unusable, Verdict::NotReached))]
+    {
+        fs::write(&mark, &half).unwrap();
+        let made = rebuild(app, &turn, Part::State, &mut |done, total| {
+            assert_eq!(done, total);
+            if is_finished {
+                fs::write(&mark, &whole).unwrap();
+            }
+            go_on(done, total)
+        });
+        let Outcome::State { written, before, served } = made.unwrap() else { panic!("another part") };
+        assert_eq!((written.position, before, served), expected);
+        rebuild(app, &turn, Part::Search, &mut |done, total| go_on(done, total)).unwrap();
+    }
+}
+
+#[test]
 fn nothing_is_rebuilt_where_nothing_may_be_written() {
     let registry = InProcess::new();
     for full in [false, true] {
@@ -195,5 +258,174 @@ fn nothing_is_rebuilt_where_nothing_may_be_written() {
         let refused = registry.ask(&app, "all");
         assert_eq!(refused.status(), 503);
         assert!(registry.text(refused).contains("open for reading only"));
+        let health = HttpRequest::get("/health/ready").body(Body::empty()).unwrap();
+        let health = registry.runtime.block_on(router(app).oneshot(health)).unwrap();
+        let health: Value = serde_json::from_str(&registry.text(health)).unwrap();
+        assert_eq!((&health["role"], &health["writes"]), (&json!("reader"), &json!("no")));
     }
+}
+
+/// The bytes of every file of the log's folder.
+fn log_files(server: &TestServer) -> BTreeMap<String, Vec<u8>> {
+    let events = server.folder().join("events");
+    files_below(&events)
+        .into_iter()
+        .map(|name| (name.clone(), fs::read(events.join(name)).unwrap()))
+        .collect()
+}
+
+/// The files of the log's folder whose bytes changed.
+#[track_caller]
+fn changed_files(server: &TestServer, before: &BTreeMap<String, Vec<u8>>) -> Vec<String> {
+    let after = log_files(server);
+    assert!(after.keys().eq(before.keys()), "no file came or went");
+    after.into_iter().filter(|(name, bytes)| before[name] != *bytes).map(|(name, _)| name).collect()
+}
+
+/// Checks that nothing changed but what every start and stop of a writer changes: who it is, and up to where the log is
+/// known to be on disk. The lines, and the list of files that have them, are what they were.
+#[track_caller]
+fn only_the_writer_changed(server: &TestServer, before: &BTreeMap<String, Vec<u8>>) {
+    let mut changed = changed_files(server, before);
+    changed.retain(|name| !["DURABLE", "EPOCH", "LOCK"].contains(&name.as_str()));
+    assert_eq!(changed, Vec::<String>::new());
+}
+
+/// A registry of two artifacts whose descriptions tell them apart.
+fn described() -> TestServer {
+    let server = TestServer::with_amy();
+    for (artifact, word) in [("lib", "amber"), ("tool", "basalt")] {
+        let pom = pom("org.example", artifact, "1.0", "jar");
+        let pom = pom.replace("<packaging>", &format!("<description>{word}</description><packaging>"));
+        Deploy::new(&format!("org.example:{artifact}:1.0")).file(".pom", pom).send(&server, "amy").created();
+    }
+    server
+}
+
+/// What a query finds, by the artifacts' names.
+fn found(server: &TestServer, query: &str) -> Vec<String> {
+    server.wait_for_search();
+    let answer = server.get(&format!("/search?q={query}&format=json")).expect(200, query).json();
+    let names = answer["results"].as_array().unwrap().iter();
+    names.map(|hit| hit["jar_name"].as_str().unwrap().to_owned()).collect()
+}
+
+/// Puts an index in the place of the server's, as a program would have made it that sees another state on the log.
+fn plant_index(folder: &DataFolder, bug: fn(&mut State)) {
+    let (app, _) = App::open_read_only(folder.clone(), Config::default(), false).unwrap();
+    let (mut state, position) = (app.projections.read().clone(), app.projections.read().position());
+    bug(&mut state);
+    let (projections, _changes) = Projections::new(state, position);
+    let downloads = Arc::new(Downloads::new(folder.activity()));
+    let index = SearchIndex::new(folder.derived(), true, projections, app.reader.clone(), downloads);
+    index.rebuild(&mut |_, _| {}).unwrap();
+    assert_eq!(index.position(), position, "its stamp is right");
+}
+
+fn artifacts(state: &mut State) -> &mut BTreeMap<(GroupId, ArtifactId), Arc<Artifact>> {
+    let repository = state.repositories.values_mut().next().unwrap();
+    &mut repository.artifacts
+}
+
+#[test]
+fn a_bug_of_the_index_builder_is_mended_by_a_rebuild() {
+    let forgets_one = |state: &mut State| _ = artifacts(state).pop_first().unwrap();
+    let mixes_them_up = |state: &mut State| {
+        let [first, second] = artifacts(state).values_mut().collect::<Vec<_>>().try_into().unwrap();
+        std::mem::swap(first, second);
+    };
+    let mut server = described();
+    let right: &[&str] = &["lib"];
+    assert_eq!(found(&server, "amber"), right);
+    for (bug, wrong) in [(forgets_one as fn(&mut State), &[][..]), (mixes_them_up, &["tool"])] {
+        for runs in [true, false] {
+            server.stop();
+            let before = log_files(&server);
+            plant_index(&DataFolder::new(server.folder()), bug);
+            assert_eq!(changed_files(&server, &before), Vec::<String>::new());
+            server.restart();
+            assert_eq!(found(&server, "amber"), wrong, "nobody can see that it is wrong");
+            if !runs {
+                server.stop();
+            }
+            let running = log_files(&server);
+            server.logjar(&["rebuild", "search"]).expect(0);
+            if runs {
+                assert_eq!(changed_files(&server, &running), Vec::<String>::new());
+            } else {
+                only_the_writer_changed(&server, &running);
+                server.restart();
+            }
+            assert_eq!(found(&server, "amber"), right);
+            only_the_writer_changed(&server, &before);
+        }
+    }
+    assert!(!server.stderr().contains("built anew"), "{}", server.stderr());
+}
+
+/// Gives a user another name in the state snapshot, and the file a checksum that fits.
+fn plant_name(folder: &DataFolder, name: &str, other: &str) {
+    state_snapshot::renew(folder).unwrap();
+    let file = state_snapshot::file(folder);
+    let bytes = fs::read(&file).unwrap();
+    let place = bytes.windows(name.len()).position(|each| each == name.as_bytes()).unwrap();
+    let covered = bytes.len() - 32;
+    let mut bytes = bytes[..covered].to_vec();
+    bytes[place..place + name.len()].copy_from_slice(other.as_bytes());
+    let checksum = Sha256::digest(&bytes);
+    bytes.extend_from_slice(&checksum);
+    fs::write(&file, bytes).unwrap();
+}
+
+#[test]
+fn a_wrong_state_snapshot_is_found_and_mended_while_the_server_runs() {
+    let mut server = described();
+    server.user("somebody");
+    server.stop();
+    plant_name(&DataFolder::new(server.folder()), "somebody", "nobodies");
+    server.restart();
+    server.logjar(&["user", "show", "somebody"]).expect(1);
+    server.logjar(&["user", "show", "nobodies"]).expect(0);
+    Deploy::new("org.example:lib:1.1").send(&server, "amy").created();
+    let before = log_files(&server);
+    let told = server.logjar(&["rebuild", "state"]).expect(1);
+    assert!(told.stdout.contains("the snapshot before was wrong"), "{}", told.stdout);
+    assert!(told.stdout.contains("a running server answers from it"), "{}", told.stdout);
+    for part in ["search", "tree"] {
+        let refused = server.logjar(&["rebuild", part]).expect(1);
+        assert!(refused.stderr.contains("restart the server"), "{}", refused.stderr);
+    }
+    let ran = server.logjar(&["rebuild", "--json"]).expect(1);
+    let results = ran.json();
+    assert_eq!(
+        (&results["state"]["before"], &results["state"]["served"]),
+        (&json!("right"), &json!("wrong"))
+    );
+    assert_eq!(results.as_object().unwrap().len(), 1, "nothing is made from a wrong state: {results}");
+    assert!(ran.stderr.contains("restart the server"), "{}", ran.stderr);
+    assert_eq!(changed_files(&server, &before), Vec::<String>::new());
+    server.stop();
+    server.restart();
+    server.logjar(&["user", "show", "somebody"]).expect(0);
+    server.logjar(&["user", "show", "nobodies"]).expect(1);
+    assert_eq!(results["state"]["digest"], state_digest(&server));
+    server.logjar(&["rebuild"]).expect(0);
+    only_the_writer_changed(&server, &before);
+}
+
+#[test]
+fn a_wrong_state_snapshot_is_found_and_mended_without_a_server() {
+    let mut server = described();
+    server.user("somebody");
+    let digest = state_digest(&server);
+    server.stop();
+    let before = log_files(&server);
+    plant_name(&DataFolder::new(server.folder()), "somebody", "nobodies");
+    assert_ne!(state_digest(&server), digest);
+    let told = server.logjar(&["rebuild"]).expect(1);
+    assert!(told.stderr.contains("run the command again"), "{}", told.stderr);
+    assert_eq!(state_digest(&server), digest);
+    let again = server.logjar(&["rebuild", "--json"]).expect(0).json();
+    assert_eq!((&again["state"]["before"], &again["state"]["served"]), (&json!("right"), &json!("right")));
+    only_the_writer_changed(&server, &before);
 }

@@ -6,12 +6,16 @@ use std::collections::BTreeSet;
 use logjar::projections::search::SearchError;
 use logjar_domain::ids::Moment;
 use logjar_eventlog::micros::Micros;
+use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
 
 use crate::search_registry::{Entry, Registry};
 use crate::source;
 
 const CORPUS: &str = "crates/logjar/testdata/search/real.tsv";
 const QUERIES: &str = "crates/logjar/testdata/search/queries.tsv";
+/// What users read.
+const PAGE: &str = "docs/search.md";
 /// More than the corpus has.
 const ALL: usize = 1_000;
 /// Hits that a failure shows.
@@ -204,6 +208,17 @@ fn complaint(registry: &Registry, row: &Row) -> Option<String> {
     }
 }
 
+/// The tables of the page for people: each query with the hit that it promises.
+fn examples(page: &str) -> Vec<(String, String)> {
+    let row = |line: &str| {
+        let mut cells = line.strip_prefix("| `")?.split(" | ");
+        let query = cells.next()?.strip_suffix('`')?.to_owned();
+        let hit = cells.nth(1)?.strip_prefix('`')?.strip_suffix("` |")?.to_owned();
+        Some((query, hit))
+    };
+    page.lines().filter_map(row).collect()
+}
+
 /// The beginning of a query, on one line.
 fn title(query: &str) -> String {
     const CHARACTERS: usize = 60;
@@ -228,6 +243,43 @@ fn people_find_what_they_expect() {
         report.push_str(&format!("    line {:<4} {:<40} {complaint}\n", row.line, title(&row.query)));
     }
     assert!(failed == 0, "{failed} of {} rows of {QUERIES} fail:\n{report}", rows.len());
+}
+
+#[test]
+fn whatever_is_put_together_is_answered_and_shows_nothing_hidden() {
+    let registry = Registry::of(&corpus());
+    let queries: Vec<String> = rows().into_iter().map(|row| row.query).collect();
+    let part = prop_oneof![4 => prop::sample::select(queries), 1 => any::<String>()];
+    let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(1_000) };
+    let answered = TestRunner::new(config).run(&prop::collection::vec(part, 1..8), |parts| {
+        match registry.names(&parts.join(" "), ALL) {
+            Ok((total, hits)) => {
+                prop_assert_eq!(total, hits.len());
+                prop_assert!(hits.iter().all(|hit| !hit.starts_with("org.hidden:")));
+            }
+            Err(SearchError::Syntax(_)) => {}
+            Err(error) => prop_assert!(false, "{error}"),
+        }
+        Ok(())
+    });
+    answered.unwrap();
+}
+
+#[test]
+fn the_page_for_people_is_right() {
+    let registry = Registry::of(&corpus());
+    let page = source::read(PAGE);
+    let examples = examples(&page);
+    let rows = page.lines().filter(|line| line.starts_with("| `")).count();
+    assert_eq!(examples.len(), rows, "rows of {PAGE} that are no examples");
+    let first = |query: &str| registry.names(query, 1).map(|(_, hits)| hits.concat());
+    let wrong = examples.iter().filter_map(|(query, hit)| match first(query) {
+        Ok(first) if first == *hit => None,
+        other => Some(format!("  `{query}` finds {other:?} first, not {hit}")),
+    });
+    let wrong: Vec<String> = wrong.collect();
+    assert!(wrong.is_empty(), "{PAGE}:\n{}", wrong.join("\n"));
+    assert!(rows > 30, "{rows} examples");
 }
 
 #[test]

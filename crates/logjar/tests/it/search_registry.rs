@@ -2,7 +2,10 @@
 //! the real program's parts in this process. Deploys over HTTP would bring the same events, a thousand times slower.
 
 use std::fs;
+use std::future::{Future, poll_fn};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use logjar::app::{App, FIRST_REPOSITORY, Writing};
@@ -26,6 +29,8 @@ use logjar_maven::pom::{self, Pom};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
+
+use crate::server::files_below;
 
 /// A repository that only those may read who were granted it; nobody is.
 pub(crate) const HIDDEN_REPOSITORY: &str = "inner";
@@ -182,6 +187,8 @@ impl Registry {
     fn close(&mut self) {
         if let Some(following) = self.following.take() {
             following.abort();
+            // It ends by that, so this is no success; what counts is that nobody holds the index any more.
+            let _ = self.runtime.block_on(following);
         }
         let Writing { app, running, .. } = self.writing.take().expect("the registry is open");
         drop(app);
@@ -253,11 +260,80 @@ impl Registry {
         Actor::Token { user: created.user.clone(), token: created.token.clone() }
     }
 
+    /// Makes the index anew while the server runs; meanwhile, before the first artifact, something happens.
+    pub(crate) fn rebuild_while(&self, happens: impl FnOnce()) {
+        let mut happens = Some(happens);
+        self.app()
+            .search
+            .rebuild(&mut |_, _| happens.take().into_iter().for_each(|happens| happens()))
+            .unwrap();
+        assert!(happens.is_none(), "the rebuild said nothing of how far it is");
+    }
+
+    /// Takes all turns to search that there are, and says how many; nobody else has one meanwhile, and the next who
+    /// waits has one as soon as one ends.
+    pub(crate) fn take_all_turns(&self) -> usize {
+        self.runtime.block_on(async {
+            let mut turns = Vec::new();
+            let waiting = loop {
+                let mut turn = Box::pin(self.app().search.turn());
+                match poll_fn(|context| Poll::Ready(turn.as_mut().poll(context))).await {
+                    Poll::Ready(turn) => turns.push(turn.unwrap()),
+                    Poll::Pending => break turn,
+                }
+            };
+            let all = turns.len();
+            drop(turns.pop());
+            drop(waiting.await.unwrap());
+            all
+        })
+    }
+
+    /// What somebody finds who may see everything, and began to search before there was the hidden repository.
+    pub(crate) fn names_before_hidden(&self, query: &str) -> (usize, Vec<String>) {
+        let mut state = self.app().projections.read().clone();
+        state.repositories.remove(&RepositoryName::new(HIDDEN_REPOSITORY)).unwrap();
+        let sight = Sight::of(&state, now(), &Actor::Local);
+        assert!(sight.is_everything());
+        named(&self.app().search.search(query, &sight, Page { offset: 0, limit: 10 }).unwrap())
+    }
+
+    /// Stops, lets something happen to the folder of the index, and says how many artifacts a server finds that has
+    /// no space to write.
+    pub(crate) fn total_without_space(&mut self, query: &str, happens: impl FnOnce(&Path)) -> usize {
+        self.close();
+        happens(&self.index());
+        let (app, _) = App::open_read_only(self.folder(), Config::default(), true).unwrap();
+        let sight = Sight::of(&app.projections.read(), now(), &Actor::Anonymous);
+        let found = app.search.search(query, &sight, Page { offset: 0, limit: 1 }).unwrap();
+        drop(app);
+        self.open();
+        found.total
+    }
+
+    /// The folder of the index.
+    pub(crate) fn index(&self) -> PathBuf {
+        self.folder().derived().join("search-1")
+    }
+
     /// Stops, throws away all that is derived from the log, and starts again.
     pub(crate) fn rebuild(&mut self) {
         self.close();
         fs::remove_dir_all(self.folder().derived()).unwrap();
         self.folder().create().unwrap();
+        self.open();
+    }
+
+    /// The files of the index, sorted.
+    pub(crate) fn index_files(&self) -> Vec<PathBuf> {
+        let index = self.index();
+        files_below(&index).into_iter().map(|file| index.join(file)).collect()
+    }
+
+    /// Stops, lets something happen to a file, and starts again.
+    pub(crate) fn harm(&mut self, file: &Path, harm: impl FnOnce(&Path)) {
+        self.close();
+        harm(file);
         self.open();
     }
 
@@ -269,10 +345,12 @@ impl Registry {
 
     /// Total, and names of the first hits.
     pub(crate) fn names(&self, query: &str, limit: usize) -> Result<(usize, Vec<String>), SearchError> {
-        let found = self.search(query, 0, limit)?;
-        let name = |hit: &logjar::projections::search::Hit| format!("{}:{}", hit.group, hit.artifact);
-        Ok((found.total, found.hits.iter().map(name).collect()))
+        Ok(named(&self.search(query, 0, limit)?))
     }
+}
+
+fn named(found: &Found) -> (usize, Vec<String>) {
+    (found.total, found.hits.iter().map(|hit| format!("{}:{}", hit.group, hit.artifact)).collect())
 }
 
 impl Drop for Registry {

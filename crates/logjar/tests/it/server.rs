@@ -6,9 +6,10 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
-use std::sync::{Mutex, mpsc};
+use std::sync::{Mutex, PoisonError, RwLock, RwLockWriteGuard, mpsc};
 use std::time::{Duration, Instant};
 
+use logjar::storage::DataFolder;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -20,6 +21,10 @@ const STOP_TIME: Duration = Duration::from_secs(8);
 
 /// How long search may take to know what happened before a test fails.
 const SEARCH_TIME: Duration = Duration::from_secs(20);
+
+/// Held by whoever begins a process, and alone by whoever writes a log in this one: for a moment a new process has a
+/// copy of every open file, the lock of such a log among them, which would outlive its writer.
+static FORKS: RwLock<()> = RwLock::new(());
 
 /// A server and its data folder.
 pub(crate) struct TestServer {
@@ -71,6 +76,11 @@ impl TestServer {
 
     /// A new registry, with variables in the server's environment.
     pub(crate) fn with(environment: &[(&str, &str)]) -> Self {
+        Self::over(environment, |_| ())
+    }
+
+    /// As [`Self::with`], over a data folder that somebody may fill before.
+    pub(crate) fn over(environment: &[(&str, &str)], fill: impl FnOnce(&DataFolder)) -> Self {
         let mut server = Self {
             temporary: TempDir::new().unwrap(),
             environment: environment
@@ -80,6 +90,7 @@ impl TestServer {
             running: None,
             tokens: Mutex::default(),
         };
+        fill(&DataFolder::new(server.folder()));
         server.restart();
         server
     }
@@ -100,16 +111,20 @@ impl TestServer {
     pub(crate) fn restart(&mut self) {
         assert!(self.running.is_none(), "the server runs already");
         let diagnostics = File::options().create(true).append(true).open(self.diagnostics()).unwrap();
-        let mut child = program(&self.folder())
+        let mut serve = program(&self.folder());
+        serve
             .args(["serve", "--listen", "127.0.0.1:0"])
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .stdout(Stdio::piped())
-            .stderr(diagnostics)
-            .spawn()
-            .unwrap();
+            .stderr(diagnostics);
+        let mut child = spawn(&mut serve);
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut greeting = String::new();
         stdout.read_line(&mut greeting).unwrap();
+        if greeting.contains("serves https://") {
+            // A public address; where it really listens comes next.
+            stdout.read_line(&mut greeting).unwrap();
+        }
         let address = greeting.trim_end().rsplit_once("http://").map(|(_, address)| address.parse().unwrap());
         let Some(address) = address else {
             let _ = child.kill();
@@ -254,6 +269,17 @@ impl Drop for TestServer {
     }
 }
 
+/// Begins a process.
+pub(crate) fn spawn(command: &mut Command) -> Child {
+    let _forking = FORKS.read().unwrap_or_else(PoisonError::into_inner);
+    command.spawn().unwrap()
+}
+
+/// Keeps others from beginning a process while the result lives.
+pub(crate) fn without_forks() -> RwLockWriteGuard<'static, ()> {
+    FORKS.write().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// The program on a data folder, with nothing of the test's own environment that would configure it.
 pub(crate) fn program(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_logjar"));
@@ -266,13 +292,9 @@ pub(crate) fn program(folder: &Path) -> Command {
 
 /// Runs a command with this text on its standard input.
 pub(crate) fn logjar(folder: &Path, arguments: &[&str], input: &str) -> Ran {
-    let mut child = program(folder)
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut command = program(folder);
+    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = spawn(&mut command);
     // A command that does not read its input closes the pipe.
     let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
     let output = child.wait_with_output().unwrap();

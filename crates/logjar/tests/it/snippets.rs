@@ -1,10 +1,11 @@
 //! `logjar snippet` and `/api/v1/snippets`: which address they name, who gets them, and what they refuse. That what is
-//! printed works is for `e2e/scenarios/snippets.sh`.
+//! printed works with Maven, Leiningen and tools.deps is for `e2e/scenarios/snippets.sh`.
 
 use logjar::snippets::Tool;
 
 use crate::client::{Connection, Request, Response};
 use crate::server::{TestServer, logjar, program};
+use crate::source;
 
 fn ask(server: &TestServer, path_and_query: &str) -> Response {
     server.get(&format!("/api/v1/snippets/{path_and_query}"))
@@ -70,6 +71,7 @@ fn without_a_server_the_configuration_has_the_address() {
     server.stop();
     let printed = server.logjar(&["snippet", "lein"]).expect(0).stdout;
     assert!(printed.contains("\"http://127.0.0.1:8930/repo/\""), "{printed}");
+    assert!(source::read("README.md").contains(&printed), "README.md shows something else than: {printed}");
     let configured = program(&server.folder())
         .args(["snippet", "lein"])
         .env("LOGJAR_PUBLIC_URL", "https://repo.example.org")

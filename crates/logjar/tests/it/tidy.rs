@@ -123,6 +123,7 @@ fn only_boundaries_are_serialized() {
         "crates/logjar/src/http/api/",
         "crates/logjar/src/activity.rs",
         "crates/logjar/src/downloads/files.rs",
+        "crates/logjar/src/projections/search/stamp.rs",
         "crates/logjar/src/deploy/manifest.rs",
         "crates/logjar/src/projections/search/keeper.rs",
         "crates/logjar-eventlog/",

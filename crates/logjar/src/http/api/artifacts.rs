@@ -10,8 +10,8 @@ use logjar_maven::pom::{Dependency, License, Pom};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::search::results;
-use super::{ApiError, Params, Path, Viewer, artifact_id, blocking, group_id};
+use super::search::{hits_of, results};
+use super::{ApiError, Params, Path, Viewer, artifact_id, blocking, group_id, searching};
 use crate::app::App;
 use crate::clock::{now, rfc3339};
 use crate::http::error::HttpError;
@@ -66,12 +66,13 @@ pub async fn dependents(
     let paging = which.paging()?;
     let sight = Sight::of(&app.projections.read(), now(), &actor);
     let mut answer = json!({ "group": group.as_str(), "artifact": artifact.as_str() });
-    let found = blocking(move || {
-        results(&app, &sight, |app| app.search.dependents(&group, &artifact, &sight, paging.of_search()))
+    let searched = app.clone();
+    let found = searching(&app, move || {
+        results(&searched, &sight, |app| app.search.dependents(&group, &artifact, &sight, paging.of_search()))
     });
     let found = found.await?;
     let rows = found.artifacts.iter().map(shown).collect();
-    list_of(&mut answer, paging, found.total, "dependents", rows);
+    hits_of(&mut answer, paging, found.total, "dependents", rows);
     Ok(axum::Json(answer))
 }
 

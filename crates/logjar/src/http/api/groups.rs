@@ -82,7 +82,7 @@ pub async fn create(
     Ok(axum::Json(json!({ "group": new.group, "owner": new.owner })))
 }
 
-/// The members of a group: names for everybody who may sign in, rights too.
+/// The members of a group and their rights, for callers with a token who may know of it.
 pub async fn members(
     State(app): State<Arc<App>>,
     Caller(actor): Caller,
@@ -93,7 +93,9 @@ pub async fn members(
     }
     let group = group_id(&group)?;
     let state = app.projections.read();
-    let found = state.groups.get(&group).ok_or(Rejection::NoSuchGroup { group: group.clone() })?;
+    let sight = Sight::of(&state, now(), &actor);
+    let found = state.groups.get(&group).filter(|_| catalog::shows_group(&state, &sight, &actor, &group));
+    let found = found.ok_or(Rejection::NoSuchGroup { group: group.clone() })?;
     let members: Vec<Value> = found
         .members
         .iter()

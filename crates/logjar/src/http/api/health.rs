@@ -17,13 +17,13 @@ pub async fn live() -> &'static str {
 /// how far it is, and nobody waits for it.
 pub async fn ready(State(app): State<Arc<App>>) -> Response {
     let position = app.projections.read().position();
-    let writes = match (app.sequencer.is_open(), app.sequencer.disk_is_full()) {
-        (false, _) => "no",
-        (true, true) => "no space",
-        (true, false) => "yes",
+    let (role, writes) = match (app.sequencer.is_open(), app.sequencer.disk_is_full()) {
+        (false, _) => ("reader", "no"),
+        (true, true) => ("writer", "no space"),
+        (true, false) => ("writer", "yes"),
     };
     axum::Json(json!({
-        "role": "writer",
+        "role": role,
         "position": position,
         "durable": app.reader.durable(),
         "writes": writes,

@@ -8,13 +8,16 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::header;
+use logjar_domain::permission::Actor;
+use logjar_domain::sight::Sight;
 
 use super::ApiError;
 use crate::app::App;
 use crate::clock::now;
 use crate::http::error::HttpError;
 use crate::metrics::text::{CONTENT_TYPE, Page};
-use crate::metrics::{Area, SignIn, contents, process};
+use crate::metrics::{Area, SignIn, process};
+use crate::projections::counts::Counts;
 
 /// First digits of statuses, as labels.
 const CLASSES: [(usize, &str); 5] = [(1, "1xx"), (2, "2xx"), (3, "3xx"), (4, "4xx"), (5, "5xx")];
@@ -113,12 +116,18 @@ fn write_reading(page: &mut Page, app: &App) {
 }
 
 fn write_contents(page: &mut Page, app: &App) {
-    let figures = contents::figures(&app.metrics, &app.projections);
-    page.gauge("logjar_users", "Users that are not disabled.", figures.users);
-    page.gauge("logjar_groups", "Groups with something that everybody may read.", figures.groups);
-    page.gauge("logjar_repositories", "Repositories that everybody may read.", figures.repositories);
-    page.gauge("logjar_artifacts", "Artifacts in them.", figures.artifacts);
-    page.gauge("logjar_versions", "Versions in them.", figures.versions);
+    let (users, public) = {
+        let state = app.projections.read();
+        let users = state.users.values().filter(|user| !user.disabled).count();
+        (users, Sight::of(&state, now(), &Actor::Anonymous))
+    };
+    let Counts { groups, artifacts, versions } = app.last_counts.of(&app.projections, &public);
+    page.gauge("logjar_users", "Users that are not disabled.", users);
+    page.gauge("logjar_groups", "Groups with something that everybody may read.", groups);
+    let repositories = public.repositories().count();
+    page.gauge("logjar_repositories", "Repositories that everybody may read.", repositories);
+    page.gauge("logjar_artifacts", "Artifacts in them, each counted once.", artifacts);
+    page.gauge("logjar_versions", "Their versions, each counted once.", versions);
 }
 
 fn write_process(page: &mut Page) {

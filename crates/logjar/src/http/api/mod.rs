@@ -23,13 +23,14 @@ use std::sync::Arc;
 use axum::extract::{FromRequestParts, OriginalUri, State};
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
+use http::{HeaderMap, header};
 use logjar_domain::command::Command;
 use logjar_domain::permission::Actor;
 use logjar_domain::rejection::Rejection;
 use logjar_maven::coordinates::{ArtifactId, GroupId};
 
-use super::Origin;
 use super::error::HttpError;
+use super::{Origin, web};
 use crate::app::App;
 use crate::sequencer::Outcome;
 
@@ -79,15 +80,36 @@ pub(crate) async fn blocking<T: Send + 'static, E: Into<HttpError> + Send + 'sta
     tokio::task::spawn_blocking(work).await.map_err(|_| HttpError::Internal)?.map_err(Into::into)
 }
 
-/// What nobody answers.
-pub async fn not_found(State(app): State<Arc<App>>, OriginalUri(uri): OriginalUri) -> Response {
+/// Runs what searches off the async threads, when it has its turn.
+pub(crate) async fn searching<T: Send + 'static, E: Into<HttpError> + Send + 'static>(
+    app: &App,
+    work: impl FnOnce() -> Result<T, E> + Send + 'static,
+) -> Result<T, HttpError> {
+    let turn = app.search.turn().await?;
+    blocking(move || {
+        let done = work();
+        drop(turn);
+        done
+    })
+    .await
+}
+
+/// What nobody answers: with a page for browsers, with a line for everybody else.
+pub async fn not_found(
+    State(app): State<Arc<App>>,
+    OriginalUri(uri): OriginalUri,
+    headers: HeaderMap,
+) -> Response {
+    if web::error::wants_page(&headers) {
+        return web::error::nowhere(&app, uri.path());
+    }
     let base = app.config.public_url.as_deref().unwrap_or_default();
     let text = format!(
         "There is nothing at {}.\n\nThis is logjar, a Maven repository server. \
          Its repositories are at {base}/repository/NAME/, the first one also at {base}/repo/.\n",
         uri.path()
     );
-    let content_type = [(http::header::CONTENT_TYPE, "text/plain; charset=utf-8")];
+    let content_type = [(header::CONTENT_TYPE, "text/plain; charset=utf-8")];
     (http::StatusCode::NOT_FOUND, content_type, text).into_response()
 }
 
@@ -100,8 +122,9 @@ async fn submit(app: &App, command: Command, actor: Actor) -> Result<Outcome, Ap
 }
 
 /// A method that the address does not have.
-pub async fn wrong_method(method: http::Method) -> ApiError {
-    ApiError(HttpError::MethodNotAllowed { method: method.to_string(), allow: "GET, POST, PATCH" })
+pub async fn wrong_method(State(app): State<Arc<App>>, method: http::Method, headers: HeaderMap) -> Response {
+    let error = HttpError::MethodNotAllowed { method: method.to_string(), allow: None };
+    web::error::shown(&app, &headers, &error)
 }
 
 /// What stands behind the `?`, with an error that says what is wrong with it.

@@ -37,7 +37,8 @@ struct Operation {
     takes: Option<&'static str>,
     /// What a success holds.
     answers: Answers,
-    /// Statuses that a refusal may have, besides 400 and 401: any request may be malformed or name a bad token.
+    /// Statuses that a refusal may have, besides 400 and 401, as any request may be malformed or name a bad token, and
+    /// 413 where there is a body.
     refusals: &'static [u16],
 }
 
@@ -159,7 +160,8 @@ impl Operation {
         let mut responses = Map::new();
         let success = json!({ "description": "Done", "content": { content_type: { "schema": schema } } });
         responses.insert("200".to_owned(), success);
-        for status in [400, 401].iter().chain(self.refusals) {
+        let of_body = self.takes.map(|_| &413);
+        for status in [400, 401].iter().chain(of_body).chain(self.refusals) {
             let content = json!({ "application/problem+json": { "schema": reference("Problem") } });
             let refusal = json!({ "description": reason(*status), "content": content });
             responses.insert(status.to_string(), refusal);

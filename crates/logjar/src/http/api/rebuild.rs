@@ -1,6 +1,7 @@
 //! `/api/v1/rebuild`: makes what is derived from the log anew, and says how far it is.
 
 use std::io;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,7 +16,8 @@ use tokio::sync::mpsc;
 use super::{ApiError, Caller, Json, ndjson};
 use crate::app::App;
 use crate::http::error::HttpError;
-use crate::rebuild::{Before, Outcome, Part, Turn, begin, rebuild as make};
+use crate::projections::state_snapshot::Verdict;
+use crate::rebuild::{Before, Outcome, Part, RebuildError, Turn, begin, rebuild as make};
 
 /// How often it is said how far a rebuild is.
 const REPORT_EVERY: Duration = Duration::from_millis(200);
@@ -62,7 +64,7 @@ pub async fn rebuild(
     let turn = begin(&app)?;
     let (sender, received) = mpsc::channel(LINES);
     tokio::task::spawn_blocking(move || {
-        let mut report = Report { sender, last: None };
+        let mut report = Report { sender: Some(sender), last: None };
         run(&app, &turn, what.parts(), &mut report);
         // Before the answer ends: whoever has read it may begin the next one.
         drop(turn);
@@ -73,11 +75,22 @@ pub async fn rebuild(
 fn run(app: &App, turn: &Turn, parts: &[Part], report: &mut Report) {
     for part in parts {
         let name = part.name();
-        let made = make(app, turn, *part, &mut |done, total| report.progress(name, done, total));
+        let made = make(app, turn, *part, &mut |done, total| {
+            if app.turns.are_ending() {
+                report.end();
+                return ControlFlow::Break(());
+            }
+            report.progress(name, done, total);
+            ControlFlow::Continue(())
+        });
         match made {
             Ok(outcome) => {
                 tracing::info!("rebuilt {name}");
                 report.line(&json!({ "what": name, "result": shown(&outcome) }));
+            }
+            Err(error @ RebuildError::Stopped) => {
+                tracing::info!("{name} was not rebuilt: {error}");
+                return;
             }
             Err(error) => {
                 tracing::warn!("{name} was not rebuilt: {error}");
@@ -90,28 +103,36 @@ fn run(app: &App, turn: &Turn, parts: &[Part], report: &mut Report) {
 
 /// Tells the client, if it still listens.
 struct Report {
-    sender: mpsc::Sender<io::Result<Bytes>>,
+    sender: Option<mpsc::Sender<io::Result<Bytes>>>,
     last: Option<Instant>,
 }
 
 impl Report {
     fn progress(&mut self, what: &str, done: u64, total: u64) {
         let is_soon = self.last.is_some_and(|last| last.elapsed() < REPORT_EVERY);
-        if !is_soon && self.sender.capacity() > RESULTS {
+        let has_room = self.sender.as_ref().is_some_and(|sender| sender.capacity() > RESULTS);
+        if !is_soon && has_room {
             self.last = Some(Instant::now());
             self.line(&json!({ "what": what, "done": done, "total": total }));
         }
     }
 
     fn line(&mut self, line: &Value) {
-        // Fails if nobody listens any more: there is room for it.
-        let _ = self.sender.try_send(Ok(Bytes::from(format!("{line}\n"))));
+        if let Some(sender) = &self.sender {
+            // Fails if nobody listens any more: there is room for it.
+            let _ = sender.try_send(Ok(Bytes::from(format!("{line}\n"))));
+        }
+    }
+
+    /// Ends the answer, so that a stop of the server need not wait for it.
+    fn end(&mut self) {
+        self.sender = None;
     }
 }
 
 fn shown(outcome: &Outcome) -> Value {
     match outcome {
-        Outcome::State { written, before, is_served } => json!({
+        Outcome::State { written, before, served } => json!({
             "position": written.position,
             "digest": written.digest,
             "bytes": written.bytes,
@@ -121,7 +142,11 @@ fn shown(outcome: &Outcome) -> Value {
                 Before::Right => "right",
                 Before::Wrong => "wrong",
             },
-            "served": if *is_served { "right" } else { "wrong" },
+            "served": match served {
+                Verdict::Right => "right",
+                Verdict::Wrong => "wrong",
+                Verdict::NotReached => "unknown",
+            },
         }),
         Outcome::Search { position, artifacts } => json!({ "position": position, "artifacts": artifacts }),
         Outcome::Tree(copies) => json!({ "documents": copies.documents, "written": copies.written }),

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::artifacts::{list_of, shown};
-use super::{ApiError, Params, Viewer, blocking};
+use super::{ApiError, Params, Viewer, searching};
 use crate::app::App;
 use crate::clock::now;
 use crate::http::error::HttpError;
@@ -69,9 +69,16 @@ pub async fn search(
     let paging = Paging::parse(which.page.as_deref(), which.per_page.as_deref())?;
     let sight = Sight::of(&app.projections.read(), now(), &actor);
     let query = which.q.clone();
-    let results = blocking(move || find(&app, &query, &sight, paging.of_search())).await?;
+    let searched = app.clone();
+    let results = searching(&app, move || find(&searched, &query, &sight, paging.of_search())).await?;
     let rows = results.artifacts.iter().map(shown).collect();
     let mut answer = json!({ "query": which.q });
-    list_of(&mut answer, paging, results.total, "results", rows);
+    hits_of(&mut answer, paging, results.total, "results", rows);
     Ok(axum::Json(answer))
+}
+
+/// Adds a page of hits, and how many pages of them can be asked for.
+pub(super) fn hits_of(answer: &mut Value, paging: Paging, total: usize, name: &str, rows: Vec<Value>) {
+    list_of(answer, paging, total, name, rows);
+    answer["pages"] = json!(paging.pages_of_search(total));
 }

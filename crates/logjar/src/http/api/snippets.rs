@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Extension;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use http::HeaderMap;
 use logjar_domain::event::ReadAccess;
 use logjar_domain::names::parse_repository_name;
@@ -11,7 +11,7 @@ use logjar_domain::permission::{Readable, readable};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{ApiError, Params, Viewer};
+use super::{ApiError, Params, Path, Viewer};
 use crate::app::{App, FIRST_REPOSITORY};
 use crate::clock::now;
 use crate::http::Origin;

@@ -88,6 +88,7 @@ fn latest(app: &App, actor: &Actor, group: &str, artifact: &str) -> Option<Strin
 
 /// The name on dark ground, the version beside it.
 fn draw(name: &str, version: Option<&str>) -> String {
+    let ground = if version.is_some() { "#0b6b3a" } else { "#6e6e6e" };
     let (name, version) = (cut(name), cut(version.unwrap_or("not found")));
     let (left, right) = (width(&name), width(&version));
     let whole = left + right;
@@ -98,7 +99,7 @@ fn draw(name: &str, version: Option<&str>) -> String {
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{whole:.1}\" height=\"20\" role=\"img\" \
          aria-label=\"{name} {version}\"><title>{name} {version}</title>\
          <rect width=\"{whole:.1}\" height=\"20\" rx=\"3\" fill=\"#24292f\"/>\
-         <path d=\"M{left:.1} 0h{square:.1}a3 3 0 0 1 3 3v14a3 3 0 0 1-3 3H{left:.1}z\" fill=\"#0b6b3a\"/>\
+         <path d=\"M{left:.1} 0h{square:.1}a3 3 0 0 1 3 3v14a3 3 0 0 1-3 3H{left:.1}z\" fill=\"{ground}\"/>\
          <g fill=\"#fff\" font-family=\"ui-monospace,Menlo,Consolas,monospace\" font-size=\"11\">\
          <text x=\"{MARGIN:.1}\" y=\"14\" textLength=\"{name_fits:.1}\" lengthAdjust=\"spacingAndGlyphs\">{name}</text>\
          <text x=\"{version_at:.1}\" y=\"14\" textLength=\"{version_fits:.1}\" \

@@ -6,12 +6,14 @@ pub mod badge;
 mod edn;
 pub mod release_feed;
 pub mod search;
-mod search_results;
+pub(super) mod search_results;
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use serde_json::Value;
+
+use crate::http::accept::quality;
 
 /// Scripts of any page may read what everybody may read; credentials never come along with this.
 const ANY_ORIGIN: (HeaderName, HeaderValue) =
@@ -45,20 +47,7 @@ fn missing() -> Response {
 
 /// Whether a client names EDN, and likes it better than JSON.
 fn wants_edn(request: &HeaderMap) -> bool {
-    let accepted = request.get_all(header::ACCEPT).into_iter().filter_map(|value| value.to_str().ok());
-    let (mut edn, mut json) = (0.0, 0.0);
-    for range in accepted.flat_map(|value| value.split(',')) {
-        let mut parts = range.split(';').map(str::trim);
-        let media_type = parts.next().unwrap_or_default().to_ascii_lowercase();
-        let quality = parts.find_map(|part| part.strip_prefix("q=")).and_then(|text| text.parse().ok());
-        let quality: f32 = quality.unwrap_or(1.0);
-        match media_type.as_str() {
-            "application/edn" => edn = quality,
-            "application/json" => json = quality,
-            _ => {}
-        }
-    }
-    edn > json
+    quality(request, "application/edn") > quality(request, "application/json")
 }
 
 #[cfg(test)]

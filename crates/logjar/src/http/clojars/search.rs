@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use axum::extract::{OriginalUri, Query, State};
+use axum::extract::{Query, State};
 use axum::response::Response;
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use logjar_domain::permission::Actor;
 use logjar_domain::sight::Sight;
 
@@ -12,9 +12,10 @@ use super::search_results::{self, PER_PAGE, Refused};
 use crate::app::App;
 use crate::clock::now;
 use crate::http::api::search::{Results, find};
-use crate::http::api::{ApiError, Viewer, blocking, not_found};
+use crate::http::api::{Viewer, searching};
 use crate::http::error::HttpError;
 use crate::http::paging::{Paging, page_number};
+use crate::http::web;
 
 /// What is searched for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,30 +39,25 @@ enum Format {
 pub async fn search(
     State(app): State<Arc<App>>,
     Viewer(actor): Viewer,
-    uri: OriginalUri,
+    headers: HeaderMap,
     Query(sent): Query<Vec<(String, String)>>,
-) -> Result<Response, ApiError> {
+) -> Response {
     let format = match value_of(&sent, "format") {
         Some("json") => Format::Json,
         Some("xml") => Format::Xml,
         _ => Format::Html,
     };
     match (format, params(&sent)) {
-        (Format::Json, params) => Ok(match in_search(app, actor, params).await {
+        (Format::Json, params) => match in_search(app, actor, params).await {
             Ok((results, params)) => search_results::json(&results, &params),
             Err(refused) => search_results::json_error(&refused),
-        }),
-        (Format::Xml, params) => Ok(match in_search(app, actor, params).await {
+        },
+        (Format::Xml, params) => match in_search(app, actor, params).await {
             Ok((results, params)) => search_results::xml(&results, &params),
             Err(refused) => search_results::xml_error(&refused),
-        }),
-        (Format::Html, params) => Ok(page_for_people(app, actor, params?, uri).await),
+        },
+        (Format::Html, params) => web::search::html(app, actor, &headers, params).await,
     }
-}
-
-/// The results as a page.
-async fn page_for_people(app: Arc<App>, _actor: Actor, _params: SearchParams, uri: OriginalUri) -> Response {
-    not_found(State(app), uri).await
 }
 
 /// Searches, or says why not in the words of Clojars.
@@ -74,7 +70,8 @@ async fn in_search(
     let sight = Sight::of(&app.projections.read(), now(), &actor);
     let paging = Paging { page: params.page, per_page: PER_PAGE };
     let query = params.q.clone();
-    match blocking(move || find(&app, &query, &sight, paging.of_search())).await {
+    let searched = app.clone();
+    match searching(&app, move || find(&searched, &query, &sight, paging.of_search())).await {
         Ok(results) => Ok((results, params)),
         Err(HttpError::BadRequest(why)) => {
             let shown: String = params.q.chars().take(200).collect();

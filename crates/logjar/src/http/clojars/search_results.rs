@@ -12,7 +12,7 @@ use crate::http::paging::Paging;
 use crate::projections::summary::Summary;
 
 /// Results of a page.
-pub(super) const PER_PAGE: u32 = 24;
+pub(in crate::http) const PER_PAGE: u32 = 24;
 
 const XML: HeaderValue = HeaderValue::from_static("text/xml; charset=UTF-8");
 

@@ -48,7 +48,7 @@ pub(crate) async fn answer(
         Method::GET | Method::HEAD => get::get(app, path, &request).await,
         Method::PUT => put::put(app, path, request, client).await,
         Method::OPTIONS => Ok(options()),
-        _ => Err(HttpError::MethodNotAllowed { method: request.method().to_string(), allow: ALLOWED }),
+        _ => Err(HttpError::MethodNotAllowed { method: request.method().to_string(), allow: Some(ALLOWED) }),
     };
     finished(answered, head)
 }

@@ -3,13 +3,15 @@
 use std::collections::BTreeSet;
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
-use std::sync::{MutexGuard, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::{MutexGuard, PoisonError, TryLockError};
 
 use logjar_domain::state::State;
 
 use super::document::{Outline, outline};
 use super::due::Coordinates;
-use super::keeper::{Keeper, Stamp, Unusable};
+use super::keeper::{Keeper, Unusable};
+use super::stamp::Stamp;
 use super::{BuildError, SearchIndex};
 
 /// The format of documents and fields. A binary with another one builds an index of its own beside.
@@ -18,8 +20,11 @@ const FORMAT: u32 = 1;
 /// How many artifacts are looked up while the state is held.
 const LOOKED_UP: usize = 500;
 
-/// After how many artifacts the first build of an index shows what it has.
-const SHOWN: usize = 50_000;
+/// After how many artifacts the first build of an index shows what it has, a multiple of [`LOOKED_UP`].
+const SHOWN: u64 = 50_000;
+
+/// How many artifacts are rather indexed in memory, in a few seconds, than that the last ones are not found.
+const IN_MEMORY_MAX: usize = 50_000;
 
 impl SearchIndex {
     /// Builds the index anew from state and log, beside the old one, and then puts it in its place. Searches and live
@@ -28,12 +33,36 @@ impl SearchIndex {
     /// # Errors
     /// A full disk, a folder open for reading only.
     pub fn rebuild(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<(), BuildError> {
-        let _alone = self.rebuilding.lock().unwrap_or_else(PoisonError::into_inner);
-        let folder = self.folder.as_deref().ok_or(BuildError::ReadOnly)?;
-        let beside = folder.join(format!("search-{FORMAT}.new"));
+        let alone = self.rebuilding.lock().unwrap_or_else(PoisonError::into_inner);
+        self.build(&alone, progress)
+    }
+
+    fn build(
+        &self,
+        alone: &MutexGuard<'_, ()>,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<(), BuildError> {
+        let folder = self.writable().ok_or(BuildError::ReadOnly)?;
+        let beside = beside(folder);
         remove(&beside)?;
-        let mut new = Keeper::create(&beside)?;
-        let first = self.serving.read().unwrap_or_else(PoisonError::into_inner).is_none();
+        let built = self.build_beside(alone, &beside, &place(folder), progress);
+        if built.is_err() {
+            // It may be what fills the disk. What can't be removed is removed by the next build.
+            let _ = remove(&beside);
+        }
+        built
+    }
+
+    fn build_beside(
+        &self,
+        _: &MutexGuard<'_, ()>,
+        beside: &Path,
+        place: &Path,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<(), BuildError> {
+        let artifacts = artifact_count(&self.projections.read());
+        let mut new = Keeper::create(beside, artifacts)?;
+        let first = self.serving.lock().unwrap_or_else(PoisonError::into_inner).is_none();
         let from = self.fill(&mut new, first, progress)?;
         // From here on live updates wait.
         let mut keeper = self.keeper();
@@ -45,43 +74,92 @@ impl SearchIndex {
         new.commit(self.stamp(position)?.as_ref())?;
         new.close()?;
         drop(new);
-        *keeper = None;
-        switch(&beside, &self.place(folder))?;
+        // Its merges write by path: into the new one, as soon as that is in its place.
+        end(&mut keeper);
+        switch(beside, place)?;
         self.open(&mut keeper).map_err(|error| std::io::Error::other(error.to_string()))?;
         Ok(())
     }
 
-    /// Opens the index in the folder and serves it; or builds it if it can't be used, with one warning if there
-    /// should have been one.
+    /// Brings the index in the folder up to date. If it is not open, it is opened; if it can't be used, it is built,
+    /// with one warning if there should have been one.
     ///
     /// # Errors
-    /// A full disk.
-    pub(super) fn open_or_build(&self) -> Result<(), BuildError> {
+    /// A full disk. What could not be indexed stays due.
+    pub(super) fn keep_up(&self) -> Result<(), BuildError> {
+        self.open_or_build()?;
+        self.catch_up(&mut self.keeper())
+    }
+
+    fn open_or_build(&self) -> Result<(), BuildError> {
+        // Whoever rebuilds an open index keeps nobody from bringing it up to date.
+        if self.keeper().is_some() {
+            return Ok(());
+        }
+        let alone = self.rebuilding.lock().unwrap_or_else(PoisonError::into_inner);
+        // A rebuild may have opened it meanwhile.
+        if self.keeper().is_some() {
+            return Ok(());
+        }
+        self.remove_leftovers();
         let opened = self.open(&mut self.keeper());
         match opened {
             Ok(()) => return Ok(()),
             Err(Unusable::Missing) => {}
+            // That says nothing of the index.
+            Err(Unusable::Log(error)) => return Err(error.into()),
+            // Who is told that it fails need not be told again why it has to be built.
+            Err(_) if self.failed.load(Ordering::Acquire) => {}
             Err(error) => tracing::warn!("the search index is built anew: {error}"),
         }
-        self.rebuild(&mut |_, _| {})
+        self.build(&alone, &mut |_, _| {})
     }
 
-    /// Brings the index up to date: in memory, if there is no folder or nobody has opened it.
+    /// What a build left behind that was killed. It takes space and does no other harm.
+    fn remove_leftovers(&self) {
+        let Some(folder) = self.writable() else { return };
+        for left in [beside(folder), replaced(&place(folder))] {
+            if let Err(error) = remove(&left) {
+                tracing::debug!("`{}` is left over and cannot be removed: {error}", left.display());
+            }
+        }
+    }
+
+    /// Lets go of an index that could not be read or written, so that it is opened again, or built anew. What it has
+    /// is still searched meanwhile.
+    pub(super) fn give_up(&self) {
+        self.let_go();
+        self.note_failure();
+    }
+
+    /// Lets go of the index, so that it is opened again.
+    pub(super) fn let_go(&self) {
+        end(&mut self.keeper());
+    }
+
+    /// Brings an index up to date that no task follows, unless somebody does so already.
     ///
     /// # Errors
     /// A full disk. What could not be indexed stays due.
-    pub(super) fn catch_up(&self) -> Result<(), BuildError> {
-        let mut keeper = self.keeper();
+    pub(super) fn catch_up_if_free(&self) -> Result<(), BuildError> {
+        match self.keeper.try_lock() {
+            Ok(mut keeper) => self.catch_up(&mut keeper),
+            Err(TryLockError::Poisoned(keeper)) => self.catch_up(&mut keeper.into_inner()),
+            Err(TryLockError::WouldBlock) => Ok(()),
+        }
+    }
+
+    fn catch_up(&self, keeper: &mut Option<Keeper>) -> Result<(), BuildError> {
         let Some(open) = keeper.as_mut() else {
-            let mut new = Keeper::in_memory()?;
-            let position = self.fill(&mut new, false, &mut |_, _| {})?;
-            new.commit(None)?;
-            new.close()?;
-            self.serve(&new);
-            self.position.send_replace(position);
-            *keeper = Some(new);
-            return Ok(());
+            if self.followed.load(Ordering::Acquire) {
+                return Ok(());
+            }
+            return self.open_unfollowed(keeper);
         };
+        if !self.writes {
+            // There are no new events.
+            return Ok(());
+        }
         let (position, due) = {
             let state = self.projections.read();
             (state.position(), self.projections.due().take())
@@ -93,34 +171,61 @@ impl SearchIndex {
                 return Err(error);
             }
         }
-        self.position.send_replace(position);
+        self.position.store(position, Ordering::Release);
+        Ok(())
+    }
+
+    /// Where nobody may write, the index in the folder is searched if it is complete, or if there is so much that one
+    /// in memory would be too large: then the last events before the disk was full may be missing.
+    fn open_unfollowed(&self, keeper: &mut Option<Keeper>) -> Result<(), BuildError> {
+        let opened =
+            (!self.writes).then(|| Keeper::open(&place(&self.folder), &*self.log)).and_then(Result::ok);
+        let artifacts = artifact_count(&self.projections.read());
+        let opened = opened.filter(|(_, position)| {
+            artifacts > IN_MEMORY_MAX || changed_since(&self.projections.read(), *position).is_empty()
+        });
+        let (new, position) = match opened {
+            Some(opened) => opened,
+            None => {
+                let mut new = Keeper::in_memory(artifacts)?;
+                let position = self.fill(&mut new, false, &mut |_, _| {})?;
+                new.commit(None)?;
+                new.close()?;
+                (new, position)
+            }
+        };
+        self.serve(&new);
+        self.position.store(position, Ordering::Release);
+        *keeper = Some(new);
         Ok(())
     }
 
     /// Gives back what the writer of a burst takes.
-    pub(super) fn rest(&self) {
-        if let Some(Err(error)) = self.keeper().as_mut().map(Keeper::close) {
-            tracing::warn!("the search index could not merge its parts: {error}");
-        }
+    ///
+    /// # Errors
+    /// If its parts can't be merged.
+    pub(super) fn rest(&self) -> Result<(), BuildError> {
+        self.keeper().as_mut().map_or(Ok(()), Keeper::close).map_err(BuildError::Index)
     }
 
     fn open(&self, keeper: &mut Option<Keeper>) -> Result<(), Unusable> {
-        let Some(folder) = &self.folder else { return Err(Unusable::Missing) };
-        let (open, position) = Keeper::open(&self.place(folder), &*self.log)?;
+        let Some(folder) = self.writable() else { return Err(Unusable::Missing) };
+        let (open, position) = Keeper::open(&place(folder), &*self.log)?;
         let changed = changed_since(&self.projections.read(), position);
         self.projections.due().give_back(changed.into_iter().collect());
         self.serve(&open);
         *keeper = Some(open);
-        self.position.send_replace(position);
+        self.position.store(position, Ordering::Release);
         Ok(())
+    }
+
+    /// The folder, if the index may be kept there.
+    fn writable(&self) -> Option<&Path> {
+        self.writes.then_some(&*self.folder)
     }
 
     fn keeper(&self) -> MutexGuard<'_, Option<Keeper>> {
         self.keeper.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn place(&self, folder: &Path) -> PathBuf {
-        folder.join(format!("search-{FORMAT}"))
     }
 
     fn stamp(&self, position: u64) -> Result<Option<Stamp>, BuildError> {
@@ -136,21 +241,22 @@ impl SearchIndex {
     ) -> Result<u64, BuildError> {
         let (position, total) = {
             let state = self.projections.read();
-            (
-                state.position(),
-                state.repositories.values().map(|each| each.artifacts.len() as u64).sum::<u64>(),
-            )
+            (state.position(), artifact_count(&state) as u64)
         };
         let (mut done, mut last) = (0, None);
         loop {
             let artifacts = following(&self.projections.read(), last.as_ref());
+            let Some(end) = artifacts.last().cloned() else {
+                progress(total, total);
+                return Ok(position);
+            };
             progress(done.min(total), total);
-            let Some(end) = artifacts.last().cloned() else { return Ok(position) };
             let outlines = self.outlines(&artifacts);
             outlines.iter().try_for_each(|outline| keeper.add(outline, &*self.log))?;
-            let before = done;
+            // After the first ones too, so that no search has to wait for long.
+            let enough = done % SHOWN == 0;
             done += artifacts.len() as u64;
-            if shown && before / SHOWN as u64 != done / SHOWN as u64 {
+            if shown && enough {
                 keeper.commit(None)?;
                 self.serve(keeper);
             }
@@ -183,6 +289,18 @@ impl SearchIndex {
     }
 }
 
+/// Lets go of an index. What can't be merged in it any more is no loss: it is opened again, or another takes its place.
+fn end(keeper: &mut Option<Keeper>) {
+    if let Some(mut old) = keeper.take() {
+        let _ = old.close();
+    }
+}
+
+/// How many artifacts there are, those of several repositories several times.
+fn artifact_count(state: &State) -> usize {
+    state.repositories.values().map(|each| each.artifacts.len()).sum()
+}
+
 /// The artifacts that come after one, over all repositories; the first ones after none.
 fn following(state: &State, last: Option<&Coordinates>) -> Vec<Coordinates> {
     let from = last.map_or(Bound::Unbounded, Bound::Excluded);
@@ -201,9 +319,24 @@ fn changed_since(state: &State, position: u64) -> Vec<Coordinates> {
     all.filter(|(_, artifact)| artifact.revision > position).map(|(key, _)| key.clone()).collect()
 }
 
+/// Where the index is.
+fn place(folder: &Path) -> PathBuf {
+    folder.join(format!("search-{FORMAT}"))
+}
+
+/// Where it is built.
+fn beside(folder: &Path) -> PathBuf {
+    place(folder).with_extension("new")
+}
+
+/// Where one goes that another takes the place of.
+fn replaced(place: &Path) -> PathBuf {
+    place.with_extension("old")
+}
+
 /// Puts a folder in the place of another.
 fn switch(new: &Path, place: &Path) -> std::io::Result<()> {
-    let old = place.with_extension("old");
+    let old = replaced(place);
     remove(&old)?;
     if place.exists() {
         std::fs::rename(place, &old)?;
@@ -212,8 +345,10 @@ fn switch(new: &Path, place: &Path) -> std::io::Result<()> {
     remove(&old)
 }
 
+/// Removes a folder, or whatever else is there by its name.
 fn remove(folder: &Path) -> std::io::Result<()> {
     match std::fs::remove_dir_all(folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => std::fs::remove_file(folder),
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }

@@ -4,10 +4,12 @@
 //! a reader may not see, and nothing has to be indexed again when it is changed who may read.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use logjar_domain::event::VersionDeployed;
 use logjar_domain::ids::RepositoryName;
 use logjar_domain::state::State;
+use logjar_eventlog::error::LogError;
 use logjar_eventlog::log::LogReader;
 use logjar_maven::coordinates::{ArtifactId, GroupId, Version};
 use logjar_maven::pom::Pom;
@@ -110,14 +112,26 @@ impl Outline {
         id(&self.group, &self.artifact)
     }
 
-    /// The artifact's documents. What can't be read from the log is left out: a name is found without its description.
-    pub(super) fn documents(&self, reader: &dyn LogReader, fields: &Fields) -> Vec<TantivyDocument> {
+    /// The artifact's documents. What a damaged line says is left out: a name is found without its description.
+    ///
+    /// # Errors
+    /// If the log can't be read for another reason, which may pass.
+    pub(super) fn documents(
+        &self,
+        reader: &dyn LogReader,
+        fields: &Fields,
+    ) -> Result<Vec<TantivyDocument>, LogError> {
         self.places.iter().map(|place| self.document(place, reader, fields)).collect()
     }
 
-    fn document(&self, place: &Place, reader: &dyn LogReader, fields: &Fields) -> TantivyDocument {
+    fn document(
+        &self,
+        place: &Place,
+        reader: &dyn LogReader,
+        fields: &Fields,
+    ) -> Result<TantivyDocument, LogError> {
         let mut document = TantivyDocument::new();
-        let (dated, facts) = place.read(reader);
+        let (dated, facts) = place.read(reader)?;
         let id = self.id();
         let shared = if self.places.len() > 1 { join_key(&id) } else { 0 };
         document.add_u64(fields.shared, shared);
@@ -138,7 +152,7 @@ impl Outline {
         {
             add_facts(&mut document, fields, pom, &mut seen);
         }
-        document
+        Ok(document)
     }
 
     fn add_names(&self, document: &mut TantivyDocument, fields: &Fields, seen: &mut HashSet<String>) {
@@ -159,26 +173,29 @@ impl Outline {
 
 impl Place {
     /// When the version was deployed, in microseconds, and the newest deploy of it that has a POM.
-    fn read(&self, reader: &dyn LogReader) -> (Option<i64>, Option<std::sync::Arc<VersionDeployed>>) {
-        let newest = self
-            .deploys
-            .iter()
-            .find_map(|seq| readable(reader, *seq).filter(|deployed| deployed.event.pom.is_some()));
+    fn read(&self, reader: &dyn LogReader) -> Result<(Option<i64>, Option<Arc<VersionDeployed>>), LogError> {
+        let mut newest = None;
+        for seq in &self.deploys {
+            newest = readable(reader, *seq)?.filter(|deployed| deployed.event.pom.is_some());
+            if newest.is_some() {
+                break;
+            }
+        }
         let at = match &newest {
             Some(deployed) if deployed.seq == self.dated => Some(deployed.at.0),
-            _ => readable(reader, self.dated).map(|deployed| deployed.at.0),
+            _ => readable(reader, self.dated)?.map(|deployed| deployed.at.0),
         };
-        (at, newest.map(|deployed| deployed.event))
+        Ok((at, newest.map(|deployed| deployed.event)))
     }
 }
 
-fn readable(reader: &dyn LogReader, seq: u64) -> Option<Deployed> {
+fn readable(reader: &dyn LogReader, seq: u64) -> Result<Option<Deployed>, LogError> {
     match deployed(reader, seq) {
-        Ok(found) => found,
-        Err(error) => {
+        Err(error @ LogError::Corrupt(_)) => {
             tracing::warn!("what the deploy at {seq} says cannot be found by search: {error}");
-            None
+            Ok(None)
         }
+        read => read,
     }
 }
 
@@ -228,4 +245,56 @@ fn join_key(id: &str) -> u64 {
     let digest = Sha256::digest(id.as_bytes());
     let first = digest.first_chunk::<8>().copied().unwrap_or_default();
     u64::from_le_bytes(first).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use logjar_eventlog::error::{Damage, Fault};
+    use logjar_eventlog::line::Line;
+    use logjar_eventlog::log::Lines;
+
+    use super::super::schema::schema;
+    use super::*;
+
+    /// A log of which no line can be read.
+    struct Unreadable(fn() -> LogError);
+
+    impl LogReader for Unreadable {
+        fn durable(&self) -> u64 {
+            9
+        }
+
+        fn read(&self, _: u64) -> Result<Option<Line>, LogError> {
+            Err((self.0)())
+        }
+
+        fn scan(&self, _: u64) -> Result<Lines<'_>, LogError> {
+            Err((self.0)())
+        }
+    }
+
+    #[test]
+    fn only_what_is_damaged_is_left_out() {
+        let version = Version::parse("1.0").unwrap();
+        let repository = RepositoryName::new("repo");
+        let outline = Outline {
+            group: GroupId::parse("org.example").unwrap(),
+            artifact: ArtifactId::parse("lib").unwrap(),
+            places: vec![Place { repository, version, dated: 5, deploys: vec![7, 5] }],
+        };
+        let documents = |error| outline.documents(&Unreadable(error), &schema().1);
+        let damaged = || {
+            let fault = Fault::Unfinished;
+            LogError::Corrupt(Damage { file: "events".into(), line: Some(5), offset: 0, fault })
+        };
+        assert_eq!(documents(damaged).unwrap().len(), 1);
+        let failed = documents(|| LogError::Io {
+            action: "read",
+            path: "events".into(),
+            source: io::Error::other("the disk is gone"),
+        });
+        assert!(matches!(failed, Err(LogError::Io { .. })), "{failed:?}");
+    }
 }

@@ -14,51 +14,53 @@ const QUIET: Duration = Duration::from_secs(5);
 /// How long after a failure it is tried again.
 const RETRY: Duration = Duration::from_secs(5);
 
-/// Opens the index, or builds it, and then follows the events, for as long as the server runs.
+/// Opens the index, or builds it, and then follows the events, for as long as the server runs. What fails is tried
+/// again; one warning stands for all failures until something goes well again.
 pub async fn run(index: Arc<SearchIndex>) {
     index.followed.store(true, Ordering::Release);
+    // Somebody may have searched already, and so have built one in memory.
+    let _ = blocking(&index, |index| {
+        index.let_go();
+        Ok(())
+    })
+    .await;
     let mut failing = false;
-    while !succeeded(blocking(&index, SearchIndex::open_or_build).await, &mut failing) {
-        tokio::time::sleep(RETRY).await;
-    }
     loop {
-        let mut pause = COLLECTED;
-        if !succeeded(blocking(&index, SearchIndex::catch_up).await, &mut failing) {
-            pause = RETRY;
-        } else if tokio::time::timeout(QUIET, index.projections.due().wait()).await.is_err() {
-            blocking(&index, |index| {
-                index.rest();
-                Ok(())
-            })
-            .await;
-            index.projections.due().wait().await;
+        let Err(error) = burst(&index, &mut failing).await else {
+            tokio::time::sleep(COLLECTED).await;
+            continue;
+        };
+        let given_up = blocking(&index, |index| {
+            index.give_up();
+            Ok(())
+        });
+        let _ = given_up.await;
+        if failing {
+            tokio::time::sleep(RETRY).await;
+        } else {
+            // If somebody removed the folder, to try once more is all that it takes.
+            tracing::warn!("{error}; it is tried again every {} s", RETRY.as_secs());
+            failing = true;
         }
-        tokio::time::sleep(pause).await;
     }
 }
 
-/// Whether it went well. One warning stands for all failures until something goes well again.
-fn succeeded(result: Option<Result<(), BuildError>>, failing: &mut bool) -> bool {
-    let error = match result {
-        Some(Ok(())) => {
-            *failing = false;
-            return true;
-        }
-        Some(Err(error)) => error.to_string(),
-        None => "the search index cannot be written: a defect of this program".to_owned(),
-    };
-    if !*failing {
-        tracing::warn!("{error}; it is tried again every {} s", RETRY.as_secs());
+/// Indexes what is due, and waits for more.
+async fn burst(index: &Arc<SearchIndex>, failing: &mut bool) -> Result<(), BuildError> {
+    blocking(index, SearchIndex::keep_up).await?;
+    *failing = false;
+    if tokio::time::timeout(QUIET, index.projections.due().wait()).await.is_err() {
+        blocking(index, SearchIndex::rest).await?;
+        index.projections.due().wait().await;
     }
-    *failing = true;
-    false
+    Ok(())
 }
 
-/// Runs work that waits for the disk; `None` if it did not come to an end.
+/// Runs work that waits for the disk.
 async fn blocking(
     index: &Arc<SearchIndex>,
     work: impl FnOnce(&SearchIndex) -> Result<(), BuildError> + Send + 'static,
-) -> Option<Result<(), BuildError>> {
+) -> Result<(), BuildError> {
     let index = index.clone();
-    tokio::task::spawn_blocking(move || work(&index)).await.ok()
+    tokio::task::spawn_blocking(move || work(&index)).await.unwrap_or(Err(BuildError::Defect))
 }

@@ -1,23 +1,29 @@
 //! An index in a folder or in memory: opened, changed in bursts, and stamped with how much of which log is in it.
 
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
 use logjar_eventlog::error::LogError;
 use logjar_eventlog::log::LogReader;
-use serde::{Deserialize, Serialize};
 use tantivy::directory::MmapDirectory;
 use tantivy::indexer::{IndexWriterOptions, LogMergePolicy};
 use tantivy::store::Compressor;
-use tantivy::{Index, IndexReader, IndexSettings, IndexWriter, ReloadPolicy, TantivyError, Term};
+use tantivy::{
+    Index, IndexReader, IndexSettings, IndexWriter, ReloadPolicy, TantivyDocument, TantivyError, Term,
+};
 
+use super::BuildError;
 use super::document::Outline;
 use super::schema::{Fields, schema};
+use super::stamp::Stamp;
 
 /// What a burst of changes may take, in bytes.
 const BURST_BYTES: usize = 16_000_000;
 
-/// What building everything may take, in bytes.
-const BUILD_BYTES: usize = 64_000_000;
+/// What building everything may take, in bytes, for each artifact and at most. Tantivy takes its part of it at once.
+const BUILD_BYTES_PER_ARTIFACT: usize = 2_000;
+const BUILD_BYTES_MAX: usize = 64_000_000;
 
 /// Segments with more documents are not merged any more: a merge ends within seconds.
 const MERGED_DOCUMENTS_MAX: usize = 100_000;
@@ -32,17 +38,6 @@ pub(super) struct Keeper {
     fields: Fields,
     writer: Option<IndexWriter>,
     bytes: usize,
-}
-
-/// How much of which log is in an index: written with each commit.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Stamp {
-    /// The id of the log's first line.
-    log: String,
-    /// The position up to which the index is complete.
-    pub(super) position: u64,
-    /// The id of the line there.
-    line: String,
 }
 
 /// Why the index in a folder can't be used.
@@ -61,12 +56,14 @@ pub(super) enum Unusable {
     #[error("it is damaged: {0}")]
     Damaged(String),
     /// It belongs to another log, or to lines that this log does not have.
-    #[error("it was made from another log, or from more than this log has: {have:?} at position {position}")]
+    #[error(
+        "it was made from another log, or from more than this log has; it is at {position}, the log ends at {end}"
+    )]
     Foreign {
         /// How far it says it is.
         position: u64,
         /// The end of the log.
-        have: u64,
+        end: u64,
     },
     /// The log can't be read.
     #[error(transparent)]
@@ -76,36 +73,26 @@ pub(super) enum Unusable {
     Index(#[from] TantivyError),
 }
 
-impl Stamp {
-    /// The stamp of an index that is complete up to a position; `None` if the log has no such line.
-    ///
-    /// # Errors
-    /// If the log can't be read.
-    pub(super) fn at(log: &dyn LogReader, position: u64) -> Result<Option<Self>, LogError> {
-        let (Some(first), Some(line)) = (log.read(1)?, log.read(position)?) else { return Ok(None) };
-        Ok(Some(Self { log: first.id().to_owned(), position, line: line.id().to_owned() }))
-    }
-}
-
 impl Keeper {
-    /// An empty index in memory.
+    /// An empty index in memory, for about as many artifacts.
     ///
     /// # Errors
     /// What Tantivy says.
-    pub(super) fn in_memory() -> tantivy::Result<Self> {
+    pub(super) fn in_memory(artifacts: usize) -> tantivy::Result<Self> {
         let (schema, fields) = schema();
-        Self::new(Index::builder().schema(schema).settings(settings()).create_in_ram()?, fields, BUILD_BYTES)
+        let index = Index::builder().schema(schema).settings(settings()).create_in_ram()?;
+        Self::new(index, fields, build_bytes(artifacts))
     }
 
-    /// An empty index in a new folder.
+    /// An empty index in a new folder, for about as many artifacts.
     ///
     /// # Errors
     /// A folder that can't be made.
-    pub(super) fn create(folder: &Path) -> tantivy::Result<Self> {
-        std::fs::create_dir_all(folder)?;
+    pub(super) fn create(folder: &Path, artifacts: usize) -> tantivy::Result<Self> {
+        DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
         let (schema, fields) = schema();
         let index = Index::builder().schema(schema).settings(settings()).create_in_dir(folder)?;
-        Self::new(index, fields, BUILD_BYTES)
+        Self::new(index, fields, build_bytes(artifacts))
     }
 
     /// The index in a folder and its position. All its files are read and their sums compared.
@@ -123,11 +110,10 @@ impl Keeper {
             return Err(Unusable::OtherFields);
         }
         let stamp = index.load_metas()?.payload.ok_or(Unusable::Unfinished)?;
-        let stamp: Stamp =
-            serde_json::from_str(&stamp).map_err(|error| Unusable::Damaged(error.to_string()))?;
+        let stamp = Stamp::parse(&stamp).map_err(|error| Unusable::Damaged(error.to_string()))?;
         let position = stamp.position;
         if Stamp::at(log, position)? != Some(stamp) {
-            return Err(Unusable::Foreign { position, have: log.durable() });
+            return Err(Unusable::Foreign { position, end: log.durable() });
         }
         if let Some(file) = index.validate_checksum()?.into_iter().next() {
             return Err(Unusable::Damaged(format!("`{}` is not as it was written", file.display())));
@@ -148,22 +134,27 @@ impl Keeper {
     /// Replaces all documents of an artifact.
     ///
     /// # Errors
-    /// What Tantivy says; nothing since the last commit is kept then.
-    pub(super) fn replace(&mut self, outline: &Outline, log: &dyn LogReader) -> tantivy::Result<()> {
+    /// A log that can't be read; what Tantivy says, and nothing since the last commit is kept then.
+    pub(super) fn replace(&mut self, outline: &Outline, log: &dyn LogReader) -> Result<(), BuildError> {
+        let documents = outline.documents(log, &self.fields)?;
         let old = Term::from_field_text(self.fields.id, &outline.id());
         let deleted = self.writer().map(|writer| {
             writer.delete_term(old);
         });
         self.undo_if_failed(deleted)?;
-        self.add(outline, log)
+        Ok(self.put(documents)?)
     }
 
     /// Adds the documents of an artifact that the index does not know: much faster than [`Self::replace`].
     ///
     /// # Errors
     /// As there.
-    pub(super) fn add(&mut self, outline: &Outline, log: &dyn LogReader) -> tantivy::Result<()> {
-        let documents = outline.documents(log, &self.fields);
+    pub(super) fn add(&mut self, outline: &Outline, log: &dyn LogReader) -> Result<(), BuildError> {
+        let documents = outline.documents(log, &self.fields)?;
+        Ok(self.put(documents)?)
+    }
+
+    fn put(&mut self, documents: Vec<TantivyDocument>) -> tantivy::Result<()> {
         let added = self.writer().and_then(|writer| {
             documents.into_iter().try_for_each(|document| writer.add_document(document).map(|_| ()))
         });
@@ -175,7 +166,7 @@ impl Keeper {
     /// # Errors
     /// What Tantivy says, a full disk for example; nothing since the last commit is kept then.
     pub(super) fn commit(&mut self, stamp: Option<&Stamp>) -> tantivy::Result<()> {
-        let payload = stamp.map(serde_json::to_string).transpose().map_err(std::io::Error::other)?;
+        let payload = stamp.map(Stamp::text).transpose().map_err(std::io::Error::other)?;
         let committed = self.writer().and_then(|writer| {
             let mut prepared = writer.prepare_commit()?;
             payload.iter().for_each(|payload| prepared.set_payload(payload));
@@ -216,10 +207,15 @@ impl Keeper {
     /// A writer that failed is not used again; the next change opens another.
     fn undo_if_failed(&mut self, result: tantivy::Result<()>) -> tantivy::Result<()> {
         if result.is_err() {
-            self.writer = None;
+            // What it merges is no use any more, but must not be written later either.
+            let _ = self.writer.take().map(IndexWriter::wait_merging_threads);
         }
         result
     }
+}
+
+fn build_bytes(artifacts: usize) -> usize {
+    artifacts.saturating_mul(BUILD_BYTES_PER_ARTIFACT).clamp(BURST_BYTES, BUILD_BYTES_MAX)
 }
 
 /// Nothing is stored, so nothing has to be compressed.

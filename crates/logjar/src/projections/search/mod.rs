@@ -2,7 +2,8 @@
 //! artifacts a query means and in which order; what is shown of them is read from the state and the log.
 //!
 //! Reading order: [`words`] and [`document`] (what is indexed), [`syntax`] and [`query`] (what is asked), [`ranking`]
-//! (in which order), [`keeper`], [`build`] and [`follow`] (how the folder is kept up to date).
+//! (in which order), [`keeper`], [`build`] and [`follow`] (how the folder is kept up to date). Why it is like this:
+//! `docs/adr/0008-search-index.md`.
 
 mod build;
 mod coordinates;
@@ -13,20 +14,24 @@ mod keeper;
 mod query;
 mod ranking;
 mod schema;
+mod stamp;
 mod syntax;
 mod times;
 mod tokens;
 mod words;
 
+use std::num::NonZero;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use logjar_domain::sight::Sight;
 use logjar_eventlog::log::LogReader;
 use logjar_maven::coordinates::{ArtifactId, GroupId};
 use tantivy::IndexReader;
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::timeout;
 
 use self::keeper::Keeper;
 use self::ranking::Best;
@@ -34,20 +39,38 @@ use self::schema::Fields;
 use super::Projections;
 use crate::downloads::Downloads;
 
+/// How long a search waits for an index that is being opened: at a start all its files are read once.
+const OPENING: Duration = Duration::from_secs(1);
+/// How long a search waits for others to end.
+const WAITING: Duration = Duration::from_secs(5);
+/// Searches that run at the same time, however few cores there are: one that takes long holds up no short one.
+const AT_ONCE_MIN: usize = 2;
+
+/// How many hits of a query can be asked for, the best ones. All of them are counted.
+pub const HITS_MAX: usize = 10_000;
+
 /// The index.
 pub struct SearchIndex {
-    /// The folder that its own folders lie in; `None`: it is kept in memory.
-    folder: Option<PathBuf>,
+    /// The folder that its own folders lie in.
+    folder: PathBuf,
+    /// Whether it is kept there; otherwise it is read there, or made in memory.
+    writes: bool,
     projections: Arc<Projections>,
     log: Arc<dyn LogReader>,
     downloads: Arc<Downloads>,
     /// Whether a task keeps it up to date. If none does, it is brought up to date when it is asked.
     followed: AtomicBool,
+    /// Whether the last try to open, build or write it failed.
+    failed: AtomicBool,
     /// One rebuild at a time.
     rebuilding: Mutex<()>,
     keeper: Mutex<Option<Keeper>>,
-    serving: RwLock<Option<(IndexReader, Fields)>>,
-    position: watch::Sender<u64>,
+    serving: Mutex<Option<(IndexReader, Fields)>>,
+    /// Whether there is something to search in, or a try failed.
+    tried: watch::Sender<bool>,
+    position: AtomicU64,
+    /// One for each search that may run at the same time.
+    turns: Arc<Semaphore>,
 }
 
 /// What a query found.
@@ -77,6 +100,14 @@ pub struct Page {
     pub limit: usize,
 }
 
+impl Page {
+    /// How many of the best hits of so many documents have to be known for it; none, if it lies beyond all of them.
+    fn collected(self, documents: usize) -> usize {
+        let end = self.offset.saturating_add(self.limit).min(HITS_MAX).min(documents);
+        if self.offset < end { end } else { 0 }
+    }
+}
+
 /// Why a query has no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum SearchError {
@@ -86,6 +117,12 @@ pub enum SearchError {
     /// The index can't be read.
     #[error("the search index cannot be read: {0}")]
     Index(String),
+    /// Too many search at the same time.
+    #[error("too many searches at the same time, try again")]
+    Busy,
+    /// There is no index: to open it takes long, or none can be opened or built, which is tried again.
+    #[error("search does not work now: its index is not open yet, or cannot be; try again")]
+    Unavailable,
 }
 
 /// Why an index can't be brought up to date or built.
@@ -100,6 +137,9 @@ pub enum BuildError {
     /// The log.
     #[error("the search index cannot be written: {0}")]
     Log(#[from] logjar_eventlog::error::LogError),
+    /// It did not come to an end.
+    #[error("the search index cannot be written: a defect of this program")]
+    Defect,
     /// Nobody may write here.
     #[error("the data folder is open for reading only, so the search index cannot be rebuilt")]
     ReadOnly,
@@ -112,23 +152,28 @@ impl From<tantivy::TantivyError> for SearchError {
 }
 
 impl SearchIndex {
-    /// An index that nobody has opened yet. With a folder (`derived/`) it may be kept there.
+    /// An index that nobody has opened yet, in this folder (`derived/`). Without `writes` nothing is changed there.
     pub fn new(
-        folder: Option<PathBuf>,
+        folder: PathBuf,
+        writes: bool,
         projections: Arc<Projections>,
         log: Arc<dyn LogReader>,
         downloads: Arc<Downloads>,
     ) -> Self {
         Self {
             folder,
+            writes,
             projections,
             log,
             downloads,
             followed: AtomicBool::new(false),
+            failed: AtomicBool::new(false),
             rebuilding: Mutex::default(),
             keeper: Mutex::default(),
-            serving: RwLock::default(),
-            position: watch::Sender::new(0),
+            serving: Mutex::default(),
+            tried: watch::Sender::new(false),
+            position: AtomicU64::new(0),
+            turns: Arc::new(Semaphore::new(at_once())),
         }
     }
 
@@ -163,13 +208,22 @@ impl SearchIndex {
 
     /// The position up to which the index is complete.
     pub fn position(&self) -> u64 {
-        *self.position.borrow()
+        self.position.load(Ordering::Acquire)
     }
 
-    /// Waits until the index is complete up to a position.
-    pub async fn wait_for(&self, position: u64) {
-        // The sender lives as long as `self`.
-        let _ = self.position.subscribe().wait_for(|at| *at >= position).await;
+    /// Waits until a search may run, which is to be done before it takes a thread: downloads and deploys need those
+    /// too. Just after a start, also waits for a moment for the index to be opened: that nothing is open yet does not
+    /// mean that there is nothing.
+    ///
+    /// # Errors
+    /// If too many others run and wait.
+    pub async fn turn(&self) -> Result<OwnedSemaphorePermit, SearchError> {
+        if self.followed.load(Ordering::Acquire) {
+            // The sender lives as long as `self`.
+            let _ = timeout(OPENING, self.tried.subscribe().wait_for(|tried| *tried)).await;
+        }
+        let turn = timeout(WAITING, self.turns.clone().acquire_owned()).await;
+        turn.ok().and_then(Result::ok).ok_or(SearchError::Busy)
     }
 
     fn find(
@@ -179,15 +233,14 @@ impl SearchIndex {
         page: Page,
     ) -> Result<Found, SearchError> {
         if !self.followed.load(Ordering::Acquire) {
-            self.catch_up().map_err(|error| SearchError::Index(error.to_string()))?;
+            self.catch_up_if_free().map_err(|error| SearchError::Index(error.to_string()))?;
         }
-        let serving = self.serving.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let Some((reader, fields)) = serving else { return Ok(Found::default()) };
+        let (reader, fields) = self.served().ok_or(SearchError::Unavailable)?;
         let Some(query) = query(&fields) else { return Ok(Found::default()) };
         let searcher = reader.searcher();
         let documents = usize::try_from(searcher.num_docs()).unwrap_or(usize::MAX);
         let best = Best {
-            limit: page.offset.saturating_add(page.limit).min(documents),
+            limit: page.collected(documents),
             sight: Arc::new(sight.clone()),
             downloads: self.downloads.clone(),
         };
@@ -196,12 +249,52 @@ impl SearchIndex {
         Ok(Found { total: collected.total, hits })
     }
 
-    fn serve(&self, keeper: &Keeper) {
-        *self.serving.write().unwrap_or_else(PoisonError::into_inner) = Some(keeper.reader());
+    /// What is searched.
+    fn served(&self) -> Option<(IndexReader, Fields)> {
+        self.serving.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
+
+    fn serve(&self, keeper: &Keeper) {
+        *self.serving.lock().unwrap_or_else(PoisonError::into_inner) = Some(keeper.reader());
+        self.failed.store(false, Ordering::Release);
+        self.tried.send_replace(true);
+    }
+
+    fn note_failure(&self) {
+        self.failed.store(true, Ordering::Release);
+        self.tried.send_replace(true);
+    }
+}
+
+/// How many searches run at the same time: more would only wait for each other.
+fn at_once() -> usize {
+    std::thread::available_parallelism().map_or(0, NonZero::get).max(AT_ONCE_MIN)
 }
 
 fn hit(id: &str) -> Option<Hit> {
     let (group, artifact) = id.split_once(':')?;
     Some(Hit { group: GroupId::parse(group).ok()?, artifact: ArtifactId::parse(artifact).ok()? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{HITS_MAX, Page};
+
+    #[test]
+    fn no_page_costs_more_than_the_hits_that_can_be_asked_for() {
+        let rows = [
+            ((0, 24), 24),
+            ((48, 24), 72),
+            ((HITS_MAX - 24, 24), HITS_MAX),
+            ((HITS_MAX - 16, 24), HITS_MAX),
+            ((HITS_MAX, 24), 0),
+            ((999_900, 100), 0),
+            ((usize::MAX, usize::MAX), 0),
+        ];
+        for ((offset, limit), collected) in rows {
+            assert_eq!(Page { offset, limit }.collected(1_100_000), collected, "{limit} from {offset}");
+        }
+        assert_eq!(Page { offset: 48, limit: 24 }.collected(50), 50);
+        assert_eq!(Page { offset: 48, limit: 24 }.collected(48), 0);
+    }
 }

@@ -77,7 +77,7 @@ pub(super) fn build(asked: &Asked, fields: &Fields) -> Option<Box<dyn Query>> {
     let builder = Builder { fields };
     let found = builder.group(&asked.parts)?;
     let mut clauses = vec![(Occur::Must, found)];
-    builder.add_title(&asked.title, &mut clauses);
+    clauses.extend(builder.title(asked).map(|title| (Occur::Should, title)));
     if let Some(coordinates) = &asked.coordinates {
         builder.add_named(coordinates, &mut clauses);
     }
@@ -110,7 +110,7 @@ impl Builder<'_> {
     }
 
     /// Words side by side become clauses of the one list that they stand in: the same word twice counts once, and a
-    /// union of many terms is read in one go.
+    /// union of many terms is read in one go. Beginnings of words, which may be many terms each, count once too.
     fn add(&self, part: &Part, clauses: &mut Clauses, seen: &mut HashSet<String>) {
         if let (Occurs::Should, Node::Leaf(None, Matter::Words(words))) = (part.occurs, &part.node) {
             for word in words {
@@ -118,6 +118,10 @@ impl Builder<'_> {
                     clauses.extend(self.word(word).map(|clause| (Occur::Should, clause)));
                 }
             }
+            return;
+        }
+        let begins = matches!(part.node, Node::Leaf(_, Matter::Prefix(..) | Matter::ValuePrefix(_)));
+        if begins && !seen.insert(format!("{part:?}")) {
             return;
         }
         let query = match &part.node {
@@ -202,7 +206,7 @@ impl Builder<'_> {
             });
         }
         if field.is_none() {
-            places.push(term(self.fields.exact, &whole, WORD.times(words.len()).and(EXACT)));
+            places.push(term(self.fields.exact, &whole, WORD.times(words.len())));
         }
         Some(best_of(places))
     }
@@ -222,14 +226,17 @@ impl Builder<'_> {
         constant(Box::new(RangeQuery::new(bound(times.from), bound(times.until))), WORD)
     }
 
-    /// Documents whose name is what was asked for, or begins with it.
-    fn add_title(&self, title: &[String], clauses: &mut Clauses) {
-        if title.is_empty() {
-            return;
+    /// Documents whose name is what was asked for, or begins with it. Of a group, its own project comes first. The one
+    /// place that gives these classes, so that no document gets them twice.
+    fn title(&self, asked: &Asked) -> Option<Box<dyn Query>> {
+        let mut places = Vec::new();
+        if !asked.title.is_empty() {
+            let key = asked.title.join(" ");
+            places.push(term(self.fields.exact, &key, EXACT));
+            places.push(term(self.fields.begins, &key, BEGINS));
         }
-        let key = title.join(" ");
-        clauses.push((Occur::Should, term(self.fields.exact, &key, EXACT)));
-        clauses.push((Occur::Should, term(self.fields.begins, &key, BEGINS)));
+        add_groups(&asked.parts, &mut |group| places.push(term(self.fields.whole_group, group, EXACT)));
+        (!places.is_empty()).then(|| best_of(places))
     }
 
     fn add_named(&self, coordinates: &Coordinates, clauses: &mut Clauses) {
@@ -239,11 +246,22 @@ impl Builder<'_> {
     }
 }
 
-/// What it is worth to be found in a field that the query names. Of a group, its own project comes first.
+/// The whole groups that are wanted.
+fn add_groups(parts: &[Part], add: &mut impl FnMut(&str)) {
+    for part in parts.iter().filter(|part| part.occurs != Occurs::MustNot) {
+        match &part.node {
+            Node::Group(parts) => add_groups(parts, add),
+            Node::Leaf(Some(Field::Group), Matter::Value(group)) => add(group),
+            Node::Leaf(..) => {}
+        }
+    }
+}
+
+/// What a word is worth that is found in a field that the query names.
 fn worth(field: Field) -> Class {
     match field {
         Field::Artifact => WORD.and(NAME_WORD),
-        Field::Group => WORD.and(GROUP_WORD).and(EXACT),
+        Field::Group => WORD.and(GROUP_WORD),
         _ => WORD,
     }
 }
@@ -268,4 +286,71 @@ fn begins(field: Indexed, prefix: &str, class: Class) -> Box<dyn Query> {
 /// The best of several places where a document may have something; the others count nothing.
 fn best_of(places: Vec<Box<dyn Query>>) -> Box<dyn Query> {
     Box::new(DisjunctionMaxQuery::new(places))
+}
+
+#[cfg(test)]
+mod tests {
+    use tantivy::collector::TopDocs;
+    use tantivy::{Index, TantivyDocument, doc};
+
+    use super::super::{schema, syntax};
+    use super::*;
+
+    fn document(fields: &Fields, group: &str, name: &str) -> TantivyDocument {
+        let first = name.split_once(' ').map_or("", |(first, _)| first);
+        let mut document = doc!(
+            fields.id => format!("{group}:{}", name.replace(' ', "-")),
+            fields.exact => name,
+            fields.exact => format!("{group} {name}"),
+            fields.begins => first,
+            fields.whole_group => group,
+            fields.group => group,
+            fields.artifact => name,
+            fields.ranked_name => name,
+        );
+        if !name.contains(group) {
+            document.add_text(fields.ranked_group, group);
+        }
+        document
+    }
+
+    /// The digits of a class: named, words, exactness, words in the name, words in the group.
+    fn digits(class: u32) -> [u32; 5] {
+        [class >> 23, class >> 16 & 127, class >> 14 & 3, class >> 7 & 127, class & 127]
+    }
+
+    #[test]
+    fn no_digit_of_a_class_flows_over() {
+        let (schema, fields) = schema::schema();
+        let index = Index::create_in_ram(schema);
+        let mut writer = index.writer_with_num_threads(1, 16_000_000).unwrap();
+        writer.add_document(document(&fields, "ring", "ring core")).unwrap();
+        writer.add_document(document(&fields, "org", "ring")).unwrap();
+        writer.commit().unwrap();
+        let searcher = index.reader().unwrap().searcher();
+        let rows = [
+            ("ring core", [0, 2, 2, 2, 0]),
+            ("\"ring core\"", [0, 2, 2, 2, 0]),
+            ("+ring-core", [0, 2, 2, 2, 0]),
+            ("ring AND core", [0, 2, 2, 2, 0]),
+            ("ring-core \"ring core\"", [0, 4, 0, 4, 0]),
+            ("name:ring-core", [0, 2, 2, 2, 0]),
+            ("group:ring", [0, 1, 2, 0, 1]),
+            ("group:ring \"ring core\"", [0, 3, 2, 2, 1]),
+            ("group:ring group:ring ring-core", [0, 4, 2, 2, 2]),
+            ("ring/ring-core", [1, 3, 2, 2, 1]),
+            ("+core", [0, 1, 0, 1, 0]),
+            ("rin* rin*", [0, 1, 0, 1, 0]),
+        ];
+        for (query, expected) in rows {
+            let query = build(&syntax::parse(query).unwrap(), &fields).expect(query);
+            let best = searcher.search(&*query, &TopDocs::with_limit(1).order_by_score()).unwrap();
+            let score = best.first().expect("a hit").0;
+            assert_eq!(digits(Class::of(score).0), expected, "{query:?}");
+        }
+        let words = format!("\"{}\" {}", "ring core ".repeat(40), "core-ring ".repeat(40));
+        let query = build(&syntax::parse(&words).unwrap(), &fields).expect("words");
+        let best = searcher.search(&*query, &TopDocs::with_limit(1).order_by_score()).unwrap();
+        assert!(best.iter().all(|(score, _)| digits(Class::of(*score).0)[1] <= 64), "{best:?}");
+    }
 }

@@ -10,6 +10,7 @@ use std::collections::hash_map::Entry;
 use std::ops::Bound;
 use std::sync::Arc;
 
+use logjar_domain::permission::Scope;
 use logjar_domain::sight::{Extent, Sight};
 use tantivy::collector::{Collector, SegmentCollector};
 use tantivy::columnar::{ColumnValues, StrColumn};
@@ -19,7 +20,6 @@ use super::document::Origin;
 use super::query::Class;
 use super::schema;
 use crate::downloads::{ArtifactKey, Downloads};
-use logjar_domain::permission::Scope;
 
 /// Collects the best hits that are in sight.
 pub(super) struct Best {
@@ -232,9 +232,6 @@ enum VisibleExtent {
 impl Visible {
     /// `None` if nothing is hidden.
     fn new(sight: &Sight, segment: &SegmentReader, ids: Option<&StrColumn>) -> tantivy::Result<Option<Self>> {
-        if sight.is_everything() {
-            return Ok(None);
-        }
         let (Some(repositories), Some(ids)) = (segment.fast_fields().str(schema::REPOSITORY)?, ids) else {
             return Ok(Some(Self { repository: ordinals(None, segment), extents: Vec::new() }));
         };
@@ -257,7 +254,9 @@ impl Visible {
                 }
             });
         }
-        Ok(Some(Self { repository: ordinals(Some(&repositories), segment), extents }))
+        // What the sight says of all repositories, it says of those of its own time: others may have come since.
+        let shows_all = extents.iter().all(|extent| matches!(extent, VisibleExtent::All));
+        Ok((!shows_all).then(|| Self { repository: ordinals(Some(&repositories), segment), extents }))
     }
 
     fn shows(&self, document: DocId, ids: &dyn ColumnValues<u64>) -> bool {

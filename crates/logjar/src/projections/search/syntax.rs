@@ -1,7 +1,8 @@
 //! What a query says. Our own small syntax, made so that no text that names no field is ever wrong: quotes and brackets
 //! without their pair, operators without their words and unknown fields are read as well as they can be.
 //!
-//! Bounded: [`CHARACTERS_MAX`] characters, [`WORDS_MAX`] words, [`DEPTH_MAX`] levels; what is beyond is ignored.
+//! Bounded: [`CHARACTERS_MAX`] characters, [`WORDS_MAX`] words, [`PREFIXES_MAX`] beginnings of words, [`DEPTH_MAX`]
+//! levels; what is beyond is ignored.
 
 use std::collections::VecDeque;
 
@@ -11,9 +12,11 @@ use super::tokens::{Field, Token, tokens};
 use super::words::{without_scheme, words};
 
 /// How much of a query counts.
-pub(super) const CHARACTERS_MAX: usize = 1_000;
+const CHARACTERS_MAX: usize = 1_000;
 /// How many words of a query count.
-pub(super) const WORDS_MAX: usize = 64;
+const WORDS_MAX: usize = 64;
+/// How many beginnings of words and values count: each may be the beginning of many thousand.
+const PREFIXES_MAX: usize = 8;
 /// How deep brackets count.
 const DEPTH_MAX: usize = 16;
 /// Fewer characters begin too many words to mean one of them.
@@ -101,15 +104,25 @@ pub(super) enum SyntaxError {
 /// # Errors
 /// Only if it names a field: nothing behind its colon, or no time behind `at:`.
 pub(super) fn parse(query: &str) -> Result<Asked, SyntaxError> {
-    let end = query.char_indices().nth(CHARACTERS_MAX).map_or(query.len(), |(index, _)| index);
-    let query = query.get(..end).unwrap_or_default();
+    let query = counted(query);
     if let Some(coordinates) = coordinates::parse(query) {
         return Ok(named(coordinates));
     }
-    let mut parser =
-        Parser { tokens: tokens(query).into(), words_left: WORDS_MAX, depth: 0, title: Vec::new() };
+    let mut parser = Parser {
+        tokens: tokens(query).into(),
+        words_left: WORDS_MAX,
+        prefixes_left: PREFIXES_MAX,
+        depth: 0,
+        title: Vec::new(),
+    };
     let parts = parser.list(None)?;
     Ok(Asked { parts, title: parser.title, coordinates: None })
+}
+
+/// How much of the query counts.
+fn counted(query: &str) -> &str {
+    let end = query.char_indices().nth(CHARACTERS_MAX).map_or(query.len(), |(index, _)| index);
+    query.get(..end).unwrap_or_default()
 }
 
 /// The artifact first, then its namesakes, what has words of its name, and the others of its group. The group's words
@@ -117,7 +130,7 @@ pub(super) fn parse(query: &str) -> Result<Asked, SyntaxError> {
 fn named(coordinates: Coordinates) -> Asked {
     let title = words(&coordinates.artifact);
     let telling = title.iter().filter(|word| !word.bytes().all(|byte| byte.is_ascii_digit()));
-    let name = Node::Leaf(None, Matter::Words(telling.cloned().collect()));
+    let name = Node::Leaf(None, Matter::Words(telling.take(WORDS_MAX).cloned().collect()));
     let group = Node::Leaf(Some(Field::Group), Matter::Value(whole_group(&coordinates.group)));
     let parts = [name, group].map(|node| Part { occurs: Occurs::Should, node });
     Asked { parts: parts.into(), title, coordinates: Some(coordinates) }
@@ -147,6 +160,7 @@ fn begin_last(parts: &mut [Part]) -> bool {
 struct Parser {
     tokens: VecDeque<Token>,
     words_left: usize,
+    prefixes_left: usize,
     depth: usize,
     title: Vec<String>,
 }
@@ -235,7 +249,7 @@ impl Parser {
             }
             Some(Token::Range(_)) => Err(SyntaxError::RangeOf(field.name())),
             Some(Token::Open | Token::Quoted(_) | Token::Text(_)) => {
-                let full = self.words_left == 0 || self.depth == DEPTH_MAX;
+                let full = self.words_left == 0 || self.prefixes_left == 0 || self.depth == DEPTH_MAX;
                 let node = self.node(Some(field))?;
                 if node.is_some() || full { Ok(node) } else { Err(nothing) }
             }
@@ -256,12 +270,16 @@ impl Parser {
         let begun = text.strip_suffix('*');
         if let Some(field) = field.filter(|field| takes_values(*field)) {
             let matter = match begun {
+                Some(_) if field != Field::At && !self.count_prefix() => return Ok(None),
                 Some(begun) if field != Field::At => Matter::ValuePrefix(value_prefix(field, begun)),
                 _ => value(field, text)?,
             };
             return Ok(self.count_one().then_some(Node::Leaf(Some(field), matter)));
         }
         let begun = begun.filter(|begun| begun.ends_with(char::is_alphanumeric));
+        if begun.is_some() && !self.count_prefix() {
+            return Ok(None);
+        }
         let mut words = self.count(field, words(without_scheme(text)));
         let matter = match begun.and_then(|_| words.pop()) {
             Some(prefix) => Matter::Prefix(words, prefix),
@@ -276,6 +294,13 @@ impl Parser {
     fn count_one(&mut self) -> bool {
         let counts = self.words_left > 0;
         self.words_left = self.words_left.saturating_sub(1);
+        counts
+    }
+
+    /// Whether a beginning still counts.
+    fn count_prefix(&mut self) -> bool {
+        let counts = self.prefixes_left > 0;
+        self.prefixes_left = self.prefixes_left.saturating_sub(1);
         counts
     }
 
@@ -323,4 +348,87 @@ fn value_prefix(field: Field, begun: &str) -> String {
 /// A group as it is compared.
 pub(super) fn whole_group(group: &str) -> String {
     words(group).join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::tokens::Token;
+    use super::{Asked, DEPTH_MAX, Matter, Node, PREFIXES_MAX, Part, WORDS_MAX, counted, parse, tokens};
+
+    /// What means something in queries, and what may stand between.
+    const PIECES: [&str; 28] = [
+        "ring", "clojure", "a", "c++", " ", " ", "(", ")", "\"", "[", "]", "{", "}", "*", ":", "/", "-", "+",
+        "!", "AND", "OR", "NOT", "&&", "||", "%%", "group:", "at:", "2024",
+    ];
+
+    /// Words and values of a query, and how deep it goes.
+    fn size(parts: &[Part]) -> (usize, usize) {
+        let sizes = parts.iter().map(|part| match &part.node {
+            Node::Group(parts) => {
+                let (words, depth) = size(parts);
+                (words, depth + 1)
+            }
+            Node::Leaf(_, Matter::Words(words) | Matter::Phrase(words)) => (words.len(), 0),
+            Node::Leaf(_, Matter::Prefix(words, _)) => (words.len() + 1, 0),
+            Node::Leaf(_, Matter::Value(_) | Matter::ValuePrefix(_) | Matter::Times(_)) => (1, 0),
+        });
+        sizes.fold((0, 0), |sum, (words, depth)| (sum.0 + words, sum.1.max(depth)))
+    }
+
+    fn check(asked: &Asked) {
+        let (words, depth) = size(&asked.parts);
+        assert!(words <= WORDS_MAX, "{words} words");
+        // What `AND` joins is one level, what stands between brackets another.
+        assert!(depth <= 2 * DEPTH_MAX + 1, "{depth} levels");
+        assert!(asked.title.len() <= WORDS_MAX);
+    }
+
+    fn soup() -> impl Strategy<Value = String> {
+        let piece =
+            prop_oneof![8 => prop::sample::select(&PIECES[..]).prop_map(str::to_owned), 1 => any::<String>()];
+        prop::collection::vec(piece, 0..400).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2_000) })]
+
+        #[test]
+        fn any_text_is_bounded_and_right_if_it_names_no_field(query in soup()) {
+            let names_field = tokens(counted(&query)).iter().any(|token| matches!(token, Token::Field(_)));
+            match parse(&query) {
+                Ok(asked) => {
+                    check(&asked);
+                    asked.unfinished().iter().for_each(check);
+                }
+                Err(error) => prop_assert!(names_field, "{error}"),
+            }
+        }
+    }
+
+    #[test]
+    fn so_many_beginnings_count() {
+        let prefixes = |query: &str| parse(query).map(|asked| asked.parts.len());
+        for query in ["a* ", "g:a* ", "a-b* ", "at:2024 -id:a* "] {
+            let parts = prefixes(query).unwrap();
+            let other = parts - 1;
+            assert_eq!(prefixes(&query.repeat(20)), Ok(PREFIXES_MAX + 20 * other), "{query}");
+        }
+        assert_eq!(prefixes(&format!("{} word", "a* ".repeat(20))), Ok(PREFIXES_MAX + 1));
+    }
+
+    #[test]
+    fn only_a_wanted_word_at_the_end_may_be_unfinished() {
+        let unfinished =
+            ["hicc", "ring hicc", "ring-hicc", "+hicc", "ring AND hicc", "(ring AND hicc)", "-ring hicc"];
+        let finished =
+            ["", "hi", "\"hicc\"", "hicc*", "name:hicc", "-hicc", "ring NOT hicc", "hicc x", "hicc AND (x)"];
+        for query in unfinished {
+            assert!(parse(query).unwrap().unfinished().is_some(), "{query}");
+        }
+        for query in finished {
+            assert!(parse(query).unwrap().unfinished().is_none(), "{query}");
+        }
+    }
 }

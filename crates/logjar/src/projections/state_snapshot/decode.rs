@@ -246,7 +246,8 @@ impl Decoder<'_> {
 
     fn repository(&mut self) -> Option<Repository> {
         let (policy, read) = (Policy::parse(&self.text()?)?, ReadAccess::parse(&self.text()?)?);
-        let artifacts = self.map(|from| Some(((from.group()?, from.artifact_id()?), from.artifact()?)))?;
+        let artifacts =
+            self.map(|from| Some(((from.group()?, from.artifact_id()?), Arc::new(from.artifact()?))))?;
         Some(Repository { policy, read, artifacts })
     }
 

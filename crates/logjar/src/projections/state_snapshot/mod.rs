@@ -10,6 +10,7 @@ mod encode;
 use std::collections::HashSet;
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Read, Write};
+use std::ops::ControlFlow;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -47,6 +48,9 @@ const PAUSE: Duration = Duration::from_secs(60);
 const PURGE_DELAY: Duration = Duration::from_secs(2);
 /// Bytes of a block that the allocator takes from the system alone.
 const LARGE_BLOCK: usize = 4 << 20;
+/// How often the log is read on until it is as long as it is known to be, and how long after each time.
+const MARK_READS: usize = 100;
+const MARK_PAUSE: Duration = Duration::from_millis(10);
 /// After this time an unfinished file is of a process that ended.
 const LEFT_OVER: Duration = Duration::from_secs(3_600);
 
@@ -92,6 +96,17 @@ pub struct Claim {
     pub digest: String,
 }
 
+/// What the log says of a claim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The lines fold to it.
+    Right,
+    /// They fold to something else.
+    Wrong,
+    /// There were not so many lines.
+    NotReached,
+}
+
 /// Why a file is no snapshot that can be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Unusable {
@@ -129,6 +144,9 @@ pub enum SnapshotError {
     /// A bug: what was written would be another state.
     #[error("the state at line {0} does not read back as it was written; please report this")]
     Unfaithful(u64),
+    /// Whoever hears the progress did not want it any more.
+    #[error("the state snapshot was not finished, because the server stops")]
+    Stopped,
 }
 
 /// The file of the newest snapshot.
@@ -165,7 +183,7 @@ pub fn discard(folder: &DataFolder) -> io::Result<()> {
 /// A log that can't be read or folded, a folder that can't be written to.
 pub fn renew(folder: &DataFolder) -> Result<Written, SnapshotError> {
     let before = load(folder).ok().flatten();
-    write(folder, fold(folder, before, &mut |_, _, _| {})?)
+    write(folder, fold(folder, before, &mut |_, _, _| ControlFlow::Continue(()))?)
 }
 
 /// Makes the snapshot anew from line 1; the old one is thrown away first. A server may run meanwhile. `progress` hears
@@ -174,29 +192,44 @@ pub fn renew(folder: &DataFolder) -> Result<Written, SnapshotError> {
 /// # Errors
 /// As [`renew`].
 pub fn rebuild(folder: &DataFolder, progress: &mut dyn FnMut(u64, u64)) -> Result<Written, SnapshotError> {
-    rebuild_comparing(folder, &[], progress).map(|(written, _)| written)
+    let mut go_on = |done, total| {
+        progress(done, total);
+        ControlFlow::Continue(())
+    };
+    rebuild_comparing(folder, 0, &[], &mut go_on).map(|(written, _)| written)
 }
 
-/// As [`rebuild`], and says of each claim whether the log confirms it. One beyond the end of the log is not confirmed.
+/// As [`rebuild`], and says of each claim what the log says of it. `durable` is how many lines there are at least: the
+/// mark in the folder may say less for a moment, while the writer writes it. `progress` may break it off.
 ///
 /// # Errors
-/// As [`renew`].
+/// As [`renew`]; [`SnapshotError::Stopped`].
 pub fn rebuild_comparing(
     folder: &DataFolder,
+    durable: u64,
     claims: &[Claim],
-    progress: &mut dyn FnMut(u64, u64),
-) -> Result<(Written, Vec<bool>), SnapshotError> {
+    progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
+) -> Result<(Written, Vec<Verdict>), SnapshotError> {
     discard(folder).map_err(|source| SnapshotError::Io { path: file(folder), source })?;
-    let mut confirmed = vec![false; claims.len()];
-    let folded = fold(folder, None, &mut |done, total, state| {
-        for (claim, confirmed) in claims.iter().zip(&mut confirmed) {
+    let mut verdicts = vec![Verdict::NotReached; claims.len()];
+    let mut watch = |done, total, state: &State| {
+        for (claim, verdict) in claims.iter().zip(&mut verdicts) {
             if claim.position == done {
-                *confirmed = claim.digest == of_state(state);
+                let is_right = claim.digest == of_state(state);
+                *verdict = if is_right { Verdict::Right } else { Verdict::Wrong };
             }
         }
-        progress(done, total);
-    })?;
-    Ok((write(folder, folded)?, confirmed))
+        progress(done, total)
+    };
+    let mut folded = fold(folder, None, &mut watch)?;
+    for _ in 0..MARK_READS {
+        if folded.point.seq() >= durable {
+            break;
+        }
+        std::thread::sleep(MARK_PAUSE);
+        folded = fold(folder, Some(folded), &mut watch)?;
+    }
+    Ok((write(folder, folded)?, verdicts))
 }
 
 /// Renews the snapshot of a running server whenever it has fallen behind.
@@ -235,25 +268,30 @@ fn position(file: &Path) -> u64 {
 }
 
 /// Folds the lines after a snapshot, up to the mark: what is beyond it may be another writer's business. `watch` sees
-/// after each line its position, the last one, and the state.
+/// after each line its position, the last one, and the state, and may break it off.
 fn fold(
     folder: &DataFolder,
     before: Option<Snapshot>,
-    watch: &mut dyn FnMut(u64, u64, &State),
+    watch: &mut dyn FnMut(u64, u64, &State) -> ControlFlow<()>,
 ) -> Result<Snapshot, SnapshotError> {
     let total = marked_position(&folder.events())?.unwrap_or_default();
     let present = PresentUploads::list(folder, total)
         .map_err(|source| SnapshotError::Io { path: folder.uploads(), source })?;
     let (mut fold, point) = Fold::after(before);
-    let (log, _) = ReadOnlyLog::resume(&folder.events(), true, point.as_ref(), &mut |line| {
+    let mut is_stopped = false;
+    let read = ReadOnlyLog::resume(&folder.events(), true, point.as_ref(), &mut |line| {
         let recorded = fold.take(line)?;
         if let Some(upload) = recorded.event.upload() {
             let unplaced = Unplaced { seq: recorded.seq, upload: upload.clone() };
             fold.unplaced.extend(present.has(&unplaced).then_some(unplaced));
         }
-        watch(recorded.seq, total.max(recorded.seq), &fold.state);
-        Ok(())
-    })?;
+        is_stopped = watch(recorded.seq, total.max(recorded.seq), &fold.state).is_break();
+        if is_stopped { Err(SnapshotError::Stopped.into()) } else { Ok(()) }
+    });
+    if is_stopped {
+        return Err(SnapshotError::Stopped);
+    }
+    let (log, _) = read?;
     let Fold { state, mut unplaced, .. } = fold;
     // Those that the old snapshot had may have found their place since.
     unplaced.retain(|each| present.has(each));

@@ -1,4 +1,4 @@
-//! What the OpenAPI document says about each route: one entry a route and method, in the order of the router.
+//! What the OpenAPI document says about each route: one entry a route and method.
 
 use super::{Answers, Operation, Parameter};
 
@@ -25,6 +25,7 @@ pub(super) const PARAMETERS: &[Parameter] = &[
     parameter("deploy", "The snippet for deploying, not for resolving", "Flag", "true"),
     parameter("from", "Position of the first line", "Position", "1"),
     parameter("until", "Position of the last line", "Position", "3"),
+    parameter("about", "Only lines about this; given again, about any of them", "Name", "user:amy"),
     parameter("q", "Words, `field:word`, or coordinates", "Query", "greeting"),
     parameter("page", "Which page of the list", "Page", "1"),
     parameter("per_page", "Rows of a page", "Rows", "20"),
@@ -44,7 +45,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     get("/health/ready", "Whether reads are right, and up to which position", Answers::One("Ready")),
     post("/api/v1/auth/check", "Whether a user may sign in with a password", Answers::One("SignInCheck"))
         .taking("SignIn")
-        .refusing(&[413, 429, 503]),
+        .refusing(&[429, 503]),
     get("/api/v1/whoami", "Whose token it is, and what it can", Answers::One("WhoAmI")),
     get("/api/v1/openapi.json", "This document", Answers::One("OpenApi")),
     get("/api/v1/users", "All users, for administrators", Answers::List("User")).refusing(PRIVATE),
@@ -126,11 +127,13 @@ pub(super) const OPERATIONS: &[Operation] = &[
         "What depends on an artifact, which may be elsewhere",
         Answers::One("Dependents"),
     )
-    .asking(PAGE),
+    .asking(PAGE)
+    .refusing(&[503]),
     get("/api/v1/recent", "What was deployed lately, the newest first", Answers::One("Deploys"))
         .asking(&["limit", "before"]),
     get("/api/v1/search", "Artifacts that a query means, the best first", Answers::One("SearchResults"))
-        .asking(&["q", "page", "per_page"]),
+        .asking(&["q", "page", "per_page"])
+        .refusing(&[503]),
     get("/api/v1/refusals", "The latest refused deploys", Answers::List("Refusal")),
     get("/api/v1/log/stat", "Figures about the log, for administrators", Answers::One("LogFigures"))
         .refusing(PRIVATE),
@@ -141,7 +144,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     )
     .refusing(PRIVATE),
     get("/api/v1/log/lines", "Stored lines, for administrators", Answers::Text("application/x-ndjson"))
-        .asking(&["from", "until", "private"])
+        .asking(&["from", "until", "private", "about"])
         .refusing(PRIVATE),
 ];
 

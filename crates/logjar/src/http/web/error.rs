@@ -1,0 +1,77 @@
+//! Errors as pages, for whoever asks for pages. Everybody else gets what [`HttpError::response`] says.
+
+use askama::Template;
+use axum::body::Body;
+use axum::response::Response;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+
+use super::site::Site;
+use super::text::{Piece, sentence, shortened};
+use super::{make_page, render};
+use crate::app::App;
+use crate::http::accept::quality;
+use crate::http::error::HttpError;
+
+/// How much of an address that is not there is shown, in characters.
+const PATH_MAX: usize = 200;
+
+#[derive(Template)]
+#[template(path = "error.html")]
+struct ErrorPage {
+    site: Site,
+    status: u16,
+    title: &'static str,
+    message: Vec<Piece>,
+    hint: &'static str,
+}
+
+/// Whether a client asks for pages.
+pub(crate) fn wants_page(headers: &HeaderMap) -> bool {
+    quality(headers, "text/html") > 0.0
+}
+
+/// The answer to an error in the form that the client asks for.
+pub(crate) fn shown(app: &App, headers: &HeaderMap, error: &HttpError) -> Response {
+    let response = error.response().map(Body::new);
+    if !wants_page(headers) {
+        return response;
+    }
+    let (title, hint) = words(error.status());
+    let message = sentence(&error.to_string());
+    let status = error.status().as_u16();
+    in_page(response, &ErrorPage { site: Site::of(app), status, title, message, hint })
+}
+
+/// The page of an address that leads nowhere.
+pub(crate) fn nowhere(app: &App, path: &str) -> Response {
+    let error = HttpError::NotFound;
+    let (title, hint) = words(error.status());
+    let message = sentence(&format!("nothing is at `{}` on this server", shortened(path, PATH_MAX)));
+    let status = error.status().as_u16();
+    let page = ErrorPage { site: Site::of(app), status, title, message, hint };
+    in_page(error.response().map(Body::new), &page)
+}
+
+/// Puts a page in place of the body; status, reason phrase and the other headers stay.
+fn in_page(mut response: Response, template: &ErrorPage) -> Response {
+    let Ok(html) = render(template) else { return response };
+    let headers = response.headers_mut();
+    headers.remove(header::CONTENT_LENGTH);
+    headers.insert(header::VARY, HeaderValue::from_static("Accept, Authorization"));
+    make_page(headers);
+    *response.body_mut() = Body::from(html);
+    response
+}
+
+/// What a status means, and what to do.
+fn words(status: StatusCode) -> (&'static str, &'static str) {
+    match status.as_u16() {
+        400 => ("That request cannot be understood", "Go back and change it, or search anew."),
+        404 => ("There is nothing here", "Perhaps the address has a slip in it. Search for what you want:"),
+        405 => ("That is not possible here", "Follow a link to it in place of sending something."),
+        408 => ("That took too long", "Try again in a moment."),
+        503 | 507 => ("The server is busy", "Reload the page in a moment."),
+        500.. => ("Something failed on the server", "Try again; if it stays so, tell whoever runs it."),
+        _ => ("That did not work", "Go back and try again."),
+    }
+}

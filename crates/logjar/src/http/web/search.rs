@@ -1,0 +1,135 @@
+//! Search results as a page: `/search`.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::response::Response;
+use http::{HeaderMap, StatusCode};
+use logjar_domain::permission::Actor;
+use logjar_domain::sight::Sight;
+
+use super::site::{Row, RowContext, Site};
+use super::text::{Piece, counted, grouped, sentence, shortened};
+use super::{error, page};
+use crate::app::App;
+use crate::clock::now;
+use crate::http::api::search::{Results, find};
+use crate::http::api::searching;
+use crate::http::clojars::search::SearchParams;
+use crate::http::clojars::search_results::PER_PAGE;
+use crate::http::error::HttpError;
+use crate::http::maven::path::encode;
+use crate::http::paging::{PAGE_MAX, Paging};
+use crate::projections::catalog;
+use crate::projections::search::HITS_MAX;
+
+/// How much of a query headings show, in characters.
+const SHOWN_MAX: usize = 80;
+
+#[derive(Template)]
+#[template(path = "search.html")]
+struct SearchPage {
+    site: Site,
+    /// The query for headings; empty if there is none.
+    shown: String,
+    outcome: Outcome,
+}
+
+/// What a search came to.
+enum Outcome {
+    /// Nothing was searched for.
+    Unasked,
+    /// The query breaks the syntax; why, and what would be right.
+    Wrong(Vec<Piece>),
+    /// Nothing was found.
+    Nothing,
+    /// A page that is not there any more, or never was.
+    Beyond { total: String, last: Link },
+    /// These.
+    Found { range: String, rows: Vec<Row>, previous: Option<Link>, next: Option<Link> },
+}
+
+/// A link to another page of the results.
+struct Link {
+    path: String,
+    page: u32,
+}
+
+/// What was found, as a page.
+pub(crate) async fn html(
+    app: Arc<App>,
+    actor: Actor,
+    headers: &HeaderMap,
+    params: Result<SearchParams, HttpError>,
+) -> Response {
+    let shown = match params {
+        Ok(params) => searched(&app, &actor, headers, params).await,
+        Err(wrong) => Err(wrong),
+    };
+    shown.unwrap_or_else(|failed| error::shown(&app, headers, &failed))
+}
+
+async fn searched(
+    app: &Arc<App>,
+    actor: &Actor,
+    headers: &HeaderMap,
+    params: SearchParams,
+) -> Result<Response, HttpError> {
+    let sight = Sight::of(&app.projections.read(), now(), actor);
+    let name_repositories = sight.repositories().count() > 1;
+    let paging = Paging { page: params.page, per_page: PER_PAGE };
+    let site = Site { query: params.q, ..Site::of(app) };
+    let (searched, query) = (app.clone(), site.query.clone());
+    let found = searching(app, move || find(&searched, &query, &sight, paging.of_search())).await;
+    let (outcome, status) = match found {
+        Ok(_) if site.query.trim().is_empty() => (Outcome::Unasked, StatusCode::OK),
+        Ok(results) => {
+            let context = RowContext { site: &site, now: now(), name_repositories };
+            (outcome(app, &context, paging, &results), StatusCode::OK)
+        }
+        Err(HttpError::BadRequest(why)) => (Outcome::Wrong(sentence(&why)), StatusCode::BAD_REQUEST),
+        Err(failed) => return Err(failed),
+    };
+    let shown = shortened(&site.query, SHOWN_MAX);
+    page(headers, status, &SearchPage { site, shown, outcome })
+}
+
+fn outcome(app: &App, context: &RowContext<'_>, paging: Paging, results: &Results) -> Outcome {
+    let query = &context.site.query;
+    let link = |page: u32| Link { path: address(context.site, query, page), page };
+    let last = u32::try_from(paging.pages_of_search(results.total)).unwrap_or(PAGE_MAX);
+    if results.total == 0 {
+        return Outcome::Nothing;
+    }
+    if paging.page > last {
+        return Outcome::Beyond { total: counted(results.total as u64, "artifact"), last: link(last) };
+    }
+    let rows: Vec<Row> = results
+        .artifacts
+        .iter()
+        .map(|summary| context.found(summary, catalog::deployer(&app.projections.read(), &summary.by)))
+        .collect();
+    let total = counted(results.total as u64, "artifact");
+    let range = if last == 1 {
+        total
+    } else {
+        let first = paging.offset() + 1;
+        let end = (paging.offset() + PER_PAGE as usize).min(results.total).min(HITS_MAX);
+        format!("{}–{} of {total}", grouped(first as u64), grouped(end as u64))
+    };
+    Outcome::Found {
+        range,
+        rows,
+        previous: (paging.page > 1).then(|| link(paging.page - 1)),
+        next: (paging.page < last).then(|| link(paging.page + 1)),
+    }
+}
+
+/// Address of a page of the results.
+fn address(site: &Site, query: &str, page: u32) -> String {
+    let query = encode(query);
+    match page {
+        1 => format!("{}/search?q={query}", site.root),
+        page => format!("{}/search?q={query}&page={page}", site.root),
+    }
+}

@@ -1,0 +1,144 @@
+//! What every page knows: addresses of this server, and rows of lists.
+
+use logjar_domain::ids::{Moment, RepositoryName};
+use logjar_maven::coordinates::{ArtifactId, GroupId};
+
+use super::style;
+use super::text::{When, counted, description};
+use crate::app::App;
+use crate::http::address::repository_path;
+use crate::http::maven::path::encode;
+use crate::projections::recent::ListedDeploy;
+use crate::projections::summary::Summary;
+
+/// What the frame of a page needs.
+pub(super) struct Site {
+    /// What the paths of links begin with: the path of `public_url`, mostly nothing.
+    pub(super) root: String,
+    /// File name of the style sheet.
+    pub(super) style: &'static str,
+    /// Version of the program.
+    pub(super) version: &'static str,
+    /// What stands in the search box.
+    pub(super) query: String,
+    /// Whether the search box has the focus.
+    pub(super) focus: bool,
+}
+
+/// An artifact or a deploy in a list.
+pub(super) struct Row {
+    /// Path of its folder.
+    pub(super) folder: String,
+    /// The group.
+    pub(super) group: String,
+    /// The artifact.
+    pub(super) artifact: String,
+    /// The version.
+    pub(super) version: String,
+    /// What its POM says of it.
+    pub(super) description: Option<String>,
+    /// When it was deployed.
+    pub(super) when: When,
+    /// Who deployed it.
+    pub(super) by: String,
+    /// The repositories that have it; none if the caller sees only one anyway.
+    pub(super) repositories: Vec<String>,
+    /// How often it was downloaded, if that is to be shown.
+    pub(super) downloads: Option<String>,
+}
+
+/// What is needed for rows besides the thing itself.
+pub(super) struct RowContext<'a> {
+    /// The frame.
+    pub(super) site: &'a Site,
+    /// The time.
+    pub(super) now: Moment,
+    /// Whether it has to be said in which repositories something is.
+    pub(super) name_repositories: bool,
+}
+
+impl Site {
+    /// The frame of a page without a query.
+    pub(super) fn of(app: &App) -> Self {
+        Self {
+            root: root(app.config.public_url.as_deref()),
+            style: &style::FILE,
+            version: env!("CARGO_PKG_VERSION"),
+            query: String::new(),
+            focus: false,
+        }
+    }
+
+    /// Path of a repository on this server.
+    pub(super) fn repository(&self, name: &RepositoryName) -> String {
+        format!("{}/{}/", self.root, repository_path(name))
+    }
+
+    /// Path of an artifact's folder.
+    fn folder(&self, repository: Option<&RepositoryName>, group: &GroupId, artifact: &ArtifactId) -> String {
+        let Some(repository) = repository else { return format!("{}/", self.root) };
+        let labels = group.labels().chain([artifact.as_str()]);
+        labels.fold(self.repository(repository), |path, label| path + &encode(label) + "/")
+    }
+}
+
+impl RowContext<'_> {
+    /// An artifact that was found.
+    pub(super) fn found(&self, summary: &Summary, by: String) -> Row {
+        let outline = &summary.outline;
+        Row {
+            folder: self.site.folder(outline.repositories.first(), &outline.group, &outline.artifact),
+            group: outline.group.to_string(),
+            artifact: outline.artifact.to_string(),
+            version: outline.latest_version.to_string(),
+            description: description(summary.description()),
+            when: When::of(summary.at, self.now),
+            by,
+            repositories: self.names(&outline.repositories),
+            downloads: Some(counted(outline.downloads, "download")),
+        }
+    }
+
+    /// A deploy, with what its POM says.
+    pub(super) fn deployed(&self, listed: &ListedDeploy, about: Option<&str>, by: String) -> Row {
+        let gav = &listed.deploy.gav;
+        Row {
+            folder: self.site.folder(listed.repositories.first(), &gav.group, &gav.artifact),
+            group: gav.group.to_string(),
+            artifact: gav.artifact.to_string(),
+            version: gav.version.to_string(),
+            description: description(about),
+            when: When::of(listed.deploy.at, self.now),
+            by,
+            repositories: self.names(&listed.repositories),
+            downloads: None,
+        }
+    }
+
+    fn names(&self, repositories: &[RepositoryName]) -> Vec<String> {
+        let named = repositories.iter().filter(|_| self.name_repositories);
+        named.map(ToString::to_string).collect()
+    }
+}
+
+/// The path of an address, without a slash at the end.
+fn root(public_url: Option<&str>) -> String {
+    let rest = public_url.and_then(|url| url.split_once("://")).map_or("", |(_, rest)| rest);
+    rest.find('/').and_then(|at| rest.get(at..)).unwrap_or_default().trim_end_matches('/').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_begin_with_the_path_of_the_public_address() {
+        for (url, expected) in [
+            (None, ""),
+            (Some("https://repo.example.org"), ""),
+            (Some("https://example.org/maven/x"), "/maven/x"),
+        ] {
+            assert_eq!(root(url), expected);
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! The one style sheet. Its address changes with its content, so that a browser keeps it for ever and never has an
+//! old one.
+
+use std::sync::{Arc, LazyLock};
+
+use axum::extract::{OriginalUri, State};
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, header};
+
+use super::tag_of;
+use crate::app::App;
+use crate::http::api::{Path, not_found};
+
+const SHEET: &str = include_str!("../../../static/style.css");
+const CACHING: &str = "public, max-age=31536000, immutable";
+
+/// Its file name below `/static/`.
+pub(super) static FILE: LazyLock<String> =
+    LazyLock::new(|| format!("style.{}.css", tag_of(SHEET.as_bytes())));
+
+/// The style sheet by its present name; nothing by any other.
+pub async fn sheet(
+    app: State<Arc<App>>,
+    uri: OriginalUri,
+    headers: HeaderMap,
+    Path(file): Path<String>,
+) -> Response {
+    if file != *FILE {
+        return not_found(app, uri, headers).await;
+    }
+    let described = [
+        (header::CONTENT_TYPE, "text/css; charset=utf-8"),
+        (header::CACHE_CONTROL, CACHING),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ];
+    (described, SHEET).into_response()
+}
