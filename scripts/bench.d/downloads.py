@@ -18,6 +18,8 @@ LOGJAR_PORT, NGINX_PORT = 19200, 19201
 SERVER_CORE, LOAD_CORE = "0", "1"
 CONNECTIONS = 64
 WARM_UP_SECONDS = 1
+# For an answer of 5 MB, 64 at once, on a machine that may do something else for a moment.
+TIMEOUT_SECONDS = 10
 GROUP_PATH = "org/example"
 # What is asked for: the artifact, its suffix, bytes, and the least share of nginx's requests a second.
 FILES = [
@@ -196,8 +198,8 @@ def load(url, seconds):
 
     Bytes, because wrk counts only whole answers, and of large ones many are under way when the time is over.
     """
-    command = ["taskset", "-c", LOAD_CORE, "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--latency", url]
-    printed = run(command)
+    wrk = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--timeout", f"{TIMEOUT_SECONDS}s", "--latency", url]
+    printed = run(["taskset", "-c", LOAD_CORE, *wrk])
     if re.search(r"Non-2xx|Socket errors", printed):
         raise Failure(f"wrk met errors at `{url}`:\n{printed}")
     p99, time_unit = re.search(r"99%\s+([\d.]+)(us|ms|s|m)\b", printed).groups()

@@ -1,6 +1,6 @@
 """Runs the measurements and writes the report. `scripts/bench` calls this and says more.
 
-Usage: main.py --binaries FOLDER [--quick] [--only append|downloads|deploys|sign_in]
+Usage: main.py --binaries FOLDER [--quick] [--only append|downloads|deploys|sign_in|replay|memory|search|findable]
 """
 
 import argparse
@@ -12,12 +12,16 @@ import sys
 import append
 import deploys
 import downloads
+import findable
 import machine
+import memory
+import replay
 import report
+import search
 import sign_in
 from processes import Failure
 
-PARTS = ("append", "downloads", "deploys", "sign_in")
+PARTS = ("append", "downloads", "deploys", "sign_in", "replay", "memory", "search", "findable")
 
 
 def arguments():
@@ -44,6 +48,14 @@ def sections(options, work):
                 yield from deploys.measure(options.binaries, folder, options.quick, rounds)
             case "sign_in":
                 yield sign_in.measure(options.binaries, folder, seconds, rounds)
+            case "replay":
+                yield from replay.measure(options.binaries, folder, options.quick, rounds)
+            case "memory":
+                yield memory.measure(options.binaries, folder, options.quick)
+            case "search":
+                yield from search.measure(options.binaries, folder, options.quick)
+            case "findable":
+                yield findable.measure(options.binaries, folder, options.quick)
 
 
 def main():

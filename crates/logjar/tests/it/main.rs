@@ -13,6 +13,8 @@
 
 mod client;
 mod deploy;
+#[path = "../../examples/generator/mod.rs"]
+mod generator;
 mod history;
 mod markup;
 #[path = "../../../logjar-domain/tests/it/recording.rs"]
@@ -30,6 +32,7 @@ mod concurrency;
 mod deploying;
 mod derived;
 mod downloads;
+mod generating;
 mod hostile;
 mod limits;
 mod metrics;
