@@ -69,9 +69,14 @@ def row_of(document):
     licenses = " ".join(map(without_scheme, document["licenses"]))
     _, _, page = without_scheme(document["url"] or "").partition("/")
     return (
-        document["artifact"], document["group"], document["title"] or "", document["description"] or "",
+        document["artifact"], whole(document["group"]), document["title"] or "", document["description"] or "",
         licenses, " ".join(document["authors"] or []), page,
     )
+
+
+def whole(text):
+    """A text between two words that no query has, so that a phrase with both finds what has these words and no more."""
+    return f"wholebegin {text} wholeend"
 
 
 def without_scheme(address):

@@ -13,13 +13,14 @@ def measure(binaries, folder, quick):
     rows, floors = [], []
     for artifacts, versions, limit in SIZES[:2] if quick else SIZES:
         what = f"{versions:,} versions of {artifacts:,} artifacts" if versions else "empty"
-        first, again = measure_one(binaries, folder / str(versions), artifacts, versions)
-        floors.append(Floor(f"anonymous memory at rest, {what}", again, limit, True, " MiB"))
-        rows.append([what, f"{first:.1f}", f"{again:.1f}"])
+        measured = measure_one(binaries, folder / str(versions), artifacts, versions)
+        for start, mib in zip(("first start", "next start"), measured, strict=True):
+            floors.append(Floor(f"anonymous memory at rest, {what}, {start}", mib, limit, True, " MiB"))
+        rows.append([what, *(f"{mib:.1f}" for mib in measured)])
     text = (
         f"`RssAnon` of the server once it has not changed for {registries.REST_SECONDS} s, with a search index whose "
         "writer is closed. The first start reads the whole log, makes a state snapshot and builds the index; what that "
-        "leaves behind in the allocator stays until the next start, for which the floor is."
+        "leaves behind in the allocator stays until the next start."
     )
     return Section("Memory of an idle server", text, ["registry", "first start, MiB", "next start, MiB"], rows, floors)
 

@@ -3,6 +3,8 @@
 import random
 import re
 
+import full_text
+
 SAMPLE = 5000
 # Words that nobody looks for.
 SMALL_WORDS = frozenset("a and for from in of on that the to with your".split())
@@ -84,12 +86,16 @@ def in_description(source, document):
     return f"description:{word}", f'{{title description}} : "{word}"'
 
 
+def whole_group(document):
+    return f'groups : "{full_text.whole(" ".join(words(document["group"])))}"'
+
+
 def in_group(source, document):
-    return f"group:{document['group']}", f'groups : "{" ".join(words(document["group"]))}"'
+    return f"group:{document['group']}", whole_group(document)
 
 
 def coordinates(source, document):
     """The artifact first, then what has words of its name, and the others of its group."""
     name = [word for word in words(document["artifact"]) if not word.isdigit()]
-    alternatives = [f'"{word}"' for word in name] + [f'groups : "{" ".join(words(document["group"]))}"']
+    alternatives = [f'"{word}"' for word in name] + [whole_group(document)]
     return f"{document['group']}:{document['artifact']}", " OR ".join(alternatives)
