@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use logjar_domain::command::Command;
-use logjar_domain::permission::{Abilities, Actor, Scope};
+use logjar_domain::permission::{Abilities, Actor, Scope, is_administrator};
 use logjar_domain::rejection::Rejection;
 use logjar_domain::sight::Sight;
 use logjar_domain::state::{Group, State as Registry};
@@ -95,7 +95,11 @@ pub async fn members(
     let state = app.projections.read();
     let sight = Sight::of(&state, now(), &actor);
     let found = state.groups.get(&group).filter(|_| catalog::shows_group(&state, &sight, &actor, &group));
-    let found = found.ok_or(Rejection::NoSuchGroup { group: group.clone() })?;
+    let found = found.ok_or_else(|| match is_administrator(&state, &actor) {
+        true => ApiError::from(Rejection::NoSuchGroup { group: group.clone() }),
+        // Whether there is one is not for everybody to know, nor how to make one.
+        false => HttpError::Missing(format!("group `{group}`")).into(),
+    })?;
     let members: Vec<Value> = found
         .members
         .iter()

@@ -136,7 +136,11 @@ impl<T: serde::de::DeserializeOwned> FromRequestParts<Arc<App>> for Params<T> {
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
         match axum::extract::Query::from_request_parts(parts, app).await {
             Ok(axum::extract::Query(params)) => Ok(Self(params)),
-            Err(error) => Err(HttpError::BadRequest(error.body_text()).into()),
+            Err(error) => {
+                let why =
+                    std::error::Error::source(&error).map_or_else(|| error.body_text(), ToString::to_string);
+                Err(HttpError::BadRequest(format!("what stands behind the `?` cannot be read: {why}")).into())
+            }
         }
     }
 }
