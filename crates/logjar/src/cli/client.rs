@@ -155,11 +155,9 @@ impl Client {
         let mut rest = Vec::new();
         self.send(method, path, body, |piece| {
             rest.extend_from_slice(piece);
-            while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
-                let line: Vec<u8> = rest.drain(..=end).collect();
-                take(&line)?;
-            }
-            Ok(())
+            // All whole lines leave at once: what is left is moved once a piece, not once a line.
+            let whole = rest.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+            rest.drain(..whole).as_slice().split_inclusive(|byte| *byte == b'\n').try_for_each(&mut take)
         })
         .await
     }
