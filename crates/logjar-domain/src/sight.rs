@@ -17,7 +17,6 @@ use crate::state::{State, Token};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sight {
     repositories: BTreeMap<RepositoryName, Extent>,
-    everything: bool,
 }
 
 /// How much of a repository is in sight.
@@ -60,13 +59,7 @@ impl Sight {
                 Readable::Challenge | Readable::Hidden => {}
             }
         }
-        let whole = repositories.values().filter(|extent| **extent == Extent::All).count();
-        Self { everything: whole == state.repositories.len(), repositories }
-    }
-
-    /// Whether nothing at all is hidden.
-    pub fn is_everything(&self) -> bool {
-        self.everything
+        Self { repositories }
     }
 
     /// The repositories in sight.

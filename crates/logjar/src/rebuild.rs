@@ -242,7 +242,7 @@ fn rebuild_state(
         false => ControlFlow::Continue(()),
     };
     let (written, verdicts) =
-        state_snapshot::rebuild_comparing(&app.folder, app.reader.durable(), &claims, &mut seldom)?;
+        state_snapshot::rebuild(&app.folder, app.reader.durable(), &claims, &mut seldom)?;
     let before = match (loaded, verdicts.get(1)) {
         (Ok(None), _) => Before::Missing,
         (Ok(Some(_)), Some(Verdict::Right)) => Before::Right,

@@ -2,13 +2,14 @@
 //! damaged, foreign or newer is as good as none.
 
 use std::fs;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use logjar::app::App;
 use logjar::config::Config;
 use logjar::digest::of_state;
-use logjar::projections::state_snapshot::{self, rebuild, renew};
+use logjar::projections::state_snapshot::{self, SnapshotError, Written, renew};
 use logjar::storage::DataFolder;
 use logjar_domain::event::Recorded;
 use logjar_domain::state::{State, evolve};
@@ -20,6 +21,15 @@ use tempfile::TempDir;
 use crate::deploy::Deploy;
 use crate::history::{append, event, recorded};
 use crate::server::{TestServer, files_below};
+
+/// Makes the snapshot anew, with nothing to compare.
+fn rebuild(folder: &DataFolder, progress: &mut dyn FnMut(u64, u64)) -> Result<Written, SnapshotError> {
+    let mut go_on = |done, total| {
+        progress(done, total);
+        ControlFlow::Continue(())
+    };
+    state_snapshot::rebuild(folder, 0, &[], &mut go_on).map(|(written, _)| written)
+}
 
 /// A data folder that events are written into by hand.
 struct Registry {

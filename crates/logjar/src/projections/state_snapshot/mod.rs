@@ -186,25 +186,14 @@ pub fn renew(folder: &DataFolder) -> Result<Written, SnapshotError> {
     write(folder, fold(folder, before, &mut |_, _, _| ControlFlow::Continue(()))?)
 }
 
-/// Makes the snapshot anew from line 1; the old one is thrown away first. A server may run meanwhile. `progress` hears
-/// after each line how many of how many are done; more than that may come while it runs.
-///
-/// # Errors
-/// As [`renew`].
-pub fn rebuild(folder: &DataFolder, progress: &mut dyn FnMut(u64, u64)) -> Result<Written, SnapshotError> {
-    let mut go_on = |done, total| {
-        progress(done, total);
-        ControlFlow::Continue(())
-    };
-    rebuild_comparing(folder, 0, &[], &mut go_on).map(|(written, _)| written)
-}
-
-/// As [`rebuild`], and says of each claim what the log says of it. `durable` is how many lines there are at least: the
-/// mark in the folder may say less for a moment, while the writer writes it. `progress` may break it off.
+/// Makes the snapshot anew from line 1, and says of each claim what the log says of it; the old one is thrown away
+/// first. A server may run meanwhile. `durable` is how many lines there are at least: the mark in the folder may say
+/// less for a moment, while the writer writes it. `progress` hears after each line how many of how many are done, more
+/// of which may come while it runs, and may break it off.
 ///
 /// # Errors
 /// As [`renew`]; [`SnapshotError::Stopped`].
-pub fn rebuild_comparing(
+pub fn rebuild(
     folder: &DataFolder,
     durable: u64,
     claims: &[Claim],
