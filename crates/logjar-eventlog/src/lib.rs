@@ -9,6 +9,7 @@ pub mod micros;
 
 mod batch;
 mod chain;
+pub mod cursor;
 mod json;
 pub mod line;
 pub mod merkle;

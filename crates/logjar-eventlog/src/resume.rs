@@ -8,6 +8,7 @@
 //! then the entries: offset (u64) and crc of the line before (u32); at last CRC32C (u32) of all that.
 
 use crate::chain::Chain;
+use crate::cursor::Cursor;
 use crate::index::{Entry, Index, STRIDE};
 use crate::line::Line;
 use crate::log::Head;
@@ -157,7 +158,7 @@ impl ResumePoint {
     /// # Errors
     /// What is wrong with them.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, PointError> {
-        let mut start = Cursor(bytes);
+        let mut start = Cursor::new(bytes);
         if start.take(MAGIC.len()) != Some(MAGIC) {
             return Err(PointError::Magic);
         }
@@ -172,8 +173,8 @@ impl ResumePoint {
         if crc32c::crc32c(covered) != u32::from_le_bytes(*crc) {
             return Err(PointError::Crc);
         }
-        let mut cursor = Cursor(covered.get(START_LEN..).ok_or(PointError::Length)?);
-        let point = cursor.point().filter(|point| cursor.0.is_empty() && point.is_sound());
+        let mut cursor = Cursor::new(covered.get(START_LEN..).ok_or(PointError::Length)?);
+        let point = cursor.point().filter(|point| cursor.left() == 0 && point.is_sound());
         point.ok_or(PointError::Content)
     }
 
@@ -189,31 +190,10 @@ impl ResumePoint {
     }
 }
 
-/// Takes bytes from the front; `None` if there are not enough.
-struct Cursor<'a>(&'a [u8]);
-
-impl<'a> Cursor<'a> {
-    fn take(&mut self, length: usize) -> Option<&'a [u8]> {
-        let (taken, rest) = self.0.split_at_checked(length)?;
-        self.0 = rest;
-        Some(taken)
-    }
-
-    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
-        self.take(N)?.try_into().ok()
-    }
-
-    fn u32(&mut self) -> Option<u32> {
-        self.array().map(u32::from_le_bytes)
-    }
-
-    fn u64(&mut self) -> Option<u64> {
-        self.array().map(u64::from_le_bytes)
-    }
-
+impl Cursor<'_> {
     /// A count of things that have at least `len` bytes each, so that no more are made room for than can come.
     fn count(&self, count: u64, len: usize) -> Option<usize> {
-        usize::try_from(count).ok().filter(|count| *count <= self.0.len() / len)
+        usize::try_from(count).ok().filter(|count| *count <= self.left() / len)
     }
 
     fn point(&mut self) -> Option<ResumePoint> {

@@ -296,3 +296,12 @@ impl Reader<'_> {
         })
     }
 }
+
+/// Whether a character turns the direction of the text after it, on a page or terminal (Unicode's bidirectional
+/// formatting). What others wrote is shown without them.
+pub fn is_direction_mark(character: char) -> bool {
+    matches!(
+        character,
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+    )
+}

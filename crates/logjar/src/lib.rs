@@ -6,6 +6,7 @@
 pub mod clock;
 pub mod config;
 pub mod exit;
+mod numbers;
 
 pub mod digest;
 pub mod log_filter;

@@ -10,6 +10,7 @@ use logjar_eventlog::line::Line;
 use logjar_eventlog::resume::ResumePoint;
 use logjar_maven::coordinates::Version;
 
+use crate::numbers::grouped;
 use crate::projections::state_snapshot::{Snapshot, Unplaced};
 use crate::stored_event::{DecodeError, Detail, decode};
 
@@ -87,28 +88,6 @@ impl Progress {
         match self.total {
             Some(total) => tracing::info!("replaying {} of {} lines", grouped(seq), grouped(total)),
             None => tracing::info!("replaying line {}", grouped(seq)),
-        }
-    }
-}
-
-/// A number as people read it, `1,234,567`.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let separated = |(place, digit): (usize, char)| {
-        let comma = place > 0 && (digits.len() - place).is_multiple_of(3);
-        comma.then_some(',').into_iter().chain([digit])
-    };
-    digits.chars().enumerate().flat_map(separated).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_in_groups() {
-        for (number, text) in [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")] {
-            assert_eq!(grouped(number), text);
         }
     }
 }

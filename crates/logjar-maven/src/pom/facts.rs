@@ -1,7 +1,7 @@
 //! Keeps a POM's facts fit for the event log and for pages: no control characters, and within a number of
 //! bytes.
 
-use super::{Dependency, License, Pom, Relocation, Scm};
+use super::{Dependency, License, Pom, Relocation, Scm, is_direction_mark};
 
 /// What the form of one entry takes on the log besides its texts: names of fields, quotes, brackets. An
 /// upper bound.
@@ -29,11 +29,7 @@ pub(super) fn paragraph(text: &str) -> Option<String> {
 
 /// Drops control characters, and those that turn the direction of what follows them on a page or terminal.
 fn without_controls(text: &str) -> String {
-    let marks = ['\u{61C}', '\u{200E}', '\u{200F}'];
-    let turns = |character: char| {
-        marks.contains(&character) || matches!(character, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
-    };
-    text.chars().filter(|&character| !character.is_control() && !turns(character)).collect()
+    text.chars().filter(|&character| !character.is_control() && !is_direction_mark(character)).collect()
 }
 
 impl Pom {

@@ -4,6 +4,7 @@ use std::io;
 
 use logjar_domain::ids::Moment;
 use logjar_eventlog::micros::Micros;
+use logjar_maven::pom::is_direction_mark;
 use serde_json::Value;
 
 use super::{Failure, output};
@@ -70,10 +71,6 @@ fn one_line(text: &str, width: Option<usize>) -> String {
         Some(start) if shown.len() > width => start.iter().chain(&['…']).collect(),
         _ => shown.into_iter().collect(),
     }
-}
-
-fn is_direction_mark(character: char) -> bool {
-    matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]

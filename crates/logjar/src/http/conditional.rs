@@ -132,7 +132,8 @@ fn date(headers: &HeaderMap, name: header::HeaderName) -> Option<std::time::Syst
     text(headers, name).and_then(|value| httpdate::parse_http_date(value).ok())
 }
 
-fn matches_etag(list: &str, etag: &str) -> bool {
+/// Whether one of the tags in a list is this one, or the list stands for all.
+pub(crate) fn matches_etag(list: &str, etag: &str) -> bool {
     list == "*" || list.split(',').any(|each| each.trim().trim_start_matches("W/") == etag)
 }
 

@@ -96,9 +96,7 @@ impl Table {
         logjar(&["group", "create", "org.ben", "--owner", "ben"]);
         logjar(&["group", "create", "org.others", "--owner", "cid"]);
         logjar(&["group", "create", "org.close", "--owner", "cid"]);
-        for (repository, read) in [("members", "signed-in"), ("few", "granted")] {
-            logjar(&["repo", "create", repository, "--read", read]);
-        }
+        server.repositories(&[("members", "signed-in"), ("few", "granted")]);
         for repository in ["repo", "members", "few"] {
             Deploy::new("org.ben:lib:1.0").repository(repository).send(&server, "ben").created();
             Deploy::new("org.others:lib:1.0").repository(repository).send(&server, "cid").created();

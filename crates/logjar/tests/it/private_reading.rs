@@ -14,8 +14,8 @@ fn registry() -> TestServer {
     let server = TestServer::with_amy();
     server.user("ben");
     server.user("cid");
-    for (repository, read) in [("members", "signed-in"), ("few", "granted")] {
-        server.logjar(&["repo", "create", repository, "--read", read]).expect(0);
+    server.repositories(&[("members", "signed-in"), ("few", "granted")]);
+    for repository in ["members", "few"] {
         for coordinates in ["org.example:lib:1.0", "org.example:extra:1.0", "net.example:other:1.0"] {
             Deploy::new(coordinates).repository(repository).send(&server, "amy").created();
         }

@@ -226,9 +226,7 @@ fn everybody_sees_what_they_may_read() {
     let server = TestServer::with_amy();
     server.user("ben");
     server.user("cid");
-    for (repository, read) in [("members", "signed-in"), ("few", "granted"), ("more", "public")] {
-        server.logjar(&["repo", "create", repository, "--read", read]).expect(0);
-    }
+    server.repositories(&[("members", "signed-in"), ("few", "granted"), ("more", "public")]);
     for (repository, coordinates) in [
         ("few", "org.secret:hidden:1.0"),
         ("few", "org.example:lib:1.0"),

@@ -17,9 +17,7 @@ fn registry() -> TestServer {
     let server = TestServer::with_amy();
     server.user("ben");
     server.user("cid");
-    for (repository, read) in [("members", "signed-in"), ("few", "granted")] {
-        server.logjar(&["repo", "create", repository, "--read", read]).expect(0);
-    }
+    server.repositories(&[("members", "signed-in"), ("few", "granted")]);
     let deploys = [
         ("repo", "org.example:lib:1.0", "Plain words"),
         ("members", "org.example:lib:1.1", "Plain words for members"),

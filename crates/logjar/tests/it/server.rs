@@ -169,6 +169,13 @@ impl TestServer {
         self.logjar(&["user", "add", name, "--service"]).expect(0);
     }
 
+    /// Creates repositories, and says of each who may read it.
+    pub(crate) fn repositories(&self, repositories: &[(&str, &str)]) {
+        for (name, read) in repositories {
+            self.logjar(&["repo", "create", name, "--read", read]).expect(0);
+        }
+    }
+
     /// Registers an administrator.
     pub(crate) fn administrator(&self, name: &str) {
         self.logjar(&["user", "add", name, "--service", "--admin"]).expect(0);

@@ -51,9 +51,7 @@ pub(crate) fn shelf() -> TestServer {
     let server = TestServer::with_amy();
     server.user("ben");
     server.user("cid");
-    for (repository, read) in [("members", "signed-in"), ("few", "granted"), ("more", "public")] {
-        server.logjar(&["repo", "create", repository, "--read", read]).expect(0);
-    }
+    server.repositories(&[("members", "signed-in"), ("few", "granted"), ("more", "public")]);
     for (repository, coordinates, facts) in DEPLOYS {
         deploy(coordinates, &facts.concat()).repository(repository).send(&server, "amy").created();
     }

@@ -89,9 +89,7 @@ fn without_a_server_the_configuration_has_the_address() {
 fn what_is_not_to_be_read_looks_as_if_it_were_not_there() {
     let server = TestServer::with_amy();
     server.user("ben");
-    for (repository, read) in [("members", "signed-in"), ("few", "granted")] {
-        server.logjar(&["repo", "create", repository, "--read", read]).expect(0);
-    }
+    server.repositories(&[("members", "signed-in"), ("few", "granted")]);
     let deploying = server.new_token("ben", &["--can", "deploy"]);
     let sent = |repository: &str, token: Option<&str>| {
         let request = Request::get(&format!("/api/v1/snippets/deps?repository={repository}"));

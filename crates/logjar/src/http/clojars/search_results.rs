@@ -2,6 +2,7 @@
 
 use axum::response::Response;
 use http::{HeaderValue, StatusCode};
+use logjar_maven::pom::is_direction_mark;
 use serde_json::{Value, json};
 
 use super::search::SearchParams;
@@ -129,7 +130,7 @@ pub(super) fn attribute(text: &str) -> String {
             // As they are, a reader would make blanks of them.
             '\t' | '\n' | '\r' => escaped.push_str(&format!("&#{};", u32::from(character))),
             '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{fffe}' | '\u{ffff}' => {}
-            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {}
+            mark if is_direction_mark(mark) => {}
             other => escaped.push(other),
         }
     }

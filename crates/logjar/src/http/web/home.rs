@@ -89,9 +89,10 @@ fn build(app: &App, sight: &Sight, base: &str) -> Result<HomePage, LogError> {
     let site = Site { focus: true, ..Site::of(app) };
     let rows = rows(app, sight, &site)?;
     let Counts { groups, artifacts, versions } = app.last_counts.of(&app.projections, sight);
-    let repositories = repositories(app, sight, &site);
-    let names = || sight.repositories().filter(|(_, extent)| !extent.is_nothing()).map(|(name, _)| name);
-    let chosen = names().find(|name| name.as_str() == FIRST_REPOSITORY).or_else(|| names().next());
+    // One of which the caller may read nothing would be a link to nowhere.
+    let readable = sight.repositories().filter(|(_, extent)| !extent.is_nothing());
+    let names: Vec<&RepositoryName> = readable.map(|(name, _)| name).collect();
+    let chosen = names.iter().find(|name| name.as_str() == FIRST_REPOSITORY).or(names.first());
     Ok(HomePage {
         counts: [
             counted(artifacts as u64, "artifact"),
@@ -101,7 +102,7 @@ fn build(app: &App, sight: &Sight, base: &str) -> Result<HomePage, LogError> {
         is_empty: artifacts == 0,
         setup: chosen.map(|name| setup(app, name, base)),
         rows,
-        repositories,
+        repositories: repositories(app, &names, &site),
         site,
     })
 }
@@ -131,11 +132,9 @@ fn rows(app: &App, sight: &Sight, site: &Site) -> Result<Vec<Row>, LogError> {
     Ok(rows)
 }
 
-fn repositories(app: &App, sight: &Sight, site: &Site) -> Vec<RepositoryRow> {
+fn repositories(app: &App, names: &[&RepositoryName], site: &Site) -> Vec<RepositoryRow> {
     let state = app.projections.read();
-    // One of which the caller may read nothing would be a link to nowhere.
-    let readable = sight.repositories().filter(|(_, extent)| !extent.is_nothing());
-    let seen = readable.filter_map(|(name, _)| Some((name, state.repositories.get(name)?)));
+    let seen = names.iter().filter_map(|name| Some((name, state.repositories.get(*name)?)));
     seen.map(|(name, repository)| RepositoryRow {
         name: name.to_string(),
         path: site.repository(name),

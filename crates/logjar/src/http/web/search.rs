@@ -9,7 +9,7 @@ use logjar_domain::permission::Actor;
 use logjar_domain::sight::Sight;
 
 use super::site::{Row, RowContext, Site};
-use super::text::{Piece, counted, grouped, sentence, shortened};
+use super::text::{Piece, counted, sentence, shortened};
 use super::{error, page};
 use crate::app::App;
 use crate::clock::now;
@@ -20,6 +20,7 @@ use crate::http::clojars::search_results::PER_PAGE;
 use crate::http::error::HttpError;
 use crate::http::maven::path::encode;
 use crate::http::paging::{PAGE_MAX, Paging};
+use crate::numbers::grouped;
 use crate::projections::catalog;
 use crate::projections::search::HITS_MAX;
 
@@ -104,11 +105,9 @@ fn outcome(app: &App, context: &RowContext<'_>, paging: Paging, results: &Result
     if paging.page > last {
         return Outcome::Beyond { total: counted(results.total as u64, "artifact"), last: link(last) };
     }
-    let rows: Vec<Row> = results
-        .artifacts
-        .iter()
-        .map(|summary| context.found(summary, catalog::deployer(&app.projections.read(), &summary.by)))
-        .collect();
+    let state = app.projections.read();
+    let row = |summary| context.found(summary, catalog::deployer(&state, &summary.by));
+    let rows: Vec<Row> = results.artifacts.iter().map(row).collect();
     let total = counted(results.total as u64, "artifact");
     let range = if last == 1 {
         total

@@ -3,6 +3,7 @@
 use logjar_domain::ids::Moment;
 
 use crate::clock::rfc3339;
+use crate::numbers::grouped;
 
 /// How much of a description lists show, in characters.
 const DESCRIPTION_MAX: usize = 220;
@@ -39,19 +40,6 @@ fn age(seconds: i64) -> String {
 pub(super) fn counted(number: u64, unit: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
     format!("{} {unit}{plural}", grouped(number))
-}
-
-/// A number with a comma between thousands.
-pub(super) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// A piece of a message.
@@ -147,8 +135,6 @@ mod tests {
 
     #[test]
     fn numbers() {
-        let shown = [0, 999, 1_000, 12_345, 1_234_567].map(grouped);
-        assert_eq!(shown, ["0", "999", "1,000", "12,345", "1,234,567"]);
         assert_eq!([counted(1, "artifact"), counted(1_200, "group")], ["1 artifact", "1,200 groups"]);
     }
 

@@ -20,6 +20,7 @@ use logjar_domain::state::{
     Artifact, BuildState, Group, Member, MoreOfVersion, NewestFile, Repository, State, Token, User,
     VersionState,
 };
+use logjar_eventlog::cursor::Cursor;
 use logjar_eventlog::resume::ResumePoint;
 use logjar_maven::coordinates::{ArtifactId, GroupId, Version};
 use logjar_maven::snapshot_version::Stamp;
@@ -33,66 +34,47 @@ const CHECKSUM_LEN: usize = 32;
 const TIMESTAMP_LEN: usize = 15;
 
 /// The position that a file says it is at, from its beginning; 0 if that is not ours. The rest is not looked at.
-pub(super) fn position(start: &[u8]) -> u64 {
-    Reader(start).position().unwrap_or_default()
+pub(super) fn position(bytes: &[u8]) -> u64 {
+    start(&mut Cursor::new(bytes)).unwrap_or_default()
 }
 
 /// The snapshot that the bytes are.
 pub(super) fn decode(bytes: &[u8]) -> Result<Snapshot, Unusable> {
-    let mut reader = Reader(bytes);
-    let position = reader.position()?;
-    if reader.block().ok_or(Unusable::Damaged)? != PROGRAM.as_bytes() {
+    let mut cursor = Cursor::new(bytes);
+    let position = start(&mut cursor)?;
+    if block(&mut cursor).ok_or(Unusable::Damaged)? != PROGRAM.as_bytes() {
         return Err(Unusable::Program);
     }
     let (covered, checksum) = bytes.split_last_chunk::<CHECKSUM_LEN>().ok_or(Unusable::Damaged)?;
     if Sha256::digest(covered) != *checksum {
         return Err(Unusable::Damaged);
     }
-    let body_len = reader.0.len().checked_sub(CHECKSUM_LEN).ok_or(Unusable::Damaged)?;
-    let mut body = Reader(reader.take(body_len).ok_or(Unusable::Damaged)?);
-    let point = ResumePoint::from_bytes(body.block().ok_or(Unusable::Damaged)?)?;
+    let body_len = cursor.left().checked_sub(CHECKSUM_LEN).ok_or(Unusable::Damaged)?;
+    let mut body = Cursor::new(cursor.take(body_len).ok_or(Unusable::Damaged)?);
+    let point = ResumePoint::from_bytes(block(&mut body).ok_or(Unusable::Damaged)?)?;
     let tables = Tables::read(&mut body).ok_or(Unusable::Damaged)?;
-    let mut decoder = Decoder { tables, reader: body };
+    let mut decoder = Decoder { tables, cursor: body };
     let (unplaced, state) = decoder.unplaced().zip(decoder.state()).ok_or(Unusable::Damaged)?;
-    if point.seq() != position || !decoder.reader.0.is_empty() {
+    if point.seq() != position || !decoder.cursor.left() == 0 {
         return Err(Unusable::Damaged);
     }
     Ok(Snapshot { state, unplaced, point })
 }
 
-/// Takes bytes from the front; `None` if there are not enough.
-struct Reader<'a>(&'a [u8]);
-
-impl<'a> Reader<'a> {
-    fn take(&mut self, length: usize) -> Option<&'a [u8]> {
-        let (taken, rest) = self.0.split_at_checked(length)?;
-        self.0 = rest;
-        Some(taken)
+/// What comes before the version of the program.
+fn start(cursor: &mut Cursor<'_>) -> Result<u64, Unusable> {
+    if cursor.take(MAGIC.len()) != Some(MAGIC) {
+        return Err(Unusable::Damaged);
     }
-
-    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
-        self.take(N)?.try_into().ok()
+    match cursor.u32().ok_or(Unusable::Damaged)? {
+        FORMAT => cursor.u64().ok_or(Unusable::Damaged),
+        found => Err(Unusable::Format(found)),
     }
+}
 
-    fn u32(&mut self) -> Option<u32> {
-        self.array().map(u32::from_le_bytes)
-    }
-
-    fn block(&mut self) -> Option<&'a [u8]> {
-        let length = self.u32()?;
-        self.take(length as usize)
-    }
-
-    /// What comes before the version of the program.
-    fn position(&mut self) -> Result<u64, Unusable> {
-        if self.take(MAGIC.len()) != Some(MAGIC) {
-            return Err(Unusable::Damaged);
-        }
-        match self.u32().ok_or(Unusable::Damaged)? {
-            FORMAT => self.array().map(u64::from_le_bytes).ok_or(Unusable::Damaged),
-            found => Err(Unusable::Format(found)),
-        }
-    }
+fn block<'a>(cursor: &mut Cursor<'a>) -> Option<&'a [u8]> {
+    let length = cursor.u32()?;
+    cursor.take(length as usize)
 }
 
 /// Every string that occurs, once: what is decoded shares them.
@@ -104,24 +86,24 @@ struct Tables {
 }
 
 impl Tables {
-    fn read(reader: &mut Reader<'_>) -> Option<Self> {
+    fn read(cursor: &mut Cursor<'_>) -> Option<Self> {
         Some(Self {
-            texts: table(reader, |text| Some(Arc::from(text)))?,
-            groups: table(reader, |text| GroupId::parse(text).ok())?,
-            artifacts: table(reader, |text| ArtifactId::parse(text).ok())?,
-            versions: table(reader, |text| Version::parse(text).ok())?,
+            texts: table(cursor, |text| Some(Arc::from(text)))?,
+            groups: table(cursor, |text| GroupId::parse(text).ok())?,
+            artifacts: table(cursor, |text| ArtifactId::parse(text).ok())?,
+            versions: table(cursor, |text| Version::parse(text).ok())?,
         })
     }
 }
 
-fn table<T>(reader: &mut Reader<'_>, make: impl Fn(&str) -> Option<T>) -> Option<Vec<T>> {
-    let count = reader.u32()?;
-    (0..count).map(|_| make(std::str::from_utf8(reader.block()?).ok()?)).collect()
+fn table<T>(cursor: &mut Cursor<'_>, make: impl Fn(&str) -> Option<T>) -> Option<Vec<T>> {
+    let count = cursor.u32()?;
+    (0..count).map(|_| make(std::str::from_utf8(block(cursor)?).ok()?)).collect()
 }
 
 struct Decoder<'a> {
     tables: Tables,
-    reader: Reader<'a>,
+    cursor: Cursor<'a>,
 }
 
 impl Decoder<'_> {
@@ -138,19 +120,19 @@ impl Decoder<'_> {
     }
 
     fn u8(&mut self) -> Option<u8> {
-        self.reader.array().map(u8::from_le_bytes)
+        self.cursor.array().map(u8::from_le_bytes)
     }
 
     fn u32(&mut self) -> Option<u32> {
-        self.reader.u32()
+        self.cursor.u32()
     }
 
     fn u64(&mut self) -> Option<u64> {
-        self.reader.array().map(u64::from_le_bytes)
+        self.cursor.u64()
     }
 
     fn i64(&mut self) -> Option<i64> {
-        self.reader.array().map(i64::from_le_bytes)
+        self.cursor.array().map(i64::from_le_bytes)
     }
 
     fn moment(&mut self) -> Option<Moment> {
@@ -189,7 +171,7 @@ impl Decoder<'_> {
     /// the file by more than the size of an item.
     fn list<T>(&mut self, mut each: impl FnMut(&mut Self) -> Option<T>) -> Option<Vec<T>> {
         let count = self.u32()? as usize;
-        let mut items = Vec::with_capacity(count.min(self.reader.0.len()));
+        let mut items = Vec::with_capacity(count.min(self.cursor.left()));
         for _ in 0..count {
             items.push(each(self)?);
         }
@@ -212,7 +194,7 @@ impl Decoder<'_> {
     }
 
     fn token(&mut self) -> Option<Token> {
-        let (user, name, hash) = (UserId::new(self.text()?), self.text_or_none()?, self.reader.array()?);
+        let (user, name, hash) = (UserId::new(self.text()?), self.text_or_none()?, self.cursor.array()?);
         let limit = match self.u8()? {
             0 => None,
             _ => Some(TokenLimit { group: self.group()?, scope: self.scope()? }),
@@ -285,7 +267,7 @@ impl Decoder<'_> {
     }
 
     fn stamp(&mut self) -> Option<Stamp> {
-        let timestamp = std::str::from_utf8(self.reader.take(TIMESTAMP_LEN)?).ok()?;
+        let timestamp = std::str::from_utf8(self.cursor.take(TIMESTAMP_LEN)?).ok()?;
         Stamp::from_parts(timestamp, self.u32()?)
     }
 }
