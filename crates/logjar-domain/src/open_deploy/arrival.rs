@@ -79,7 +79,7 @@ impl Turn<'_> {
         let deploy = open(self, put, &slot);
         let id = deploy.id.clone();
         match deploy.files.get(&file.name).map(|known| known.digests.sha256 == arrived.digests.sha256) {
-            Some(true) => drop(deploy.marks.remove(&file.name)),
+            Some(true) => drop(deploy.refused.remove(&file.name)),
             Some(false) => {
                 deploy.enter_run(now).conflict = true;
                 self.save(&id);
@@ -88,7 +88,7 @@ impl Turn<'_> {
             }
             None => {
                 if let Err(reason) = check_file(deploy, file, &arrived, limit) {
-                    return self.mark(put, file, reason);
+                    return self.refuse_file(put, file, reason);
                 }
                 let pom = arrived.pom.and_then(Result::ok);
                 deploy.accept_file(file.clone(), arrived.size, arrived.digests, pom);
@@ -126,12 +126,12 @@ impl Turn<'_> {
         }
     }
 
-    /// Marks a name whose file was refused: nothing is finished until it is accepted or dropped.
-    pub(super) fn mark(&mut self, put: &Put, file: &VersionFile, reason: DeployRejection) -> Answer {
+    /// Keeps the refusal of a file: nothing is finished until the name is accepted or dropped.
+    pub(super) fn refuse_file(&mut self, put: &Put, file: &VersionFile, reason: DeployRejection) -> Answer {
         let (now, slot) = (self.now, self.slot_of(file));
         let deploy = open(self, put, &slot);
         deploy.enter_run(now);
-        deploy.marks.insert(file.name.clone(), reason.clone());
+        deploy.refused.insert(file.name.clone(), reason.clone());
         // What was refused alone leaves nothing on disk.
         let saved = (!deploy.files.is_empty()).then(|| deploy.id.clone());
         if let Some(id) = saved {
@@ -173,7 +173,7 @@ fn check_file(
 
 impl OpenDeploy {
     fn accept_file(&mut self, file: VersionFile, size: u64, digests: Digests, pom: Option<Arc<Pom>>) {
-        self.marks.remove(&file.name);
+        self.refused.remove(&file.name);
         if file.is_pom() {
             self.pom = pom;
         }

@@ -40,8 +40,8 @@ impl Turn<'_> {
         if deploy.is_in_conflict() {
             return Fate::Stays(self.under_way(slot));
         }
-        if let Some(mark) = deploy.mark() {
-            return Fate::Refused(mark);
+        if let Some(refusal) = deploy.refusal() {
+            return Fate::Refused(refusal);
         }
         if published.is_some() {
             // What was taken is as published, but other files of it may have been refused as a redeploy.
@@ -90,7 +90,7 @@ impl Turn<'_> {
         let Some(deploy) = self.artifact.open.get_mut(slot) else { return Answer::done() };
         let is_looked_at = !put.waits_for_metadata || deploy.has_ivy_descriptor();
         let is_good = deploy.is_whole()
-            && deploy.mark().is_none()
+            && deploy.refusal().is_none()
             && deploy.lacks(false).is_none()
             && deploy.breaks_switched_rule(self.settings).is_none();
         if is_looked_at && is_good && !self.settings.require_all_signatures {

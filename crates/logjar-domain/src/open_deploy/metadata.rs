@@ -94,7 +94,7 @@ impl Turn<'_> {
         self.artifact.open.keys().filter(is_listed).cloned().collect()
     }
 
-    /// A release that is incomplete or marked: its reason, and nothing is finished.
+    /// A release that is incomplete or has a refused file: its reason, and nothing is finished.
     fn finish_releases(&mut self, releases: &[Slot]) -> Option<Answer> {
         let fates = releases.iter().map(|slot| (slot, self.fate(slot))).collect::<Vec<_>>();
         let is_good = |fate: &Fate| matches!(fate, Fate::Commit | Fate::Repeated);
@@ -109,7 +109,7 @@ impl Turn<'_> {
         (!releases.is_empty()).then_some(answer)
     }
 
-    /// Of several ready builds the good ones are finished; a marked one is discarded and the answer is its
+    /// Of several ready builds the good ones are finished; one with a refused file is discarded and the answer is its
     /// reason. What was announced but is not ready, or not announced, is left alone.
     ///
     /// A build that only breaks rule 21 or 23 may still be under way, so it is left alone too; but its reason
@@ -118,7 +118,7 @@ impl Turn<'_> {
         let (mut refused, mut waits, mut finished) = (None, None, false);
         for slot in self.ready_builds(versions) {
             let deploy = self.artifact.open.get(&slot)?;
-            if deploy.mark().is_none()
+            if deploy.refusal().is_none()
                 && let Some(reason) = deploy.breaks_switched_rule(self.settings)
             {
                 waits = Some(reason);
@@ -159,7 +159,7 @@ impl Turn<'_> {
         };
         let exists = self.published.version_exists(&slot.key.repository, &slot.key.gav);
         let is_ready = announced.files.iter().all(is_there)
-            && (deploy.is_in_conflict() || deploy.mark().is_some() || deploy.lacks(exists).is_none());
+            && (deploy.is_in_conflict() || deploy.refusal().is_some() || deploy.lacks(exists).is_none());
         is_ready.then_some(slot)
     }
 
@@ -201,7 +201,7 @@ impl Turn<'_> {
             self.artifact.open.values().filter(|deploy| {
                 deploy.deployer == *self.deployer && lists(versions, &deploy.key.gav.version)
             });
-        let lacks = mine.find_map(|deploy| deploy.mark().or_else(|| deploy.lacks(false)));
+        let lacks = mine.find_map(|deploy| deploy.refusal().or_else(|| deploy.lacks(false)));
         let nothing = || {
             let version = versions.last().map_or("?", String::as_str);
             DeployRejection::NothingToFinish { version: format!("{}:{}:{version}", key.group, key.artifact) }

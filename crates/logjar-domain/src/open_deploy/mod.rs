@@ -12,7 +12,7 @@
 //! Reading order: what comes in ([`request`]), what goes out ([`step`]), why not ([`rejection`]), what is
 //! known ([`published`]); then one call at work (`turn`), one open deploy (`open`), its runs (`run`) and sums
 //! (`sums`), the arrival of a file (`arrival`, `pom_check`), the ways to finish (`metadata`, `finish`), late
-//! files (`late`, `finished`), and what outlives a restart ([`manifest`]).
+//! files (`late`, `finished`), and what outlives a restart ([`record`]).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,15 +25,15 @@ use logjar_maven::snapshot_version::Stamp;
 use crate::ids::{DeployId, Moment, RepositoryName};
 use arrival::Arrived;
 use finished::FinishedDeploys;
-use manifest::Manifest;
 use published::{Published, VersionKey};
+use record::DeployRecord;
 use rejection::DeployRejection;
 use request::{Body, Deployer, Put};
 use step::{Answer, Commit, CommitResult, Effect, Step};
 use turn::{ArtifactDeploys, ArtifactKey, Slot, Turn};
 
-pub mod manifest;
 pub mod published;
+pub mod record;
 pub mod rejection;
 pub mod request;
 pub mod step;
@@ -163,7 +163,7 @@ impl OpenDeploys {
     }
 
     /// The upload was refused by a rule that is not the protocol's, such as one about size. Its name is
-    /// marked, so that the deploy cannot be finished without it.
+    /// remembered, so that the deploy cannot be finished without it.
     pub fn refuse(
         &mut self,
         now: Moment,
@@ -174,7 +174,7 @@ impl OpenDeploys {
         let Target::File(file) = &put.path.target else { return only(Answer::Refused(reason)) };
         self.completed_file(now, put, file, published, |turn| match turn.published_for(file, false, None) {
             Some(_) => turn.refuse(&file.gav.version, reason),
-            None => turn.mark(put, file, reason),
+            None => turn.refuse_file(put, file, reason),
         })
     }
 
@@ -247,17 +247,17 @@ impl OpenDeploys {
 
     /// What [`Effect::Save`] asks to write: all that has to outlive a restart of an open deploy, or of a late
     /// file.
-    pub fn manifest(&self, folder: &DeployId) -> Option<Manifest> {
-        self.artifacts.values().find_map(|artifact| artifact.manifest(folder))
+    pub fn record(&self, folder: &DeployId) -> Option<DeployRecord> {
+        self.artifacts.values().find_map(|artifact| artifact.record(folder))
     }
 
     /// Takes an open deploy that was read back at start, with its POM, or a late file. Says whether it was
     /// taken: where not, its folder is to be discarded.
-    pub fn restore(&mut self, manifest: Manifest, pom: Option<Arc<Pom>>) -> bool {
-        let artifact = self.artifacts.entry(artifact_of(&manifest.repository, &manifest.gav)).or_default();
-        match manifest.late_for.clone() {
-            Some(deploy) => manifest.into_late(deploy, &mut artifact.late).is_some(),
-            None => manifest.into_open(pom).is_some_and(|deploy| {
+    pub fn restore(&mut self, record: DeployRecord, pom: Option<Arc<Pom>>) -> bool {
+        let artifact = self.artifacts.entry(artifact_of(&record.repository, &record.gav)).or_default();
+        match record.late_for.clone() {
+            Some(deploy) => record.into_late(deploy, &mut artifact.late).is_some(),
+            None => record.into_open(pom).is_some_and(|deploy| {
                 let slot = Slot { key: deploy.key.clone(), token: deploy.deployer.token.clone() };
                 let is_first = !artifact.open.contains_key(&slot);
                 artifact.open.entry(slot).or_insert(deploy);

@@ -33,7 +33,7 @@ pub(super) struct OpenDeploy {
     pub(super) pom: Option<Arc<Pom>>,
     pub(super) sums: Sums,
     /// Files that were refused, until they are accepted.
-    pub(super) marks: BTreeMap<Arc<str>, DeployRejection>,
+    pub(super) refused: BTreeMap<Arc<str>, DeployRejection>,
     /// The run under way; none between two runs.
     pub(super) run: Option<Run>,
     /// How many runs there were.
@@ -71,7 +71,7 @@ impl OpenDeploy {
             files: BTreeMap::new(),
             pom: None,
             sums: Sums::default(),
-            marks: BTreeMap::new(),
+            refused: BTreeMap::new(),
             run: None,
             runs: 0,
             committing: false,
@@ -80,12 +80,12 @@ impl OpenDeploy {
 
     /// Whether a file of that name came, accepted or refused.
     pub(super) fn has_name(&self, name: &str) -> bool {
-        self.files.contains_key(name) || self.marks.contains_key(name)
+        self.files.contains_key(name) || self.refused.contains_key(name)
     }
 
     /// Whether nothing of it is left.
     pub(super) fn is_empty(&self) -> bool {
-        self.files.is_empty() && self.marks.is_empty() && self.sums.is_empty()
+        self.files.is_empty() && self.refused.is_empty() && self.sums.is_empty()
     }
 
     pub(super) fn bytes(&self) -> u64 {
@@ -117,13 +117,13 @@ impl OpenDeploy {
         self.sums.judge(&file.file.name, &file.digests)
     }
 
-    /// The reason why one of its names is marked: a refused file, or a sum that does not fit.
-    pub(super) fn mark(&self) -> Option<DeployRejection> {
+    /// The reason why it cannot be finished as it is: a refused file, or a sum that does not fit.
+    pub(super) fn refusal(&self) -> Option<DeployRejection> {
         let wrong_sum = || self.files.values().find_map(|file| self.judge(file).wrong);
-        self.marks.values().next().cloned().or_else(wrong_sum)
+        self.refused.values().next().cloned().or_else(wrong_sum)
     }
 
-    /// What it lacks to be *complete*, marks aside.
+    /// What it lacks to be *complete*, refusals aside.
     ///
     /// A POM, whatever its packaging says about a main file; a further build of a snapshot version needs
     /// none, as `gpg:sign-and-deploy-file` sends sources alone. Every sum has its file.
@@ -176,7 +176,7 @@ impl OpenDeploy {
         let differs =
             |(name, file): &(&Arc<str>, &OpenFile)| published.sha256(name) != Some(&file.digests.sha256);
         let other =
-            self.files.iter().find(differs).map(|(name, _)| name).or_else(|| self.marks.keys().next());
+            self.files.iter().find(differs).map(|(name, _)| name).or_else(|| self.refused.keys().next());
         other.map_or(Overtaken::Repeated, |name| Overtaken::Differs(name.clone()))
     }
 
@@ -219,8 +219,8 @@ impl OpenDeploy {
                 missing.push("a sum of its POM or main file".to_owned());
             }
         }
-        if let Some(mark) = self.mark() {
-            missing.push(format!("a file that was refused ({mark})"));
+        if let Some(refusal) = self.refusal() {
+            missing.push(format!("a file that was refused ({refusal})"));
         }
         if missing.is_empty() {
             missing.push("its finish".to_owned());

@@ -41,7 +41,7 @@ pub enum Effect {
         /// The folder.
         deploy: DeployId,
     },
-    /// The folder's manifest is written anew, from [`super::OpenDeploys::manifest`].
+    /// The folder's record is written anew, from [`super::OpenDeploys::record`].
     Save {
         /// The folder.
         deploy: DeployId,

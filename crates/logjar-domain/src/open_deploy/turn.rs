@@ -7,10 +7,10 @@ use logjar_maven::layout::{Build, VersionFile};
 
 use super::finished::FinishedDeploys;
 use super::late::{LateFiles, may_add, redeploy};
-use super::manifest::Manifest;
 use super::metadata::Announcement;
 use super::open::{OpenDeploy, Overtaken};
 use super::published::{Published, PublishedDeploy, VersionKey};
+use super::record::DeployRecord;
 use super::rejection::DeployRejection;
 use super::request::Deployer;
 use super::step::{Answer, Commit, Effect, Step};
@@ -78,13 +78,13 @@ impl ArtifactDeploys {
         self.in_progress.values().any(|other| other == slot)
     }
 
-    /// The manifest of a folder below `uploads/`, of an open deploy or of a late file.
-    pub(super) fn manifest(&self, folder: &DeployId) -> Option<Manifest> {
-        let open = self.open.values().find(|deploy| deploy.id == *folder).map(Manifest::of);
+    /// The record of a folder below `uploads/`, of an open deploy or of a late file.
+    pub(super) fn record(&self, folder: &DeployId) -> Option<DeployRecord> {
+        let open = self.open.values().find(|deploy| deploy.id == *folder).map(DeployRecord::of);
         open.or_else(|| {
             self.late.iter().find_map(|(slot, late)| {
                 let (name, _) = late.waiting.iter().find(|(_, file)| file.upload == *folder)?;
-                Manifest::of_late(slot, late, name)
+                DeployRecord::of_late(slot, late, name)
             })
         })
     }

@@ -113,15 +113,15 @@ impl World {
     /// A restart: what is open is written and read back.
     pub(crate) fn restart(&mut self, settings: Settings) {
         let ids = self.uploads.keys().cloned().collect::<Vec<_>>();
-        let manifests = ids.iter().filter_map(|id| self.open.manifest(id)).collect::<Vec<_>>();
+        let records = ids.iter().filter_map(|id| self.open.record(id)).collect::<Vec<_>>();
         self.open = OpenDeploys::new(settings);
         let mut kept = BTreeSet::new();
-        for manifest in manifests {
-            let id = manifest.deploy.clone();
-            let has_pom = manifest.files.iter().any(|file| file.name.ends_with(".pom"));
+        for record in records {
+            let id = record.deploy.clone();
+            let has_pom = record.files.iter().any(|file| file.name.ends_with(".pom"));
             let pom =
-                has_pom.then(|| Arc::new(pom::read(pom_of(&manifest.gav, "jar", "").as_bytes()).unwrap()));
-            assert!(self.open.restore(manifest, pom));
+                has_pom.then(|| Arc::new(pom::read(pom_of(&record.gav, "jar", "").as_bytes()).unwrap()));
+            assert!(self.open.restore(record, pom));
             kept.insert(id);
         }
         self.uploads.retain(|id, _| kept.contains(id));

@@ -5,9 +5,9 @@
 //! received outside of that, so that uploads of one deploy are parallel.
 
 mod commit;
-pub mod manifest;
 mod placing;
 mod published;
+pub mod record;
 pub mod restore;
 
 use std::hash::{BuildHasher, RandomState};
@@ -366,9 +366,9 @@ impl Deploys {
                 }
                 Effect::Discard { deploy } => uploads::discard(&self.folder, &deploy)?,
                 Effect::Save { deploy } => {
-                    let manifest = self.protocol().manifest(&deploy);
-                    if let Some(manifest) = manifest {
-                        uploads::save_manifest(&self.folder, &deploy, &manifest::encode(&manifest))?;
+                    let record = self.protocol().record(&deploy);
+                    if let Some(record) = record {
+                        uploads::save_record(&self.folder, &deploy, &record::encode(&record))?;
                     }
                 }
             }

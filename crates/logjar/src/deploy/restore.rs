@@ -12,7 +12,7 @@ use logjar_maven::coordinates::Gav;
 use logjar_maven::layout::file_of_version;
 use logjar_maven::pom;
 
-use super::{Deploys, manifest};
+use super::{Deploys, record};
 use crate::app::OpenError;
 use crate::projections::state_snapshot::Unplaced;
 use crate::storage::publish::{digest, mend_sums, publish};
@@ -142,24 +142,23 @@ impl Unfinished {
     pub fn reopen(self, deploys: &Deploys) -> std::io::Result<()> {
         let folder = &self.folder;
         for upload in self.wanted.into_iter().flatten() {
-            let restored = manifest::decode(&uploads::manifest(folder, &upload))
-                .filter(|manifest| manifest.deploy == upload);
-            let taken = restored.is_some_and(|manifest| {
+            let restored =
+                record::decode(&uploads::record(folder, &upload)).filter(|record| record.deploy == upload);
+            let taken = restored.is_some_and(|record| {
                 let files = uploads::files_of(folder, &upload);
                 // Nothing of an open deploy was synced: after a power cut a file may have its length and other bytes.
-                let whole = manifest.files.iter().all(|file| {
+                let whole = record.files.iter().all(|file| {
                     File::open(files.join(&*file.name))
                         .and_then(digest)
                         .is_ok_and(|found| found == file.digests)
                 });
-                let is_pom =
-                    |name: &&str| file_of_version(&manifest.gav, name).is_ok_and(|file| file.is_pom());
-                let pom_name = manifest.files.iter().map(|file| &*file.name).find(is_pom);
+                let is_pom = |name: &&str| file_of_version(&record.gav, name).is_ok_and(|file| file.is_pom());
+                let pom_name = record.files.iter().map(|file| &*file.name).find(is_pom);
                 let pom = pom_name
                     .and_then(|name| std::fs::read(files.join(name)).ok())
                     .and_then(|bytes| pom::read(&bytes).ok())
                     .map(Arc::new);
-                whole && deploys.protocol().restore(manifest, pom)
+                whole && deploys.protocol().restore(record, pom)
             });
             if !taken {
                 uploads::discard(folder, &upload)?;

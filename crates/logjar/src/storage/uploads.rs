@@ -1,5 +1,5 @@
 //! `uploads/`: bodies while they arrive (`incoming/`), and the files of open deploys (`<deploy id>/files/`, with a
-//! manifest beside them) until they have their place in `repository/`.
+//! record beside them) until they have their place in `repository/`.
 //!
 //! Nothing here is visible to readers, and nothing here is durable before [`super::publish::prepare`] makes it so.
 
@@ -130,36 +130,30 @@ pub fn files_of(folder: &DataFolder, deploy: &DeployId) -> PathBuf {
     folder_of(folder, deploy).join("files")
 }
 
-/// Writes the manifest of an open deploy, over the one that is there: after every PUT, so neither synced nor renamed,
-/// which would cost more than the PUT. After a crash of the machine an open deploy may be gone.
+/// Writes the record of an open deploy: as a new file that takes the place of the old one, so that a kill leaves the
+/// one or the other. After every PUT, so it is not synced, which would cost more than the PUT: after a crash of the
+/// machine an open deploy may be gone.
 ///
 /// # Errors
 /// If the system refuses.
-pub fn save_manifest(folder: &DataFolder, deploy: &DeployId, text: &str) -> io::Result<()> {
+pub fn save_record(folder: &DataFolder, deploy: &DeployId, text: &str) -> io::Result<()> {
     let path = folder_of(folder, deploy);
-    let open = || {
-        OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(path.join("manifest.json"))
-    };
-    let mut file = match open() {
+    let new = path.join("deploy.json.new");
+    let create = || OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new);
+    let mut file = match create() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             DirBuilder::new().recursive(true).mode(0o700).create(&path)?;
-            open()?
+            create()?
         }
         other => other?,
     };
-    // Padded, not cut: a kill between writing and cutting would leave the end of the old text behind the new.
-    let before = usize::try_from(file.metadata()?.len()).unwrap_or_default();
-    file.write_all(format!("{text:before$}").as_bytes())
+    file.write_all(text.as_bytes())?;
+    fs::rename(&new, path.join("deploy.json"))
 }
 
-/// The manifest of an open deploy; empty where there is none.
-pub fn manifest(folder: &DataFolder, deploy: &DeployId) -> String {
-    fs::read_to_string(folder_of(folder, deploy).join("manifest.json")).unwrap_or_default()
+/// The record of an open deploy; empty where there is none.
+pub fn record(folder: &DataFolder, deploy: &DeployId) -> String {
+    fs::read_to_string(folder_of(folder, deploy).join("deploy.json")).unwrap_or_default()
 }
 
 /// Throws an open deploy away.

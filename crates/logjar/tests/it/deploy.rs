@@ -20,7 +20,7 @@ pub(crate) struct Deploy {
     stamp: Option<String>,
     /// Suffixes after artifact and version with their bytes, in the order of sending.
     files: Vec<(String, Vec<u8>)>,
-    sums: bool,
+    sums: &'static [Algorithm],
     metadata: bool,
     agent: String,
     token: Option<String>,
@@ -43,7 +43,7 @@ impl Deploy {
             version: (*version).to_owned(),
             stamp: None,
             files: Vec::new(),
-            sums: true,
+            sums: &[Algorithm::Sha1, Algorithm::Md5],
             metadata: true,
             agent: MAVEN.to_owned(),
             token: None,
@@ -68,7 +68,13 @@ impl Deploy {
     }
 
     pub(crate) fn without_sums(mut self) -> Self {
-        self.sums = false;
+        self.sums = &[];
+        self
+    }
+
+    /// Sends all four sums of each file, as Gradle does.
+    pub(crate) fn with_all_sums(mut self) -> Self {
+        self.sums = &[Algorithm::Md5, Algorithm::Sha1, Algorithm::Sha256, Algorithm::Sha512];
         self
     }
 
@@ -122,11 +128,9 @@ impl Deploy {
         let mut puts = Vec::new();
         for (suffix, bytes) in &self.files {
             puts.push((self.path(suffix), bytes.clone()));
-            if self.sums {
-                for algorithm in [Algorithm::Sha1, Algorithm::Md5] {
-                    let path = self.path(&format!("{suffix}.{}", algorithm.extension()));
-                    puts.push((path, Digests::of(bytes).hex(algorithm).into_bytes()));
-                }
+            for algorithm in self.sums {
+                let path = self.path(&format!("{suffix}.{}", algorithm.extension()));
+                puts.push((path, Digests::of(bytes).hex(*algorithm).into_bytes()));
             }
         }
         if self.metadata {

@@ -154,7 +154,7 @@ fn a_body_over_the_limit() {
         .created();
     // A file that was too large is remembered for the finish; none of its bytes are kept.
     let mut kept = files_below(&target.server.folder().join("uploads"));
-    kept.retain(|path| !path.ends_with("/manifest.json"));
+    kept.retain(|path| !path.ends_with("/deploy.json"));
     assert_eq!(kept, Vec::<String>::new());
     target.server.logjar(&["log", "verify", "--files"]).expect(0);
 }

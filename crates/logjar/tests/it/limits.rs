@@ -34,6 +34,19 @@ fn a_hundred_files_and_no_more() {
 }
 
 #[test]
+fn a_hundred_files_with_all_their_sums_outlive_a_kill() {
+    let mut server = TestServer::with_amy();
+    let deploy = with_files("1.0", 100).with_all_sums();
+    deploy.clone().left_open().send(&server, "amy").created();
+    server.kill();
+    server.restart();
+    let (path, finish) = deploy.requests("amy", &server.token_of("amy")).pop().unwrap();
+    server.send(&finish).expect(201, &path);
+    assert_eq!(server.events_of("version.deployed")[0]["data"]["files"].as_array().unwrap().len(), 100);
+    server.logjar(&["log", "verify", "--files"]).expect(0);
+}
+
+#[test]
 fn a_pom_with_much_to_say() {
     let mut server = TestServer::with_amy();
     let dependencies: String = (0..4_000)

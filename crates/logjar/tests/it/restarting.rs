@@ -166,7 +166,7 @@ fn unknown_folders_in_uploads_go() {
     fs::create_dir_all(uploads.join("d_unknown/files")).unwrap();
     fs::write(uploads.join("d_unknown/files/lib-1.0.jar"), "unknown").unwrap();
     fs::create_dir_all(uploads.join("d_torn")).unwrap();
-    fs::write(uploads.join("d_torn/manifest.json"), "{\"deploy\":\"d_to").unwrap();
+    fs::write(uploads.join("d_torn/deploy.json"), "{\"deploy\":\"d_to").unwrap();
     fs::create_dir_all(uploads.join("incoming")).unwrap();
     fs::write(uploads.join("incoming/d_half"), "half a body").unwrap();
     server.restart();

@@ -124,7 +124,7 @@ fn only_boundaries_are_serialized() {
         "crates/logjar/src/activity.rs",
         "crates/logjar/src/downloads/files.rs",
         "crates/logjar/src/projections/search/stamp.rs",
-        "crates/logjar/src/deploy/manifest.rs",
+        "crates/logjar/src/deploy/record.rs",
         "crates/logjar/src/projections/search/keeper.rs",
         "crates/logjar-eventlog/",
     ];

@@ -1,9 +1,9 @@
-//! The manifest of an open deploy as JSON, `uploads/<deploy id>/manifest.json`.
+//! The record of an open deploy as JSON, `uploads/<deploy id>/deploy.json`.
 
 use std::sync::Arc;
 
 use logjar_domain::ids::{DeployId, Moment, RepositoryName, TokenId, UserId};
-use logjar_domain::open_deploy::manifest::Manifest;
+use logjar_domain::open_deploy::record::DeployRecord;
 use logjar_domain::open_deploy::request::Deployer;
 use logjar_domain::open_deploy::step::UploadedFile;
 use logjar_maven::checksum::{Algorithm, Digests, from_hex};
@@ -13,7 +13,7 @@ use logjar_maven::snapshot_version::Stamp;
 use serde::{Deserialize, Serialize};
 
 #[derive(Serialize, Deserialize)]
-struct ManifestV1 {
+struct RecordV1 {
     deploy: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     late_for: Option<String>,
@@ -55,8 +55,8 @@ struct RefusedV1 {
     reason: String,
 }
 
-/// The manifest as JSON.
-pub fn encode(manifest: &Manifest) -> String {
+/// The record as JSON.
+pub fn encode(record: &DeployRecord) -> String {
     let file = |file: &UploadedFile| FileV1 {
         name: file.name.to_string(),
         size: file.size,
@@ -65,23 +65,23 @@ pub fn encode(manifest: &Manifest) -> String {
         sha256: file.digests.hex(Algorithm::Sha256),
         sha512: file.digests.hex(Algorithm::Sha512),
     };
-    let stored = ManifestV1 {
-        deploy: manifest.deploy.to_string(),
-        late_for: manifest.late_for.as_ref().map(ToString::to_string),
-        repository: manifest.repository.to_string(),
-        group: manifest.gav.group.to_string(),
-        artifact: manifest.gav.artifact.to_string(),
-        version: manifest.gav.version.to_string(),
-        build: match manifest.build {
+    let stored = RecordV1 {
+        deploy: record.deploy.to_string(),
+        late_for: record.late_for.as_ref().map(ToString::to_string),
+        repository: record.repository.to_string(),
+        group: record.gav.group.to_string(),
+        artifact: record.gav.artifact.to_string(),
+        version: record.gav.version.to_string(),
+        build: match record.build {
             Build::Release => "release".to_owned(),
             Build::Plain => "plain".to_owned(),
             Build::Stamped(stamp) => stamp.to_string(),
         },
-        user: manifest.deployer.user.to_string(),
-        token: manifest.deployer.token.to_string(),
-        last_put: manifest.last_put.0,
-        files: manifest.files.iter().map(file).collect(),
-        sums: manifest
+        user: record.deployer.user.to_string(),
+        token: record.deployer.token.to_string(),
+        last_put: record.last_put.0,
+        files: record.files.iter().map(file).collect(),
+        sums: record
             .sums
             .iter()
             .map(|(name, algorithm, hex)| SumV1 {
@@ -90,25 +90,25 @@ pub fn encode(manifest: &Manifest) -> String {
                 hex: hex.clone(),
             })
             .collect(),
-        refused: manifest
+        refused: record
             .refused
             .iter()
             .map(|(name, reason)| RefusedV1 { name: name.to_string(), reason: reason.clone() })
             .collect(),
-        conflict: manifest.conflict,
+        conflict: record.conflict,
     };
     serde_json::to_string(&stored).unwrap_or_default()
 }
 
-/// The manifest from JSON; `None` if it is none, as after a power cut.
-pub fn decode(json: &str) -> Option<Manifest> {
-    let stored: ManifestV1 = serde_json::from_str(json).ok()?;
+/// The record from JSON; `None` if it is none, as after a power cut.
+pub fn decode(json: &str) -> Option<DeployRecord> {
+    let stored: RecordV1 = serde_json::from_str(json).ok()?;
     let build = match stored.build.as_str() {
         "release" => Build::Release,
         "plain" => Build::Plain,
         stamp => Build::Stamped(Stamp::parse(stamp)?),
     };
-    Some(Manifest {
+    Some(DeployRecord {
         deploy: DeployId::new(stored.deploy),
         late_for: stored.late_for.map(DeployId::new),
         repository: RepositoryName::new(stored.repository),

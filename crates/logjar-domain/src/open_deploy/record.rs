@@ -23,7 +23,7 @@ use crate::ids::{DeployId, Moment, RepositoryName};
 
 /// An open deploy, or a late file that waits, at rest.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Manifest {
+pub struct DeployRecord {
     /// The deploy; of a late file the name of its folder.
     pub deploy: DeployId,
     /// Set for a late file that waits: the deploy that published its version.
@@ -48,7 +48,7 @@ pub struct Manifest {
     pub conflict: bool,
 }
 
-impl Manifest {
+impl DeployRecord {
     pub(super) fn of(deploy: &OpenDeploy) -> Self {
         let file = |file: &OpenFile| UploadedFile {
             name: file.file.name.clone(),
@@ -68,7 +68,7 @@ impl Manifest {
             last_put: deploy.last_put,
             files: deploy.files.values().map(file).collect(),
             sums: deploy.sums.iter().map(sum).collect(),
-            refused: deploy.marks.iter().map(|(name, reason)| (name.clone(), reason.to_string())).collect(),
+            refused: deploy.refused.iter().map(|(name, reason)| (name.clone(), reason.to_string())).collect(),
             conflict: deploy.is_in_conflict(),
         }
     }
@@ -135,7 +135,8 @@ impl Manifest {
             deploy.sums.insert(&name, algorithm, hex, run.number);
         }
         let refused = self.refused.into_iter();
-        deploy.marks = refused.map(|(name, reason)| (name, DeployRejection::Remembered { reason })).collect();
+        deploy.refused =
+            refused.map(|(name, reason)| (name, DeployRejection::Remembered { reason })).collect();
         deploy.run = Some(run);
         deploy.pom = pom.filter(|_| deploy.has_pom());
         Some(deploy)
