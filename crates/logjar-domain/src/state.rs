@@ -2,21 +2,17 @@
 //!
 //! State keeps names, rights and positions; what a version consists of stays on the log and is read there by `seq`.
 
+mod artifact;
 mod parts;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use logjar_maven::coordinates::{ArtifactId, Gav, GroupId, Version};
-use logjar_maven::layout;
-use logjar_maven::snapshot_version::Stamp;
-use logjar_maven::version_order;
+use logjar_maven::coordinates::{ArtifactId, Gav, GroupId};
 
-use crate::event::{
-    Event, FilesAdded, Policy, ReadAccess, Recorded, StoredFile, TokenCreated, TokenLimit, UserKind,
-    UserRegistered, VersionDeployed,
-};
-use crate::fingerprint::Fingerprint;
+pub use self::artifact::{Artifact, BuildState, MoreOfVersion, NewestFile, VersionState, all_files};
+use self::artifact::{add_files, add_version};
+use crate::event::{Event, Policy, ReadAccess, Recorded, TokenCreated, TokenLimit, UserKind, UserRegistered};
 use crate::ids::{DeployId, Moment, RepositoryName, TokenId, UserId};
 use crate::permission::{Abilities, Scope};
 
@@ -111,72 +107,6 @@ pub struct Repository {
     pub artifacts: BTreeMap<(GroupId, ArtifactId), Arc<Artifact>>,
 }
 
-/// An artifact in one repository.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Artifact {
-    /// Its versions in Maven's order; versions that Maven holds for equal, by text.
-    pub versions: Vec<VersionState>,
-    /// Position of the last event about it: its revision.
-    pub revision: u64,
-    /// When that was.
-    pub changed: Moment,
-    /// The second that generated files of the artifact are dated with: that of the last event about it, but at
-    /// least one more than before, because clients compare whole seconds.
-    pub dated: i64,
-    /// Prefix of the newest Maven plugin under this name.
-    pub plugin_prefix: Option<Arc<str>>,
-}
-
-/// A version, as lean as can be: there may be a million.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct VersionState {
-    /// The version.
-    pub version: Version,
-    /// Position of its (first) `version.deployed`.
-    pub seq: u64,
-    /// Fingerprint of what was deployed.
-    pub fingerprint: Fingerprint,
-    /// What only some have.
-    pub more: Option<Box<MoreOfVersion>>,
-}
-
-/// Builds of a snapshot version, and late files.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct MoreOfVersion {
-    /// Builds of a snapshot version in the order of their stamps.
-    pub builds: Vec<BuildState>,
-    /// Positions of a release's `version.files-added`.
-    pub late: Vec<u64>,
-    /// For each classifier and extension of a snapshot version, the newest build that has it.
-    pub newest: Vec<NewestFile>,
-}
-
-/// The newest build of a snapshot version that has a file of some classifier and extension.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NewestFile {
-    /// The classifier.
-    pub classifier: Option<Arc<str>>,
-    /// The extension.
-    pub extension: Arc<str>,
-    /// The build.
-    pub stamp: Stamp,
-}
-
-/// One build of a snapshot version.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BuildState {
-    /// Time and number.
-    pub stamp: Stamp,
-    /// Whether it came under the plain name.
-    pub plain: bool,
-    /// Position of its `version.deployed`.
-    pub seq: u64,
-    /// Positions of its `version.files-added`.
-    pub late: Vec<u64>,
-    /// Fingerprint of what was deployed.
-    pub fingerprint: Fingerprint,
-}
-
 impl State {
     /// The user of that name.
     pub fn user_named(&self, name: &str) -> Option<(&UserId, &User)> {
@@ -256,44 +186,6 @@ impl Repository {
             .flatten()
             .take_while(move |((of, _), _)| of == group)
             .map(|((_, id), artifact)| (id, artifact.as_ref()))
-    }
-}
-
-impl Artifact {
-    /// The version of that text.
-    pub fn version(&self, version: &Version) -> Option<&VersionState> {
-        self.place_of(version).ok().and_then(|place| self.versions.get(place))
-    }
-
-    /// Where the version is, or where it belongs.
-    fn place_of(&self, version: &Version) -> Result<usize, usize> {
-        let compare = |each: &VersionState| {
-            version_order::compare(each.version.as_str(), version.as_str())
-                .then_with(|| each.version.as_str().cmp(version.as_str()))
-        };
-        // The usual new version is the highest: look there first.
-        match self.versions.last().map(compare) {
-            None | Some(std::cmp::Ordering::Less) => Err(self.versions.len()),
-            Some(std::cmp::Ordering::Equal) => Ok(self.versions.len() - 1),
-            Some(std::cmp::Ordering::Greater) => self.versions.binary_search_by(compare),
-        }
-    }
-}
-
-impl VersionState {
-    /// Builds of a snapshot version; none for a release.
-    pub fn builds(&self) -> &[BuildState] {
-        self.more.as_ref().map_or(&[], |more| &more.builds)
-    }
-
-    /// The build of that stamp.
-    pub fn build(&self, stamp: Stamp) -> Option<&BuildState> {
-        self.builds().iter().find(|build| build.stamp == stamp)
-    }
-
-    /// Positions of late files of a release.
-    pub fn late(&self) -> &[u64] {
-        self.more.as_ref().map_or(&[], |more| &more.late)
     }
 }
 
@@ -388,109 +280,4 @@ fn grant(state: &mut State, group: &GroupId, member: Member) {
     let members = &mut state.groups.entry(group.clone()).or_default().members;
     members.retain(|each| each.user != member.user || each.scope != member.scope);
     members.push(member);
-}
-
-fn add_version(state: &mut State, deployed: &VersionDeployed, recorded: &Recorded) {
-    if let Some(group) = &deployed.claims_group
-        && let crate::event::By::User(user) = &recorded.by
-    {
-        add_group(state, group, user);
-    }
-    if deployed.uses_up_token
-        && let Some(token) = deployed.token.as_ref().and_then(|token| state.tokens.get_mut(token))
-    {
-        token.used_by = Some(deployed.deploy.clone());
-    }
-    // One string for all artifacts of a group: the key of the groups map.
-    let group =
-        state.groups.get_key_value(&deployed.gav.group).map_or(&deployed.gav.group, |(name, _)| name).clone();
-    let Some(repository) = state.repositories.get_mut(&deployed.repository) else { return };
-    let artifact = repository.artifacts.entry((group, deployed.gav.artifact.clone())).or_insert_with(|| {
-        let versions = Vec::new();
-        Arc::new(Artifact { versions, revision: 0, changed: recorded.at, dated: 0, plugin_prefix: None })
-    });
-    let artifact = Arc::make_mut(artifact);
-    note_change(artifact, recorded);
-    if deployed.plugin_prefix.is_some() {
-        artifact.plugin_prefix.clone_from(&deployed.plugin_prefix);
-    }
-    let fingerprint = Fingerprint::of_files(&deployed.files);
-    let place = artifact.place_of(&deployed.gav.version);
-    let index = match place {
-        Ok(index) => index,
-        Err(index) => {
-            let version = VersionState {
-                version: deployed.gav.version.clone(),
-                seq: recorded.seq,
-                fingerprint,
-                more: None,
-            };
-            artifact.versions.insert(index, version);
-            index
-        }
-    };
-    if let (Some(stamp), Some(version)) = (deployed.stamp, artifact.versions.get_mut(index)) {
-        let build =
-            BuildState { stamp, plain: deployed.plain, seq: recorded.seq, late: Vec::new(), fingerprint };
-        let builds = &mut version.more.get_or_insert_default().builds;
-        let place = builds.partition_point(|each| each.stamp <= stamp);
-        builds.insert(place, build);
-        note_newest(version, &deployed.gav, stamp, &deployed.files);
-    }
-}
-
-fn note_change(artifact: &mut Artifact, recorded: &Recorded) {
-    artifact.revision = recorded.seq;
-    artifact.changed = recorded.at;
-    artifact.dated = recorded.at.0.div_euclid(1_000_000).max(artifact.dated + 1);
-}
-
-/// Keeps the list that snapshot metadata is made of, so that its cost does not grow with the number of builds.
-fn note_newest(version: &mut VersionState, gav: &Gav, stamp: Stamp, files: &[StoredFile]) {
-    let newest = &mut version.more.get_or_insert_default().newest;
-    for stored in files {
-        let Ok(file) = layout::file_of_version(gav, &stored.name) else { continue };
-        if file.alias {
-            continue;
-        }
-        let known = newest
-            .iter_mut()
-            .find(|each| each.classifier == file.classifier && each.extension == file.extension);
-        match known {
-            Some(known) => known.stamp = known.stamp.max(stamp),
-            None => newest.push(NewestFile { classifier: file.classifier, extension: file.extension, stamp }),
-        }
-    }
-}
-
-fn add_files(state: &mut State, added: &FilesAdded, recorded: &Recorded) {
-    let artifact = state.repositories.get_mut(&added.repository).and_then(|repository| {
-        repository.artifacts.get_mut(&(added.gav.group.clone(), added.gav.artifact.clone()))
-    });
-    let Some(artifact) = artifact.map(Arc::make_mut) else { return };
-    note_change(artifact, recorded);
-    let Ok(index) = artifact.place_of(&added.gav.version) else { return };
-    let Some(version) = artifact.versions.get_mut(index) else { return };
-    let more = version.more.get_or_insert_default();
-    match added.stamp {
-        None => {
-            more.late.push(recorded.seq);
-            version.fingerprint = version.fingerprint.and_files(&added.files);
-        }
-        Some(stamp) => {
-            if let Some(build) = more.builds.iter_mut().find(|build| build.stamp == stamp) {
-                build.late.push(recorded.seq);
-                build.fingerprint = build.fingerprint.and_files(&added.files);
-            }
-            note_newest(version, &added.gav, stamp, &added.files);
-        }
-    }
-}
-
-/// All files of a deploy's event and of the late events that follow it, late ones last.
-pub fn all_files<'a>(
-    deployed: &'a VersionDeployed,
-    late: &'a [Arc<FilesAdded>],
-) -> impl Iterator<Item = &'a StoredFile> {
-    deployed.files.iter().chain(late.iter().flat_map(|added| &added.files))
 }
