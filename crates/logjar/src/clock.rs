@@ -1,10 +1,47 @@
-//! The clock and the random numbers of the process: everything below takes them as arguments.
+//! The clocks and the random numbers of the process: everything below takes them as arguments.
+//!
+//! There are two clocks. [`now`] is the time of day, for what people read and for dates that are agreed on, such as the
+//! end of a token; somebody can set it, forwards and backwards. [`since_boot`] only ever goes on, for whatever waits or
+//! measures.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
 
 use logjar_domain::ids::Moment;
 
-/// The time of the machine.
+/// The time of day, as the machine has it. It may jump.
 pub fn now() -> Moment {
     Moment(jiff::Timestamp::now().as_microsecond())
+}
+
+/// How long ago the machine was started, time asleep included, to a hundredth of a second. Nobody can set this clock.
+/// Compare only what was read in one boot, see [`boot_id`].
+pub fn since_boot() -> Duration {
+    /// Kept open: a server that is short of descriptors still has to know the time. Reading it waits for no disk.
+    static UPTIME: LazyLock<Option<File>> = LazyLock::new(|| File::open("/proc/uptime").ok());
+    /// A clock for systems that hide the one we want. It stands still while the machine sleeps.
+    static FIRST_ASKED: LazyLock<Instant> = LazyLock::new(Instant::now);
+    UPTIME.as_ref().and_then(read_uptime).unwrap_or_else(|| FIRST_ASKED.elapsed())
+}
+
+/// proc_uptime(5): seconds of `CLOCK_BOOTTIME`, and seconds that processors had nothing to do: `1310.96 2437.10`.
+fn read_uptime(file: &File) -> Option<Duration> {
+    let mut text = [0; 64];
+    let length = file.read_at(&mut text, 0).ok()?;
+    let (seconds, _) = std::str::from_utf8(text.get(..length)?).ok()?.split_once(' ')?;
+    Duration::try_from_secs_f64(seconds.parse().ok()?).ok()
+}
+
+/// The boot that [`since_boot`] counts from: another text after each start of the machine.
+pub fn boot_id() -> &'static str {
+    static BOOT_ID: LazyLock<String> = LazyLock::new(|| {
+        let stated = std::fs::read_to_string("/proc/sys/kernel/random/boot_id");
+        // Where the system does not say, no two processes may take their times for comparable.
+        stated.map_or_else(|_| format!("unknown-{}", now().0), |id| id.trim_end().to_owned())
+    });
+    &BOOT_ID
 }
 
 /// Random text for a new identity: 80 bits in 16 letters and digits that can't be mistaken for one another.
@@ -27,4 +64,21 @@ pub fn random_bytes<const N: usize>() -> [u8; N] {
 /// A moment as people and programs read it, `2026-11-24T04:01:17.123456Z`.
 pub fn rfc3339(moment: Moment) -> String {
     logjar_eventlog::micros::Micros(moment.0).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_boot_clock_goes_on() {
+        let (first, then) = (since_boot(), since_boot());
+        assert!(Duration::ZERO < first && first <= then);
+    }
+
+    #[test]
+    fn a_boot_has_one_name() {
+        assert!(boot_id().len() >= 8 && !boot_id().ends_with('\n'));
+        assert_eq!(boot_id(), boot_id());
+    }
 }
