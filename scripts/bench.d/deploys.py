@@ -1,13 +1,14 @@
 """Whole deploys: how many a second, whether the thousandth costs what the first did, and the memory that they take."""
 
+import contextlib
 import os
 import pathlib
 import statistics
 import time
 
 import machine
-from processes import USER, Logjar, anonymous_mib, cpu_seconds, run_json
-from report import Floor, Section, number, spread
+from processes import USER, Logjar, anonymous_mib, cpu_seconds, run, run_json
+from report import Floor, Section, number, ratio, spread
 
 PORT = 19202
 CLIENTS = (1, 16)
@@ -16,6 +17,11 @@ IDLE_SECONDS = 5
 QUIET_SECONDS = 20
 # Times differ by that much without a reason.
 FLAT_LIMIT = 1.2
+# A whole deploy by one client, in median syncs of the same disk.
+SYNCS_LIMIT = 8
+# Times the rate of the build that it is compared with, by sixteen clients.
+BESIDE_MIN = 3
+BESIDE_PORT = 19208
 MEMORY_LIMIT_MIB = 40
 
 
@@ -38,7 +44,7 @@ class Load:
         return result["deploys"] / result["seconds"], result["milliseconds"], cpu
 
 
-def measure(binaries, folder, quick, rounds):
+def measure(binaries, folder, quick, rounds, beside):
     versions, block = (200, 10) if quick else (1000, 10)
     last = 50 if quick else 100
     server = Logjar(binaries, folder, PORT)
@@ -57,7 +63,8 @@ def measure(binaries, folder, quick, rounds):
         memory.append((f"after {load.count:,} deploys", anonymous_mib(pid)))
         time.sleep(QUIET_SECONDS)
         memory.append((f"{QUIET_SECONDS} s later", anonymous_mib(pid)))
-    return [rate_section(rates, syncs), flat_section(flat, versions, last), memory_section(memory)]
+    sections = [rate_section(rates, syncs), flat_section(flat, versions, last), memory_section(memory)]
+    return sections + ([beside_section(binaries, beside, folder, rounds)] if beside else [])
 
 
 def compare_flat(load, new_artifact, versions_before, count, block, metadata):
@@ -71,9 +78,9 @@ def compare_flat(load, new_artifact, versions_before, count, block, metadata):
     return metadata, [statistics.median(each) for each in times], [statistics.mean(each) for each in cpu]
 
 
-def measure_rates(load, rounds):
+def measure_rates(load, rounds, first_round=0):
     rates = {clients: [] for clients in CLIENTS}
-    for number_of_round in range(rounds):
+    for number_of_round in range(first_round, first_round + rounds):
         for clients in CLIENTS:
             rates[clients].append(load.run(f"rate-{number_of_round}-{clients}", clients, 1, 100 if clients == 1 else 25))
     return rates
@@ -91,13 +98,47 @@ def rate_section(rates, syncs):
             spread([cpu for _, _, cpu in results]),
             number(statistics.median(times) / statistics.median(syncs)),
         ])
+        if clients == 1:
+            in_syncs = statistics.median(times) / statistics.median(syncs)
+            floors = [Floor("whole deploy by one client, in median syncs", in_syncs, SYNCS_LIMIT, True)]
     text = (
         "A jar of 20 KB, a POM, the SHA-1 and MD5 sums of both, and the artifact's metadata, which finishes the deploy: "
         "seven requests, durable when the last is answered. Each client keeps one connection and deploys an artifact of "
         f"its own. For scale, {machine.sync_text(syncs)}."
     )
     head = ["clients", "deploys/s", "median ms", "p99 ms", "server's CPU ms a deploy", "median, in median syncs"]
-    return Section("Whole deploys", text, head, rows, [])
+    return Section("Whole deploys", text, head, rows, floors)
+
+
+def beside_section(binaries, beside, folder, rounds):
+    """Both builds on the same disk, in turns, by the same program."""
+    sides = {}
+    with contextlib.ExitStack() as stack:
+        for name, programs, port in (("this", binaries, PORT), ("the other", beside, BESIDE_PORT)):
+            home = folder / name
+            home.mkdir()
+            server = Logjar(programs, home, port)
+            pid = stack.enter_context(server.serving())
+            sides[name] = Load(binaries, server, pid, server.new_token())
+        time.sleep(IDLE_SECONDS)
+        measured = {name: [] for name in sides}
+        for number_of_round in range(rounds):
+            for name, load in sides.items():
+                measured[name].append(measure_rates(load, 1, number_of_round))
+    rates = {
+        name: {clients: [each[clients][0][0] for each in of_side] for clients in CLIENTS}
+        for name, of_side in measured.items()
+    }
+    ratios = {clients: ratio(rates["this"][clients], rates["the other"][clients]) for clients in CLIENTS}
+    rows = [
+        [str(clients), *(spread(rates[name][clients]) for name in sides), f"{ratios[clients]:.2f}"] for clients in CLIENTS
+    ]
+    most = max(CLIENTS)
+    floors = [Floor(f"whole deploys by {most} clients, of the other build", ratios[most], BESIDE_MIN)]
+    version = run([pathlib.Path(beside) / "logjar", "--version"]).strip()
+    text = f"The same load, in turns, with an earlier build ({version}, named by `--beside`) that has a folder of its own."
+    head = ["clients", "deploys/s", "the other's deploys/s", "ratio"]
+    return Section("Whole deploys beside an earlier build", text, head, rows, floors)
 
 
 def flat_section(flat, versions, last):

@@ -21,12 +21,14 @@ WARM_UP_SECONDS = 1
 # For an answer of 5 MB, 64 at once, on a machine that may do something else for a moment.
 TIMEOUT_SECONDS = 10
 GROUP_PATH = "org/example"
-# What is asked for: the artifact, its suffix, bytes, and the least share of nginx's requests a second.
+# What is asked for: the artifact, its suffix, bytes; of nginx the least share of its requests a second, and the most of
+# its CPU time a request.
 FILES = [
-    ("2 KB pom", "small", ".pom", 2 * 1024, 1.0),
-    ("100 KB jar", "small", ".jar", 100 * 1024, 0.8),
-    ("5 MB jar", "large", ".jar", 5 * 1024 * 1024, 0.8),
+    ("2 KB pom", "small", ".pom", 2 * 1024, 1.25, 1.0),
+    ("100 KB jar", "small", ".jar", 100 * 1024, 1.1, 1.0),
+    ("5 MB jar", "large", ".jar", 5 * 1024 * 1024, 1.1, 1.2),
 ]
+P99_MAX = 1.5  # of nginx's
 
 # wrk's units.
 MILLISECONDS = {"us": 1e-3, "ms": 1.0, "s": 1e3, "m": 60e3}
@@ -83,14 +85,18 @@ def measure(binaries, folder, seconds, rounds):
         logjar_pid = stack.enter_context(server.serving(core=SERVER_CORE))
         deploy_files(server, server.new_token())
         nginx_pid = stack.enter_context(nginx(folder, server.data / "repository" / "repo"))
-        for title, artifact, suffix, size, limit in FILES:
+        for title, artifact, suffix, size, rate_min, cpu_max in FILES:
             path = f"/{GROUP_PATH}/{artifact}/1.0/{artifact}-1.0{suffix}"
             ours = Peer("logjar", logjar_pid, f"{server.url}/repo{path}")
             theirs = Peer("nginx", nginx_pid, f"http://127.0.0.1:{NGINX_PORT}{path}")
             check_same(ours, theirs, size)
             compare(ours, theirs, seconds, rounds)
             rows += [row(title, ours, theirs), row(title, theirs, theirs)]
-            floors.append(Floor(f"download, {title}, of nginx", ratio(ours.rates, theirs.rates), limit))
+            floors += [
+                Floor(f"download, {title}, of nginx", ratio(ours.rates, theirs.rates), rate_min),
+                Floor(f"download, {title}, CPU a request, of nginx", ratio(ours.cpu, theirs.cpu), cpu_max, True),
+                Floor(f"download, {title}, p99, of nginx", ratio(ours.p99s, theirs.p99s), P99_MAX, True),
+            ]
     text = (
         f"{CONNECTIONS} kept connections of `wrk -t1 -c{CONNECTIONS}` on core {LOAD_CORE}, each server with one worker on "
         f"core {SERVER_CORE} and idle while the other one is measured; {rounds} rounds of {seconds} s after "
@@ -133,7 +139,7 @@ def nginx(folder, root):
 
 def deploy_files(server, token):
     """Deploys what is then downloaded, as curl would."""
-    sizes = {artifact + suffix: size for _, artifact, suffix, size, _ in FILES}
+    sizes = {artifact + suffix: size for _, artifact, suffix, size, *_ in FILES}
     for artifact in ("small", "large"):
         stem = f"{server.url}/repo/{GROUP_PATH}/{artifact}/1.0/{artifact}-1.0"
         put(stem + ".jar", random.Random(artifact).randbytes(sizes[artifact + ".jar"]), token)

@@ -1,6 +1,6 @@
 """Runs the measurements and writes the report. `scripts/bench` calls this and says more.
 
-Usage: main.py --binaries FOLDER [--quick] [--only append|downloads|deploys|sign_in|replay|memory|search|findable]
+Usage: main.py --binaries FOLDER [--beside FOLDER] [--quick] [--only append|downloads|deploys|sign_in|replay|memory|search|findable]
 """
 
 import argparse
@@ -28,6 +28,7 @@ def arguments():
     parser = argparse.ArgumentParser()
     parser.add_argument("--binaries", required=True)
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--beside")
     parser.add_argument("--only", choices=PARTS)
     return parser.parse_args()
 
@@ -45,7 +46,7 @@ def sections(options, work):
             case "downloads":
                 yield downloads.measure(options.binaries, folder, seconds, rounds)
             case "deploys":
-                yield from deploys.measure(options.binaries, folder, options.quick, rounds)
+                yield from deploys.measure(options.binaries, folder, options.quick, rounds, options.beside)
             case "sign_in":
                 yield sign_in.measure(options.binaries, folder, seconds, rounds)
             case "replay":

@@ -6,7 +6,7 @@ from report import Floor, Section
 
 PORT = 19205
 # Artifacts, versions, and the most MiB that they may take.
-SIZES = [(0, 0, 25), (30_000, 300_000, 64), (100_000, 1_000_000, 200)]
+SIZES = [(0, 0, 20), (30_000, 300_000, 64), (100_000, 1_000_000, 150)]
 
 
 def measure(binaries, folder, quick):
