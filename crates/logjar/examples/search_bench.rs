@@ -14,11 +14,12 @@ use std::time::{Duration, Instant};
 use logjar::app::App;
 use logjar::clock::now;
 use logjar::config::Config;
-use logjar::projections::search::{Hit, Page, follow};
-use logjar::projections::summary::{Summary, outlines, read_all};
+use logjar::queries::summary::{Summary, outlines, read_all};
+use logjar::search::follow;
 use logjar::storage::DataFolder;
 use logjar_domain::permission::Actor;
 use logjar_domain::sight::Sight;
+use logjar_search::search::{Hit, Page};
 use serde_json::{Value, json};
 
 // As in the program itself.

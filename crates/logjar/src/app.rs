@@ -29,12 +29,12 @@ use crate::downloads::Downloads;
 use crate::http::body::ChunkPool;
 use crate::http::cache::Cache;
 use crate::metrics::Metrics;
-use crate::projections::counts::LastCounts;
-use crate::projections::search::SearchIndex;
 use crate::projections::state_snapshot;
 use crate::projections::{Changed, Projections};
+use crate::queries::counts::LastCounts;
 use crate::rebuild::Turns;
 use crate::replay::{Fold, Progress};
+use crate::search::SearchIndex;
 use crate::sequencer::{self, Running, Sequencer, SubmitError};
 use crate::storage::{DataFolder, FolderError, publish};
 

@@ -11,7 +11,9 @@ mod numbers;
 pub mod digest;
 pub mod log_filter;
 pub mod projections;
+pub mod queries;
 pub mod replay;
+pub mod search;
 pub mod sequencer;
 pub mod stored_event;
 

@@ -6,13 +6,12 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tantivy::TantivyError;
 use tokio::sync::OwnedMutexGuard;
 
 use crate::app::{App, is_full};
 use crate::digest::of_state;
-use crate::projections::search::BuildError;
 use crate::projections::state_snapshot::{self, Claim, SnapshotError, Verdict, Written};
+use crate::search::BuildError;
 use crate::tree_metadata::{self, Copies};
 
 /// Lines of the log between two reports of progress.
@@ -116,7 +115,7 @@ impl RebuildError {
         match self {
             Self::State(SnapshotError::Io { source, .. }) | Self::Tree { source, .. } => is_full(source),
             Self::Search(BuildError::Folder(source)) => is_full(source),
-            Self::Search(BuildError::Index(TantivyError::IoError(source))) => is_full(source),
+            Self::Search(BuildError::Index(error)) => error.io().is_some_and(is_full),
             _ => false,
         }
     }

@@ -18,8 +18,8 @@ use crate::config::{Config, Loaded};
 use crate::downloads;
 use crate::http::address::{listening, repository_path, to_type};
 use crate::http::serve::Server;
-use crate::projections::search::follow;
 use crate::projections::state_snapshot;
+use crate::search::follow;
 use crate::storage::DataFolder;
 use crate::tree_metadata;
 

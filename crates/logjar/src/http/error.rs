@@ -10,12 +10,13 @@ use hyper::Response;
 use hyper::ext::ReasonPhrase;
 use logjar_domain::rejection::{Class, Rejection};
 use logjar_eventlog::error::LogError;
+use logjar_search::search::QueryError;
 
 use super::body::Answer;
 use crate::auth::hashing::HashingError;
 use crate::auth::sign_in::SignInError;
-use crate::projections::search::SearchError;
 use crate::rebuild::RebuildError;
+use crate::search::SearchError;
 use crate::sequencer::SubmitError;
 
 /// The longest reason phrase: what every proxy and client passes on.
@@ -143,9 +144,9 @@ impl From<LogError> for HttpError {
 impl From<SearchError> for HttpError {
     fn from(error: SearchError) -> Self {
         match error {
-            SearchError::Syntax(_) => Self::BadRequest(error.to_string()),
+            SearchError::Query(QueryError::Syntax(text)) => Self::BadRequest(text),
             SearchError::Unavailable | SearchError::Busy => Self::NoSearch(error),
-            SearchError::Index(_) => {
+            SearchError::Query(QueryError::Index(_)) | SearchError::Build(_) => {
                 tracing::error!("{error}");
                 Self::Internal
             }

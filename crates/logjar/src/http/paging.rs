@@ -1,8 +1,9 @@
 //! Numbers behind the `?`: pages, limits, positions. What is no number, or out of bounds, is answered with what would
 //! be right.
 
+use logjar_search::search::{HITS_MAX, Page};
+
 use super::error::HttpError;
-use crate::projections::search;
 
 /// The last page that can be asked for.
 pub const PAGE_MAX: u32 = 10_000;
@@ -45,12 +46,12 @@ impl Paging {
 
     /// How many pages of so many hits can be asked for.
     pub fn pages_of_search(self, total: usize) -> usize {
-        self.pages(total.min(search::HITS_MAX))
+        self.pages(total.min(HITS_MAX))
     }
 
     /// The page of a search.
-    pub fn of_search(self) -> search::Page {
-        search::Page { offset: self.offset(), limit: self.per_page as usize }
+    pub fn of_search(self) -> Page {
+        Page { offset: self.offset(), limit: self.per_page as usize }
     }
 
     /// The page of rows that are at hand.

@@ -3,13 +3,10 @@
 //! The sequencer has a State of its own that runs ahead of the disk; the one here is never ahead of it, and it is the
 //! one that everybody reads: rights, names, versions, generated metadata.
 
-pub mod catalog;
-pub mod counts;
+pub mod due;
 pub mod metadata;
 pub mod recent;
-pub mod search;
 pub mod state_snapshot;
-pub mod summary;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
@@ -21,8 +18,8 @@ use logjar_eventlog::log::LogReader;
 use logjar_maven::coordinates::Gav;
 use tokio::sync::mpsc;
 
+use self::due::Due;
 use self::recent::Recent;
-use self::search::due::Due;
 use crate::storage::read::OnTheirWay;
 
 /// What readers see: the state at the last durable position.

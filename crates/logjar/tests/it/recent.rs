@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use logjar::projections::Projections;
-use logjar::projections::recent::{Asked, Page, page};
+use logjar::queries::recent::{Asked, Page, page};
 use logjar::stored_event::encode;
 use logjar_domain::event::{By, Event, Policy, ReadAccess, Recorded, VersionDeployed};
 use logjar_domain::ids::{DeployId, Moment, RepositoryName, UserId};

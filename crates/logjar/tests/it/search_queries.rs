@@ -3,9 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use logjar::projections::search::SearchError;
+use logjar::search::SearchError;
 use logjar_domain::ids::Moment;
 use logjar_eventlog::micros::Micros;
+use logjar_search::search::QueryError;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
@@ -165,8 +166,8 @@ fn unescape(text: &str) -> String {
 /// What is wrong with the answer; nothing if it is as expected.
 fn complaint(registry: &Registry, row: &Row) -> Option<String> {
     let (total, hits) = match (registry.names(&row.query, ALL), &row.expectation) {
-        (Err(SearchError::Syntax(_)), Expectation::AnswersOrSyntax) => return None,
-        (Err(SearchError::Syntax(text)), Expectation::Syntax(part)) => {
+        (Err(SearchError::Query(QueryError::Syntax(_))), Expectation::AnswersOrSyntax) => return None,
+        (Err(SearchError::Query(QueryError::Syntax(text))), Expectation::Syntax(part)) => {
             return (!text.contains(part)).then(|| format!("the error does not say `{part}`: {text}"));
         }
         (Err(error), _) => return Some(format!("error: {error}")),
@@ -257,7 +258,7 @@ fn whatever_is_put_together_is_answered_and_shows_nothing_hidden() {
                 prop_assert_eq!(total, hits.len());
                 prop_assert!(hits.iter().all(|hit| !hit.starts_with("org.hidden:")));
             }
-            Err(SearchError::Syntax(_)) => {}
+            Err(SearchError::Query(QueryError::Syntax(_))) => {}
             Err(error) => prop_assert!(false, "{error}"),
         }
         Ok(())

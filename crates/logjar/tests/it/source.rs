@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 const FOREIGN: [&str; 4] = [".git", "target", "data", "node_modules"];
 
 /// A file of the repository.
+#[derive(Clone)]
 pub(crate) struct SourceFile {
     /// Relative to the root, with `/`.
     pub(crate) path: String,

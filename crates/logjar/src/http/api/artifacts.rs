@@ -1,4 +1,4 @@
-//! Artifacts: `/api/v1/artifacts`, and how artifacts look in all lists of the API.
+//! Artifacts: `/api/v1/artifacts`.
 
 use std::sync::Arc;
 
@@ -6,31 +6,18 @@ use axum::extract::State;
 use logjar_domain::sight::Sight;
 use logjar_eventlog::error::LogError;
 use logjar_maven::coordinates::{ArtifactId, GroupId};
-use logjar_maven::pom::{Dependency, License, Pom};
-use serde::Deserialize;
+use logjar_maven::pom::{Dependency, Pom};
 use serde_json::{Value, json};
 
 use super::search::{hits_of, results};
+use super::views::{Which, list_of, shown};
 use super::{ApiError, Params, Path, Viewer, artifact_id, blocking, group_id, searching};
 use crate::app::App;
 use crate::clock::{now, rfc3339};
 use crate::http::error::HttpError;
 use crate::http::paging::Paging;
-use crate::projections::catalog::{self, Deployed};
-use crate::projections::summary::{Outline, Summary, downloads_of_version};
-
-/// Which page.
-#[derive(Deserialize)]
-pub struct Which {
-    page: Option<String>,
-    per_page: Option<String>,
-}
-
-impl Which {
-    pub(super) fn paging(&self) -> Result<Paging, HttpError> {
-        Paging::parse(self.page.as_deref(), self.per_page.as_deref())
-    }
-}
+use crate::queries::catalog::{self, Deployed};
+use crate::queries::summary::{Outline, Summary, downloads_of_version};
 
 /// All that is known of an artifact.
 pub async fn show(
@@ -132,23 +119,6 @@ fn version_shown(app: &App, version: &FoundVersion) -> Value {
     })
 }
 
-/// An artifact as it stands in lists.
-pub(super) fn shown(summary: &Summary) -> Value {
-    let outline = &summary.outline;
-    let licenses = summary.pom.as_ref().map(|pom| pom.licenses.iter().map(license).collect::<Vec<_>>());
-    json!({
-        "group": outline.group.as_str(),
-        "artifact": outline.artifact.as_str(),
-        "latest_version": outline.latest_version.as_str(),
-        "latest_release": outline.latest_release.as_ref().map(|version| version.as_str()),
-        "description": summary.description(),
-        "licenses": licenses.unwrap_or_default(),
-        "updated": rfc3339(summary.at),
-        "downloads": outline.downloads,
-        "repositories": outline.repositories.iter().map(|name| name.as_str()).collect::<Vec<_>>(),
-    })
-}
-
 /// What the POM of the latest version says besides.
 fn add_facts(answer: &mut Value, pom: Option<&Pom>) {
     answer["name"] = json!(pom.and_then(|pom| pom.name.as_deref()));
@@ -175,10 +145,6 @@ fn add_facts(answer: &mut Value, pom: Option<&Pom>) {
     answer["dependencies"] = json!(dependencies.unwrap_or_default());
 }
 
-fn license(license: &License) -> Value {
-    json!({ "name": license.name, "url": license.url })
-}
-
 fn dependency(dependency: &Dependency) -> Value {
     json!({
         "group": dependency.group,
@@ -186,12 +152,4 @@ fn dependency(dependency: &Dependency) -> Value {
         "version": dependency.version,
         "scope": dependency.scope,
     })
-}
-
-/// Adds a page of a list to an answer: where it stands among how many, and its rows under their name.
-pub(super) fn list_of(answer: &mut Value, paging: Paging, total: usize, name: &str, rows: Vec<Value>) {
-    answer["total"] = json!(total);
-    answer["page"] = json!(paging.page);
-    answer["pages"] = json!(paging.pages(total));
-    answer[name] = Value::Array(rows);
 }

@@ -12,13 +12,13 @@ use logjar_domain::state::{Group, State as Registry};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::artifacts::{Which, list_of, shown};
+use super::views::{Which, list_of, shown};
 use super::{ApiError, Caller, Json, Params, Path, Viewer, artifact_id, blocking, group_id, submit};
 use crate::app::App;
 use crate::clock::now;
 use crate::http::error::HttpError;
-use crate::projections::catalog;
-use crate::projections::summary::{Outline, read_all};
+use crate::queries::catalog;
+use crate::queries::summary::{Outline, read_all};
 
 /// A group to be.
 #[derive(Deserialize)]

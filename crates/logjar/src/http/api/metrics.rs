@@ -17,7 +17,7 @@ use crate::clock::now;
 use crate::http::error::HttpError;
 use crate::metrics::text::{CONTENT_TYPE, Page};
 use crate::metrics::{Area, SignIn, process};
-use crate::projections::counts::Counts;
+use crate::queries::counts::Counts;
 
 /// First digits of statuses, as labels.
 const CLASSES: [(usize, &str); 5] = [(1, "1xx"), (2, "2xx"), (3, "3xx"), (4, "4xx"), (5, "5xx")];

@@ -17,6 +17,7 @@ pub mod search;
 pub mod snippets;
 pub mod tokens;
 pub mod users;
+pub mod views;
 
 use std::sync::Arc;
 

@@ -12,7 +12,7 @@ use super::{ApiError, Params, Viewer, blocking};
 use crate::app::App;
 use crate::clock::{now, rfc3339};
 use crate::http::paging::{PER_PAGE, PER_PAGE_MAX, number};
-use crate::projections::{catalog, recent};
+use crate::queries::{catalog, recent};
 
 /// Which part of the list.
 #[derive(Deserialize)]

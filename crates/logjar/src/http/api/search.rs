@@ -5,17 +5,18 @@ use std::time::Instant;
 
 use axum::extract::State;
 use logjar_domain::sight::Sight;
+use logjar_search::search::{Found, Page};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::artifacts::{list_of, shown};
+use super::views::{list_of, shown};
 use super::{ApiError, Params, Viewer, searching};
 use crate::app::App;
 use crate::clock::now;
 use crate::http::error::HttpError;
 use crate::http::paging::Paging;
-use crate::projections::search::{Found, Page, SearchError};
-use crate::projections::summary::{Summary, outlines, read_all};
+use crate::queries::summary::{Summary, outlines, read_all};
+use crate::search::SearchError;
 
 /// What is searched for.
 #[derive(Deserialize)]

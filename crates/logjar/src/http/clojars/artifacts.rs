@@ -16,8 +16,8 @@ use super::{in_wanted_form, missing};
 use crate::app::App;
 use crate::clock::now;
 use crate::http::api::{ApiError, Path, Viewer, blocking};
-use crate::projections::catalog;
-use crate::projections::summary::{Outline, Summary, downloads_of_version, read_all};
+use crate::queries::catalog;
+use crate::queries::summary::{Outline, Summary, downloads_of_version, read_all};
 
 /// The artifact whose group has its name.
 pub async fn show_named_alike(

@@ -16,7 +16,7 @@ use super::{in_json, missing, with_type};
 use crate::app::App;
 use crate::clock::now;
 use crate::http::api::{Path, Viewer};
-use crate::projections::catalog;
+use crate::queries::catalog;
 
 const SVG: HeaderValue = HeaderValue::from_static("image/svg+xml; charset=UTF-8");
 

@@ -10,7 +10,7 @@ use super::{in_json, with_type};
 use crate::clock::random_bytes;
 use crate::http::api::search::Results;
 use crate::http::paging::Paging;
-use crate::projections::summary::Summary;
+use crate::queries::summary::Summary;
 
 /// Results of a page.
 pub(in crate::http) const PER_PAGE: u32 = 24;

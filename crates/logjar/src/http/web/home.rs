@@ -20,8 +20,8 @@ use crate::clock::now;
 use crate::http::Origin;
 use crate::http::address::{base, repository_path};
 use crate::http::api::{Viewer, blocking};
-use crate::projections::counts::Counts;
-use crate::projections::{catalog, recent};
+use crate::queries::counts::Counts;
+use crate::queries::{catalog, recent};
 use crate::snippets::{self, Place, Tool};
 
 /// How many deploys it shows.

@@ -7,6 +7,7 @@ use axum::response::Response;
 use http::{HeaderMap, StatusCode};
 use logjar_domain::permission::Actor;
 use logjar_domain::sight::Sight;
+use logjar_search::search::HITS_MAX;
 
 use super::site::{Row, RowContext, Site};
 use super::text::{Piece, counted, sentence, shortened};
@@ -21,8 +22,7 @@ use crate::http::error::HttpError;
 use crate::http::maven::path::encode;
 use crate::http::paging::{PAGE_MAX, Paging};
 use crate::numbers::grouped;
-use crate::projections::catalog;
-use crate::projections::search::HITS_MAX;
+use crate::queries::catalog;
 
 /// How much of a query headings show, in characters.
 const SHOWN_MAX: usize = 80;

@@ -8,8 +8,8 @@ use super::text::{When, counted, description};
 use crate::app::App;
 use crate::http::address::repository_path;
 use crate::http::maven::path::encode;
-use crate::projections::recent::ListedDeploy;
-use crate::projections::summary::Summary;
+use crate::queries::recent::ListedDeploy;
+use crate::queries::summary::Summary;
 
 /// What the frame of a page needs.
 pub(super) struct Site {

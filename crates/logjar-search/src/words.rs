@@ -11,7 +11,7 @@ const WORD_BYTES_MAX: usize = 64;
 const MARKS_MAX: usize = 2;
 
 /// The words of a text, in its order.
-pub(super) fn words(text: &str) -> Vec<String> {
+pub(crate) fn words(text: &str) -> Vec<String> {
     let mut words = Vec::new();
     let mut rest = text;
     while let Some(start) = rest.find(is_letter) {
@@ -23,7 +23,7 @@ pub(super) fn words(text: &str) -> Vec<String> {
 }
 
 /// `https` is in nearly every address and says nothing.
-pub(super) fn without_scheme(address: &str) -> &str {
+pub(crate) fn without_scheme(address: &str) -> &str {
     address.split_once("://").map_or(address, |(_, rest)| rest)
 }
 

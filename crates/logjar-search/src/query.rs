@@ -19,15 +19,15 @@ use tantivy::query::{
 };
 use tantivy::schema::{Field as Indexed, IndexRecordOption};
 
-use super::coordinates::Coordinates;
-use super::schema::Fields;
-use super::syntax::{Asked, Matter, Node, Occurs, Part};
-use super::times::Times;
-use super::tokens::Field;
+use crate::coordinates::Coordinates;
+use crate::schema::Fields;
+use crate::syntax::{Asked, Matter, Node, Occurs, Part};
+use crate::times::Times;
+use crate::tokens::Field;
 
 /// How good a hit is; higher is better.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Class(u32);
+pub(crate) struct Class(u32);
 
 const GROUP_WORD: Class = Class(1);
 const NAME_WORD: Class = Class(1 << 7);
@@ -49,12 +49,12 @@ impl Class {
         clippy::cast_sign_loss,
         reason = "scores are sums of small whole numbers"
     )]
-    pub(super) fn of(score: f32) -> Self {
+    pub(crate) fn of(score: f32) -> Self {
         Self(score as u32)
     }
 
     /// Whether the query is a name, and the document has it.
-    pub(super) fn is_exact(self) -> bool {
+    pub(crate) fn is_exact(self) -> bool {
         self.0 & EXACT_MASK >= EXACT.0 || self >= NAMED
     }
 
@@ -73,7 +73,7 @@ impl Class {
 }
 
 /// The query for what was asked; `None` if nothing was.
-pub(super) fn build(asked: &Asked, fields: &Fields) -> Option<Box<dyn Query>> {
+pub(crate) fn build(asked: &Asked, fields: &Fields) -> Option<Box<dyn Query>> {
     let builder = Builder { fields };
     let found = builder.group(&asked.parts)?;
     let mut clauses = vec![(Occur::Must, found)];
@@ -85,7 +85,7 @@ pub(super) fn build(asked: &Asked, fields: &Fields) -> Option<Box<dyn Query>> {
 }
 
 /// The query for the artifacts that have a dependency.
-pub(super) fn dependents(dependency: &str, fields: &Fields) -> Box<dyn Query> {
+pub(crate) fn dependents(dependency: &str, fields: &Fields) -> Box<dyn Query> {
     term(fields.dependency, dependency, WORD)
 }
 
@@ -293,8 +293,8 @@ mod tests {
     use tantivy::collector::TopDocs;
     use tantivy::{Index, TantivyDocument, doc};
 
-    use super::super::{schema, syntax};
     use super::*;
+    use crate::{schema, syntax};
 
     fn document(fields: &Fields, group: &str, name: &str) -> TantivyDocument {
         let first = name.split_once(' ').map_or("", |(first, _)| first);

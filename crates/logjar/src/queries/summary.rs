@@ -11,9 +11,9 @@ use logjar_eventlog::error::LogError;
 use logjar_eventlog::log::LogReader;
 use logjar_maven::coordinates::{ArtifactId, Gav, GroupId, Version};
 use logjar_maven::pom::Pom;
+use logjar_search::search::Hit;
 
 use super::catalog::{self, Listed, ListedVersion};
-use super::search::Hit;
 use crate::downloads::Downloads;
 
 /// What memory knows of an artifact.

@@ -1,24 +1,11 @@
-//! The search index: one document for each artifact of a repository, in Tantivy, below `derived/`. It says which
-//! artifacts a query means and in which order; what is shown of them is read from the state and the log.
+//! The search index of a registry, below `derived/`: filled from state and log, kept up to date, and asked. What is in
+//! it and what a query means is known to `logjar-search`; what is shown of the hits is read from the state and the log.
 //!
-//! Reading order: [`words`] and [`document`] (what is indexed), [`syntax`] and [`query`] (what is asked), [`ranking`]
-//! (in which order), [`keeper`], [`build`] and [`follow`] (how the folder is kept up to date). Why it is like this:
-//! `docs/adr/0008-search-index.md`.
+//! Reading order: [`outline`] (what is indexed), [`build`] and [`follow`] (how the folder is kept up to date).
 
 mod build;
-mod coordinates;
-mod document;
-pub mod due;
 pub mod follow;
-mod keeper;
-mod query;
-mod ranking;
-mod schema;
-mod stamp;
-mod syntax;
-mod times;
-mod tokens;
-mod words;
+mod outline;
 
 use std::num::NonZero;
 use std::path::PathBuf;
@@ -29,15 +16,14 @@ use std::time::Duration;
 use logjar_domain::sight::Sight;
 use logjar_eventlog::log::LogReader;
 use logjar_maven::coordinates::{ArtifactId, GroupId};
-use tantivy::IndexReader;
+use logjar_search::Popularity;
+use logjar_search::keeper::{IndexError, Keeper};
+use logjar_search::search::{Found, Page, QueryError, Searcher, View};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::timeout;
 
-use self::keeper::Keeper;
-use self::ranking::Best;
-use self::schema::Fields;
-use super::Projections;
-use crate::downloads::Downloads;
+use crate::downloads::{ArtifactKey, Downloads};
+use crate::projections::Projections;
 
 /// How long a search waits for an index that is being opened: at a start all its files are read once.
 const OPENING: Duration = Duration::from_secs(1);
@@ -45,9 +31,6 @@ const OPENING: Duration = Duration::from_secs(1);
 const WAITING: Duration = Duration::from_secs(5);
 /// Searches that run at the same time, however few cores there are: one that takes long holds up no short one.
 const AT_ONCE_MIN: usize = 2;
-
-/// How many hits of a query can be asked for, the best ones. All of them are counted.
-pub const HITS_MAX: usize = 10_000;
 
 /// The index.
 pub struct SearchIndex {
@@ -65,7 +48,7 @@ pub struct SearchIndex {
     /// One rebuild at a time.
     rebuilding: Mutex<()>,
     keeper: Mutex<Option<Keeper>>,
-    serving: Mutex<Option<(IndexReader, Fields)>>,
+    serving: Mutex<Option<Searcher>>,
     /// Whether there is something to search in, or a try failed.
     tried: watch::Sender<bool>,
     position: AtomicU64,
@@ -73,50 +56,15 @@ pub struct SearchIndex {
     turns: Arc<Semaphore>,
 }
 
-/// What a query found.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Found {
-    /// How many artifacts there are in all.
-    pub total: usize,
-    /// Those of the wanted page, the best first.
-    pub hits: Vec<Hit>,
-}
-
-/// An artifact that a query means.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Hit {
-    /// Its group.
-    pub group: GroupId,
-    /// Its name.
-    pub artifact: ArtifactId,
-}
-
-/// Which part of the result is wanted.
-#[derive(Clone, Copy, Debug)]
-pub struct Page {
-    /// How many hits before it.
-    pub offset: usize,
-    /// How many hits at most.
-    pub limit: usize,
-}
-
-impl Page {
-    /// How many of the best hits of so many documents have to be known for it; none, if it lies beyond all of them.
-    fn collected(self, documents: usize) -> usize {
-        let end = self.offset.saturating_add(self.limit).min(HITS_MAX).min(documents);
-        if self.offset < end { end } else { 0 }
-    }
-}
-
 /// Why a query has no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum SearchError {
-    /// The query breaks the syntax of fields, ranges or brackets. The text says where and what would be right.
-    #[error("{0}")]
-    Syntax(String),
-    /// The index can't be read.
-    #[error("the search index cannot be read: {0}")]
-    Index(String),
+    /// The query is wrong, or the index can't be read.
+    #[error(transparent)]
+    Query(#[from] QueryError),
+    /// The index can't be brought up to date.
+    #[error(transparent)]
+    Build(#[from] BuildError),
     /// Too many search at the same time.
     #[error("too many searches at the same time, try again")]
     Busy,
@@ -130,7 +78,7 @@ pub enum SearchError {
 pub enum BuildError {
     /// Tantivy or the disk.
     #[error("the search index cannot be written: {0}")]
-    Index(#[from] tantivy::TantivyError),
+    Index(#[from] IndexError),
     /// A folder.
     #[error("the search index cannot be written: {0}")]
     Folder(#[from] std::io::Error),
@@ -145,9 +93,9 @@ pub enum BuildError {
     ReadOnly,
 }
 
-impl From<tantivy::TantivyError> for SearchError {
-    fn from(error: tantivy::TantivyError) -> Self {
-        Self::Index(error.to_string())
+impl Popularity for Downloads {
+    fn of(&self, artifact: u64) -> u64 {
+        Self::of(self, ArtifactKey(artifact))
     }
 }
 
@@ -183,12 +131,7 @@ impl SearchIndex {
     /// # Errors
     /// A query that breaks the syntax; an index that can't be read.
     pub fn search(&self, query: &str, sight: &Sight, page: Page) -> Result<Found, SearchError> {
-        let asked = syntax::parse(query).map_err(|error| SearchError::Syntax(error.to_string()))?;
-        let found = self.find(|fields| query::build(&asked, fields), sight, page)?;
-        match asked.unfinished().filter(|_| found.total == 0) {
-            Some(unfinished) => self.find(|fields| query::build(&unfinished, fields), sight, page),
-            None => Ok(found),
-        }
+        Ok(self.searcher()?.search(query, &self.view(sight), page)?)
     }
 
     /// The artifacts in sight whose latest version has the artifact as a dependency, the most popular first.
@@ -202,8 +145,7 @@ impl SearchIndex {
         sight: &Sight,
         page: Page,
     ) -> Result<Found, SearchError> {
-        let dependency = document::dependency_key(group.as_str(), artifact.as_str());
-        self.find(|fields| Some(query::dependents(&dependency, fields)), sight, page)
+        Ok(self.searcher()?.dependents(group, artifact, &self.view(sight), page)?)
     }
 
     /// The position up to which the index is complete.
@@ -226,36 +168,24 @@ impl SearchIndex {
         turn.ok().and_then(Result::ok).ok_or(SearchError::Busy)
     }
 
-    fn find(
-        &self,
-        query: impl FnOnce(&Fields) -> Option<Box<dyn tantivy::query::Query>>,
-        sight: &Sight,
-        page: Page,
-    ) -> Result<Found, SearchError> {
+    fn searcher(&self) -> Result<Searcher, SearchError> {
         if !self.followed.load(Ordering::Acquire) {
-            self.catch_up_if_free().map_err(|error| SearchError::Index(error.to_string()))?;
+            self.catch_up_if_free()?;
         }
-        let (reader, fields) = self.served().ok_or(SearchError::Unavailable)?;
-        let Some(query) = query(&fields) else { return Ok(Found::default()) };
-        let searcher = reader.searcher();
-        let documents = usize::try_from(searcher.num_docs()).unwrap_or(usize::MAX);
-        let best = Best {
-            limit: page.collected(documents),
-            sight: Arc::new(sight.clone()),
-            downloads: self.downloads.clone(),
-        };
-        let collected = searcher.search(&*query, &best)?;
-        let hits = collected.ids.iter().skip(page.offset).filter_map(|id| hit(id)).collect();
-        Ok(Found { total: collected.total, hits })
+        self.served().ok_or(SearchError::Unavailable)
+    }
+
+    fn view<'a>(&self, sight: &'a Sight) -> View<'a> {
+        View { sight, popularity: self.downloads.clone() }
     }
 
     /// What is searched.
-    fn served(&self) -> Option<(IndexReader, Fields)> {
+    fn served(&self) -> Option<Searcher> {
         self.serving.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn serve(&self, keeper: &Keeper) {
-        *self.serving.lock().unwrap_or_else(PoisonError::into_inner) = Some(keeper.reader());
+        *self.serving.lock().unwrap_or_else(PoisonError::into_inner) = Some(keeper.searcher());
         self.failed.store(false, Ordering::Release);
         self.tried.send_replace(true);
     }
@@ -269,32 +199,4 @@ impl SearchIndex {
 /// How many searches run at the same time: more would only wait for each other.
 fn at_once() -> usize {
     std::thread::available_parallelism().map_or(0, NonZero::get).max(AT_ONCE_MIN)
-}
-
-fn hit(id: &str) -> Option<Hit> {
-    let (group, artifact) = id.split_once(':')?;
-    Some(Hit { group: GroupId::parse(group).ok()?, artifact: ArtifactId::parse(artifact).ok()? })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{HITS_MAX, Page};
-
-    #[test]
-    fn no_page_costs_more_than_the_hits_that_can_be_asked_for() {
-        let rows = [
-            ((0, 24), 24),
-            ((48, 24), 72),
-            ((HITS_MAX - 24, 24), HITS_MAX),
-            ((HITS_MAX - 16, 24), HITS_MAX),
-            ((HITS_MAX, 24), 0),
-            ((999_900, 100), 0),
-            ((usize::MAX, usize::MAX), 0),
-        ];
-        for ((offset, limit), collected) in rows {
-            assert_eq!(Page { offset, limit }.collected(1_100_000), collected, "{limit} from {offset}");
-        }
-        assert_eq!(Page { offset: 48, limit: 24 }.collected(50), 50);
-        assert_eq!(Page { offset: 48, limit: 24 }.collected(48), 0);
-    }
 }

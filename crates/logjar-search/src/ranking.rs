@@ -16,28 +16,33 @@ use tantivy::collector::{Collector, SegmentCollector};
 use tantivy::columnar::{ColumnValues, StrColumn};
 use tantivy::{DocId, Score, SegmentOrdinal, SegmentReader, TantivyError};
 
-use super::document::Origin;
-use super::query::Class;
-use super::schema;
-use crate::downloads::{ArtifactKey, Downloads};
+use crate::document::Origin;
+use crate::query::Class;
+use crate::schema;
+
+/// How popular artifacts are. It is asked for each document that a query finds, so it must answer at once.
+pub trait Popularity: Send + Sync {
+    /// How popular the artifact is whose documents bear that number; more is better.
+    fn of(&self, artifact: u64) -> u64;
+}
 
 /// Collects the best hits that are in sight.
-pub(super) struct Best {
+pub(crate) struct Best {
     /// How many.
-    pub(super) limit: usize,
+    pub(crate) limit: usize,
     /// What may be shown.
-    pub(super) sight: Arc<Sight>,
+    pub(crate) sight: Arc<Sight>,
     /// What is popular.
-    pub(super) downloads: Arc<Downloads>,
+    pub(crate) popularity: Arc<dyn Popularity>,
 }
 
 /// What was collected.
 #[derive(Debug, Default)]
-pub(super) struct Collected {
+pub(crate) struct Collected {
     /// How many artifacts there are in all.
-    pub(super) total: usize,
+    pub(crate) total: usize,
     /// The ids of the best, in order.
-    pub(super) ids: Vec<String>,
+    pub(crate) ids: Vec<String>,
 }
 
 /// What a hit is ordered by, but for its coordinates. Greater is better.
@@ -60,7 +65,7 @@ struct Top {
 }
 
 /// What a segment gives.
-pub(super) struct Harvest {
+pub(crate) struct Harvest {
     ids: Option<StrColumn>,
     top: Top,
     alone: usize,
@@ -69,14 +74,14 @@ pub(super) struct Harvest {
 }
 
 /// Collects in one segment.
-pub(super) struct InSegment {
+pub(crate) struct InSegment {
     harvest: Harvest,
     id: Numbers,
     shared: Option<Numbers>,
     origin: Numbers,
     key: Numbers,
     visible: Option<Visible>,
-    downloads: Arc<Downloads>,
+    popularity: Arc<dyn Popularity>,
 }
 
 type Numbers = Arc<dyn ColumnValues<u64>>;
@@ -127,7 +132,7 @@ impl Collector for Best {
             origin: numbers(schema::ORIGIN)?,
             key: numbers(schema::DOWNLOADS)?,
             visible: Visible::new(&self.sight, segment, ids.as_ref())?,
-            downloads: self.downloads.clone(),
+            popularity: self.popularity.clone(),
             harvest: Harvest { ids, top: Top::new(self.limit), alone: 0, shared: Vec::new() },
         })
     }
@@ -210,7 +215,7 @@ impl InSegment {
     fn worth(&self, document: DocId, class: Class) -> Worth {
         let origin = self.origin.get_val(document);
         let most = if class.is_exact() { origin } else { Origin::Elsewhere.number() };
-        let downloads = self.downloads.of(ArtifactKey(self.key.get_val(document)));
+        let downloads = self.popularity.of(self.key.get_val(document));
         Worth { class, origin: origin.min(most), downloads }
     }
 }

@@ -1,4 +1,4 @@
-//! What the index knows of an artifact: a pure function of the state and the log.
+//! What the index knows of an artifact: a pure function of what the state and the log say of it.
 //!
 //! An artifact has one document in each repository that has it, so that a document says nothing of a repository that
 //! a reader may not see, and nothing has to be indexed again when it is changed who may read.
@@ -6,20 +6,14 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use logjar_domain::event::VersionDeployed;
-use logjar_domain::ids::RepositoryName;
-use logjar_domain::state::State;
-use logjar_eventlog::error::LogError;
-use logjar_eventlog::log::LogReader;
+use logjar_domain::ids::{Moment, RepositoryName};
 use logjar_maven::coordinates::{ArtifactId, GroupId, Version};
 use logjar_maven::pom::Pom;
 use sha2::{Digest, Sha256};
 use tantivy::TantivyDocument;
 
-use super::schema::Fields;
-use super::words::{without_scheme, words};
-use crate::downloads::Downloads;
-use crate::projections::catalog::{Deployed, Listed, deployed};
+use crate::schema::Fields;
+use crate::words::{without_scheme, words};
 
 /// Most words of a description that count; a page has about 500.
 const TEXT_WORDS_MAX: usize = 2_000;
@@ -29,7 +23,7 @@ const PERSONAL_GROUPS: [&str; 2] = ["org.clojars.", "net.clojars."];
 
 /// Whether an artifact is the one that people mean by its name, the least likely first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Origin {
+pub(crate) enum Origin {
     /// In the group that a person has without asking.
     Personal,
     /// In some group.
@@ -40,33 +34,40 @@ pub(super) enum Origin {
     Canonical,
 }
 
-/// What the state says of an artifact; the rest is on the log.
+/// An artifact as it is indexed.
 #[derive(Debug)]
-pub(super) struct Outline {
-    group: GroupId,
-    artifact: ArtifactId,
-    places: Vec<Place>,
+pub struct Artifact {
+    /// Its group.
+    pub group: GroupId,
+    /// Its name.
+    pub artifact: ArtifactId,
+    /// The repositories that have it; none any more, if it is to be forgotten.
+    pub places: Vec<Place>,
 }
 
 /// The latest version in one repository.
 #[derive(Debug)]
-struct Place {
-    repository: RepositoryName,
-    version: Version,
-    /// The deploy that dates it.
-    dated: u64,
-    /// The deploys that may tell what its POM says.
-    deploys: Vec<u64>,
+pub struct Place {
+    /// The repository.
+    pub repository: RepositoryName,
+    /// The version.
+    pub version: Version,
+    /// When it was deployed, if that is known.
+    pub at: Option<Moment>,
+    /// What its POM says, if it has one.
+    pub pom: Option<Arc<Pom>>,
+    /// The number by which its popularity is asked for.
+    pub popularity: u64,
 }
 
 /// The coordinates as the index names them.
-pub(super) fn id(group: &GroupId, artifact: &ArtifactId) -> String {
+pub(crate) fn id(group: &GroupId, artifact: &ArtifactId) -> String {
     format!("{group}:{artifact}")
 }
 
 impl Origin {
     /// As the index keeps it.
-    pub(super) fn number(self) -> u64 {
+    pub(crate) fn number(self) -> u64 {
         match self {
             Self::Personal => 0,
             Self::Elsewhere => 1,
@@ -89,70 +90,37 @@ impl Origin {
     }
 }
 
-/// Looks an artifact up in the state. It may be in no repository any more.
-pub(super) fn outline(state: &State, group: &GroupId, artifact: &ArtifactId) -> Outline {
-    let places = state.repositories.iter().filter_map(|(repository, details)| {
-        let (key, found) = details.artifacts.get_key_value(&(group.clone(), artifact.clone()))?;
-        let listed = Listed { group: &key.0, artifact: &key.1, places: vec![(repository, found)] };
-        let latest = listed.latest()?;
-        let deploys = listed.deploys_of(latest.version);
-        Some(Place {
-            repository: repository.clone(),
-            version: latest.version.clone(),
-            dated: latest.seq,
-            deploys,
-        })
-    });
-    Outline { group: group.clone(), artifact: artifact.clone(), places: places.collect() }
-}
-
-impl Outline {
+impl Artifact {
     /// The coordinates as the index names them.
-    pub(super) fn id(&self) -> String {
+    pub(crate) fn id(&self) -> String {
         id(&self.group, &self.artifact)
     }
 
-    /// The artifact's documents. What a damaged line says is left out: a name is found without its description.
-    ///
-    /// # Errors
-    /// If the log can't be read for another reason, which may pass.
-    pub(super) fn documents(
-        &self,
-        reader: &dyn LogReader,
-        fields: &Fields,
-    ) -> Result<Vec<TantivyDocument>, LogError> {
-        self.places.iter().map(|place| self.document(place, reader, fields)).collect()
+    /// The artifact's documents, one for each repository.
+    pub(crate) fn documents(&self, fields: &Fields) -> Vec<TantivyDocument> {
+        self.places.iter().map(|place| self.document(place, fields)).collect()
     }
 
-    fn document(
-        &self,
-        place: &Place,
-        reader: &dyn LogReader,
-        fields: &Fields,
-    ) -> Result<TantivyDocument, LogError> {
+    fn document(&self, place: &Place, fields: &Fields) -> TantivyDocument {
         let mut document = TantivyDocument::new();
-        let (dated, facts) = place.read(reader)?;
         let id = self.id();
         let shared = if self.places.len() > 1 { join_key(&id) } else { 0 };
         document.add_u64(fields.shared, shared);
         document.add_u64(fields.origin, Origin::of(&self.group, &self.artifact).number());
-        let downloads = Downloads::key(&place.repository, &self.group, &self.artifact);
-        document.add_u64(fields.downloads, downloads.0);
+        document.add_u64(fields.downloads, place.popularity);
         document.add_text(fields.id, &id);
         document.add_text(fields.lower_id, id.to_lowercase());
         document.add_text(fields.repository, place.repository.as_str());
         document.add_text(fields.version, place.version.as_str().to_lowercase());
-        if let Some(dated) = dated {
-            document.add_i64(fields.at, dated);
+        if let Some(at) = place.at {
+            document.add_i64(fields.at, at.0);
         }
         let mut seen = HashSet::new();
         self.add_names(&mut document, fields, &mut seen);
-        if let Some(deploy) = &facts
-            && let Some(pom) = &deploy.pom
-        {
+        if let Some(pom) = &place.pom {
             add_facts(&mut document, fields, pom, &mut seen);
         }
-        Ok(document)
+        document
     }
 
     fn add_names(&self, document: &mut TantivyDocument, fields: &Fields, seen: &mut HashSet<String>) {
@@ -168,34 +136,6 @@ impl Outline {
         document.add_text(fields.artifact, &whole_name);
         document.add_text(fields.ranked_name, fresh(name, seen));
         document.add_text(fields.ranked_group, fresh(group, seen));
-    }
-}
-
-impl Place {
-    /// When the version was deployed, in microseconds, and the newest deploy of it that has a POM.
-    fn read(&self, reader: &dyn LogReader) -> Result<(Option<i64>, Option<Arc<VersionDeployed>>), LogError> {
-        let mut newest = None;
-        for seq in &self.deploys {
-            newest = readable(reader, *seq)?.filter(|deployed| deployed.event.pom.is_some());
-            if newest.is_some() {
-                break;
-            }
-        }
-        let at = match &newest {
-            Some(deployed) if deployed.seq == self.dated => Some(deployed.at.0),
-            _ => readable(reader, self.dated)?.map(|deployed| deployed.at.0),
-        };
-        Ok((at, newest.map(|deployed| deployed.event)))
-    }
-}
-
-fn readable(reader: &dyn LogReader, seq: u64) -> Result<Option<Deployed>, LogError> {
-    match deployed(reader, seq) {
-        Err(error @ LogError::Corrupt(_)) => {
-            tracing::warn!("what the deploy at {seq} says cannot be found by search: {error}");
-            Ok(None)
-        }
-        read => read,
     }
 }
 
@@ -230,7 +170,7 @@ fn add_facts(document: &mut TantivyDocument, fields: &Fields, pom: &Pom, seen: &
 }
 
 /// A dependency as the index names it.
-pub(super) fn dependency_key(group: &str, artifact: &str) -> String {
+pub(crate) fn dependency_key(group: &str, artifact: &str) -> String {
     format!("{group}:{artifact}").to_lowercase()
 }
 
@@ -245,56 +185,4 @@ fn join_key(id: &str) -> u64 {
     let digest = Sha256::digest(id.as_bytes());
     let first = digest.first_chunk::<8>().copied().unwrap_or_default();
     u64::from_le_bytes(first).max(1)
-}
-
-#[cfg(test)]
-mod tests {
-    use std::io;
-
-    use logjar_eventlog::error::{Damage, Fault};
-    use logjar_eventlog::line::Line;
-    use logjar_eventlog::log::Lines;
-
-    use super::super::schema::schema;
-    use super::*;
-
-    /// A log of which no line can be read.
-    struct Unreadable(fn() -> LogError);
-
-    impl LogReader for Unreadable {
-        fn durable(&self) -> u64 {
-            9
-        }
-
-        fn read(&self, _: u64) -> Result<Option<Line>, LogError> {
-            Err((self.0)())
-        }
-
-        fn scan(&self, _: u64) -> Result<Lines<'_>, LogError> {
-            Err((self.0)())
-        }
-    }
-
-    #[test]
-    fn only_what_is_damaged_is_left_out() {
-        let version = Version::parse("1.0").unwrap();
-        let repository = RepositoryName::new("repo");
-        let outline = Outline {
-            group: GroupId::parse("org.example").unwrap(),
-            artifact: ArtifactId::parse("lib").unwrap(),
-            places: vec![Place { repository, version, dated: 5, deploys: vec![7, 5] }],
-        };
-        let documents = |error| outline.documents(&Unreadable(error), &schema().1);
-        let damaged = || {
-            let fault = Fault::Unfinished;
-            LogError::Corrupt(Damage { file: "events".into(), line: Some(5), offset: 0, fault })
-        };
-        assert_eq!(documents(damaged).unwrap().len(), 1);
-        let failed = documents(|| LogError::Io {
-            action: "read",
-            path: "events".into(),
-            source: io::Error::other("the disk is gone"),
-        });
-        assert!(matches!(failed, Err(LogError::Io { .. })), "{failed:?}");
-    }
 }

@@ -2,7 +2,7 @@
 
 use logjar_maven::coordinates::{ArtifactId, GroupId};
 
-use super::tokens::Field;
+use crate::tokens::Field;
 
 /// What Scala's build tools put behind a name that is written with `%%`.
 const SCALA_SUFFIXES: [&str; 4] = ["_3", "_2.13", "_2.12", "_2.11"];
@@ -12,18 +12,18 @@ const PARTS_MAX: usize = 5;
 
 /// An artifact that a query names.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Coordinates {
+pub(crate) struct Coordinates {
     /// Its group.
-    pub(super) group: String,
+    pub(crate) group: String,
     /// Its name.
-    pub(super) artifact: String,
+    pub(crate) artifact: String,
     /// Whether the name may have the suffix of a Scala version.
-    pub(super) scala: bool,
+    pub(crate) scala: bool,
 }
 
 impl Coordinates {
     /// The artifacts that are meant, as the index names them.
-    pub(super) fn ids(&self) -> Vec<String> {
+    pub(crate) fn ids(&self) -> Vec<String> {
         let suffixes = SCALA_SUFFIXES.iter().filter(|_| self.scala);
         let names = std::iter::once(&"").chain(suffixes);
         names.map(|suffix| format!("{}:{}{suffix}", self.group, self.artifact)).collect()
@@ -31,7 +31,7 @@ impl Coordinates {
 }
 
 /// The artifact that the whole query names, if it is one of the ways to write coordinates.
-pub(super) fn parse(query: &str) -> Option<Coordinates> {
+pub(crate) fn parse(query: &str) -> Option<Coordinates> {
     let query = query.trim();
     xml(query)
         .or_else(|| sbt(query))
@@ -41,7 +41,7 @@ pub(super) fn parse(query: &str) -> Option<Coordinates> {
 }
 
 /// `g/a` or `g:a` as a value of the field `id`; `None` if it is something else.
-pub(super) fn canonical(text: &str) -> Option<String> {
+pub(crate) fn canonical(text: &str) -> Option<String> {
     let (group, artifact) = text.split_once(['/', ':'])?;
     Some(format!("{group}:{artifact}").to_lowercase())
 }

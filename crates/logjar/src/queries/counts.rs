@@ -9,7 +9,8 @@ use logjar_domain::sight::Sight;
 use logjar_domain::state::{Repository, State};
 use logjar_maven::coordinates::{ArtifactId, GroupId};
 
-use super::{Projections, catalog};
+use super::catalog;
+use crate::projections::Projections;
 
 /// Counting a large registry may take this share of the time at most, however often it is asked for: readers hold up
 /// the writer.

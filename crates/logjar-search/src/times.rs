@@ -5,15 +5,15 @@ use jiff::civil::{Date, Time};
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
 
-use super::syntax::SyntaxError;
+use crate::syntax::SyntaxError;
 
 /// From the first to the last microsecond that are meant, both within.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Times {
+pub(crate) struct Times {
     /// The first.
-    pub(super) from: i64,
+    pub(crate) from: i64,
     /// The last.
-    pub(super) until: i64,
+    pub(crate) until: i64,
 }
 
 impl Times {
@@ -21,7 +21,7 @@ impl Times {
 }
 
 /// A range with its brackets: square ones for ends that are within, curly ones for ends that are not, `*` for no end.
-pub(super) fn range(text: &str) -> Result<Times, SyntaxError> {
+pub(crate) fn range(text: &str) -> Result<Times, SyntaxError> {
     let wrong = || SyntaxError::Range(text.to_owned());
     let inner =
         text.strip_prefix(['[', '{']).and_then(|text| text.strip_suffix([']', '}'])).ok_or_else(wrong)?;
@@ -39,7 +39,7 @@ pub(super) fn range(text: &str) -> Result<Times, SyntaxError> {
 }
 
 /// A year, month, day, instant or number of milliseconds; `*` is all time.
-pub(super) fn one(text: &str) -> Result<Times, SyntaxError> {
+pub(crate) fn one(text: &str) -> Result<Times, SyntaxError> {
     if text == "*" {
         return Ok(Times::ALL);
     }

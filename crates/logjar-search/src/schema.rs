@@ -9,65 +9,65 @@ use tantivy::schema::{
 };
 
 /// Column of the coordinates `group:artifact`.
-pub(super) const ID: &str = "id";
+pub(crate) const ID: &str = "id";
 /// Column of the repository.
-pub(super) const REPOSITORY: &str = "repository";
+pub(crate) const REPOSITORY: &str = "repository";
 /// Column of the name in the counts of downloads.
-pub(super) const DOWNLOADS: &str = "downloads";
+pub(crate) const DOWNLOADS: &str = "downloads";
 /// Column of where the artifact comes from (see [`super::document::Origin`]).
-pub(super) const ORIGIN: &str = "origin";
+pub(crate) const ORIGIN: &str = "origin";
 /// Column of what joins the documents of one artifact in several repositories; 0 if it is in one only.
-pub(super) const SHARED: &str = "shared";
+pub(crate) const SHARED: &str = "shared";
 
 /// The fields by their use.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Fields {
+pub(crate) struct Fields {
     /// `group:artifact`, as it is.
-    pub(super) id: Field,
+    pub(crate) id: Field,
     /// `group:artifact` in lower case: what people type.
-    pub(super) lower_id: Field,
+    pub(crate) lower_id: Field,
     /// The repository.
-    pub(super) repository: Field,
+    pub(crate) repository: Field,
     /// Words of the name.
-    pub(super) ranked_name: Field,
+    pub(crate) ranked_name: Field,
     /// Words of the group that are not in the name.
-    pub(super) ranked_group: Field,
+    pub(crate) ranked_group: Field,
     /// All other words.
-    pub(super) ranked_text: Field,
+    pub(crate) ranked_text: Field,
     /// The whole name, and group and name, as keys.
-    pub(super) exact: Field,
+    pub(crate) exact: Field,
     /// What the name begins with, at each end of a word, as keys.
-    pub(super) begins: Field,
+    pub(crate) begins: Field,
     /// The whole group as a key.
-    pub(super) whole_group: Field,
+    pub(crate) whole_group: Field,
     /// Words of the group.
-    pub(super) group: Field,
+    pub(crate) group: Field,
     /// Words of the name.
-    pub(super) artifact: Field,
+    pub(crate) artifact: Field,
     /// The latest version, in lower case.
-    pub(super) version: Field,
+    pub(crate) version: Field,
     /// When it was deployed, in microseconds.
-    pub(super) at: Field,
+    pub(crate) at: Field,
     /// Words of name for people and description.
-    pub(super) description: Field,
+    pub(crate) description: Field,
     /// Words of the licences.
-    pub(super) licenses: Field,
+    pub(crate) licenses: Field,
     /// Words of the project's address.
-    pub(super) url: Field,
+    pub(crate) url: Field,
     /// Words of the authors.
-    pub(super) authors: Field,
+    pub(crate) authors: Field,
     /// Dependencies in lower case, each as `group:artifact` and by its name alone.
-    pub(super) dependency: Field,
+    pub(crate) dependency: Field,
     /// See [`DOWNLOADS`].
-    pub(super) downloads: Field,
+    pub(crate) downloads: Field,
     /// See [`ORIGIN`].
-    pub(super) origin: Field,
+    pub(crate) origin: Field,
     /// See [`SHARED`].
-    pub(super) shared: Field,
+    pub(crate) shared: Field,
 }
 
 /// The schema and its fields.
-pub(super) fn schema() -> (Schema, Fields) {
+pub(crate) fn schema() -> (Schema, Fields) {
     let mut builder = Schema::builder();
     let fields = Fields {
         id: builder.add_text_field(ID, whole() | FAST),

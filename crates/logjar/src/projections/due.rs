@@ -1,4 +1,5 @@
-//! Artifacts that changed and are not indexed yet. There are never more than artifacts, however long nobody asks.
+//! Artifacts that changed and that the search index does not know yet as they are. There are never more than artifacts,
+//! however long nobody asks.
 
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};

@@ -1,11 +1,7 @@
 //! An index in a folder or in memory: opened, changed in bursts, and stamped with how much of which log is in it.
 
-use std::fs::DirBuilder;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
-use logjar_eventlog::error::LogError;
-use logjar_eventlog::log::LogReader;
 use tantivy::directory::MmapDirectory;
 use tantivy::indexer::{IndexWriterOptions, LogMergePolicy};
 use tantivy::store::Compressor;
@@ -13,10 +9,10 @@ use tantivy::{
     Index, IndexReader, IndexSettings, IndexWriter, ReloadPolicy, TantivyDocument, TantivyError, Term,
 };
 
-use super::BuildError;
-use super::document::Outline;
-use super::schema::{Fields, schema};
-use super::stamp::Stamp;
+use crate::document::Artifact;
+use crate::schema::{Fields, schema};
+use crate::search::Searcher;
+use crate::stamp::Stamp;
 
 /// What a burst of changes may take, in bytes.
 const BURST_BYTES: usize = 16_000_000;
@@ -32,7 +28,7 @@ const MERGED_DOCUMENTS_MAX: usize = 100_000;
 const DELETED_MAX: f32 = 0.25;
 
 /// An index and the right to change it.
-pub(super) struct Keeper {
+pub struct Keeper {
     index: Index,
     reader: IndexReader,
     fields: Fields,
@@ -42,7 +38,7 @@ pub(super) struct Keeper {
 
 /// Why the index in a folder can't be used.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Unusable {
+pub enum Unusable {
     /// There is none.
     #[error("there is none")]
     Missing,
@@ -55,22 +51,24 @@ pub(super) enum Unusable {
     /// Some of its files are not what they were.
     #[error("it is damaged: {0}")]
     Damaged(String),
-    /// It belongs to another log, or to lines that this log does not have.
-    #[error(
-        "it was made from another log, or from more than this log has; it is at {position}, the log ends at {end}"
-    )]
-    Foreign {
-        /// How far it says it is.
-        position: u64,
-        /// The end of the log.
-        end: u64,
-    },
-    /// The log can't be read.
-    #[error(transparent)]
-    Log(#[from] LogError),
     /// What Tantivy says.
     #[error(transparent)]
     Index(#[from] TantivyError),
+}
+
+/// An index could not be written: what Tantivy says of it.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct IndexError(#[from] TantivyError);
+
+impl IndexError {
+    /// The error of the system that is the reason, if one is.
+    pub fn io(&self) -> Option<&std::io::Error> {
+        match &self.0 {
+            TantivyError::IoError(source) => Some(source),
+            _ => None,
+        }
+    }
 }
 
 impl Keeper {
@@ -78,28 +76,41 @@ impl Keeper {
     ///
     /// # Errors
     /// What Tantivy says.
-    pub(super) fn in_memory(artifacts: usize) -> tantivy::Result<Self> {
+    pub fn in_memory(artifacts: usize) -> Result<Self, IndexError> {
         let (schema, fields) = schema();
         let index = Index::builder().schema(schema).settings(settings()).create_in_ram()?;
-        Self::new(index, fields, build_bytes(artifacts))
+        Ok(Self::new(index, fields, build_bytes(artifacts))?)
     }
 
-    /// An empty index in a new folder, for about as many artifacts.
+    /// An empty index in an empty folder, for about as many artifacts.
     ///
     /// # Errors
-    /// A folder that can't be made.
-    pub(super) fn create(folder: &Path, artifacts: usize) -> tantivy::Result<Self> {
-        DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    /// A folder that can't be written.
+    pub fn create(folder: &Path, artifacts: usize) -> Result<Self, IndexError> {
         let (schema, fields) = schema();
         let index = Index::builder().schema(schema).settings(settings()).create_in_dir(folder)?;
-        Self::new(index, fields, build_bytes(artifacts))
+        Ok(Self::new(index, fields, build_bytes(artifacts))?)
     }
 
-    /// The index in a folder and its position. All its files are read and their sums compared.
+    /// The index in a folder, if its stamp is found to be good. All its files are read and their sums compared.
     ///
     /// # Errors
-    /// An index that is missing, damaged, or does not fit the log.
-    pub(super) fn open(folder: &Path, log: &dyn LogReader) -> Result<(Self, u64), Unusable> {
+    /// An index that is missing or damaged, or what is said of its stamp.
+    pub fn open<E: From<Unusable>>(
+        folder: &Path,
+        check: impl FnOnce(&Stamp) -> Result<(), E>,
+    ) -> Result<(Self, Stamp), E> {
+        let (index, fields, stamp) = Self::look(folder)?;
+        check(&stamp)?;
+        let damaged = index.validate_checksum().map_err(Unusable::from)?.into_iter().next();
+        if let Some(file) = damaged {
+            let said = format!("`{}` is not as it was written", file.display());
+            return Err(Unusable::Damaged(said).into());
+        }
+        Ok((Self::new(index, fields, BURST_BYTES).map_err(Unusable::from)?, stamp))
+    }
+
+    fn look(folder: &Path) -> Result<(Index, Fields, Stamp), Unusable> {
         if !folder.join("meta.json").is_file() {
             return Err(if folder.is_dir() { Unusable::Unfinished } else { Unusable::Missing });
         }
@@ -111,14 +122,7 @@ impl Keeper {
         }
         let stamp = index.load_metas()?.payload.ok_or(Unusable::Unfinished)?;
         let stamp = Stamp::parse(&stamp).map_err(|error| Unusable::Damaged(error.to_string()))?;
-        let position = stamp.position;
-        if Stamp::at(log, position)? != Some(stamp) {
-            return Err(Unusable::Foreign { position, end: log.durable() });
-        }
-        if let Some(file) = index.validate_checksum()?.into_iter().next() {
-            return Err(Unusable::Damaged(format!("`{}` is not as it was written", file.display())));
-        }
-        Ok((Self::new(index, fields, BURST_BYTES)?, position))
+        Ok((index, fields, stamp))
     }
 
     fn new(index: Index, fields: Fields, bytes: usize) -> tantivy::Result<Self> {
@@ -127,17 +131,17 @@ impl Keeper {
     }
 
     /// A look at what is committed, for searching; it follows later commits.
-    pub(super) fn reader(&self) -> (IndexReader, Fields) {
-        (self.reader.clone(), self.fields)
+    pub fn searcher(&self) -> Searcher {
+        Searcher { reader: self.reader.clone(), fields: self.fields }
     }
 
     /// Replaces all documents of an artifact.
     ///
     /// # Errors
-    /// A log that can't be read; what Tantivy says, and nothing since the last commit is kept then.
-    pub(super) fn replace(&mut self, outline: &Outline, log: &dyn LogReader) -> Result<(), BuildError> {
-        let documents = outline.documents(log, &self.fields)?;
-        let old = Term::from_field_text(self.fields.id, &outline.id());
+    /// What Tantivy says, and nothing since the last commit is kept then.
+    pub fn replace(&mut self, artifact: &Artifact) -> Result<(), IndexError> {
+        let documents = artifact.documents(&self.fields);
+        let old = Term::from_field_text(self.fields.id, &artifact.id());
         let deleted = self.writer().map(|writer| {
             writer.delete_term(old);
         });
@@ -149,9 +153,8 @@ impl Keeper {
     ///
     /// # Errors
     /// As there.
-    pub(super) fn add(&mut self, outline: &Outline, log: &dyn LogReader) -> Result<(), BuildError> {
-        let documents = outline.documents(log, &self.fields)?;
-        Ok(self.put(documents)?)
+    pub fn add(&mut self, artifact: &Artifact) -> Result<(), IndexError> {
+        Ok(self.put(artifact.documents(&self.fields))?)
     }
 
     fn put(&mut self, documents: Vec<TantivyDocument>) -> tantivy::Result<()> {
@@ -165,8 +168,9 @@ impl Keeper {
     ///
     /// # Errors
     /// What Tantivy says, a full disk for example; nothing since the last commit is kept then.
-    pub(super) fn commit(&mut self, stamp: Option<&Stamp>) -> tantivy::Result<()> {
-        let payload = stamp.map(Stamp::text).transpose().map_err(std::io::Error::other)?;
+    pub fn commit(&mut self, stamp: Option<&Stamp>) -> Result<(), IndexError> {
+        let payload =
+            stamp.map(Stamp::text).transpose().map_err(std::io::Error::other).map_err(TantivyError::from)?;
         let committed = self.writer().and_then(|writer| {
             let mut prepared = writer.prepare_commit()?;
             payload.iter().for_each(|payload| prepared.set_payload(payload));
@@ -174,17 +178,17 @@ impl Keeper {
         });
         let committed = committed.map(|_| ());
         self.undo_if_failed(committed)?;
-        self.reader.reload()
+        Ok(self.reader.reload()?)
     }
 
     /// Waits for merges and gives back the writer's memory. Changes that are not committed are lost.
     ///
     /// # Errors
     /// What Tantivy says.
-    pub(super) fn close(&mut self) -> tantivy::Result<()> {
+    pub fn close(&mut self) -> Result<(), IndexError> {
         let Some(writer) = self.writer.take() else { return Ok(()) };
         writer.wait_merging_threads()?;
-        self.reader.reload()
+        Ok(self.reader.reload()?)
     }
 
     fn writer(&mut self) -> tantivy::Result<&mut IndexWriter> {

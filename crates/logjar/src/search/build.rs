@@ -1,18 +1,23 @@
 //! Fills an index: with everything, or with what changed.
 
 use std::collections::BTreeSet;
+use std::fs::DirBuilder;
 use std::ops::Bound;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::{MutexGuard, PoisonError, TryLockError};
 
 use logjar_domain::state::State;
+use logjar_eventlog::error::LogError;
+use logjar_eventlog::log::LogReader;
+use logjar_search::document::Artifact;
+use logjar_search::keeper::{self, Keeper};
+use logjar_search::stamp::Stamp;
 
-use super::document::{Outline, outline};
-use super::due::Coordinates;
-use super::keeper::{Keeper, Unusable};
-use super::stamp::Stamp;
+use super::outline::{Outline, outline};
 use super::{BuildError, SearchIndex};
+use crate::projections::due::Coordinates;
 
 /// The format of documents and fields. A binary with another one builds an index of its own beside.
 const FORMAT: u32 = 1;
@@ -25,6 +30,27 @@ const SHOWN: u64 = 50_000;
 
 /// How many artifacts are rather indexed in memory, in a few seconds, than that the last ones are not found.
 const IN_MEMORY_MAX: usize = 50_000;
+
+/// Why the index in a folder can't be used.
+#[derive(Debug, thiserror::Error)]
+enum Unusable {
+    /// It says so itself.
+    #[error(transparent)]
+    Index(#[from] keeper::Unusable),
+    /// It belongs to another log, or to lines that this log does not have.
+    #[error(
+        "it was made from another log, or from more than this log has; it is at {position}, the log ends at {end}"
+    )]
+    Foreign {
+        /// How far it says it is.
+        position: u64,
+        /// The end of the log.
+        end: u64,
+    },
+    /// The log can't be read.
+    #[error(transparent)]
+    Log(#[from] LogError),
+}
 
 impl SearchIndex {
     /// Builds the index anew from state and log, beside the old one, and then puts it in its place. Searches and live
@@ -61,6 +87,7 @@ impl SearchIndex {
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<(), BuildError> {
         let artifacts = artifact_count(&self.projections.read());
+        DirBuilder::new().recursive(true).mode(0o700).create(beside)?;
         let mut new = Keeper::create(beside, artifacts)?;
         let first = self.serving.lock().unwrap_or_else(PoisonError::into_inner).is_none();
         let from = self.fill(&mut new, first, progress)?;
@@ -105,7 +132,7 @@ impl SearchIndex {
         let opened = self.open(&mut self.keeper());
         match opened {
             Ok(()) => return Ok(()),
-            Err(Unusable::Missing) => {}
+            Err(Unusable::Index(keeper::Unusable::Missing)) => {}
             // That says nothing of the index.
             Err(Unusable::Log(error)) => return Err(error.into()),
             // Who is told that it fails need not be told again why it has to be built.
@@ -178,8 +205,7 @@ impl SearchIndex {
     /// Where nobody may write, the index in the folder is searched if it is complete, or if there is so much that one
     /// in memory would be too large: then the last events before the disk was full may be missing.
     fn open_unfollowed(&self, keeper: &mut Option<Keeper>) -> Result<(), BuildError> {
-        let opened =
-            (!self.writes).then(|| Keeper::open(&place(&self.folder), &*self.log)).and_then(Result::ok);
+        let opened = (!self.writes).then(|| open(&place(&self.folder), &*self.log)).and_then(Result::ok);
         let artifacts = artifact_count(&self.projections.read());
         let opened = opened.filter(|(_, position)| {
             artifacts > IN_MEMORY_MAX || changed_since(&self.projections.read(), *position).is_empty()
@@ -209,8 +235,8 @@ impl SearchIndex {
     }
 
     fn open(&self, keeper: &mut Option<Keeper>) -> Result<(), Unusable> {
-        let Some(folder) = self.writable() else { return Err(Unusable::Missing) };
-        let (open, position) = Keeper::open(&place(folder), &*self.log)?;
+        let Some(folder) = self.writable() else { return Err(keeper::Unusable::Missing.into()) };
+        let (open, position) = open(&place(folder), &*self.log)?;
         let changed = changed_since(&self.projections.read(), position);
         self.projections.due().give_back(changed.into_iter().collect());
         self.serve(&open);
@@ -229,7 +255,7 @@ impl SearchIndex {
     }
 
     fn stamp(&self, position: u64) -> Result<Option<Stamp>, BuildError> {
-        Ok(Stamp::at(&*self.log, position)?)
+        Ok(stamp(&*self.log, position)?)
     }
 
     /// Puts every artifact into an index and returns the position that it is complete up to.
@@ -252,7 +278,7 @@ impl SearchIndex {
             };
             progress(done.min(total), total);
             let outlines = self.outlines(&artifacts);
-            outlines.iter().try_for_each(|outline| keeper.add(outline, &*self.log))?;
+            self.each(&outlines, |artifact| keeper.add(artifact))?;
             // After the first ones too, so that no search has to wait for long.
             let enough = done % SHOWN == 0;
             done += artifacts.len() as u64;
@@ -277,9 +303,18 @@ impl SearchIndex {
     fn replace(&self, keeper: &mut Keeper, artifacts: &[Coordinates]) -> Result<(), BuildError> {
         for some in artifacts.chunks(LOOKED_UP) {
             let outlines = self.outlines(some);
-            outlines.iter().try_for_each(|outline| keeper.replace(outline, &*self.log))?;
+            self.each(&outlines, |artifact| keeper.replace(artifact))?;
         }
         Ok(())
+    }
+
+    /// Reads what the log knows of artifacts, one after the other: there may be many words in each.
+    fn each(
+        &self,
+        outlines: &[Outline],
+        mut put: impl FnMut(&Artifact) -> Result<(), keeper::IndexError>,
+    ) -> Result<(), BuildError> {
+        outlines.iter().try_for_each(|outline| Ok(put(&outline.read(&*self.log)?)?))
     }
 
     /// Looks artifacts up. The state is not held while the log is read.
@@ -287,6 +322,21 @@ impl SearchIndex {
         let state = self.projections.read();
         artifacts.iter().map(|(group, artifact)| outline(&state, group, artifact)).collect()
     }
+}
+
+/// The index in a folder and the position of the log that it is complete up to.
+fn open(folder: &Path, log: &dyn LogReader) -> Result<(Keeper, u64), Unusable> {
+    let (keeper, stamp) = Keeper::open(folder, |found| match stamp(log, found.position)? {
+        Some(ours) if ours == *found => Ok(()),
+        _ => Err(Unusable::Foreign { position: found.position, end: log.durable() }),
+    })?;
+    Ok((keeper, stamp.position))
+}
+
+/// The stamp of an index that is complete up to a position; `None` if the log has no such line.
+fn stamp(log: &dyn LogReader, position: u64) -> Result<Option<Stamp>, LogError> {
+    let (Some(first), Some(line)) = (log.read(1)?, log.read(position)?) else { return Ok(None) };
+    Ok(Some(Stamp { log: first.id().to_owned(), position, line: line.id().to_owned() }))
 }
 
 /// Lets go of an index. What can't be merged in it any more is no loss: it is opened again, or another takes its place.

@@ -2,7 +2,7 @@
 
 /// A field that a query can name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Field {
+pub(crate) enum Field {
     /// `group:artifact`.
     Id,
     /// The group.
@@ -29,7 +29,7 @@ pub(super) enum Field {
 
 /// A piece of a query.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Token {
+pub(crate) enum Token {
     /// `(`
     Open,
     /// `)`
@@ -69,20 +69,20 @@ impl Field {
     ];
 
     /// The field of that name, in any case.
-    pub(super) fn named(name: &str) -> Option<Self> {
+    pub(crate) fn named(name: &str) -> Option<Self> {
         let lower = name.to_ascii_lowercase();
         Self::NAMES.into_iter().find(|(_, names)| names.contains(&lower.as_str())).map(|(field, _)| field)
     }
 
     /// Its name.
-    pub(super) fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         let names = Self::NAMES.iter().find(|(field, _)| *field == self).map(|(_, names)| *names);
         names.and_then(|names| names.first()).copied().unwrap_or_default()
     }
 }
 
 /// The tokens of a query.
-pub(super) fn tokens(query: &str) -> Vec<Token> {
+pub(crate) fn tokens(query: &str) -> Vec<Token> {
     let mut tokens = Vec::new();
     let mut rest = query;
     while let Some(first) = rest.chars().next() {

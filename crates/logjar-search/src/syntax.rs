@@ -6,10 +6,10 @@
 
 use std::collections::VecDeque;
 
-use super::coordinates::{self, Coordinates};
-use super::times::{self, Times};
-use super::tokens::{Field, Token, tokens};
-use super::words::{without_scheme, words};
+use crate::coordinates::{self, Coordinates};
+use crate::times::{self, Times};
+use crate::tokens::{Field, Token, tokens};
+use crate::words::{without_scheme, words};
 
 /// How much of a query counts.
 const CHARACTERS_MAX: usize = 1_000;
@@ -24,27 +24,27 @@ const BEGINNING_MIN: usize = 3;
 
 /// A query that was understood.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Asked {
+pub(crate) struct Asked {
     /// What is looked for.
-    pub(super) parts: Vec<Part>,
+    pub(crate) parts: Vec<Part>,
     /// The words that may be a name, in the query's order: those that are wanted and belong to no other field.
-    pub(super) title: Vec<String>,
+    pub(crate) title: Vec<String>,
     /// The artifact that the whole query names.
-    pub(super) coordinates: Option<Coordinates>,
+    pub(crate) coordinates: Option<Coordinates>,
 }
 
 /// A part of a query and whether it has to be there.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Part {
+pub(crate) struct Part {
     /// Whether it has to be there.
-    pub(super) occurs: Occurs,
+    pub(crate) occurs: Occurs,
     /// What it is.
-    pub(super) node: Node,
+    pub(crate) node: Node,
 }
 
 /// Whether a part has to be there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Occurs {
+pub(crate) enum Occurs {
     /// Good if it is, and one of several must be.
     Should,
     /// It must be there.
@@ -55,7 +55,7 @@ pub(super) enum Occurs {
 
 /// What a part is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Node {
+pub(crate) enum Node {
     /// Something that documents have.
     Leaf(Option<Field>, Matter),
     /// What stands between brackets, or what `AND` joins.
@@ -64,7 +64,7 @@ pub(super) enum Node {
 
 /// What documents have. Words are as [`words`] makes them and never none.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Matter {
+pub(crate) enum Matter {
     /// One or several words that stood together in the query without quotes, as in `ring-core`.
     Words(Vec<String>),
     /// Words in this order, one right after the other.
@@ -81,7 +81,7 @@ pub(super) enum Matter {
 
 /// What is wrong with a query. Only queries that name a field can be wrong.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum SyntaxError {
+pub(crate) enum SyntaxError {
     /// Nothing behind the colon.
     #[error("`{0}:` has nothing behind it; write `{0}:word`, `{0}:\"two words\"` or `{0}:(this that)`")]
     NoValue(&'static str),
@@ -103,7 +103,7 @@ pub(super) enum SyntaxError {
 ///
 /// # Errors
 /// Only if it names a field: nothing behind its colon, or no time behind `at:`.
-pub(super) fn parse(query: &str) -> Result<Asked, SyntaxError> {
+pub(crate) fn parse(query: &str) -> Result<Asked, SyntaxError> {
     let query = counted(query);
     if let Some(coordinates) = coordinates::parse(query) {
         return Ok(named(coordinates));
@@ -139,7 +139,7 @@ fn named(coordinates: Coordinates) -> Asked {
 impl Asked {
     /// The same query with its last word as the beginning of one, for whoever has not typed all of it. `None` if the
     /// query ends otherwise: with a field, a phrase, a word that is not wanted or a very short one.
-    pub(super) fn unfinished(&self) -> Option<Self> {
+    pub(crate) fn unfinished(&self) -> Option<Self> {
         let mut asked = self.clone();
         begin_last(&mut asked.parts).then_some(asked)
     }
@@ -346,7 +346,7 @@ fn value_prefix(field: Field, begun: &str) -> String {
 }
 
 /// A group as it is compared.
-pub(super) fn whole_group(group: &str) -> String {
+pub(crate) fn whole_group(group: &str) -> String {
     words(group).join(" ")
 }
 
@@ -354,8 +354,8 @@ pub(super) fn whole_group(group: &str) -> String {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::tokens::Token;
     use super::{Asked, DEPTH_MAX, Matter, Node, PREFIXES_MAX, Part, WORDS_MAX, counted, parse, tokens};
+    use crate::tokens::Token;
 
     /// What means something in queries, and what may stand between.
     const PIECES: [&str; 28] = [
