@@ -6,9 +6,9 @@ use logjar_maven::coordinates::{Gav, GroupId};
 use logjar_maven::pom::Pom;
 use logjar_maven::snapshot_version::Stamp;
 
-use crate::event::{Policy, ReadAccess, StoredFile, TokenLimit, UserKind};
+use crate::access::{Abilities, Scope, TokenLimit};
+use crate::event::{Policy, ReadAccess, StoredFile, UserKind};
 use crate::ids::{DeployId, Moment, RepositoryName, TokenId};
-use crate::permission::{Abilities, Scope};
 
 /// A request to change something. Expensive facts (hashes, digests, what a POM says) were found out before.
 #[derive(Clone, Debug, PartialEq)]
@@ -113,6 +113,17 @@ pub enum Command {
     Deploy(Arc<Deploy>),
     /// Add late files to a version.
     AddFiles(Arc<AddFiles>),
+}
+
+impl Command {
+    /// The deploy that it belongs to.
+    pub fn deploy(&self) -> Option<&DeployId> {
+        match self {
+            Self::Deploy(deploy) => Some(&deploy.deploy),
+            Self::AddFiles(added) => Some(&added.deploy),
+            _ => None,
+        }
+    }
 }
 
 /// Data of [`Command::Deploy`].

@@ -1,10 +1,11 @@
 //! The entry to all rules: a command and the state make a decision. Pure and total: no clock, no file, no random
 //! number.
 
+use crate::access::Actor;
 use crate::command::Command;
 use crate::event::Event;
 use crate::ids::Moment;
-use crate::permission::{Actor, GroupCreation};
+use crate::permission::{GroupCreation, check_credential};
 use crate::rejection::Rejection;
 use crate::state::State;
 use crate::{deploy, group, repository, token, user};
@@ -38,11 +39,12 @@ pub enum Decision {
     Nothing,
 }
 
-/// Decides a command.
+/// Decides a command. First comes who acts: what was found good when the request began may have become void since.
 ///
 /// # Errors
 /// The reason why not; the state stays as it is.
 pub fn decide(state: &State, command: &Command, context: &Context<'_>) -> Result<Decision, Rejection> {
+    check_credential(state, context.now, context.actor, command.deploy())?;
     match command {
         Command::OpenLog => Ok(Decision::Append(Event::LogOpened)),
         Command::RegisterUser { name, kind, admin, email, password_hash } => {

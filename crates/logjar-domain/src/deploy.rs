@@ -6,13 +6,14 @@ use std::sync::Arc;
 use logjar_maven::coordinates::{ArtifactId, Gav, GroupId, Version};
 use logjar_maven::snapshot_version::Stamp;
 
+use crate::access::Actor;
 use crate::command::{AddFiles, Deploy};
 use crate::day::day;
 use crate::decide::{Context, Decision};
 use crate::event::{Event, FilesAdded, Policy, VersionDeployed};
 use crate::ids::{Moment, RepositoryName};
 use crate::names;
-use crate::permission::{Actor, may_deploy};
+use crate::permission::may_deploy;
 use crate::rejection::Rejection;
 use crate::state::{Repository, State};
 
@@ -36,7 +37,6 @@ pub(crate) fn deploy(state: &State, context: &Context<'_>, wish: &Deploy) -> Res
     if wish.files.len() > FILES_MAX {
         return Err(Rejection::TooManyFiles { files: wish.files.len() });
     }
-    let uses_up_token = uses_up_token(state, context, &wish.deploy)?;
     Ok(Decision::Append(Event::VersionDeployed(Arc::new(VersionDeployed {
         deploy: wish.deploy.clone(),
         repository: wish.repository.clone(),
@@ -46,8 +46,8 @@ pub(crate) fn deploy(state: &State, context: &Context<'_>, wish: &Deploy) -> Res
         pom: wish.pom.clone(),
         plugin_prefix: wish.plugin_prefix.clone(),
         files: wish.files.clone(),
-        token: token_of(context.actor),
-        uses_up_token,
+        token: context.actor.token().cloned(),
+        uses_up_token: uses_up_token(state, context.actor),
         claims_group,
     }))))
 }
@@ -68,7 +68,6 @@ pub(crate) fn add_files(
         &wish.gav.artifact,
         context.rules.group_creation,
     )?;
-    uses_up_token(state, context, &wish.deploy)?;
     let version = state.version(&wish.repository, &wish.gav);
     let there = version.is_some_and(|version| wish.stamp.is_none_or(|stamp| version.build(stamp).is_some()));
     if !there {
@@ -84,7 +83,7 @@ pub(crate) fn add_files(
         gav: wish.gav.clone(),
         stamp: wish.stamp,
         files: wish.files.clone(),
-        token: token_of(context.actor),
+        token: context.actor.token().cloned(),
     }))))
 }
 
@@ -235,25 +234,7 @@ fn inside(repository: &Repository, gav: &Gav) -> Option<String> {
         .map(|((group, artifact), _)| format!("{}/{artifact}", group.path()))
 }
 
-/// Whether the deploy uses up its single-use token; refuses a token that another deploy used up.
-fn uses_up_token(
-    state: &State,
-    context: &Context<'_>,
-    deploy: &crate::ids::DeployId,
-) -> Result<bool, Rejection> {
-    let Actor::Token { token, .. } = context.actor else { return Ok(false) };
-    match state.tokens.get(token) {
-        Some(token) if token.single_use => match &token.used_by {
-            Some(other) if other != deploy => Err(Rejection::TokenUsed),
-            _ => Ok(true),
-        },
-        _ => Ok(false),
-    }
-}
-
-fn token_of(actor: &Actor) -> Option<crate::ids::TokenId> {
-    match actor {
-        Actor::Token { token, .. } => Some(token.clone()),
-        _ => None,
-    }
+/// Whether the deploy uses up its token. One that another deploy used up was refused before.
+fn uses_up_token(state: &State, actor: &Actor) -> bool {
+    actor.token().and_then(|token| state.tokens.get(token)).is_some_and(|token| token.single_use)
 }

@@ -9,8 +9,8 @@ use logjar_maven::coordinates::{Gav, GroupId};
 use logjar_maven::pom::Pom;
 use logjar_maven::snapshot_version::Stamp;
 
+use crate::access::{Abilities, Actor, Scope, TokenLimit};
 use crate::ids::{DeployId, Moment, RepositoryName, TokenId, UserId};
-use crate::permission::{Abilities, Scope};
 
 /// An event together with its place on the log.
 #[derive(Clone, Debug, PartialEq)]
@@ -164,15 +164,6 @@ pub struct TokenCreated {
     pub single_use: bool,
 }
 
-/// What a token is limited to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TokenLimit {
-    /// The group.
-    pub group: GroupId,
-    /// Whole group or one artifact.
-    pub scope: Scope,
-}
-
 /// Which versions a repository takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Policy {
@@ -250,6 +241,17 @@ pub struct FilesAdded {
     pub files: Vec<StoredFile>,
     /// The token they came with.
     pub token: Option<TokenId>,
+}
+
+impl By {
+    /// Who causes what the actor does. Nobody that we know causes nothing.
+    pub fn of(actor: &Actor) -> Self {
+        match actor {
+            Actor::User { user, .. } => Self::User(user.clone()),
+            Actor::Local => Self::Local,
+            Actor::System | Actor::Anonymous => Self::System,
+        }
+    }
 }
 
 impl Event {

@@ -2,12 +2,11 @@
 
 use logjar_maven::coordinates::GroupId;
 
+use crate::access::{Abilities, Actor, Scope};
 use crate::decide::{Context, Decision};
 use crate::event::Event;
 use crate::ids::UserId;
-use crate::permission::{
-    Abilities, Actor, Scope, check_claimable, check_not_of_other, may_manage_members, require_administrator,
-};
+use crate::permission::{check_claimable, check_not_of_other, may_manage_members, require_administrator};
 use crate::rejection::Rejection;
 use crate::state::{Group, State};
 use crate::user;
@@ -28,7 +27,7 @@ pub(crate) fn create(
     group: &GroupId,
     owner: &str,
 ) -> Result<Decision, Rejection> {
-    require_administrator(state, context.actor, "create groups")?;
+    require_administrator(state, context.now, context.actor, "create groups")?;
     if state.groups.contains_key(group) {
         return Err(Rejection::GroupExists { group: group.clone() });
     }
@@ -48,7 +47,7 @@ pub(crate) fn create(
 /// round; nobody changes their own rights, or somebody could lock everybody out by mistake.
 pub(crate) fn grant(state: &State, context: &Context<'_>, wish: Grant<'_>) -> Result<Decision, Rejection> {
     let group = find(state, wish.group)?;
-    require_admin_of(state, context.actor, wish.group, wish.scope)?;
+    require_admin_of(state, context, wish.group, wish.scope)?;
     let (user, details) = user::find(state, wish.user)?;
     require_other(context.actor, user)?;
     if details.disabled {
@@ -95,7 +94,7 @@ pub(crate) fn revoke(
     scope: &Scope,
 ) -> Result<Decision, Rejection> {
     let found = find(state, group)?;
-    require_admin_of(state, context.actor, group, scope)?;
+    require_admin_of(state, context, group, scope)?;
     let (user, _) = user::find(state, name)?;
     require_other(context.actor, user)?;
     if !found.members.iter().any(|member| member.user == *user && member.scope == *scope) {
@@ -112,8 +111,13 @@ fn find<'a>(state: &'a State, group: &GroupId) -> Result<&'a Group, Rejection> {
     state.groups.get(group).ok_or_else(|| Rejection::NoSuchGroup { group: group.clone() })
 }
 
-fn require_admin_of(state: &State, actor: &Actor, group: &GroupId, scope: &Scope) -> Result<(), Rejection> {
-    if may_manage_members(state, actor, group, scope) {
+fn require_admin_of(
+    state: &State,
+    context: &Context<'_>,
+    group: &GroupId,
+    scope: &Scope,
+) -> Result<(), Rejection> {
+    if may_manage_members(state, context.now, context.actor, group, scope) {
         Ok(())
     } else {
         Err(Rejection::AdministratorOnly { what: "change members of groups that are not theirs" })
@@ -121,8 +125,5 @@ fn require_admin_of(state: &State, actor: &Actor, group: &GroupId, scope: &Scope
 }
 
 fn require_other(actor: &Actor, member: &UserId) -> Result<(), Rejection> {
-    match actor {
-        Actor::Token { user, .. } if user == member => Err(Rejection::OwnRights),
-        _ => Ok(()),
-    }
+    if actor.user() == Some(member) { Err(Rejection::OwnRights) } else { Ok(()) }
 }

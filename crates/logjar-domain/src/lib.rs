@@ -1,11 +1,12 @@
 //! What may happen in a registry: commands in, events out. Pure: time, identities and expensive facts are
 //! arguments, so the same input always gives the same output.
 //!
-//! Reading order: the words ([`ids`], [`names`]), what is asked for ([`command`]), what happened ([`event`]), why
+//! Reading order: the words ([`ids`], [`names`], [`access`]), what is asked for ([`command`]), what happened ([`event`]), why
 //! not ([`rejection`]), the fold of all events ([`state`]), who may ([`permission`], and [`sight`] over everything at
 //! once), the rules ([`decide`], then one file per noun), the digest of a state ([`canonical`]), and the protocol that
 //! turns the requests of build tools into deploys ([`open_deploy`]).
 
+pub mod access;
 pub mod day;
 pub mod ids;
 pub mod names;

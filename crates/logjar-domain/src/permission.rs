@@ -2,85 +2,12 @@
 
 use logjar_maven::coordinates::{ArtifactId, GroupId};
 
+use crate::access::{Abilities, Actor, Credential, Scope, TokenLimit};
 use crate::event::ReadAccess;
-use crate::ids::{Moment, TokenId, UserId};
+use crate::ids::{DeployId, Moment, UserId};
 use crate::names;
 use crate::rejection::Rejection;
 use crate::state::{Repository, State, Token, User};
-
-/// Whoever makes a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Actor {
-    /// Nobody that we know.
-    Anonymous,
-    /// The command line, over the admin socket or with the lock of the data folder.
-    Local,
-    /// The server itself.
-    System,
-    /// The owner of a token that was found good.
-    Token {
-        /// The owner.
-        user: UserId,
-        /// The token.
-        token: TokenId,
-    },
-}
-
-/// What somebody may do: a set of `read`, `deploy`, `manage`.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub struct Abilities {
-    /// May read what is not public.
-    pub read: bool,
-    /// May deploy.
-    pub deploy: bool,
-    /// May change users, groups, tokens and repositories, as far as its owner may.
-    pub manage: bool,
-}
-
-impl Abilities {
-    /// What a member and a token get unless told otherwise.
-    pub const READ_AND_DEPLOY: Self = Self { read: true, deploy: true, manage: false };
-
-    /// The names of what is in the set, in a fixed order.
-    pub fn names(self) -> impl Iterator<Item = &'static str> {
-        [("read", self.read), ("deploy", self.deploy), ("manage", self.manage)]
-            .into_iter()
-            .filter_map(|(name, has)| has.then_some(name))
-    }
-
-    /// The set with these names; `Err` holds the first that is none.
-    pub fn parse<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<Self, &'a str> {
-        let mut abilities = Self::default();
-        for name in names {
-            match name {
-                "read" => abilities.read = true,
-                "deploy" => abilities.deploy = true,
-                "manage" => abilities.manage = true,
-                other => return Err(other),
-            }
-        }
-        Ok(abilities)
-    }
-}
-
-/// A whole group, or one artifact of it (which need not exist yet).
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Scope {
-    /// All artifacts.
-    Group,
-    /// One artifact.
-    Artifact(ArtifactId),
-}
-
-impl Scope {
-    /// Whether the artifact is in the scope.
-    pub fn covers(&self, artifact: &ArtifactId) -> bool {
-        match self {
-            Self::Group => true,
-            Self::Artifact(one) => one == artifact,
-        }
-    }
-}
 
 /// Who may claim a group that nobody has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -95,39 +22,106 @@ pub enum GroupCreation {
 /// What a permitted deploy does besides: the group that it claims, if nobody has it yet.
 pub type Claim = Option<GroupId>;
 
-/// The user whose affairs the actor may manage: the owner of a token that can, and is not limited.
-pub fn manages<'a>(state: &State, actor: &'a Actor) -> Option<&'a UserId> {
-    let Actor::Token { user, token } = actor else { return None };
-    let can = state.tokens.get(token).is_some_and(|token| token.can.manage && token.limit.is_none());
-    can.then_some(user)
+/// A user who acts, found good at some moment, and what the credential leaves of the user's rights.
+#[derive(Clone, Copy, Debug)]
+pub struct Acting<'a> {
+    /// Who.
+    pub id: &'a UserId,
+    /// What is known of the user.
+    pub user: &'a User,
+    /// What the credential may be used for.
+    pub can: Abilities,
+    /// What the credential is limited to; `None`: all that the user may do.
+    pub limit: Option<&'a TokenLimit>,
+    /// The token, if that is the credential.
+    token: Option<&'a Token>,
 }
 
-/// Whether the actor administers the registry, with all that a token leaves of it.
-pub fn is_administrator(state: &State, actor: &Actor) -> bool {
-    match actor {
-        Actor::Local | Actor::System => true,
-        Actor::Anonymous | Actor::Token { .. } => manages(state, actor)
-            .and_then(|user| state.users.get(user))
-            .is_some_and(|user| user.admin && !user.disabled),
+/// The user who acts, if it is one, with a credential that is good at that moment: neither disabled nor expired, of a user
+/// who is not disabled. Nobody has rights without this, whatever was found out when the request began.
+///
+/// # Errors
+/// Why the credential is void.
+pub fn acting<'a>(state: &'a State, now: Moment, actor: &Actor) -> Result<Option<Acting<'a>>, Rejection> {
+    let (user, token) = match actor {
+        Actor::Anonymous | Actor::Local | Actor::System => return Ok(None),
+        Actor::User { user, by: Credential::Token(token) } => (user, token),
+    };
+    let (Some((id, user)), Some(token)) = (state.users.get_key_value(user), state.tokens.get(token)) else {
+        return Err(Rejection::TokenInvalid);
+    };
+    if token.user != *id || token.disabled || user.disabled {
+        return Err(Rejection::TokenInvalid);
     }
+    match token.expires {
+        Some(end) if end <= now => {
+            Err(Rejection::TokenExpired { day: crate::day::day(end), user: user.name.to_string() })
+        }
+        _ => Ok(Some(Acting { id, user, can: token.can, limit: token.limit.as_ref(), token: Some(token) })),
+    }
+}
+
+/// Refuses a void credential. What is decided belongs to the deploy, if to any: a single-use token that another deploy
+/// used up is void, and good for nothing else once its own deploy did.
+///
+/// # Errors
+/// Why it is void.
+pub fn check_credential(
+    state: &State,
+    now: Moment,
+    actor: &Actor,
+    deploy: Option<&DeployId>,
+) -> Result<(), Rejection> {
+    let Some(Acting { token: Some(token), .. }) = acting(state, now, actor)? else { return Ok(()) };
+    match &token.used_by {
+        Some(used_by) if token.single_use && deploy != Some(used_by) => Err(Rejection::TokenUsed),
+        _ => Ok(()),
+    }
+}
+
+/// The user whose affairs the actor may manage: whoever acts with a credential that can, and is not limited.
+pub fn manages<'a>(state: &'a State, now: Moment, actor: &Actor) -> Option<&'a UserId> {
+    let acting = acting(state, now, actor).ok().flatten()?;
+    acting.may_manage().then_some(acting.id)
+}
+
+impl Acting<'_> {
+    /// Whether the credential may change users, groups, tokens and repositories at all.
+    fn may_manage(&self) -> bool {
+        self.can.manage && self.limit.is_none()
+    }
+}
+
+/// Whether the actor administers the registry, with all that a credential leaves of it.
+pub fn is_administrator(state: &State, now: Moment, actor: &Actor) -> bool {
+    let user = || acting(state, now, actor).ok().flatten();
+    actor.is_the_machine() || user().is_some_and(|acting| acting.user.admin && acting.may_manage())
 }
 
 /// Refuses everybody but administrators.
-pub fn require_administrator(state: &State, actor: &Actor, what: &'static str) -> Result<(), Rejection> {
-    match actor {
-        Actor::Anonymous => Err(Rejection::TokenRequired),
-        _ if is_administrator(state, actor) => Ok(()),
-        _ => Err(Rejection::AdministratorOnly { what }),
+///
+/// # Errors
+/// That a credential is needed, why it is void, or that its user is no administrator.
+pub fn require_administrator(
+    state: &State,
+    now: Moment,
+    actor: &Actor,
+    what: &'static str,
+) -> Result<(), Rejection> {
+    if *actor == Actor::Anonymous {
+        return Err(Rejection::TokenRequired);
     }
+    acting(state, now, actor)?;
+    if is_administrator(state, now, actor) { Ok(()) } else { Err(Rejection::AdministratorOnly { what }) }
 }
 
 /// Whether the actor may change others' rights of a scope in a group: administrators of the registry, and admins
 /// of the group within their own scope.
-pub fn may_manage_members(state: &State, actor: &Actor, group: &GroupId, scope: &Scope) -> bool {
-    if is_administrator(state, actor) {
+pub fn may_manage_members(state: &State, now: Moment, actor: &Actor, group: &GroupId, scope: &Scope) -> bool {
+    if is_administrator(state, now, actor) {
         return true;
     }
-    let Some(user) = manages(state, actor) else { return false };
+    let Some(user) = manages(state, now, actor) else { return false };
     state.groups.get(group).is_some_and(|group| {
         group.members.iter().any(|member| {
             member.user == *user && member.admin && (member.scope == Scope::Group || member.scope == *scope)
@@ -135,9 +129,12 @@ pub fn may_manage_members(state: &State, actor: &Actor, group: &GroupId, scope: 
     })
 }
 
-/// Whether the token may deploy to the artifact, and which group that would claim. Checks the token (disabled,
-/// expired, abilities, limit), its owner, membership, the groups above and, for a group that nobody has, who may
-/// claim it. Whether a single-use token is used up depends on the deploy and is checked when deciding.
+/// Whether the actor may deploy to the artifact, and which group that would claim. Checks the credential (validity,
+/// abilities, limit), membership, the groups above and, for a group that nobody has, who may claim it. Whether a
+/// single-use token is used up depends on the deploy and is checked when deciding.
+///
+/// # Errors
+/// The reason why not, with what would help.
 pub fn may_deploy(
     state: &State,
     now: Moment,
@@ -146,8 +143,8 @@ pub fn may_deploy(
     artifact: &ArtifactId,
     creation: GroupCreation,
 ) -> Result<Claim, Rejection> {
-    let (user, token) = deploy_token(state, now, actor)?;
-    if let Some(limit) = &token.limit
+    let acting = deploying(state, now, actor)?;
+    if let Some(limit) = acting.limit
         && (limit.group != *group || !limit.scope.covers(artifact))
     {
         let scope = match &limit.scope {
@@ -164,42 +161,19 @@ pub fn may_deploy(
         let permitted = owned
             .members
             .iter()
-            .any(|member| member.user == token.user && member.can.deploy && member.scope.covers(artifact));
-        return if permitted { Ok(None) } else { Err(no_access(user, group, artifact, group)) };
+            .any(|member| member.user == *acting.id && member.can.deploy && member.scope.covers(artifact));
+        return if permitted { Ok(None) } else { Err(no_access(acting.user, group, artifact, group)) };
     }
-    may_claim(state, &token.user, user, group, artifact, creation).map(Some)
+    may_claim(state, acting.id, acting.user, group, artifact, creation).map(Some)
 }
 
-/// The token and its owner, if the actor has one that may deploy at all.
-pub fn deploy_token<'a>(
-    state: &'a State,
-    now: Moment,
-    actor: &Actor,
-) -> Result<(&'a User, &'a Token), Rejection> {
-    let Actor::Token { user, token } = actor else { return Err(Rejection::TokenRequired) };
-    let (user, token) = valid_token(state, now, user, token)?;
-    if token.can.deploy { Ok((user, token)) } else { Err(Rejection::TokenCannot { what: "deploy" }) }
-}
-
-/// The token and its owner, if both are still good.
-pub fn valid_token<'a>(
-    state: &'a State,
-    now: Moment,
-    user: &UserId,
-    token: &TokenId,
-) -> Result<(&'a User, &'a Token), Rejection> {
-    let (Some(user), Some(token)) = (state.users.get(user), state.tokens.get(token)) else {
-        return Err(Rejection::TokenInvalid);
-    };
-    if token.disabled || user.disabled {
-        return Err(Rejection::TokenInvalid);
-    }
-    match token.expires {
-        Some(end) if end <= now => {
-            Err(Rejection::TokenExpired { day: crate::day::day(end), user: user.name.to_string() })
-        }
-        _ => Ok((user, token)),
-    }
+/// Who acts, with a credential that may deploy at all.
+///
+/// # Errors
+/// That there is none, that it is void, or that it may not.
+pub fn deploying<'a>(state: &'a State, now: Moment, actor: &Actor) -> Result<Acting<'a>, Rejection> {
+    let acting = acting(state, now, actor)?.ok_or(Rejection::TokenRequired)?;
+    if acting.can.deploy { Ok(acting) } else { Err(Rejection::TokenCannot { what: "deploy" }) }
 }
 
 /// A group that nobody has: the nearest group above protects it; else the setting says who may claim it.
@@ -283,47 +257,42 @@ pub enum Readable {
 
 /// How much of the repository the actor may read. For a public one that is everything, whoever asks.
 pub fn readable(state: &State, now: Moment, actor: &Actor, repository: &Repository) -> Readable {
-    match (repository.read, actor) {
-        (ReadAccess::Public, _) | (_, Actor::Local | Actor::System) => Readable::All,
-        (_, Actor::Anonymous) => Readable::Challenge,
-        (access, Actor::Token { user, token }) => match valid_token(state, now, user, token) {
-            Err(_) => Readable::Challenge,
-            Ok((_, token)) if !token.can.read => Readable::Hidden,
-            Ok((owner, token))
-                if token.limit.is_none() && (access == ReadAccess::SignedIn || owner.admin) =>
-            {
-                Readable::All
-            }
-            Ok(_) => Readable::Granted(user.clone()),
-        },
+    if repository.read == ReadAccess::Public || actor.is_the_machine() {
+        return Readable::All;
+    }
+    let Ok(Some(acting)) = acting(state, now, actor) else { return Readable::Challenge };
+    match repository.read {
+        _ if !acting.can.read => Readable::Hidden,
+        access if acting.limit.is_none() && (access == ReadAccess::SignedIn || acting.user.admin) => {
+            Readable::All
+        }
+        _ => Readable::Granted(acting.id.clone()),
     }
 }
 
 /// Whether a caller whose reading is [`Readable::Granted`] may read the artifact.
 pub fn may_read_artifact(
     state: &State,
+    now: Moment,
     actor: &Actor,
     access: ReadAccess,
     group: &GroupId,
     artifact: Option<&ArtifactId>,
 ) -> bool {
-    let Actor::Token { user, token } = actor else { return false };
+    let Ok(Some(acting)) = acting(state, now, actor) else { return false };
     let covers = |scope: &Scope| match (scope, artifact) {
         (Scope::Group, _) => true,
         (Scope::Artifact(one), Some(artifact)) => one == artifact,
         (Scope::Artifact(_), None) => false,
     };
-    let within_limit = state.tokens.get(token).is_some_and(|token| {
-        token.limit.as_ref().is_none_or(|limit| limit.group == *group && covers(&limit.scope))
-    });
-    let owner = state.users.get(user);
+    let within_limit = acting.limit.is_none_or(|limit| limit.group == *group && covers(&limit.scope));
     within_limit
         && (access == ReadAccess::SignedIn
-            || owner.is_some_and(|user| user.admin)
+            || acting.user.admin
             || state.groups.get(group).is_some_and(|group| {
                 group
                     .members
                     .iter()
-                    .any(|member| member.user == *user && member.can.read && covers(&member.scope))
+                    .any(|member| member.user == *acting.id && member.can.read && covers(&member.scope))
             }))
 }

@@ -329,7 +329,25 @@ impl Rejection {
             | Self::NotAMember { .. }
             | Self::RepositoryMissing { .. }
             | Self::VersionMissing { .. } => Class::Missing,
-            _ => Class::Forbidden,
+            Self::TokenCannot { .. }
+            | Self::TokenScopeMismatch { .. }
+            | Self::TokenUsed
+            | Self::NoAccess { .. }
+            | Self::GroupMissing { .. }
+            | Self::GroupUnclaimable { .. }
+            | Self::GroupAboveAnother { .. }
+            | Self::Redeploy { .. }
+            | Self::WrongPolicy { .. }
+            | Self::NestedVersion { .. }
+            | Self::DiffersByCase { .. }
+            | Self::FileTooLarge { .. }
+            | Self::TooManyFiles { .. }
+            | Self::StampInFuture { .. }
+            | Self::EventTooLong { .. }
+            | Self::NotDurable
+            | Self::UserDisabled { .. }
+            | Self::OwnRights
+            | Self::AdministratorOnly { .. } => Class::Forbidden,
         }
     }
 
@@ -390,7 +408,26 @@ impl Rejection {
             Self::NestedVersion { .. } | Self::DiffersByCase { .. } => "Invalid project name",
             Self::TooManyFiles { .. } => "Too many files",
             Self::FileTooLarge { .. } => "File too large",
-            _ => "Not possible",
+            Self::VersionMissing { .. }
+            | Self::StampInFuture { .. }
+            | Self::EventTooLong { .. }
+            | Self::NotDurable
+            | Self::NameReserved { .. }
+            | Self::UserNameInvalid { .. }
+            | Self::RepositoryNameInvalid { .. }
+            | Self::EmailInvalid
+            | Self::NameTaken { .. }
+            | Self::UserMissing { .. }
+            | Self::UserDisabled { .. }
+            | Self::TokenMissing { .. }
+            | Self::GroupExists { .. }
+            | Self::ScopeConflict { .. }
+            | Self::NotAMember { .. }
+            | Self::OwnRights
+            | Self::RepositoryExists { .. }
+            | Self::RepositoryMissing { .. }
+            | Self::AdministratorOnly { .. }
+            | Self::Invalid { .. } => "Not possible",
         }
     }
 }

@@ -15,7 +15,7 @@ pub(crate) fn create(
     policy: Policy,
     read: ReadAccess,
 ) -> Result<Decision, Rejection> {
-    require_administrator(state, context.actor, "create repositories")?;
+    require_administrator(state, context.now, context.actor, "create repositories")?;
     let repository = parse_repository_name(name)?;
     if state.repositories.contains_key(&repository) {
         return Err(Rejection::RepositoryExists { name: repository });
@@ -31,7 +31,7 @@ pub(crate) fn change(
     policy: Option<Policy>,
     read: Option<ReadAccess>,
 ) -> Result<Decision, Rejection> {
-    require_administrator(state, context.actor, "change repositories")?;
+    require_administrator(state, context.now, context.actor, "change repositories")?;
     let repository = parse_repository_name(name)?;
     let Some(before) = state.repositories.get(&repository) else {
         return Err(Rejection::RepositoryMissing { name: name.to_owned() });

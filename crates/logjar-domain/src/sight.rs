@@ -8,10 +8,11 @@ use std::collections::BTreeMap;
 
 use logjar_maven::coordinates::{ArtifactId, GroupId};
 
+use crate::access::{Actor, Scope, TokenLimit};
 use crate::event::ReadAccess;
 use crate::ids::{Moment, RepositoryName};
-use crate::permission::{Actor, Readable, Scope, readable};
-use crate::state::{State, Token};
+use crate::permission::{Readable, acting, readable};
+use crate::state::State;
 
 /// The repositories that somebody may read, and how much of each.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,7 +54,7 @@ impl Sight {
                     repositories.insert(name.clone(), Extent::All);
                 }
                 Readable::Granted(_) => {
-                    let scopes = granted_scopes(state, actor, repository.read);
+                    let scopes = granted_scopes(state, now, actor, repository.read);
                     repositories.insert(name.clone(), Extent::Scopes(scopes));
                 }
                 Readable::Challenge | Readable::Hidden => {}
@@ -75,26 +76,26 @@ impl Sight {
 
 /// What a token leaves of what its owner may read: for a repository of which the owner may read everything, the
 /// token's limit; else the groups and artifacts with `read`, within the limit.
-fn granted_scopes(state: &State, actor: &Actor, access: ReadAccess) -> Vec<(GroupId, Scope)> {
-    let Actor::Token { user, token } = actor else { return Vec::new() };
-    let Some(token) = state.tokens.get(token) else { return Vec::new() };
-    let admin = state.users.get(user).is_some_and(|user| user.admin);
-    if access == ReadAccess::SignedIn || admin {
-        return token.limit.iter().map(|limit| (limit.group.clone(), limit.scope.clone())).collect();
+fn granted_scopes(state: &State, now: Moment, actor: &Actor, access: ReadAccess) -> Vec<(GroupId, Scope)> {
+    let Ok(Some(acting)) = acting(state, now, actor) else { return Vec::new() };
+    if access == ReadAccess::SignedIn || acting.user.admin {
+        return acting.limit.iter().map(|limit| (limit.group.clone(), limit.scope.clone())).collect();
     }
     let scopes = state.groups.iter().flat_map(|(group, owned)| {
         owned
             .members
             .iter()
-            .filter(|member| member.user == *user && member.can.read)
+            .filter(|member| member.user == *acting.id && member.can.read)
             .map(move |member| (group, &member.scope))
     });
-    scopes.filter_map(|(group, scope)| Some((group.clone(), within_limit(token, group, scope)?))).collect()
+    scopes
+        .filter_map(|(group, scope)| Some((group.clone(), within_limit(acting.limit, group, scope)?)))
+        .collect()
 }
 
 /// The part of a scope that lies within the token's limit.
-fn within_limit(token: &Token, group: &GroupId, scope: &Scope) -> Option<Scope> {
-    let Some(limit) = &token.limit else { return Some(scope.clone()) };
+fn within_limit(limit: Option<&TokenLimit>, group: &GroupId, scope: &Scope) -> Option<Scope> {
+    let Some(limit) = limit else { return Some(scope.clone()) };
     match (limit.group == *group, &limit.scope, scope) {
         (false, _, _) => None,
         (true, Scope::Group, scope) => Some(scope.clone()),

@@ -12,9 +12,9 @@ use logjar_maven::coordinates::{ArtifactId, Gav, GroupId};
 
 pub use self::artifact::{Artifact, BuildState, MoreOfVersion, NewestFile, VersionState, all_files};
 use self::artifact::{add_files, add_version};
-use crate::event::{Event, Policy, ReadAccess, Recorded, TokenCreated, TokenLimit, UserKind, UserRegistered};
+use crate::access::{Abilities, Scope, TokenLimit};
+use crate::event::{Event, Policy, ReadAccess, Recorded, TokenCreated, UserKind, UserRegistered};
 use crate::ids::{DeployId, Moment, RepositoryName, TokenId, UserId};
-use crate::permission::{Abilities, Scope};
 
 /// The whole state of a registry.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use crate::access::{Abilities, TokenLimit};
 use crate::decide::{Context, Decision};
-use crate::event::{Event, TokenCreated, TokenLimit};
+use crate::event::{Event, TokenCreated};
 use crate::ids::{Moment, TokenId, UserId};
-use crate::permission::{Abilities, Actor, is_administrator, manages};
+use crate::permission::{is_administrator, manages};
 use crate::rejection::Rejection;
 use crate::state::State;
 use crate::user;
@@ -27,7 +28,7 @@ pub(crate) struct Wish<'a> {
 /// Administrators make tokens for everybody, users for themselves. What a token may do beyond its owner's rights
 /// is found out when it is used: rights come and go.
 pub(crate) fn create(state: &State, context: &Context<'_>, wish: Wish<'_>) -> Result<Decision, Rejection> {
-    let (id, owner) = user::find_permitted(state, context.actor, wish.user, "make tokens for others")?;
+    let (id, owner) = user::find_permitted(state, context, wish.user, "make tokens for others")?;
     if owner.disabled {
         return Err(Rejection::UserDisabled { name: wish.user.to_owned() });
     }
@@ -65,14 +66,23 @@ pub(crate) fn create(state: &State, context: &Context<'_>, wish: Wish<'_>) -> Re
 /// A token is disabled by its owner or an administrator; it cannot be enabled again.
 pub(crate) fn disable(state: &State, context: &Context<'_>, id: &TokenId) -> Result<Decision, Rejection> {
     let token = state.tokens.get(id).ok_or_else(|| Rejection::TokenMissing { id: id.to_string() })?;
-    require_owner(state, context.actor, &token.user, "disable others' tokens")?;
+    require_owner(state, context, &token.user, "disable others' tokens")?;
     if token.disabled {
         return Ok(Decision::Nothing);
     }
     Ok(Decision::Append(Event::TokenDisabled { token: id.clone() }))
 }
 
-fn require_owner(state: &State, actor: &Actor, owner: &UserId, what: &'static str) -> Result<(), Rejection> {
-    let own = manages(state, actor) == Some(owner);
-    if own || is_administrator(state, actor) { Ok(()) } else { Err(Rejection::AdministratorOnly { what }) }
+fn require_owner(
+    state: &State,
+    context: &Context<'_>,
+    owner: &UserId,
+    what: &'static str,
+) -> Result<(), Rejection> {
+    let own = manages(state, context.now, context.actor) == Some(owner);
+    if own || is_administrator(state, context.now, context.actor) {
+        Ok(())
+    } else {
+        Err(Rejection::AdministratorOnly { what })
+    }
 }

@@ -6,7 +6,7 @@ use crate::decide::{Context, Decision};
 use crate::event::{Event, UserKind, UserRegistered};
 use crate::ids::UserId;
 use crate::names;
-use crate::permission::{Actor, is_administrator, manages, require_administrator};
+use crate::permission::{is_administrator, manages, require_administrator};
 use crate::rejection::Rejection;
 use crate::state::State;
 
@@ -25,7 +25,7 @@ pub(crate) fn register(
     context: &Context<'_>,
     wish: Registration<'_>,
 ) -> Result<Decision, Rejection> {
-    require_administrator(state, context.actor, "register users")?;
+    require_administrator(state, context.now, context.actor, "register users")?;
     names::check_user_name(wish.name)?;
     if let Some(email) = wish.email {
         names::check_email(email)?;
@@ -51,7 +51,7 @@ pub(crate) fn change_password(
     name: &str,
     password_hash: &str,
 ) -> Result<Decision, Rejection> {
-    let (id, user) = find_permitted(state, context.actor, name, "change others' passwords")?;
+    let (id, user) = find_permitted(state, context, name, "change others' passwords")?;
     if user.disabled {
         return Err(Rejection::UserDisabled { name: name.to_owned() });
     }
@@ -60,7 +60,7 @@ pub(crate) fn change_password(
 
 /// Disabling is for administrators and for good: the name stays taken.
 pub(crate) fn disable(state: &State, context: &Context<'_>, name: &str) -> Result<Decision, Rejection> {
-    require_administrator(state, context.actor, "disable users")?;
+    require_administrator(state, context.now, context.actor, "disable users")?;
     let (id, user) = find(state, name)?;
     if user.disabled {
         return Ok(Decision::Nothing);
@@ -71,14 +71,14 @@ pub(crate) fn disable(state: &State, context: &Context<'_>, name: &str) -> Resul
 /// The user of that name, for administrators and for the user. Others learn nothing, not even whether there is one.
 pub(crate) fn find_permitted<'a>(
     state: &'a State,
-    actor: &Actor,
+    context: &Context<'_>,
     name: &str,
     what: &'static str,
 ) -> Result<(&'a UserId, &'a crate::state::User), Rejection> {
-    let own = manages(state, actor).and_then(|user| state.users.get_key_value(user));
+    let own = manages(state, context.now, context.actor).and_then(|user| state.users.get_key_value(user));
     match own {
         Some((id, user)) if *user.name == *name => Ok((id, user)),
-        _ if is_administrator(state, actor) => find(state, name),
+        _ if is_administrator(state, context.now, context.actor) => find(state, name),
         _ => Err(Rejection::AdministratorOnly { what }),
     }
 }

@@ -10,7 +10,7 @@ use std::collections::hash_map::Entry;
 use std::ops::Bound;
 use std::sync::Arc;
 
-use logjar_domain::permission::Scope;
+use logjar_domain::access::Scope;
 use logjar_domain::sight::{Extent, Sight};
 use tantivy::collector::{Collector, SegmentCollector};
 use tantivy::columnar::{ColumnValues, StrColumn};

@@ -17,7 +17,7 @@ use logjar::config::Config;
 use logjar::queries::summary::{Summary, outlines, read_all};
 use logjar::search::follow;
 use logjar::storage::DataFolder;
-use logjar_domain::permission::Actor;
+use logjar_domain::access::Actor;
 use logjar_domain::sight::Sight;
 use logjar_search::search::{Hit, Page};
 use serde_json::{Value, json};

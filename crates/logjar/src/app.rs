@@ -4,10 +4,10 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+use logjar_domain::access::Actor;
 use logjar_domain::command::Command;
 use logjar_domain::decide::Rules;
 use logjar_domain::event::{Event, Policy, ReadAccess};
-use logjar_domain::permission::Actor;
 use logjar_eventlog::error::{LogError, ReplayError};
 use logjar_eventlog::line::Line;
 use logjar_eventlog::log::{EventLog, LogReader};

@@ -5,9 +5,9 @@
 use std::collections::BTreeSet;
 use std::str::FromStr;
 
+use logjar_domain::access::Scope;
 use logjar_domain::event::{By, Event, Recorded};
 use logjar_domain::ids::{RepositoryName, TokenId, UserId};
-use logjar_domain::permission::Scope;
 use logjar_domain::state::State;
 use logjar_maven::coordinates::{ArtifactId, Gav, GroupId};
 

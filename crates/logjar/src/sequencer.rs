@@ -9,11 +9,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use logjar_domain::access::Actor;
 use logjar_domain::command::Command;
 use logjar_domain::decide::{Context, Decision, Rules, decide};
-use logjar_domain::event::Recorded;
+use logjar_domain::event::{By, Recorded};
 use logjar_domain::ids::Moment;
-use logjar_domain::permission::Actor;
 use logjar_domain::rejection::Rejection;
 use logjar_domain::state::{State, evolve};
 use logjar_eventlog::error::LogError;
@@ -277,7 +277,7 @@ impl Worker {
             Decision::Nothing => return Ok(Outcome::Nothing),
             Decision::Append(event) => event,
         };
-        let by = stored_event::by_of(&request.actor);
+        let by = By::of(&request.actor);
         let seq = self.log.next_seq() + lines.len() as u64;
         let one = Recorded { seq, at: Moment(at.0), by, event };
         let line = stored_event::encode(&one);

@@ -10,4 +10,4 @@ mod forms;
 mod pom_facts;
 
 pub use decode::{DecodeError, Detail, check, decode};
-pub use encode::{by_of, encode, len_max};
+pub use encode::{encode, len_max};

@@ -256,7 +256,24 @@ impl DeployRejection {
             Self::UnderWay { .. } => Class::Conflict,
             Self::SeveralOpen { .. } => Class::Invalid,
             Self::Decided(rejection) => rejection.class(),
-            _ => Class::Forbidden,
+            Self::SumWrong { .. }
+            | Self::SumUnreadable { .. }
+            | Self::SumWithoutFile { .. }
+            | Self::SumMissing { .. }
+            | Self::SignatureMissing { .. }
+            | Self::PomMissing { .. }
+            | Self::IvyWithoutPom { .. }
+            | Self::PomInvalid { .. }
+            | Self::PomMismatch { .. }
+            | Self::PomUnresolved { .. }
+            | Self::MetadataInvalid { .. }
+            | Self::Redeploy { .. }
+            | Self::LateWindowOver { .. }
+            | Self::LateMainFile { .. }
+            | Self::Promoted { .. }
+            | Self::NothingToFinish { .. }
+            | Self::TooMuchOpen { .. }
+            | Self::Remembered { .. } => Class::Forbidden,
         }
     }
 

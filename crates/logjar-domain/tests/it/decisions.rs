@@ -3,18 +3,18 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use logjar_domain::access::{Abilities, Actor, Scope};
 use logjar_domain::canonical;
-use logjar_domain::command::{AddFiles, Command, Deploy};
-use logjar_domain::decide::{Context, Decision, Rules, decide};
-use logjar_domain::event::{By, Event, Policy, ReadAccess, Recorded, StoredFile, TokenLimit, UserKind};
-use logjar_domain::ids::{DeployId, Moment, RepositoryName, TokenId, UserId};
-use logjar_domain::permission::{Abilities, Actor, GroupCreation, Scope};
-use logjar_domain::rejection::Rejection;
+use logjar_domain::command::{AddFiles, Command};
+use logjar_domain::event::{Event, Policy, ReadAccess};
+use logjar_domain::ids::{DeployId, Moment, TokenId, UserId};
+use logjar_domain::permission::GroupCreation;
 use logjar_domain::state::{State, evolve};
-use logjar_maven::coordinates::{ArtifactId, Gav, GroupId};
 use logjar_maven::snapshot_version::Stamp;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
+
+use crate::registry::{Registry, Wish, deploy, grant, group, register, repository, scope, stored, tag};
 
 /// Names that commands choose from: few, so that they meet, and some that must be refused.
 const USERS: [&str; 5] = ["amy", "ben", "cid", "Dot", "admin"];
@@ -24,140 +24,6 @@ const ARTIFACTS: [&str; 3] = ["lib", "Lib", "other"];
 const VERSIONS: [&str; 4] = ["1.0", "1.1", "2.0-SNAPSHOT", "lib"];
 const STAMPS: [&str; 2] = ["20261124.080000-1", "20261124.090000-2"];
 const REPOSITORIES: [&str; 3] = ["repo", "few", "-bad"];
-
-/// A registry in memory: the state as it is lived, and what is on the log.
-#[derive(Default)]
-struct Registry {
-    state: State,
-    log: Vec<Recorded>,
-    rules: Rules,
-}
-
-impl Registry {
-    /// One with a repository.
-    fn new(group_creation: GroupCreation) -> Self {
-        let mut registry = Self { rules: Rules { group_creation }, ..Self::default() };
-        registry.run(&Command::OpenLog, &Actor::System).unwrap();
-        let repository = repository("repo", Policy::Mixed);
-        registry.run(&repository, &Actor::System).unwrap();
-        registry
-    }
-
-    fn now(&self) -> Moment {
-        Moment(self.log.len() as i64 * 1_000_000)
-    }
-
-    /// Has a command decided; what happened is applied and recorded.
-    fn run(&mut self, command: &Command, actor: &Actor) -> Result<Option<Event>, Rejection> {
-        let fresh = format!("{:016}", self.log.len());
-        let now = self.now();
-        let context = Context { now, actor, fresh: &fresh, rules: &self.rules };
-        let event = match decide(&self.state, command, &context)? {
-            Decision::Nothing => return Ok(None),
-            Decision::Append(event) => event,
-        };
-        let by = match actor {
-            Actor::Token { user, .. } => By::User(user.clone()),
-            Actor::Local => By::Local,
-            Actor::System | Actor::Anonymous => By::System,
-        };
-        let recorded = Recorded { seq: self.log.len() as u64 + 1, at: now, by, event: event.clone() };
-        evolve(&mut self.state, &recorded);
-        self.log.push(recorded);
-        Ok(Some(event))
-    }
-
-    fn local(&mut self, command: &Command) {
-        self.run(command, &Actor::Local).unwrap();
-    }
-
-    /// Registers a user with a token, and gives back who that is.
-    fn user(&mut self, name: &str, admin: bool) -> Actor {
-        self.local(&register(name, admin));
-        self.token(name, Wish::default())
-    }
-
-    fn token(&mut self, user: &str, wish: Wish) -> Actor {
-        let hash = [self.log.len() as u8; 32];
-        let created = self.run(&wish.command(user, hash), &Actor::Local).unwrap();
-        let Some(Event::TokenCreated(created)) = created else { panic!("no token: {created:?}") };
-        Actor::Token { user: created.user.clone(), token: created.token.clone() }
-    }
-
-    fn deploy(&mut self, actor: &Actor, coordinates: &str) -> Result<Option<Event>, Rejection> {
-        let id = format!("d_{}", self.log.len());
-        self.run(&deploy("repo", coordinates, None, &id), actor)
-    }
-}
-
-/// What a token is to be.
-#[derive(Clone, Default)]
-struct Wish {
-    limit: Option<(&'static str, Option<&'static str>)>,
-    can: Option<Abilities>,
-    single_use: bool,
-    /// Seconds from the beginning.
-    expires: Option<i64>,
-}
-
-impl Wish {
-    fn command(self, user: &str, hash: [u8; 32]) -> Command {
-        let limit = self
-            .limit
-            .map(|(group, artifact)| TokenLimit { group: self::group(group), scope: scope(artifact) });
-        Command::CreateToken {
-            user: user.to_owned(),
-            name: None,
-            hash,
-            limit,
-            can: self.can.unwrap_or(Abilities::READ_AND_DEPLOY),
-            expires: self.expires.map(|seconds| Moment(seconds * 1_000_000)),
-            single_use: self.single_use,
-        }
-    }
-}
-
-fn group(name: &str) -> GroupId {
-    GroupId::parse(name).unwrap()
-}
-
-fn scope(artifact: Option<&str>) -> Scope {
-    artifact.map_or(Scope::Group, |artifact| Scope::Artifact(ArtifactId::parse(artifact).unwrap()))
-}
-
-fn register(name: &str, admin: bool) -> Command {
-    let (email, password_hash) = (None, None);
-    Command::RegisterUser { name: name.to_owned(), kind: UserKind::Service, admin, email, password_hash }
-}
-
-fn repository(name: &str, policy: Policy) -> Command {
-    Command::CreateRepository { name: name.to_owned(), policy, read: ReadAccess::Public }
-}
-
-fn grant(group: &str, user: &str, artifact: Option<&str>, can: Abilities, admin: bool) -> Command {
-    let (group, scope) = (self::group(group), scope(artifact));
-    Command::GrantMember { group, user: user.to_owned(), scope, can, admin }
-}
-
-fn stored(name: &str) -> StoredFile {
-    StoredFile { name: name.into(), size: 1, sha256: [1; 32] }
-}
-
-/// A deploy of `group:artifact:version` into a repository.
-fn deploy(repository: &str, coordinates: &str, stamp: Option<Stamp>, id: &str) -> Command {
-    let parts: Vec<&str> = coordinates.split(':').collect();
-    let gav = Gav::parse(parts[0], parts[1], parts[2]).unwrap();
-    Command::Deploy(Arc::new(Deploy {
-        deploy: DeployId::new(id),
-        repository: RepositoryName::new(repository),
-        files: vec![stored(&format!("{}-{}.jar", gav.artifact, gav.version))],
-        gav,
-        stamp,
-        plain: false,
-        pom: None,
-        plugin_prefix: None,
-    }))
-}
 
 /// Raw material of one command: who, what, and choices from the names above.
 type Step = (u8, u8, [u8; 6]);
@@ -173,11 +39,11 @@ fn actor_of(registry: &Registry, choice: u8) -> Actor {
         0..70 => Actor::Local,
         70..76 => Actor::Anonymous,
         76..80 => Actor::System,
-        80..84 => Actor::Token { user: UserId::new("u_unknown"), token: TokenId::new("t_unknown") },
+        80..84 => Actor::with_token(UserId::new("u_unknown"), TokenId::new("t_unknown")),
         _ if tokens.is_empty() => Actor::Local,
         _ => {
             let (id, token) = tokens[usize::from(choice) % tokens.len()];
-            Actor::Token { user: token.user.clone(), token: id.clone() }
+            Actor::with_token(token.user.clone(), id.clone())
         }
     }
 }
@@ -253,6 +119,7 @@ fn text_of(state: &State) -> String {
 
 /// What must hold of an event, given the state before it.
 fn check_event(before: &State, now: Moment, actor: &Actor, event: &Event) {
+    check_credential(before, now, actor, event);
     match event {
         Event::UserRegistered(registered) => {
             let taken = before.user_named(&registered.name).is_some()
@@ -267,7 +134,7 @@ fn check_event(before: &State, now: Moment, actor: &Actor, event: &Event) {
             assert!(!before.tokens.contains_key(&created.token), "an identity is given again");
         }
         Event::MemberGranted { group, user, scope, .. } | Event::MemberRevoked { group, user, scope } => {
-            let Actor::Token { user: by, token } = actor else { return };
+            let (Some(by), Some(token)) = (actor.user(), actor.token()) else { return };
             assert_ne!(by, user, "somebody changed their own rights");
             assert!(before.tokens[token].can.manage, "a token that may not manage changed members");
             let admin = before.groups[group].members.iter().any(|member| {
@@ -279,8 +146,8 @@ fn check_event(before: &State, now: Moment, actor: &Actor, event: &Event) {
             );
         }
         Event::VersionDeployed(deployed) => {
-            let Actor::Token { user, token } = actor else { panic!("a deploy without a token") };
-            check_token(before, now, user, token);
+            let (user, token) = (actor.user().unwrap(), actor.token().unwrap());
+            assert!(before.tokens[token].can.deploy, "a token that may not deploy deployed");
             let version = before.version(&deployed.repository, &deployed.gav);
             let known = version
                 .is_some_and(|version| deployed.stamp.is_none_or(|stamp| version.build(stamp).is_some()));
@@ -293,23 +160,27 @@ fn check_event(before: &State, now: Moment, actor: &Actor, event: &Event) {
                 });
                 assert!(member, "a deploy by who is no member");
             }
-            let used = before.tokens[token].used_by.is_some();
-            assert!(!used, "a single-use token was used by a second deploy");
         }
         Event::FilesAdded(_) => {
-            let Actor::Token { user, token } = actor else { panic!("late files without a token") };
-            check_token(before, now, user, token);
+            let token = actor.token().expect("late files without a token");
+            assert!(before.tokens[token].can.deploy, "a token that may not deploy deployed");
         }
         _ => {}
     }
 }
 
-/// The token is good, and so is its owner.
-fn check_token(before: &State, now: Moment, user: &UserId, token: &TokenId) {
+/// No event's user is void in the state before it, nor is its token, but for late files of the deploy that used it up.
+fn check_credential(before: &State, now: Moment, actor: &Actor, event: &Event) {
+    let (Some(user), Some(token)) = (actor.user(), actor.token()) else { return };
     let token = &before.tokens[token];
-    assert!(token.user == *user && token.can.deploy && !token.disabled, "a void token deployed");
-    assert!(token.expires.is_none_or(|end| end > now), "an expired token deployed");
-    assert!(!before.users[user].disabled, "a disabled user deployed");
+    assert!(token.user == *user && !token.disabled, "a void token acted: {event:?}");
+    assert!(token.expires.is_none_or(|end| end > now), "an expired token acted: {event:?}");
+    assert!(!before.users[user].disabled, "a disabled user acted: {event:?}");
+    let late_of = if let Event::FilesAdded(added) = event { Some(&added.deploy) } else { None };
+    assert!(
+        token.used_by.is_none() || token.used_by.as_ref() == late_of,
+        "a token that was used up acted: {event:?}"
+    );
 }
 
 /// No two names for users and groups that are the same to people, in any way they were made.
@@ -379,15 +250,6 @@ fn random_commands_make_events_of_every_kind() {
         kinds.extend(registry.log.iter().map(|recorded| recorded.event.kind()));
     }
     assert_eq!(kinds.len(), 13, "a property of events that never come proves nothing: {kinds:?}");
-}
-
-/// What a refusal is about, as a word for the table.
-fn tag(result: Result<Option<Event>, Rejection>) -> &'static str {
-    match result {
-        Ok(Some(_)) => "yes",
-        Ok(None) => "nothing",
-        Err(rejection) => rejection.tag(),
-    }
 }
 
 #[test]
@@ -472,8 +334,7 @@ fn what_a_token_leaves_of_its_owners_rights() {
         tag(registry.run(&deploy("repo", "org.amy:lib:1.1", None, "d_two"), &token)),
         "token-single-use-used"
     );
-    let Actor::Token { token: id, .. } = &token else { panic!("no token") };
-    assert_eq!(registry.state.tokens[id].used_by, Some(DeployId::new("d_one")));
+    assert_eq!(registry.state.tokens[token.token().unwrap()].used_by, Some(DeployId::new("d_one")));
     for actor in [Actor::Anonymous, Actor::Local, Actor::System] {
         assert_eq!(tag(registry.deploy(&actor, "org.amy:lib:2.0")), "password-not-token");
     }

@@ -9,9 +9,11 @@
 
 mod build;
 mod recording;
+mod registry;
 mod script;
 mod world;
 
+mod credentials;
 mod decisions;
 mod property;
 mod protocol;

@@ -10,12 +10,12 @@ use std::sync::Arc;
 
 use logjar::storage::DataFolder;
 use logjar::stored_event::encode;
+use logjar_domain::access::{Abilities, Scope};
 use logjar_domain::day::day;
 use logjar_domain::event::{
     By, Event, Policy, ReadAccess, Recorded, TokenCreated, UserKind, UserRegistered, VersionDeployed,
 };
 use logjar_domain::ids::{DeployId, Moment, RepositoryName};
-use logjar_domain::permission::{Abilities, Scope};
 use logjar_eventlog::log::EventLog;
 use logjar_eventlog::random::Randomness;
 use logjar_eventlog::writer::{FileLog, OpenOptions};

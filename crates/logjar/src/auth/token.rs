@@ -6,8 +6,9 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, header};
+use logjar_domain::access::Actor;
 use logjar_domain::ids::Moment;
-use logjar_domain::permission::{Actor, valid_token};
+use logjar_domain::permission::acting;
 use logjar_domain::rejection::Rejection;
 use logjar_domain::state::State;
 use logjar_maven::checksum::to_hex;
@@ -72,6 +73,7 @@ pub fn authenticate(state: &State, now: Moment, headers: &HeaderMap) -> Result<A
     if !owned {
         return Err(Rejection::TokenInvalid);
     }
-    valid_token(state, now, &token.user, id)?;
-    Ok(Actor::Token { user: token.user.clone(), token: id.clone() })
+    let actor = Actor::with_token(token.user.clone(), id.clone());
+    acting(state, now, &actor)?;
+    Ok(actor)
 }

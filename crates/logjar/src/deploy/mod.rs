@@ -13,14 +13,15 @@ pub mod restore;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use logjar_domain::access::Actor;
 use logjar_domain::deploy::{check_names, check_stamp, check_target};
 use logjar_domain::ids::{DeployId, RepositoryName};
 use logjar_domain::open_deploy::rejection::DeployRejection;
 use logjar_domain::open_deploy::request::{Body, Deployer, Put};
 use logjar_domain::open_deploy::step::{Answer, Commit, CommitResult, Effect, Step};
 use logjar_domain::open_deploy::{Held, OpenDeploys};
-use logjar_domain::permission::{Actor, GroupCreation, deploy_token, may_deploy};
-use logjar_domain::rejection::Rejection;
+use logjar_domain::permission::{GroupCreation, deploying, may_deploy};
+use logjar_domain::rejection::{Class, Rejection};
 use logjar_eventlog::log::LogReader;
 use logjar_maven::checksum::parse_sum;
 use logjar_maven::coordinates::Gav;
@@ -196,7 +197,7 @@ impl Deploys {
             }
             // The path alone does not say whether it is about an artifact or about the plugins of a group.
             Target::Metadata(_) if state.repositories.contains_key(&put.repository) => {
-                deploy_token(&state, moment, &actor).map(|_| ())
+                deploying(&state, moment, &actor).map(|_| ())
             }
             Target::Metadata(_) => Err(Rejection::RepositoryMissing { name: put.repository.to_string() }),
         }
@@ -222,6 +223,8 @@ impl Deploys {
     ) -> Result<Option<String>, DeployError> {
         let put = upload.put.clone();
         let _one_at_a_time = self.lock(&put).await;
+        // What was found good when the head came may not be any more.
+        self.check(&put)?;
         let (body, received) = read_body(&put, arrived)?;
         self.check_finish(&put, &body)?;
         upload.over = true;
@@ -332,7 +335,8 @@ impl Deploys {
             let result = self.commit(commit, deployer).await;
             let told = match &result {
                 Ok(at) => CommitResult::Done(*at),
-                Err(DeployError::Rejected(rejection)) => {
+                // A void credential says nothing about the files: they are kept as long as those of any open deploy.
+                Err(DeployError::Rejected(rejection)) if rejection.class() != Class::Unauthenticated => {
                     CommitResult::Refused(DeployRejection::Decided(Arc::new(rejection.clone())))
                 }
                 Err(DeployError::NotDurable) => {
@@ -419,7 +423,7 @@ fn answer_of(answer: Answer) -> Result<Option<String>, DeployError> {
 }
 
 fn actor_of(deployer: &Deployer) -> Actor {
-    Actor::Token { user: deployer.user.clone(), token: deployer.token.clone() }
+    Actor::with_token(deployer.user.clone(), deployer.token.clone())
 }
 
 /// A fresh identity for an upload and the deploy that it may open.

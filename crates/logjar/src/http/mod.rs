@@ -27,7 +27,7 @@ use axum::routing::{get, patch, post};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use hyper::body::Incoming;
 use hyper::{Request, Response};
-use logjar_domain::permission::Actor;
+use logjar_domain::access::Actor;
 use tower::ServiceExt;
 
 use self::body::Answer;

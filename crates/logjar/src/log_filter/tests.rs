@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
+use logjar_domain::access::{Abilities, TokenLimit};
 use logjar_domain::event::{
-    FilesAdded, Policy, ReadAccess, TokenCreated, TokenLimit, UserKind, UserRegistered, VersionDeployed,
+    FilesAdded, Policy, ReadAccess, TokenCreated, UserKind, UserRegistered, VersionDeployed,
 };
 use logjar_domain::ids::{DeployId, Moment};
-use logjar_domain::permission::Abilities;
 use logjar_domain::state::evolve;
 
 use super::*;

@@ -6,11 +6,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use logjar_domain::access::Actor;
 use logjar_domain::event::{By, Event, VersionDeployed};
 use logjar_domain::ids::{Moment, RepositoryName};
-use logjar_domain::permission::{Actor, is_administrator};
+use logjar_domain::permission::{acting, is_administrator};
 use logjar_domain::sight::Sight;
-use logjar_domain::state::{Artifact, State, Token, VersionState};
+use logjar_domain::state::{Artifact, State, VersionState};
 use logjar_eventlog::error::LogError;
 use logjar_eventlog::log::LogReader;
 use logjar_maven::coordinates::{ArtifactId, GroupId, Version};
@@ -88,24 +89,21 @@ pub fn artifacts_of<'a>(state: &'a State, sight: &Sight, group: &'a GroupId) -> 
 
 /// Whether the actor may know of the group: there is an artifact of it in sight, or the actor is a member, with a token
 /// that may read in it, or an administrator. To everybody else it is as if it were not there.
-pub fn shows_group(state: &State, sight: &Sight, actor: &Actor, group: &GroupId) -> bool {
+pub fn shows_group(state: &State, now: Moment, sight: &Sight, actor: &Actor, group: &GroupId) -> bool {
     let in_sight = || {
         state.repositories.iter().any(|(name, repository)| {
             repository.artifacts_of(group).any(|(artifact, _)| sight.shows(name, group, artifact))
         })
     };
     let Some(owned) = state.groups.get(group) else { return in_sight() };
-    let member = match actor {
-        Actor::Token { user, token } => {
-            let may_read = |token: &Token| {
-                token.can.read && token.limit.as_ref().is_none_or(|limit| limit.group == *group)
-            };
-            state.tokens.get(token).is_some_and(may_read)
-                && owned.members.iter().any(|member| member.user == *user)
-        }
-        Actor::Anonymous | Actor::Local | Actor::System => false,
+    let member = || {
+        acting(state, now, actor).ok().flatten().is_some_and(|acting| {
+            acting.can.read
+                && acting.limit.is_none_or(|limit| limit.group == *group)
+                && owned.members.iter().any(|member| member.user == *acting.id)
+        })
     };
-    member || is_administrator(state, actor) || in_sight()
+    member() || is_administrator(state, now, actor) || in_sight()
 }
 
 /// Who deployed, as people know them.

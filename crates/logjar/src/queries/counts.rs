@@ -108,9 +108,9 @@ fn count(state: &State, sight: &Sight) -> Counts {
 
 #[cfg(test)]
 mod tests {
+    use logjar_domain::access::Actor;
     use logjar_domain::event::{Policy, ReadAccess};
     use logjar_domain::ids::Moment;
-    use logjar_domain::permission::Actor;
 
     use super::*;
 

@@ -3,12 +3,12 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use logjar_domain::access::{Abilities, Scope, TokenLimit};
 use logjar_domain::event::{
-    By, Event, FilesAdded, Policy, ReadAccess, Recorded, StoredFile, TokenCreated, TokenLimit, UserKind,
-    UserRegistered, VersionDeployed,
+    By, Event, FilesAdded, Policy, ReadAccess, Recorded, StoredFile, TokenCreated, UserKind, UserRegistered,
+    VersionDeployed,
 };
 use logjar_domain::ids::{DeployId, Moment, RepositoryName, TokenId, UserId};
-use logjar_domain::permission::{Abilities, Scope};
 use logjar_eventlog::line::Line;
 use logjar_eventlog::micros::Micros;
 use logjar_eventlog::new_line::NewLine;

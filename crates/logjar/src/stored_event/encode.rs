@@ -2,11 +2,11 @@
 
 use std::borrow::Cow;
 
+use logjar_domain::access::Scope;
 use logjar_domain::command::Command;
 use logjar_domain::event::{
     By, Event, FilesAdded, Recorded, StoredFile, TokenCreated, UserRegistered, VersionDeployed,
 };
-use logjar_domain::permission::{Actor, Scope};
 use logjar_eventlog::micros::Micros;
 use logjar_eventlog::new_line::NewLine;
 use logjar_maven::checksum::to_hex;
@@ -15,15 +15,6 @@ use serde_json::value::RawValue;
 
 use super::forms::*;
 use super::pom_facts;
-
-/// Who caused what a caller does, as the log says it.
-pub fn by_of(actor: &Actor) -> By {
-    match actor {
-        Actor::Token { user, .. } => By::User(user.clone()),
-        Actor::Local => By::Local,
-        Actor::System | Actor::Anonymous => By::System,
-    }
-}
 
 /// At most how many bytes the event of a command takes on the log; known before it is decided.
 pub fn len_max(command: &Command) -> u64 {

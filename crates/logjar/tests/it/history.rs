@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use logjar::storage::DataFolder;
 use logjar::stored_event::encode;
+use logjar_domain::access::{Abilities, Scope, TokenLimit};
 use logjar_domain::event::{
-    By, Event, FilesAdded, Policy, ReadAccess, Recorded, StoredFile, TokenCreated, TokenLimit, UserKind,
-    UserRegistered, VersionDeployed,
+    By, Event, FilesAdded, Policy, ReadAccess, Recorded, StoredFile, TokenCreated, UserKind, UserRegistered,
+    VersionDeployed,
 };
 use logjar_domain::ids::{DeployId, Moment, RepositoryName, TokenId, UserId};
-use logjar_domain::permission::{Abilities, Scope};
 use logjar_eventlog::log::EventLog;
 use logjar_eventlog::writer::{FileLog, OpenOptions};
 use logjar_maven::coordinates::{ArtifactId, Gav, GroupId};

@@ -57,6 +57,7 @@ mod state_snapshots;
 mod strays;
 mod tokens;
 mod tree_copies;
+mod voided;
 
 mod source;
 

@@ -16,10 +16,10 @@ use logjar::search::{SearchError, follow};
 use logjar::sequencer::{Outcome, SubmitError};
 use logjar::storage::DataFolder;
 use logjar::stored_event::encode;
+use logjar_domain::access::{Abilities, Actor};
 use logjar_domain::command::{Command, Deploy};
 use logjar_domain::event::{By, Event, Policy, ReadAccess, Recorded, UserKind, VersionDeployed};
 use logjar_domain::ids::{DeployId, Moment, RepositoryName};
-use logjar_domain::permission::{Abilities, Actor};
 use logjar_domain::sight::{Extent, Sight};
 use logjar_eventlog::log::EventLog;
 use logjar_eventlog::writer::{FileLog, OpenOptions};
@@ -257,7 +257,7 @@ impl Registry {
         };
         submit(register).unwrap();
         let Event::TokenCreated(created) = submit(create).unwrap() else { panic!("no token was made") };
-        Actor::Token { user: created.user.clone(), token: created.token.clone() }
+        Actor::with_token(created.user.clone(), created.token.clone())
     }
 
     /// Makes the index anew while the server runs; meanwhile, before the first artifact, something happens.

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, State};
 use http::request::Parts;
-use logjar_domain::permission::{Actor, Scope, valid_token};
+use logjar_domain::access::Scope;
+use logjar_domain::permission::{Acting, acting};
 use logjar_domain::rejection::Rejection;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -89,24 +90,23 @@ pub async fn whoami(
     State(app): State<Arc<App>>,
     Caller(actor): Caller,
 ) -> Result<axum::Json<Value>, ApiError> {
-    let (user, id) = match &actor {
-        Actor::Token { user, token } => (user, token),
-        Actor::Local | Actor::System => return Ok(axum::Json(json!({ "user": "local" }))),
-        Actor::Anonymous => return Err(Rejection::TokenRequired.into()),
-    };
+    if actor.is_the_machine() {
+        return Ok(axum::Json(json!({ "user": "local" })));
+    }
     let state = app.projections.read();
-    let (user, token) = valid_token(&state, now(), user, id)?;
+    let Acting { user, can, limit, .. } = acting(&state, now(), &actor)?.ok_or(Rejection::TokenRequired)?;
+    let token = actor.token().and_then(|id| state.tokens.get_key_value(id));
     Ok(axum::Json(json!({
         "user": &*user.name,
         "type": user.kind.as_str(),
         "admin": user.admin,
-        "token": id.as_str(),
-        "can": token.can.names().collect::<Vec<_>>(),
-        "group": token.limit.as_ref().map(|limit| limit.group.as_str()),
-        "artifact": token.limit.as_ref().and_then(|limit| match &limit.scope {
+        "token": token.map(|(id, _)| id.as_str()),
+        "can": can.names().collect::<Vec<_>>(),
+        "group": limit.map(|limit| limit.group.as_str()),
+        "artifact": limit.and_then(|limit| match &limit.scope {
             Scope::Group => None,
             Scope::Artifact(artifact) => Some(artifact.as_str()),
         }),
-        "expires": token.expires.map(rfc3339),
+        "expires": token.and_then(|(_, token)| token.expires).map(rfc3339),
     })))
 }

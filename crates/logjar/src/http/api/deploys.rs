@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use logjar_domain::access::{Actor, Credential};
 use logjar_domain::names::parse_repository_name;
 use logjar_domain::open_deploy::request::Deployer;
-use logjar_domain::permission::{Actor, is_administrator};
+use logjar_domain::permission::is_administrator;
 use logjar_domain::rejection::Rejection;
 use logjar_maven::coordinates::Gav;
 use logjar_maven::snapshot_version::Stamp;
@@ -14,6 +15,7 @@ use serde_json::{Value, json};
 
 use super::{ApiError, Caller, Params, Path};
 use crate::app::App;
+use crate::clock::now;
 use crate::http::error::HttpError;
 
 /// Which build to finish.
@@ -29,7 +31,9 @@ pub async fn finish(
     Path((repository, group, artifact, version)): Path<(String, String, String, String)>,
     Params(which): Params<Which>,
 ) -> Result<axum::Json<Value>, ApiError> {
-    let Actor::Token { user, token } = actor else { return Err(Rejection::TokenRequired.into()) };
+    let Actor::User { user, by: Credential::Token(token) } = actor else {
+        return Err(Rejection::TokenRequired.into());
+    };
     let repository = parse_repository_name(&repository)?;
     let gav =
         Gav::parse(&group, &artifact, &version).map_err(|error| HttpError::BadRequest(error.to_string()))?;
@@ -48,10 +52,10 @@ pub async fn refusals(
     Caller(actor): Caller,
 ) -> Result<axum::Json<Value>, ApiError> {
     let state = app.projections.read();
-    let own = match &actor {
-        _ if is_administrator(&state, &actor) => None,
-        Actor::Token { user, .. } => Some(state.name_of(user)),
-        _ => return Err(Rejection::TokenRequired.into()),
+    let own = match actor.user() {
+        _ if is_administrator(&state, now(), &actor) => None,
+        Some(user) => Some(state.name_of(user)),
+        None => return Err(Rejection::TokenRequired.into()),
     };
     Ok(axum::Json(json!(app.activity.recent(own.as_deref()))))
 }

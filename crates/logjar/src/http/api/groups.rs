@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::extract::State;
+use logjar_domain::access::{Abilities, Actor, Scope};
 use logjar_domain::command::Command;
-use logjar_domain::permission::{Abilities, Actor, Scope, is_administrator};
+use logjar_domain::permission::is_administrator;
 use logjar_domain::rejection::Rejection;
 use logjar_domain::sight::Sight;
 use logjar_domain::state::{Group, State as Registry};
@@ -51,7 +52,7 @@ pub async fn show(
     let (mut answer, total, outlines) = {
         let state = app.projections.read();
         let sight = Sight::of(&state, now(), &actor);
-        if !catalog::shows_group(&state, &sight, &actor, &group) {
+        if !catalog::shows_group(&state, now(), &sight, &actor, &group) {
             return Err(HttpError::Missing(format!("group `{group}`")).into());
         }
         let members = state.groups.get(&group).map(|found| member_names(&state, found)).unwrap_or_default();
@@ -94,8 +95,9 @@ pub async fn members(
     let group = group_id(&group)?;
     let state = app.projections.read();
     let sight = Sight::of(&state, now(), &actor);
-    let found = state.groups.get(&group).filter(|_| catalog::shows_group(&state, &sight, &actor, &group));
-    let found = found.ok_or_else(|| match is_administrator(&state, &actor) {
+    let found =
+        state.groups.get(&group).filter(|_| catalog::shows_group(&state, now(), &sight, &actor, &group));
+    let found = found.ok_or_else(|| match is_administrator(&state, now(), &actor) {
         true => ApiError::from(Rejection::NoSuchGroup { group: group.clone() }),
         // Whether there is one is not for everybody to know, nor how to make one.
         false => HttpError::Missing(format!("group `{group}`")).into(),

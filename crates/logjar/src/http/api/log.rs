@@ -5,13 +5,15 @@ use std::sync::Arc;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::Response;
-use logjar_domain::permission::{Actor, require_administrator};
+use logjar_domain::access::Actor;
+use logjar_domain::permission::require_administrator;
 use logjar_eventlog::error::ReplayError;
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::{ApiError, Caller, Params, ndjson};
 use crate::app::App;
+use crate::clock::now;
 use crate::digest;
 use crate::http::error::HttpError;
 use crate::log_filter::{LogFilter, Topic};
@@ -36,7 +38,7 @@ fn one() -> u64 {
 
 /// Figures about the log.
 pub async fn stat(State(app): State<Arc<App>>, Caller(actor): Caller) -> Result<axum::Json<Value>, ApiError> {
-    require_administrator(&app.projections.read(), &actor, "look at the log")?;
+    require_administrator(&app.projections.read(), now(), &actor, "look at the log")?;
     let figures =
         tokio::task::spawn_blocking(move || digest::stat(&app)).await.map_err(|_| HttpError::Internal)?;
     Ok(axum::Json(figures.map_err(internal)?))
@@ -47,7 +49,7 @@ pub async fn digest(
     State(app): State<Arc<App>>,
     Caller(actor): Caller,
 ) -> Result<axum::Json<Value>, ApiError> {
-    require_administrator(&app.projections.read(), &actor, "look at the log")?;
+    require_administrator(&app.projections.read(), now(), &actor, "look at the log")?;
     let made =
         tokio::task::spawn_blocking(move || digest::digest(&app)).await.map_err(|_| HttpError::Internal)?;
     Ok(axum::Json(made.map_err(internal)?))
@@ -66,7 +68,7 @@ pub async fn lines(
     Params(which): Params<Which>,
     Params(pairs): Params<Vec<(String, String)>>,
 ) -> Result<Response, ApiError> {
-    require_administrator(&app.projections.read(), &actor, "look at the log")?;
+    require_administrator(&app.projections.read(), now(), &actor, "look at the log")?;
     if which.private && actor != Actor::Local {
         return Err(HttpError::BadRequest(
             "private parts are shown on the server's own machine only".to_owned(),

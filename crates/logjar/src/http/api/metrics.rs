@@ -8,7 +8,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::header;
-use logjar_domain::permission::Actor;
+use logjar_domain::access::Actor;
 use logjar_domain::sight::Sight;
 
 use super::ApiError;

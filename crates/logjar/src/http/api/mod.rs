@@ -25,8 +25,8 @@ use axum::extract::{FromRequestParts, OriginalUri, State};
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
 use http::{HeaderMap, header};
+use logjar_domain::access::Actor;
 use logjar_domain::command::Command;
-use logjar_domain::permission::Actor;
 use logjar_domain::rejection::Rejection;
 use logjar_maven::coordinates::{ArtifactId, GroupId};
 

@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 
 use super::{ApiError, Caller, Json, ndjson};
 use crate::app::App;
+use crate::clock::now;
 use crate::http::error::HttpError;
 use crate::projections::state_snapshot::Verdict;
 use crate::rebuild::{Before, Outcome, Part, RebuildError, Turn, begin, rebuild as make};
@@ -60,7 +61,7 @@ pub async fn rebuild(
     Caller(actor): Caller,
     Json(Asked { what }): Json<Asked>,
 ) -> Result<Response, ApiError> {
-    require_administrator(&app.projections.read(), &actor, "rebuild what is derived from the log")?;
+    require_administrator(&app.projections.read(), now(), &actor, "rebuild what is derived from the log")?;
     let turn = begin(&app)?;
     let (sender, received) = mpsc::channel(LINES);
     tokio::task::spawn_blocking(move || {

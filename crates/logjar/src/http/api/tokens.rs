@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use logjar_domain::access::{Abilities, Actor, Scope, TokenLimit};
 use logjar_domain::command::Command;
-use logjar_domain::event::{Event, TokenLimit};
+use logjar_domain::event::Event;
 use logjar_domain::ids::{Moment, TokenId};
-use logjar_domain::permission::{Abilities, Actor, Scope, is_administrator, manages};
+use logjar_domain::permission::{is_administrator, manages};
 use logjar_domain::rejection::Rejection;
 use logjar_domain::state::Token;
 use serde::Deserialize;
@@ -39,17 +40,17 @@ pub struct NewToken {
 /// Tokens without their secrets: all for administrators, else the caller's own.
 pub async fn list(State(app): State<Arc<App>>, Caller(actor): Caller) -> Result<axum::Json<Value>, ApiError> {
     let state = app.projections.read();
-    let administrator = is_administrator(&state, &actor);
-    let own = manages(&state, &actor);
+    let moment = now();
+    let administrator = is_administrator(&state, moment, &actor);
+    let own = manages(&state, moment, &actor);
     match actor {
         Actor::Anonymous => return Err(Rejection::TokenRequired.into()),
-        Actor::Token { .. } if own.is_none() => return Err(Rejection::TokenCannot { what: "manage" }.into()),
+        Actor::User { .. } if own.is_none() => return Err(Rejection::TokenCannot { what: "manage" }.into()),
         _ => {}
     }
     let visible = state.tokens.iter().filter(|(_, token)| administrator || own == Some(&token.user));
     let mut visible: Vec<(&TokenId, &Token)> = visible.collect();
     visible.sort_by_key(|(_, token)| token.since);
-    let moment = now();
     let tokens: Vec<Value> = visible
         .into_iter()
         .map(|(id, token)| {

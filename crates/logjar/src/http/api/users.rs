@@ -6,7 +6,7 @@ use axum::extract::State;
 use logjar_domain::command::Command;
 use logjar_domain::event::UserKind;
 use logjar_domain::ids::UserId;
-use logjar_domain::permission::{Actor, is_administrator, manages, require_administrator};
+use logjar_domain::permission::{is_administrator, manages, require_administrator};
 use logjar_domain::rejection::Rejection;
 use logjar_domain::state::User;
 use serde::Deserialize;
@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::{ApiError, Caller, Json, Path, submit};
 use crate::app::App;
 use crate::auth::password;
-use crate::clock::rfc3339;
+use crate::clock::{now, rfc3339};
 use crate::http::error::HttpError;
 
 /// A user to be.
@@ -41,7 +41,7 @@ pub struct NewPassword {
 /// All users, for administrators.
 pub async fn list(State(app): State<Arc<App>>, Caller(actor): Caller) -> Result<axum::Json<Value>, ApiError> {
     let state = app.projections.read();
-    require_administrator(&state, &actor, "list users")?;
+    require_administrator(&state, now(), &actor, "list users")?;
     let mut users: Vec<(&UserId, &User)> = state.users.iter().collect();
     users.sort_by_key(|(_, user)| &user.name);
     let users: Vec<Value> = users.into_iter().map(|(id, user)| shown(id, user)).collect();
@@ -55,14 +55,14 @@ pub async fn show(
     Path(name): Path<String>,
 ) -> Result<axum::Json<Value>, ApiError> {
     let state = app.projections.read();
-    let own = |id: &UserId| manages(&state, &actor) == Some(id);
+    let own = |id: &UserId| manages(&state, now(), &actor) == Some(id);
     // Somebody else learns nothing, not even whether the name is known.
-    let found = state.user_named(&name).filter(|(id, _)| own(id) || is_administrator(&state, &actor));
+    let found = state.user_named(&name).filter(|(id, _)| own(id) || is_administrator(&state, now(), &actor));
     let Some((id, user)) = found else {
-        if matches!(&actor, Actor::Token { user, .. } if state.name_of(user) == name) {
+        if actor.user().is_some_and(|user| state.name_of(user) == name) {
             return Err(Rejection::TokenCannot { what: "manage" }.into());
         }
-        require_administrator(&state, &actor, "look at others")?;
+        require_administrator(&state, now(), &actor, "look at others")?;
         return Err(Rejection::UserMissing { name }.into());
     };
     let mut shown = shown(id, user);
@@ -97,7 +97,7 @@ pub async fn register(
     Caller(actor): Caller,
     Json(new): Json<NewUser>,
 ) -> Result<axum::Json<Value>, ApiError> {
-    require_administrator(&app.projections.read(), &actor, "register users")?;
+    require_administrator(&app.projections.read(), now(), &actor, "register users")?;
     let password_hash = match new.password {
         Some(password) => Some(hash(&app, password).await?),
         None => None,
@@ -135,9 +135,9 @@ pub async fn change_password(
     {
         // Rights first: hashing costs more than anybody else should be able to ask for.
         let state = app.projections.read();
-        let own = state.user_named(&name).is_some_and(|(id, _)| manages(&state, &actor) == Some(id));
+        let own = state.user_named(&name).is_some_and(|(id, _)| manages(&state, now(), &actor) == Some(id));
         if !own {
-            require_administrator(&state, &actor, "change others' passwords")?;
+            require_administrator(&state, now(), &actor, "change others' passwords")?;
         }
     }
     let password_hash = hash(&app, new.password).await?;

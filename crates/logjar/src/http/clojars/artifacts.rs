@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::Response;
 use http::HeaderMap;
-use logjar_domain::permission::Actor;
+use logjar_domain::access::Actor;
 use logjar_domain::sight::Sight;
 use logjar_maven::coordinates::{ArtifactId, GroupId};
 use logjar_maven::pom::Pom;
@@ -104,7 +104,7 @@ fn groups_known_to(app: &App, actor: &Actor, user: &str) -> BTreeSet<String> {
         state.groups.iter().filter(|(_, group)| group.members.iter().any(|member| member.user == *id));
     of_user
         .map(|(name, _)| name)
-        .filter(|name| catalog::shows_group(&state, &sight, actor, name))
+        .filter(|name| catalog::shows_group(&state, now(), &sight, actor, name))
         .map(|name| name.to_string())
         .collect()
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::Response;
 use http::{HeaderValue, header};
-use logjar_domain::permission::Actor;
+use logjar_domain::access::Actor;
 use logjar_domain::sight::Sight;
 use logjar_maven::coordinates::{ArtifactId, GroupId};
 use serde_json::json;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::{Query, State};
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
-use logjar_domain::permission::Actor;
+use logjar_domain::access::Actor;
 use logjar_domain::sight::Sight;
 
 use super::search_results::{self, PER_PAGE, Refused};

@@ -6,8 +6,9 @@ use std::time::SystemTime;
 
 use http::{HeaderValue, StatusCode, header};
 use hyper::Response;
+use logjar_domain::access::Actor;
 use logjar_domain::event::ReadAccess;
-use logjar_domain::permission::{Actor, may_read_artifact};
+use logjar_domain::permission::may_read_artifact;
 use logjar_domain::state::State;
 use logjar_maven::checksum::Algorithm;
 use logjar_maven::coordinates::{ArtifactId, GroupId};
@@ -16,6 +17,7 @@ use logjar_maven::layout::{self, METADATA_NAME, Target};
 use super::get::{Reader, respond};
 use super::path::encode;
 use crate::app::App;
+use crate::clock::now;
 use crate::http::body::Answer;
 use crate::http::error::HttpError;
 use crate::projections::metadata;
@@ -138,10 +140,11 @@ pub(super) fn is_granted(state: &State, actor: &Actor, access: ReadAccess, segme
         Err(_) => None,
     };
     if let Some((group, artifact)) = of_file {
-        return may_read_artifact(state, actor, access, &group, artifact.as_ref());
+        return may_read_artifact(state, now(), actor, access, &group, artifact.as_ref());
     }
     state.repositories.values().flat_map(|repository| repository.artifacts.keys()).any(|(group, artifact)| {
-        touches(segments, group, artifact) && may_read_artifact(state, actor, access, group, Some(artifact))
+        touches(segments, group, artifact)
+            && may_read_artifact(state, now(), actor, access, group, Some(artifact))
     })
 }
 

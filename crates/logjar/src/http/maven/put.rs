@@ -8,9 +8,9 @@ use bytes::Bytes;
 use http::{StatusCode, header};
 use http_body_util::BodyExt;
 use hyper::{Request, Response};
+use logjar_domain::access::{Actor, Credential};
 use logjar_domain::names::parse_repository_name;
 use logjar_domain::open_deploy::request::{Deployer, Put};
-use logjar_domain::permission::Actor;
 use logjar_domain::rejection::Rejection;
 use logjar_maven::layout::{self, Target};
 use tokio::time::{Instant, timeout_at};
@@ -154,7 +154,7 @@ async fn take(
 fn deployer(app: &App, request: &Request<RequestBody>) -> Result<Deployer, HttpError> {
     let state = app.projections.read();
     match auth::token::authenticate(&state, now(), request.headers())? {
-        Actor::Token { user, token } => Ok(Deployer { user, token }),
+        Actor::User { user, by: Credential::Token(token) } => Ok(Deployer { user, token }),
         _ => Err(Rejection::TokenRequired.into()),
     }
 }

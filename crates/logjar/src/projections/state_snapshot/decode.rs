@@ -12,10 +12,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use logjar_domain::event::{Policy, ReadAccess, TokenLimit, UserKind};
+use logjar_domain::access::{Abilities, Scope, TokenLimit};
+use logjar_domain::event::{Policy, ReadAccess, UserKind};
 use logjar_domain::fingerprint::Fingerprint;
 use logjar_domain::ids::{DeployId, Moment, RepositoryName, TokenId, UserId};
-use logjar_domain::permission::{Abilities, Scope};
 use logjar_domain::state::{
     Artifact, BuildState, Group, Member, MoreOfVersion, NewestFile, Repository, State, Token, User,
     VersionState,

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use logjar_domain::permission::{Abilities, Scope};
+use logjar_domain::access::{Abilities, Scope};
 use logjar_domain::state::{
     Artifact, BuildState, Group, Member, MoreOfVersion, NewestFile, Repository, State, Token, User,
     VersionState,
