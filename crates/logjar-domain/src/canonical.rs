@@ -54,7 +54,7 @@ fn write_group(out: &mut impl Write, name: &str, group: &Group) -> fmt::Result {
 fn write_repository(out: &mut impl Write, name: &str, repository: &Repository) -> fmt::Result {
     writeln!(out, "repository {name} {} {}", repository.policy.as_str(), repository.read.as_str())?;
     for ((group, artifact), details) in &repository.artifacts {
-        writeln!(out, " artifact {group}:{artifact} {:?}", details.plugin_prefix)?;
+        writeln!(out, " artifact {group}:{artifact} {} {:?}", details.updated.0, details.plugin_prefix)?;
         write_versions(out, details)?;
     }
     Ok(())
@@ -62,9 +62,9 @@ fn write_repository(out: &mut impl Write, name: &str, repository: &Repository) -
 
 fn write_versions(out: &mut impl Write, artifact: &Artifact) -> fmt::Result {
     for version in &artifact.versions {
-        writeln!(out, "  version {} {:016x}", version.version, version.fingerprint.0)?;
-        for BuildState { stamp, plain, fingerprint, .. } in version.builds() {
-            writeln!(out, "   build {stamp} {plain} {:016x}", fingerprint.0)?;
+        writeln!(out, "  version {} {} {:016x}", version.version, version.moment.0, version.fingerprint.0)?;
+        for BuildState { stamp, plain, moment, fingerprint, .. } in version.builds() {
+            writeln!(out, "   build {stamp} {plain} {} {:016x}", moment.0, fingerprint.0)?;
         }
     }
     Ok(())

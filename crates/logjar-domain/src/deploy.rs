@@ -114,7 +114,8 @@ pub fn version_missing(repository: &RepositoryName, gav: &Gav) -> Rejection {
     }
 }
 
-/// A build from the future would be the newest one for good. A day is for clocks and time zones that are off.
+/// A stamp from the future says that somebody's clock is wrong, and whoever sorts builds by stamp would take that
+/// one for the newest from then on. A day is for clocks and time zones that are off.
 pub fn check_stamp(now: Moment, stamp: Option<Stamp>) -> Result<(), Rejection> {
     let latest = day(now.plus_seconds(86_400)).replace('-', "");
     match stamp {

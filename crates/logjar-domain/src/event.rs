@@ -10,7 +10,7 @@ use logjar_maven::pom::Pom;
 use logjar_maven::snapshot_version::Stamp;
 
 use crate::access::{Abilities, Actor, Scope, TokenLimit};
-use crate::ids::{DeployId, Moment, RepositoryName, TokenId, UserId};
+use crate::ids::{DeployId, Moment, RepositoryName, Second, TokenId, UserId};
 
 /// An event together with its place on the log.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,6 +23,14 @@ pub struct Recorded {
     pub by: By,
     /// What happened.
     pub event: Event,
+}
+
+impl Recorded {
+    /// The moment of what happened: of a deploy, that of the version or build which it made. Nothing else says which
+    /// moment an event has. So far it is when the line was written; an import will tell an earlier one.
+    pub fn moment(&self) -> Second {
+        self.at.second()
+    }
 }
 
 /// Who caused an event, as the log says it.

@@ -64,4 +64,21 @@ impl Moment {
     pub fn plus_seconds(self, seconds: i64) -> Self {
         Self(self.0.saturating_add(seconds.saturating_mul(1_000_000)))
     }
+
+    /// The second that it is in.
+    pub fn second(self) -> Second {
+        Second(self.0.div_euclid(1_000_000))
+    }
+}
+
+/// A moment in whole seconds since 1970-01-01T00:00:00Z, as State keeps them of versions and builds: nobody who reads
+/// a repository is told more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Second(pub i64);
+
+impl Second {
+    /// Its beginning.
+    pub fn moment(self) -> Moment {
+        Moment(self.0.saturating_mul(1_000_000))
+    }
 }

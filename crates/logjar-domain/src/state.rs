@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use logjar_maven::coordinates::{ArtifactId, Gav, GroupId};
 
-pub use self::artifact::{Artifact, BuildState, MoreOfVersion, NewestFile, VersionState, all_files};
+pub use self::artifact::{Artifact, BuildState, MoreOfVersion, NewestFile, VersionState, When, all_files};
 use self::artifact::{add_files, add_version};
 use crate::access::{Abilities, Scope, TokenLimit};
 use crate::event::{Event, Policy, ReadAccess, Recorded, TokenCreated, UserKind, UserRegistered};

@@ -10,7 +10,8 @@ const DAY_DIGITS: usize = 8;
 /// Digits of the time of day, `HHmmss`.
 const TIME_DIGITS: usize = 6;
 
-/// When a snapshot was built, and which build it was. Ordered by time, then by build number.
+/// When a snapshot was built by the clock of the machine that built it, and which build it was. Ordered by time,
+/// then by build number; that is not the order in which builds came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Stamp {
     day: u32,
@@ -43,11 +44,6 @@ impl Stamp {
     /// The time as in file names, UTC: `20261124.080000`.
     pub fn timestamp(&self) -> String {
         format!("{:08}.{:06}", self.day, self.time)
-    }
-
-    /// The time as `<updated>` and `<lastUpdated>` have it, UTC: `20261124080000`.
-    pub fn updated(&self) -> String {
-        format!("{:08}{:06}", self.day, self.time)
     }
 
     /// The build number; Maven counts from 1.
@@ -95,7 +91,6 @@ mod tests {
         }
         let stamp = Stamp::parse("20261124.080000-12").unwrap();
         assert_eq!(stamp.timestamp(), "20261124.080000");
-        assert_eq!(stamp.updated(), "20261124080000");
         assert_eq!(stamp.build(), 12);
     }
 

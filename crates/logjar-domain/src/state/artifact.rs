@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use logjar_maven::coordinates::{Gav, Version};
-use logjar_maven::layout;
+use logjar_maven::layout::{self, Build, VersionFile};
 use logjar_maven::snapshot_version::Stamp;
 use logjar_maven::version_order;
 
 use super::{State, add_group};
 use crate::event::{By, FilesAdded, Recorded, StoredFile, VersionDeployed};
 use crate::fingerprint::Fingerprint;
-use crate::ids::Moment;
+use crate::ids::{Moment, RepositoryName, Second};
 
 /// An artifact in one repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub struct Artifact {
     pub revision: u64,
     /// When that was.
     pub changed: Moment,
+    /// The latest moment of its versions and builds. It never falls.
+    pub updated: Second,
     /// The second that generated files of the artifact are dated with: that of the last event about it, but at
     /// least one more than before, because clients compare whole seconds.
     pub dated: i64,
@@ -35,6 +37,8 @@ pub struct VersionState {
     pub version: Version,
     /// Position of its (first) `version.deployed`.
     pub seq: u64,
+    /// The moment of that.
+    pub moment: Second,
     /// Fingerprint of what was deployed.
     pub fingerprint: Fingerprint,
     /// What only some have.
@@ -44,7 +48,8 @@ pub struct VersionState {
 /// Builds of a snapshot version, and late files.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MoreOfVersion {
-    /// Builds of a snapshot version in the order of their stamps.
+    /// Builds of a snapshot version by moment, then by position; the last one is the current one. The time in a stamp
+    /// is that of somebody else's clock, so it orders nothing.
     pub builds: Vec<BuildState>,
     /// Positions of a release's `version.files-added`.
     pub late: Vec<u64>,
@@ -52,7 +57,7 @@ pub struct MoreOfVersion {
     pub newest: Vec<NewestFile>,
 }
 
-/// The newest build of a snapshot version that has a file of some classifier and extension.
+/// The last build of a snapshot version that has a file of some classifier and extension.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewestFile {
     /// The classifier.
@@ -61,6 +66,8 @@ pub struct NewestFile {
     pub extension: Arc<str>,
     /// The build.
     pub stamp: Stamp,
+    /// Where that stands in time.
+    pub when: When,
 }
 
 /// One build of a snapshot version.
@@ -72,10 +79,35 @@ pub struct BuildState {
     pub plain: bool,
     /// Position of its `version.deployed`.
     pub seq: u64,
+    /// The moment of that.
+    pub moment: Second,
     /// Positions of its `version.files-added`.
     pub late: Vec<u64>,
     /// Fingerprint of what was deployed.
     pub fingerprint: Fingerprint,
+}
+
+/// Where a version or build stands in time: by its moment, within a second by its position. Everything that is
+/// ordered by time is ordered by this. Late files do not change it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct When {
+    /// The moment.
+    pub moment: Second,
+    /// The position.
+    pub seq: u64,
+}
+
+impl State {
+    /// The moment of the version or build that a file belongs to, by the name that it is asked for under. A plain
+    /// snapshot name is a file of the current build, if that came under it.
+    pub fn moment_of(&self, repository: &RepositoryName, file: &VersionFile) -> Option<Second> {
+        let version = self.version(repository, &file.gav)?;
+        match file.build {
+            Build::Release => Some(version.moment),
+            Build::Stamped(stamp) => version.build(stamp).map(|build| build.moment),
+            Build::Plain => version.current().filter(|build| build.plain).map(|build| build.moment),
+        }
+    }
 }
 
 impl Artifact {
@@ -105,6 +137,16 @@ impl VersionState {
         self.more.as_ref().map_or(&[], |more| &more.builds)
     }
 
+    /// The current build of a snapshot version: the one that came last.
+    pub fn current(&self) -> Option<&BuildState> {
+        self.builds().last()
+    }
+
+    /// Where it stands in time: a release where it was deployed, a snapshot version where its current build was.
+    pub fn when(&self) -> When {
+        self.current().map_or(When { moment: self.moment, seq: self.seq }, BuildState::when)
+    }
+
     /// The build of that stamp.
     pub fn build(&self, stamp: Stamp) -> Option<&BuildState> {
         self.builds().iter().find(|build| build.stamp == stamp)
@@ -113,6 +155,13 @@ impl VersionState {
     /// Positions of late files of a release.
     pub fn late(&self) -> &[u64] {
         self.more.as_ref().map_or(&[], |more| &more.late)
+    }
+}
+
+impl BuildState {
+    /// Where it stands in time.
+    pub fn when(&self) -> When {
+        When { moment: self.moment, seq: self.seq }
     }
 }
 
@@ -133,10 +182,12 @@ pub(super) fn add_version(state: &mut State, deployed: &VersionDeployed, recorde
     let Some(repository) = state.repositories.get_mut(&deployed.repository) else { return };
     let artifact = repository.artifacts.entry((group, deployed.gav.artifact.clone())).or_insert_with(|| {
         let versions = Vec::new();
-        Arc::new(Artifact { versions, revision: 0, changed: recorded.at, dated: 0, plugin_prefix: None })
+        let (changed, updated) = (recorded.at, recorded.moment());
+        Arc::new(Artifact { versions, revision: 0, changed, updated, dated: 0, plugin_prefix: None })
     });
     let artifact = Arc::make_mut(artifact);
     note_change(artifact, recorded);
+    artifact.updated = artifact.updated.max(recorded.moment());
     if deployed.plugin_prefix.is_some() {
         artifact.plugin_prefix.clone_from(&deployed.plugin_prefix);
     }
@@ -148,6 +199,7 @@ pub(super) fn add_version(state: &mut State, deployed: &VersionDeployed, recorde
             let version = VersionState {
                 version: deployed.gav.version.clone(),
                 seq: recorded.seq,
+                moment: recorded.moment(),
                 fingerprint,
                 more: None,
             };
@@ -156,12 +208,18 @@ pub(super) fn add_version(state: &mut State, deployed: &VersionDeployed, recorde
         }
     };
     if let (Some(stamp), Some(version)) = (deployed.stamp, artifact.versions.get_mut(index)) {
-        let build =
-            BuildState { stamp, plain: deployed.plain, seq: recorded.seq, late: Vec::new(), fingerprint };
-        let builds = &mut version.more.get_or_insert_default().builds;
-        let place = builds.partition_point(|each| each.stamp <= stamp);
-        builds.insert(place, build);
-        note_newest(version, &deployed.gav, stamp, &deployed.files);
+        let build = BuildState {
+            stamp,
+            plain: deployed.plain,
+            seq: recorded.seq,
+            moment: recorded.moment(),
+            late: Vec::new(),
+            fingerprint,
+        };
+        let (more, when) = (version.more.get_or_insert_default(), build.when());
+        let place = more.builds.partition_point(|each| each.when() <= when);
+        more.builds.insert(place, build);
+        note_newest(more, &deployed.gav, (stamp, when), &deployed.files);
     }
 }
 
@@ -172,19 +230,19 @@ fn note_change(artifact: &mut Artifact, recorded: &Recorded) {
 }
 
 /// Keeps the list that snapshot metadata is made of, so that its cost does not grow with the number of builds.
-fn note_newest(version: &mut VersionState, gav: &Gav, stamp: Stamp, files: &[StoredFile]) {
-    let newest = &mut version.more.get_or_insert_default().newest;
+fn note_newest(more: &mut MoreOfVersion, gav: &Gav, (stamp, when): (Stamp, When), files: &[StoredFile]) {
     for stored in files {
         let Ok(file) = layout::file_of_version(gav, &stored.name) else { continue };
         if file.alias {
             continue;
         }
-        let known = newest
-            .iter_mut()
-            .find(|each| each.classifier == file.classifier && each.extension == file.extension);
+        let (classifier, extension) = (file.classifier, file.extension);
+        let known =
+            more.newest.iter_mut().find(|each| each.classifier == classifier && each.extension == extension);
         match known {
-            Some(known) => known.stamp = known.stamp.max(stamp),
-            None => newest.push(NewestFile { classifier: file.classifier, extension: file.extension, stamp }),
+            Some(known) if known.when < when => (known.stamp, known.when) = (stamp, when),
+            Some(_) => {}
+            None => more.newest.push(NewestFile { classifier, extension, stamp, when }),
         }
     }
 }
@@ -204,11 +262,12 @@ pub(super) fn add_files(state: &mut State, added: &FilesAdded, recorded: &Record
             version.fingerprint = version.fingerprint.and_files(&added.files);
         }
         Some(stamp) => {
-            if let Some(build) = more.builds.iter_mut().find(|build| build.stamp == stamp) {
-                build.late.push(recorded.seq);
-                build.fingerprint = build.fingerprint.and_files(&added.files);
-            }
-            note_newest(version, &added.gav, stamp, &added.files);
+            let build = more.builds.iter_mut().find(|build| build.stamp == stamp);
+            let Some(build) = build else { return };
+            build.late.push(recorded.seq);
+            build.fingerprint = build.fingerprint.and_files(&added.files);
+            let when = build.when();
+            note_newest(more, &added.gav, (stamp, when), &added.files);
         }
     }
 }

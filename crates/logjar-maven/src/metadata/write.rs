@@ -2,7 +2,6 @@
 //!
 //! The same input gives the same bytes, because clients compare sums.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use quick_xml::escape::partial_escape;
@@ -31,18 +30,22 @@ pub struct ArtifactMetadata<'a> {
 pub struct SnapshotMetadata<'a> {
     /// The snapshot version.
     pub gav: &'a Gav,
-    /// All files of all its builds, in any order.
+    /// The current build.
+    pub current: Stamp,
+    /// For each classifier and extension the file that stands for it, in any order.
     pub files: &'a [SnapshotFile<'a>],
-    /// When the last of them came or went, `yyyyMMddHHmmss` in UTC.
+    /// When the current build was deployed, `yyyyMMddHHmmss` in UTC.
     pub last_updated: &'a str,
 }
 
 /// A file of one build of a snapshot version. A build that was deployed without a timestamp has the one
 /// that it is stored under.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SnapshotFile<'a> {
     /// The build.
     pub stamp: Stamp,
+    /// When that was deployed, `yyyyMMddHHmmss` in UTC.
+    pub updated: String,
     /// The classifier, as in `sources`.
     pub classifier: Option<&'a str>,
     /// The extension without its first dot.
@@ -72,35 +75,30 @@ pub fn write_artifact_and_plugins(metadata: &ArtifactMetadata<'_>, plugins: &[Pl
     document.finish()
 }
 
-/// The document of a snapshot version: its newest build, and for each classifier and extension the newest
-/// build that has such a file.
+/// The document of a snapshot version: its current build, and for each classifier and extension the build that has
+/// such a file. Which builds these are is not found out here: the time in a stamp is that of the client's clock.
 pub fn write_snapshot(metadata: &SnapshotMetadata<'_>) -> String {
-    let mut newest: BTreeMap<(Option<&str>, &str), Stamp> = BTreeMap::new();
-    for file in metadata.files {
-        let stamp = newest.entry((file.classifier, file.extension)).or_insert(file.stamp);
-        *stamp = file.stamp.max(*stamp);
-    }
+    let mut files = metadata.files.iter().collect::<Vec<_>>();
+    files.sort_by_key(|file| (file.classifier, file.extension));
     let mut document = Document::new(" modelVersion=\"1.1.0\"");
     document.leaf("groupId", metadata.gav.group.as_str());
     document.leaf("artifactId", metadata.gav.artifact.as_str());
     document.leaf("version", metadata.gav.version.as_str());
     document.element("versioning", |document| {
-        if let Some(stamp) = newest.values().max() {
-            document.element("snapshot", |document| {
-                document.leaf("timestamp", &stamp.timestamp());
-                document.leaf("buildNumber", &stamp.build().to_string());
-            });
-        }
+        document.element("snapshot", |document| {
+            document.leaf("timestamp", &metadata.current.timestamp());
+            document.leaf("buildNumber", &metadata.current.build().to_string());
+        });
         document.leaf("lastUpdated", metadata.last_updated);
         document.element("snapshotVersions", |document| {
-            for ((classifier, extension), stamp) in &newest {
+            for SnapshotFile { stamp, updated, classifier, extension } in files {
                 document.element("snapshotVersion", |document| {
                     if let Some(classifier) = classifier {
                         document.leaf("classifier", classifier);
                     }
                     document.leaf("extension", extension);
                     document.leaf("value", &format!("{}-{stamp}", metadata.gav.version.base()));
-                    document.leaf("updated", &stamp.updated());
+                    document.leaf("updated", updated);
                 });
             }
         });

@@ -77,17 +77,19 @@ fn release_and_latest_follow_mavens_order() {
 #[test]
 fn a_snapshot_versions_document() {
     let gav = Gav::parse("org.example", "a", "1.0-SNAPSHOT").expect("coordinates");
-    let (old, new) = (stamp("20261123.080000-9"), stamp("20261124.080000-10"));
-    let file = |stamp, classifier, extension| SnapshotFile { stamp, classifier, extension };
-    let older = stamp("20261123.080000-8");
-    let files = [
-        file(old, None, "jar"),
-        file(new, None, "jar"),
-        file(old, Some("sources"), "jar"),
-        file(older, None, "jar"),
-    ];
-    let document =
-        write_snapshot(&SnapshotMetadata { gav: &gav, files: &files, last_updated: "20261124080001" });
+    let (old, new) = (stamp("20261124.080000-10"), stamp("20261123.080000-9"));
+    let file = |stamp, updated: &str, classifier, extension| SnapshotFile {
+        stamp,
+        updated: updated.to_owned(),
+        classifier,
+        extension,
+    };
+    // The stamp of the current build is the earlier one: its machine's clock is behind.
+    let files =
+        [file(old, "20261124080000", Some("sources"), "jar"), file(new, "20261124080001", None, "jar")];
+    let metadata =
+        SnapshotMetadata { gav: &gav, current: new, files: &files, last_updated: "20261124080001" };
+    let document = write_snapshot(&metadata);
     let expected = r#"<?xml version="1.0" encoding="UTF-8"?>
 <metadata modelVersion="1.1.0">
   <groupId>org.example</groupId>
@@ -95,21 +97,21 @@ fn a_snapshot_versions_document() {
   <version>1.0-SNAPSHOT</version>
   <versioning>
     <snapshot>
-      <timestamp>20261124.080000</timestamp>
-      <buildNumber>10</buildNumber>
+      <timestamp>20261123.080000</timestamp>
+      <buildNumber>9</buildNumber>
     </snapshot>
     <lastUpdated>20261124080001</lastUpdated>
     <snapshotVersions>
       <snapshotVersion>
         <extension>jar</extension>
-        <value>1.0-20261124.080000-10</value>
-        <updated>20261124080000</updated>
+        <value>1.0-20261123.080000-9</value>
+        <updated>20261124080001</updated>
       </snapshotVersion>
       <snapshotVersion>
         <classifier>sources</classifier>
         <extension>jar</extension>
-        <value>1.0-20261123.080000-9</value>
-        <updated>20261123080000</updated>
+        <value>1.0-20261124.080000-10</value>
+        <updated>20261124080000</updated>
       </snapshotVersion>
     </snapshotVersions>
   </versioning>
@@ -122,8 +124,8 @@ fn a_snapshot_versions_document() {
     let sources = SnapshotVersion {
         classifier: Some("sources".to_owned()),
         extension: "jar".to_owned(),
-        value: "1.0-20261123.080000-9".to_owned(),
-        updated: Some("20261123080000".to_owned()),
+        value: "1.0-20261124.080000-10".to_owned(),
+        updated: Some("20261124080000".to_owned()),
     };
     assert_eq!(versioning.snapshot_versions.last(), Some(&sources));
 }

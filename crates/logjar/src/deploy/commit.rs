@@ -82,8 +82,8 @@ impl Deploys {
         }
     }
 
-    /// The stamp of a build. A build that came under the plain name gets one here: the time, but none before that of
-    /// the newest build, and the next number.
+    /// The stamp of a build. A build that came under the plain name gets one here: the time, and a number above all
+    /// that are there, so that it is nobody else's, whatever time other stamps name.
     fn stamp_of(&self, commit: &Commit) -> Option<Stamp> {
         let state = self.projections.read();
         let builds =
@@ -98,9 +98,8 @@ impl Deploys {
                 let time = crate::clock::rfc3339(now());
                 let digits: String = time.chars().filter(char::is_ascii_digit).take(14).collect();
                 let (date, time) = digits.split_at(8);
-                let newest = builds.last().map(|build| build.stamp.timestamp()).unwrap_or_default();
                 let number = builds.iter().map(|build| build.stamp.build()).max().unwrap_or_default();
-                Stamp::from_parts(&format!("{date}.{time}").max(newest), number.checked_add(1)?)
+                Stamp::from_parts(&format!("{date}.{time}"), number.checked_add(1)?)
             }
         }
     }

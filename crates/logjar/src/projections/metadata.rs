@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use logjar_domain::ids::{Moment, RepositoryName};
+use logjar_domain::ids::{RepositoryName, Second};
 use logjar_domain::state::{Artifact, State};
 use logjar_maven::coordinates::{ArtifactId, Gav, GroupId, Version};
 use logjar_maven::layout::MetadataFolder;
@@ -94,7 +94,7 @@ fn artifact_and_plugins(
         return (!plugins.is_empty()).then(|| write_plugins(plugins));
     };
     let versions: Vec<Version> = found.versions.iter().map(|version| version.version.clone()).collect();
-    let last_updated = last_updated(found.changed);
+    let last_updated = digits(found.updated);
     let metadata = ArtifactMetadata { group, artifact, versions: &versions, last_updated: &last_updated };
     if plugins.is_empty() {
         return Some(write_artifact(&metadata));
@@ -104,18 +104,21 @@ fn artifact_and_plugins(
 
 fn snapshot(state: &State, repository: &RepositoryName, gav: &Gav) -> Option<String> {
     let version = state.version(repository, gav)?;
-    let more = version.more.as_ref()?;
+    let (more, current) = (version.more.as_ref()?, version.current()?);
     let files: Vec<SnapshotFile<'_>> = more
         .newest
         .iter()
         .map(|newest| SnapshotFile {
             stamp: newest.stamp,
+            updated: digits(newest.when.moment),
             classifier: newest.classifier.as_deref(),
             extension: &newest.extension,
         })
         .collect();
-    let changed = state.artifact(repository, &gav.group, &gav.artifact)?.changed;
-    Some(write_snapshot(&SnapshotMetadata { gav, files: &files, last_updated: &last_updated(changed) }))
+    let last_updated = digits(current.moment);
+    let metadata =
+        SnapshotMetadata { gav, current: current.stamp, files: &files, last_updated: &last_updated };
+    Some(write_snapshot(&metadata))
 }
 
 fn plugins(state: &State, repository: &RepositoryName, group: &GroupId) -> Vec<Plugin> {
@@ -144,7 +147,7 @@ fn plugin_artifacts<'a>(
 }
 
 /// As Maven writes it: `yyyyMMddHHmmss` in UTC.
-fn last_updated(moment: Moment) -> String {
-    let digits = crate::clock::rfc3339(moment);
+fn digits(second: Second) -> String {
+    let digits = crate::clock::rfc3339(second.moment());
     digits.chars().filter(char::is_ascii_digit).take(14).collect()
 }

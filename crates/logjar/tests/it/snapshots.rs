@@ -89,15 +89,46 @@ fn a_stamped_build_takes_the_plain_name_away() {
     plain("plain").send(&server, "amy").created();
     let path = "/repo/org/example/lib/1.0-SNAPSHOT/lib-1.0-SNAPSHOT.jar";
     server.get(path).expect(200, "the newest build came under it");
-    // Later than the plain build, and not so late that it is refused.
-    let soon = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(12);
-    build(&format!("{}-9", soon.strftime("%Y%m%d.%H%M%S"))).send(&server, "amy").created();
-    server.get(path).expect(404, "the newest build came with a timestamp");
+    // From a machine whose clock is far behind.
+    build("20201124.080000-9").send(&server, "amy").created();
+    server.get(path).expect(404, "the current build came with a timestamp");
+    plain("plain again").send(&server, "amy").created();
+    assert_eq!(server.get(path).expect(200, "and now a plain one is current").text(), "plain again");
+    let deployed = server.events_of("version.deployed");
+    let stamp = deployed[2]["data"]["stamp"].as_str().unwrap();
+    assert!(stamp.ends_with("-10"), "the number is above all others: {stamp}");
     let from_the_future = build("29991124.080000-9").send(&server, "amy");
-    assert!(
-        from_the_future.refusal().text().contains("from the future"),
-        "it would be the newest one for good"
-    );
+    assert!(from_the_future.refusal().text().contains("from the future"), "somebody's clock is wrong");
+}
+
+#[test]
+fn clocks_of_build_machines_do_not_matter() {
+    let server = TestServer::with_amy();
+    let folder = "/repo/org/example/lib/1.0-SNAPSHOT";
+    let mut before = String::new();
+    // The second machine is an hour behind; the third has counted from another build, and is a day ahead.
+    let ahead = (jiff::Timestamp::now() + jiff::SignedDuration::from_hours(20)).strftime("%Y%m%d.%H%M%S-1");
+    let ahead = ahead.to_string();
+    for stamp in ["20261124.090000-4", "20261124.080000-5", &ahead, "20261124.080001-2"] {
+        let deploy = build(stamp);
+        let deploy = if stamp.ends_with("-4") { deploy.file("-sources.jar", "sources") } else { deploy };
+        deploy.send(&server, "amy").created();
+        let metadata = server.get(&format!("{folder}/maven-metadata.xml")).expect(200, stamp).text();
+        let (timestamp, number) = stamp.split_once('-').unwrap();
+        for part in [
+            format!("<timestamp>{timestamp}</timestamp>\n      <buildNumber>{number}</buildNumber>"),
+            format!("<extension>jar</extension>\n        <value>1.0-{stamp}</value>"),
+            format!("<extension>pom</extension>\n        <value>1.0-{stamp}</value>"),
+            "<extension>jar</extension>\n        <value>1.0-20261124.090000-4</value>".to_owned(),
+        ] {
+            assert!(metadata.contains(&part), "{stamp}: `{part}` is missing in {metadata}");
+        }
+        let (_, updated) = metadata.split_once("<lastUpdated>").unwrap();
+        let updated = updated[..14].to_owned();
+        assert!(metadata.contains(&format!("<updated>{updated}</updated>")), "{metadata}");
+        assert!(updated >= before, "`{updated}` is before `{before}`");
+        before = updated;
+    }
 }
 
 #[test]

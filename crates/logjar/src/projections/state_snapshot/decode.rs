@@ -15,10 +15,10 @@ use std::sync::Arc;
 use logjar_domain::access::{Abilities, Scope, TokenLimit};
 use logjar_domain::event::{Policy, ReadAccess, UserKind};
 use logjar_domain::fingerprint::Fingerprint;
-use logjar_domain::ids::{DeployId, Moment, RepositoryName, TokenId, UserId};
+use logjar_domain::ids::{DeployId, Moment, RepositoryName, Second, TokenId, UserId};
 use logjar_domain::state::{
     Artifact, BuildState, Group, Member, MoreOfVersion, NewestFile, Repository, State, Token, User,
-    VersionState,
+    VersionState, When,
 };
 use logjar_eventlog::cursor::Cursor;
 use logjar_eventlog::resume::ResumePoint;
@@ -55,7 +55,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Snapshot, Unusable> {
     let tables = Tables::read(&mut body).ok_or(Unusable::Damaged)?;
     let mut decoder = Decoder { tables, cursor: body };
     let (unplaced, state) = decoder.unplaced().zip(decoder.state()).ok_or(Unusable::Damaged)?;
-    if point.seq() != position || !decoder.cursor.left() == 0 {
+    if point.seq() != position || decoder.cursor.left() != 0 {
         return Err(Unusable::Damaged);
     }
     Ok(Snapshot { state, unplaced, point })
@@ -137,6 +137,10 @@ impl Decoder<'_> {
 
     fn moment(&mut self) -> Option<Moment> {
         self.i64().map(Moment)
+    }
+
+    fn second(&mut self) -> Option<Second> {
+        self.i64().map(Second)
     }
 
     fn text(&mut self) -> Option<Arc<str>> {
@@ -234,15 +238,16 @@ impl Decoder<'_> {
     }
 
     fn artifact(&mut self) -> Option<Artifact> {
-        let (revision, changed, dated) = (self.u64()?, self.moment()?, self.i64()?);
+        let (revision, changed, updated, dated) = (self.u64()?, self.moment()?, self.second()?, self.i64()?);
         let plugin_prefix = self.text_or_none()?;
-        Some(Artifact { versions: self.list(Self::version)?, revision, changed, dated, plugin_prefix })
+        let versions = self.list(Self::version)?;
+        Some(Artifact { versions, revision, changed, updated, dated, plugin_prefix })
     }
 
     fn version(&mut self) -> Option<VersionState> {
         let place = self.u32()?;
         let version = self.tables.versions.get(place as usize)?.clone();
-        let (seq, fingerprint) = (self.u64()?, Fingerprint(self.u64()?));
+        let (seq, moment, fingerprint) = (self.u64()?, self.second()?, Fingerprint(self.u64()?));
         let more = match self.u8()? {
             0 => None,
             _ => Some(Box::new(MoreOfVersion {
@@ -251,19 +256,21 @@ impl Decoder<'_> {
                 newest: self.list(Self::newest)?,
             })),
         };
-        Some(VersionState { version, seq, fingerprint, more })
+        Some(VersionState { version, seq, moment, fingerprint, more })
     }
 
     fn build(&mut self) -> Option<BuildState> {
         let stamp = self.stamp()?;
         let [plain, ..] = self.flags()?;
-        let (seq, late) = (self.u64()?, self.list(Self::u64)?);
-        Some(BuildState { stamp, plain, seq, late, fingerprint: Fingerprint(self.u64()?) })
+        let (seq, moment, late) = (self.u64()?, self.second()?, self.list(Self::u64)?);
+        Some(BuildState { stamp, plain, seq, moment, late, fingerprint: Fingerprint(self.u64()?) })
     }
 
     fn newest(&mut self) -> Option<NewestFile> {
         let (classifier, extension) = (self.text_or_none()?, self.text()?);
-        Some(NewestFile { classifier, extension, stamp: self.stamp()? })
+        let stamp = self.stamp()?;
+        let when = When { moment: self.second()?, seq: self.u64()? };
+        Some(NewestFile { classifier, extension, stamp, when })
     }
 
     fn stamp(&mut self) -> Option<Stamp> {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use logjar_domain::access::{Abilities, Scope};
 use logjar_domain::state::{
     Artifact, BuildState, Group, Member, MoreOfVersion, NewestFile, Repository, State, Token, User,
-    VersionState,
+    VersionState, When,
 };
 use logjar_maven::snapshot_version::Stamp;
 use sha2::{Digest, Sha256};
@@ -193,19 +193,21 @@ impl<'a> Encoder<'a> {
     }
 
     fn artifact(&mut self, artifact: &'a Artifact) {
-        let Artifact { versions, revision, changed, dated, plugin_prefix } = artifact;
+        let Artifact { versions, revision, changed, updated, dated, plugin_prefix } = artifact;
         self.u64(*revision);
         self.i64(changed.0);
+        self.i64(updated.0);
         self.i64(*dated);
         self.text_or_none(plugin_prefix.as_deref());
         self.list(versions, Self::version);
     }
 
     fn version(&mut self, version: &'a VersionState) {
-        let VersionState { version, seq, fingerprint, more } = version;
+        let VersionState { version, seq, moment, fingerprint, more } = version;
         let place = self.versions.place(version.as_str());
         self.u32(place);
         self.u64(*seq);
+        self.i64(moment.0);
         self.u64(fingerprint.0);
         self.u8(more.is_some().into());
         if let Some(MoreOfVersion { builds, late, newest }) = more.as_deref() {
@@ -216,19 +218,22 @@ impl<'a> Encoder<'a> {
     }
 
     fn build(&mut self, build: &BuildState) {
-        let BuildState { stamp, plain, seq, late, fingerprint } = build;
+        let BuildState { stamp, plain, seq, moment, late, fingerprint } = build;
         self.stamp(*stamp);
         self.flags([*plain, false, false]);
         self.u64(*seq);
+        self.i64(moment.0);
         self.list(late, |to, seq| to.u64(*seq));
         self.u64(fingerprint.0);
     }
 
     fn newest(&mut self, newest: &'a NewestFile) {
-        let NewestFile { classifier, extension, stamp } = newest;
+        let NewestFile { classifier, extension, stamp, when: When { moment, seq } } = newest;
         self.text_or_none(classifier.as_deref());
         self.text(extension);
         self.stamp(*stamp);
+        self.i64(moment.0);
+        self.u64(*seq);
     }
 
     fn stamp(&mut self, stamp: Stamp) {

@@ -30,7 +30,7 @@ use crate::storage::{DataFolder, sync_folder, uploads};
 
 const MAGIC: &[u8; 8] = b"ljstate\n";
 /// Number of the form of the file, also in the name of its folder. Raise it with every change of the form.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 /// A snapshot is good for the version of the program that made it: another one may fold events otherwise.
 const PROGRAM: &str = env!("CARGO_PKG_VERSION");
 /// The place of a string that there is not.
