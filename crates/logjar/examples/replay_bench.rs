@@ -10,7 +10,7 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use logjar::replay::Fold;
+use logjar::startup::fold::Fold;
 use logjar::storage::DataFolder;
 use logjar::stored_event::{Detail, decode};
 use logjar_domain::state::State;

@@ -16,6 +16,7 @@ use logjar::clock::now;
 use logjar::config::Config;
 use logjar::queries::summary::{Summary, outlines, read_all};
 use logjar::search::follow;
+use logjar::startup;
 use logjar::storage::DataFolder;
 use logjar_domain::access::Actor;
 use logjar_domain::sight::Sight;
@@ -43,7 +44,7 @@ fn main() -> Result<(), Failure> {
         _ => return Err("usage: search_bench DATA [documents]".into()),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let opened = runtime.block_on(App::open_writer(DataFolder::new(data), Config::default(), false))?;
+    let opened = runtime.block_on(startup::open_writer(DataFolder::new(data), Config::default(), false))?;
     let sight = Sight::of(&opened.app.projections.read(), now(), &Actor::Anonymous);
     if documents {
         print_documents(&opened.app, &sight)?;

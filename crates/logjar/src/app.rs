@@ -1,4 +1,4 @@
-//! The composition root: opens the data folder and its log, replays, and puts the parts together.
+//! The composition root: puts the parts together, from what a start ([`crate::startup`]) found in the data folder.
 
 use std::io;
 use std::path::Path;
@@ -6,17 +6,9 @@ use std::sync::Arc;
 
 use logjar_domain::access::Actor;
 use logjar_domain::command::Command;
-use logjar_domain::decide::Rules;
-use logjar_domain::event::{Event, Policy, ReadAccess};
-use logjar_eventlog::error::{LogError, ReplayError};
-use logjar_eventlog::line::Line;
-use logjar_eventlog::log::{EventLog, LogReader};
-use logjar_eventlog::micros::Micros;
-use logjar_eventlog::new_line::NewLine;
-use logjar_eventlog::read_only::{ReadOnlyLog, marked_position};
-use logjar_eventlog::resume::ResumePoint;
-use logjar_eventlog::writer::{FileLog, OpenOptions};
-use tokio::sync::{Semaphore, mpsc};
+use logjar_domain::event::{Policy, ReadAccess};
+use logjar_eventlog::log::LogReader;
+use tokio::sync::Semaphore;
 
 use crate::activity::Activity;
 use crate::auth::hashing::Hashing;
@@ -24,19 +16,16 @@ use crate::auth::sign_in::SignIns;
 use crate::clock::now;
 use crate::config::Config;
 use crate::deploy::Deploys;
-use crate::deploy::restore::Unfinished;
 use crate::downloads::Downloads;
 use crate::http::body::ChunkPool;
 use crate::http::cache::Cache;
 use crate::metrics::Metrics;
-use crate::projections::state_snapshot;
-use crate::projections::{Changed, Projections};
+use crate::projections::Projections;
 use crate::queries::counts::LastCounts;
 use crate::rebuild::Turns;
-use crate::replay::{Fold, Progress};
 use crate::search::SearchIndex;
-use crate::sequencer::{self, Running, Sequencer, SubmitError};
-use crate::storage::{DataFolder, FolderError, publish};
+use crate::sequencer::{Sequencer, SubmitError};
+use crate::storage::{DataFolder, tree};
 
 /// Name of the repository that a new registry has.
 pub const FIRST_REPOSITORY: &str = "repo";
@@ -79,129 +68,8 @@ pub struct App {
     pub(crate) chunks: Arc<ChunkPool>,
 }
 
-/// Why a data folder can't be opened.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// The folder.
-    #[error(transparent)]
-    Folder(#[from] FolderError),
-    /// Its log.
-    #[error(transparent)]
-    Log(#[from] LogError),
-    /// Its files.
-    #[error("cannot use the files of the data folder: {0}")]
-    Files(#[from] io::Error),
-    /// The first repository.
-    #[error("the first repository could not be made: {0}")]
-    First(#[from] SubmitError),
-}
-
-impl OpenError {
-    /// Whether a full disk is the reason, which passes.
-    pub fn is_no_space(&self) -> bool {
-        match self {
-            Self::Log(error) => matches!(error, LogError::NoSpace { .. }),
-            Self::Folder(FolderError::Io { source, .. }) | Self::Files(source) => is_full(source),
-            Self::First(error) => matches!(error, SubmitError::NoSpace),
-            Self::Folder(_) => false,
-        }
-    }
-}
-
-/// Whether the system says that the disk or the quota is full.
-pub fn is_full(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
-}
-
-/// An app that may write, and what belongs to it.
-pub struct Writing {
-    /// The app.
-    pub app: Arc<App>,
-    /// Its writer.
-    pub running: Running,
-    /// Versions whose metadata changes from now on.
-    pub changed: mpsc::UnboundedReceiver<Changed>,
-    /// What people should be told.
-    pub warnings: Vec<String>,
-}
-
 impl App {
-    /// Opens the data folder as its one writer. With `create`, a missing folder and log are made.
-    ///
-    /// # Errors
-    /// A folder that is missing or open to everybody, a log that is locked or damaged, a full disk.
-    pub async fn open_writer(folder: DataFolder, config: Config, create: bool) -> Result<Writing, OpenError> {
-        if create {
-            folder.create()?;
-        }
-        folder.check(create)?;
-        let mut opening = Opening::new(&folder);
-        let mut unfinished = Unfinished::new(&folder);
-        let options = if create { OpenOptions::create(opened()) } else { OpenOptions::existing() };
-        let options = options.resume_from(opening.point.take());
-        let (log, log_warnings) =
-            FileLog::open(&folder.events(), options, &mut |line| opening.take(line, &mut unfinished))?;
-        let Opening { fold, mut warnings, .. } = opening;
-        warnings.extend(log_warnings.iter().map(ToString::to_string));
-        if fold.is_whole {
-            // What there may be did not fit, and would be tried again at each start until there is a new one.
-            let discarded = state_snapshot::discard(&folder);
-            let failed = |error| format!("the state snapshot could not be thrown away: {error}");
-            warnings.extend(discarded.err().map(failed));
-        }
-        let position = log.head().seq;
-        let reader = log.reader();
-        unfinished.look_back(&fold.unplaced, &*reader)?;
-        unfinished.publish()?;
-        // One from a snapshot is packed already.
-        let state = if fold.is_whole { fold.state.packed() } else { fold.state };
-        let (projections, changed) = Projections::new(state.clone(), position);
-        projections.fill_recent(reader.as_ref());
-        let rules = Rules { group_creation: config.groups_create };
-        let metrics = Arc::new(Metrics::new(now()));
-        let (sequencer, running) =
-            sequencer::start(Box::new(log), state, projections.clone(), rules, metrics.clone())?;
-        let app = Arc::new(Self::assemble(config, folder, projections, reader, sequencer, metrics));
-        unfinished.reopen(&app.deploys)?;
-        if position == 1 {
-            app.create_first_repository().await?;
-        }
-        app.make_repository_folders()?;
-        Ok(Writing { app, running, changed, warnings })
-    }
-
-    /// Opens the data folder for reading: takes no lock and writes nothing. Commands are refused; `full` says that
-    /// a full disk is the reason.
-    ///
-    /// # Errors
-    /// A folder or log that is missing or damaged.
-    pub fn open_read_only(
-        folder: DataFolder,
-        config: Config,
-        full: bool,
-    ) -> Result<(Arc<Self>, Vec<String>), OpenError> {
-        if !folder.events().is_dir() {
-            return Err(FolderError::Missing(folder.root().to_owned()).into());
-        }
-        let mut opening = Opening::new(&folder);
-        let mut unfinished = Unfinished::looking(&folder)?;
-        let point = opening.point.take();
-        let (log, log_warnings) =
-            ReadOnlyLog::resume(&folder.events(), false, point.as_ref(), &mut |line| {
-                opening.take(line, &mut unfinished)
-            })?;
-        let Opening { fold, mut warnings, .. } = opening;
-        warnings.extend(log_warnings.iter().map(ToString::to_string));
-        unfinished.look_back(&fold.unplaced, &log)?;
-        let (projections, _) = Projections::new(fold.state, log.head().seq);
-        unfinished.serve_from_uploads(projections.on_their_way());
-        let (reader, sequencer) = (Arc::new(log), Sequencer::closed(full));
-        let metrics = Arc::new(Metrics::new(now()));
-        let app = Self::assemble(config, folder, projections, reader, sequencer, metrics);
-        Ok((Arc::new(app), warnings))
-    }
-
-    fn assemble(
+    pub(crate) fn assemble(
         config: Config,
         folder: DataFolder,
         projections: Arc<Projections>,
@@ -242,7 +110,7 @@ impl App {
         }
     }
 
-    async fn create_first_repository(&self) -> Result<(), SubmitError> {
+    pub(crate) async fn create_first_repository(&self) -> Result<(), SubmitError> {
         let command = Command::CreateRepository {
             name: FIRST_REPOSITORY.to_owned(),
             policy: Policy::Mixed,
@@ -259,53 +127,9 @@ impl App {
         let state = self.projections.read();
         for (name, repository) in &state.repositories {
             let public = repository.read == ReadAccess::Public;
-            publish::make_repository_folder(&self.folder, name, public)?;
+            tree::make_repository_folder(&self.folder, name, public)?;
         }
         Ok(())
-    }
-}
-
-/// What is known of a log before it is opened, and while it is replayed.
-struct Opening {
-    fold: Fold,
-    point: Option<ResumePoint>,
-    progress: Progress,
-    warnings: Vec<String>,
-}
-
-impl Opening {
-    fn new(folder: &DataFolder) -> Self {
-        let loaded = state_snapshot::load(folder);
-        let warning = loaded.as_ref().err().map(|why| {
-            let file = state_snapshot::file(folder);
-            format!(
-                "all lines had to be read again: the state snapshot `{}` was not used, because {why}",
-                file.display()
-            )
-        });
-        let (fold, point) = Fold::after(loaded.ok().flatten());
-        // A log that can't be looked at will say so itself.
-        let progress = Progress::new(marked_position(&folder.events()).ok().flatten());
-        Self { fold, point, progress, warnings: Vec::from_iter(warning) }
-    }
-
-    fn take(&mut self, line: &Line, unfinished: &mut Unfinished) -> Result<(), ReplayError> {
-        let recorded = self.fold.take(line)?;
-        self.progress.note(recorded.seq);
-        Ok(unfinished.note(&recorded)?)
-    }
-}
-
-/// The first line of a new log.
-fn opened() -> NewLine {
-    let event = Event::LogOpened;
-    NewLine {
-        at: Micros(now().0),
-        by: "system".to_owned(),
-        kind: event.kind().to_owned(),
-        version: 1,
-        data: "{}".to_owned(),
-        private: None,
     }
 }
 

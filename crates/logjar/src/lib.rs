@@ -12,9 +12,9 @@ pub mod digest;
 pub mod log_filter;
 pub mod projections;
 pub mod queries;
-pub mod replay;
 pub mod search;
 pub mod sequencer;
+pub mod startup;
 pub mod stored_event;
 
 pub mod activity;

@@ -8,10 +8,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::OwnedMutexGuard;
 
-use crate::app::{App, is_full};
+use crate::app::App;
 use crate::digest::of_state;
-use crate::projections::state_snapshot::{self, Claim, SnapshotError, Verdict, Written};
 use crate::search::BuildError;
+use crate::startup::state_snapshot::{self, Claim, SnapshotError, Verdict, Written};
+use crate::storage::is_full;
 use crate::tree_metadata::{self, Copies};
 
 /// Lines of the log between two reports of progress.

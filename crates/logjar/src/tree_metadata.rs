@@ -16,7 +16,7 @@ use logjar_maven::layout::{METADATA_NAME, MetadataFolder, artifact_folder, versi
 
 use crate::app::App;
 use crate::projections::{Changed, metadata};
-use crate::storage::publish::write_tree_file;
+use crate::storage::tree::write_tree_file;
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 

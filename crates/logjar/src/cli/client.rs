@@ -15,9 +15,10 @@ use tower::ServiceExt;
 
 use super::{Failure, Global, output};
 use crate::admin_socket;
-use crate::app::{App, OpenError};
+use crate::app::App;
 use crate::http::{Origin, router};
 use crate::sequencer::Running;
+use crate::startup::{self, OpenError};
 
 /// What a command wants to do with the data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,12 +66,12 @@ impl Client {
         let config = global.load_config()?.config;
         let way = match wants {
             Wants::Reading => {
-                let (app, warnings) = App::open_read_only(folder, config, false)?;
+                let (app, warnings) = startup::open_read_only(folder, config, false)?;
                 warnings.iter().for_each(|warning| output::warning(warning));
                 Way::Here { router: router(app.clone()), running: None, app }
             }
             Wants::Writing => {
-                let writing = App::open_writer(folder, config, false).await.map_err(|error| match error {
+                let writing = startup::open_writer(folder, config, false).await.map_err(|error| match error {
                     OpenError::Log(LogError::Missing { path }) => Failure::Refused(format!(
                         "there is no registry in `{}`; start `logjar serve` once to make it, or name another with --data DIR",
                         path.parent().unwrap_or(&path).display()

@@ -10,9 +10,10 @@ use serde_json::{Value, json};
 
 use super::client::{Client, Wants, segment, with_client};
 use super::{Failure, Global, output};
-use crate::app::{OpenError, is_served};
+use crate::app::is_served;
 use crate::clock::rfc3339;
 use crate::log_filter::{Topic, TopicError};
+use crate::startup::OpenError;
 use crate::storage::FolderError;
 
 /// How often `tail -f` looks.
@@ -245,7 +246,7 @@ fn verify_log(global: &Global, files: bool) -> Result<(), Failure> {
     let running = is_served(folder.root());
     let verified = verify(&folder.events(), running)?;
     let problems = if files && verified.damage.is_empty() {
-        super::verify::check_files(&folder, running)?
+        crate::storage::verify::check_files(&folder, running)?
     } else {
         Vec::new()
     };

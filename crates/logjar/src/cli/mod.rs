@@ -18,7 +18,6 @@ mod serve;
 mod snippet;
 mod tokens;
 mod users;
-mod verify;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -26,9 +25,9 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use logjar_eventlog::error::{Class, LogError};
 
-use crate::app::OpenError;
 use crate::config::ConfigError;
 use crate::exit;
+use crate::startup::OpenError;
 use crate::storage::DataFolder;
 
 /// A Maven repository server whose only database is an append-only event log.

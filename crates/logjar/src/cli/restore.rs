@@ -6,9 +6,9 @@ use clap::Args;
 use logjar_eventlog::restore::restore_from_copy;
 use serde_json::json;
 
-use super::{Failure, Global, output, verify};
-use crate::projections::state_snapshot;
-use crate::storage::DataFolder;
+use super::{Failure, Global, output};
+use crate::startup::state_snapshot;
+use crate::storage::{DataFolder, verify};
 
 #[derive(Args)]
 pub(super) struct Options {

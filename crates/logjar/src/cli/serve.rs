@@ -13,13 +13,13 @@ use tokio::sync::watch;
 
 use super::{Failure, Global, output};
 use crate::admin_socket;
-use crate::app::{App, OpenError, Writing};
+use crate::app::App;
 use crate::config::{Config, Loaded};
 use crate::downloads;
 use crate::http::address::{listening, repository_path, to_type};
 use crate::http::serve::Server;
-use crate::projections::state_snapshot;
 use crate::search::follow;
+use crate::startup::{self, OpenError, Writing, state_snapshot};
 use crate::storage::DataFolder;
 use crate::tree_metadata;
 
@@ -99,7 +99,7 @@ async fn serve(global: &Global, mut config: Config) -> Result<(), Failure> {
         // Port 0 stands for one that the system chose.
         config.listen = address;
     }
-    let opened = App::open_writer(folder.clone(), config.clone(), true).await;
+    let opened = startup::open_writer(folder.clone(), config.clone(), true).await;
     let writing = match (opened, &listener) {
         (Ok(writing), _) => writing,
         (Err(error), Ok(listener)) if error.is_no_space() && has_log(&folder) => {
@@ -136,7 +136,7 @@ async fn wait_for_space(
     listener: &std::net::TcpListener,
     ends: &mut Ends,
 ) -> Result<Option<Writing>, Failure> {
-    let (app, _) = App::open_read_only(folder.clone(), config.clone(), true)?;
+    let (app, _) = startup::open_read_only(folder.clone(), config.clone(), true)?;
     let (stop, stopped) = watch::channel(false);
     let listener = listener
         .try_clone()
@@ -152,7 +152,7 @@ async fn wait_for_space(
         if ended {
             break None;
         }
-        match App::open_writer(folder.clone(), config.clone(), true).await {
+        match startup::open_writer(folder.clone(), config.clone(), true).await {
             Ok(writing) => break Some(writing),
             // A command may hold the lock for a moment.
             Err(error) if error.is_no_space() || matches!(error, OpenError::Log(LogError::Locked { .. })) => {

@@ -15,9 +15,9 @@ use logjar_maven::snapshot_version::Stamp;
 
 use super::placing::Placing;
 use super::{DeployError, Deploys, actor_of};
-use crate::app::is_full;
 use crate::clock::now;
 use crate::sequencer::Outcome;
+use crate::storage::is_full;
 use crate::storage::publish::{PrepareError, Prepared, prepare};
 use crate::storage::uploads::files_of;
 

@@ -8,7 +8,6 @@ mod commit;
 mod placing;
 mod published;
 pub mod record;
-pub mod restore;
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,6 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use logjar_domain::access::Actor;
 use logjar_domain::deploy::{check_names, check_stamp, check_target};
 use logjar_domain::ids::{DeployId, RepositoryName};
+use logjar_domain::open_deploy::record::DeployRecord;
 use logjar_domain::open_deploy::rejection::DeployRejection;
 use logjar_domain::open_deploy::request::{Body, Deployer, Put};
 use logjar_domain::open_deploy::step::{Answer, Commit, CommitResult, Effect, Step};
@@ -26,8 +26,9 @@ use logjar_eventlog::log::LogReader;
 use logjar_maven::checksum::parse_sum;
 use logjar_maven::coordinates::Gav;
 use logjar_maven::layout::{Build, MetadataFolder, Target, VersionFile};
+use logjar_maven::metadata;
+use logjar_maven::pom::{self, Pom};
 use logjar_maven::snapshot_version::Stamp;
-use logjar_maven::{metadata, pom};
 use tokio::sync::Mutex as AsyncMutex;
 
 use crate::clock::{fresh_id, now};
@@ -156,6 +157,11 @@ impl Deploys {
     /// How much is under way.
     pub fn held(&self) -> Held {
         self.protocol().held()
+    }
+
+    /// Gives an open deploy of the run before back to the protocol. Whether it took it.
+    pub(crate) fn reopen(&self, record: DeployRecord, pom: Option<Arc<Pom>>) -> bool {
+        self.protocol().restore(record, pom)
     }
 
     fn protocol(&self) -> MutexGuard<'_, OpenDeploys> {

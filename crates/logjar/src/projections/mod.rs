@@ -6,7 +6,6 @@
 pub mod due;
 pub mod metadata;
 pub mod recent;
-pub mod state_snapshot;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};

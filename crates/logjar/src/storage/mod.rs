@@ -3,9 +3,12 @@
 //!
 //! Not the event log: its folder `events/` belongs to `logjar-eventlog`.
 
+pub mod digest;
 pub mod publish;
 pub mod read;
+pub mod tree;
 pub mod uploads;
+pub mod verify;
 
 use std::fs::{self, DirBuilder, Permissions};
 use std::io;
@@ -175,22 +178,6 @@ fn make_folder(path: &Path, mode: u32) -> Result<(), FolderError> {
     }
 }
 
-/// Makes the folder and all that are missing above it down from `root`, each durable before the next.
-pub(crate) fn make_public_folders(root: &Path, path: &Path) -> io::Result<()> {
-    if path == root || path.is_dir() {
-        return Ok(());
-    }
-    if let Some(parent) = path.parent() {
-        make_public_folders(root, parent)?;
-    }
-    match DirBuilder::new().mode(0o755).create(path) {
-        Ok(()) => fs::set_permissions(path, Permissions::from_mode(0o755))?,
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-        Err(error) => return Err(error),
-    }
-    sync_parent(path)
-}
-
 /// Makes the entry of a file or folder durable.
 pub(crate) fn sync_parent(path: &Path) -> io::Result<()> {
     match path.parent() {
@@ -203,4 +190,9 @@ pub(crate) fn sync_parent(path: &Path) -> io::Result<()> {
 /// Makes the entries of a folder durable.
 pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
     fs::File::open(path)?.sync_all()
+}
+
+/// Whether the system says that the disk or the quota is full.
+pub fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }

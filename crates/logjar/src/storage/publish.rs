@@ -1,17 +1,19 @@
 //! The last steps of a deploy's files: durable but invisible ([`prepare`]), then, once their event is on the log, in
 //! their place ([`publish`]). Both can be done again after a crash at any point.
 
-use std::fs::{self, File, OpenOptions, Permissions};
-use std::io::{self, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::fs::{self, File, Permissions};
+use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use logjar_domain::ids::{DeployId, RepositoryName};
-use logjar_maven::checksum::{Algorithm, Digests, Hasher};
+use logjar_maven::checksum::{Algorithm, Digests};
 use logjar_maven::coordinates::Gav;
 
+use super::digest::digest;
 use super::read::stored_sum;
-use super::{DataFolder, make_public_folders, sync_folder, sync_parent, uploads};
+use super::tree::{make_public_folders, write_public};
+use super::{DataFolder, sync_folder, sync_parent, uploads};
 
 /// The sums that lie beside every file. The others are answered on request.
 const STORED_SUMS: [Algorithm; 2] = [Algorithm::Sha1, Algorithm::Md5];
@@ -162,21 +164,6 @@ fn with_extension(file: &Path, sum: Algorithm) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// Writes a whole file that everybody may read, over one that may be there.
-fn write_public(path: &Path, content: &[u8]) -> io::Result<File> {
-    let create = || OpenOptions::new().write(true).create_new(true).mode(0o444).open(path);
-    let mut file = match create() {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            fs::remove_file(path)?;
-            create()?
-        }
-        other => other?,
-    };
-    file.write_all(content)?;
-    file.set_permissions(Permissions::from_mode(0o444))?;
-    Ok(file)
-}
-
 /// Writes sums that are missing or not whole beside a stored file, as after a crash of a machine.
 ///
 /// # Errors
@@ -189,51 +176,4 @@ pub fn mend_sums(file: &Path) -> io::Result<()> {
         sync_parent(file)?;
     }
     Ok(())
-}
-
-/// Digests a stored file.
-///
-/// # Errors
-/// If the system refuses.
-pub fn digest(mut file: File) -> io::Result<Digests> {
-    let mut hasher = Hasher::new();
-    let mut buffer = vec![0; 128 * 1024];
-    loop {
-        let read = io::Read::read(&mut file, &mut buffer)?;
-        if read == 0 {
-            return Ok(hasher.finish());
-        }
-        hasher.update(buffer.get(..read).unwrap_or_default());
-    }
-}
-
-/// Writes a generated file of the public tree, if its content differs from what is there, by a rename. Returns whether
-/// it did.
-///
-/// # Errors
-/// If the system refuses.
-pub fn write_tree_file(path: &Path, content: &[u8]) -> io::Result<bool> {
-    if fs::read(path).is_ok_and(|present| present == content) {
-        return Ok(false);
-    }
-    let mut temporary = path.as_os_str().to_owned();
-    temporary.push(".new");
-    let temporary = Path::new(&temporary);
-    write_public(temporary, content)?.sync_all()?;
-    fs::rename(temporary, path)?;
-    Ok(true)
-}
-
-/// Makes the folder of a repository, readable by everybody or by its owner only.
-///
-/// # Errors
-/// If the system refuses.
-pub fn make_repository_folder(
-    folder: &DataFolder,
-    repository: &RepositoryName,
-    public: bool,
-) -> io::Result<()> {
-    let path = folder.repository_folder(repository);
-    make_public_folders(&folder.repository(), &path)?;
-    fs::set_permissions(&path, Permissions::from_mode(if public { 0o755 } else { 0o700 }))
 }

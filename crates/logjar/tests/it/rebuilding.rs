@@ -8,14 +8,15 @@ use std::sync::Arc;
 use axum::body::Body;
 use http::Request as HttpRequest;
 use http_body_util::BodyExt;
-use logjar::app::{App, Writing};
+use logjar::app::App;
 use logjar::config::Config;
 use logjar::downloads::Downloads;
 use logjar::http::{Origin, router};
 use logjar::projections::Projections;
-use logjar::projections::state_snapshot::{self, Verdict};
 use logjar::rebuild::{Before, Outcome, Part, RebuildError, begin, rebuild};
 use logjar::search::SearchIndex;
+use logjar::startup::state_snapshot::{self, Verdict};
+use logjar::startup::{self, Writing};
 use logjar::storage::DataFolder;
 use logjar_domain::state::{Artifact, State};
 use logjar_maven::coordinates::{ArtifactId, GroupId};
@@ -141,7 +142,7 @@ impl InProcess {
         let temporary = TempDir::new().unwrap();
         let folder = DataFolder::new(temporary.path().join("data"));
         let runtime = Runtime::new().unwrap();
-        let opened = App::open_writer(folder.clone(), Config::default(), true);
+        let opened = startup::open_writer(folder.clone(), Config::default(), true);
         let writing = runtime.block_on(opened).unwrap();
         Self { _temporary: temporary, runtime, folder, writing }
     }
@@ -254,7 +255,7 @@ fn a_mark_that_is_being_written_makes_no_state_wrong() {
 fn nothing_is_rebuilt_where_nothing_may_be_written() {
     let registry = InProcess::new();
     for full in [false, true] {
-        let (app, _) = App::open_read_only(registry.folder.clone(), Config::default(), full).unwrap();
+        let (app, _) = startup::open_read_only(registry.folder.clone(), Config::default(), full).unwrap();
         let refused = registry.ask(&app, "all");
         assert_eq!(refused.status(), 503);
         assert!(registry.text(refused).contains("open for reading only"));
@@ -312,7 +313,7 @@ fn found(server: &TestServer, query: &str) -> Vec<String> {
 
 /// Puts an index in the place of the server's, as a program would have made it that sees another state on the log.
 fn plant_index(folder: &DataFolder, bug: fn(&mut State)) {
-    let (app, _) = App::open_read_only(folder.clone(), Config::default(), false).unwrap();
+    let (app, _) = startup::open_read_only(folder.clone(), Config::default(), false).unwrap();
     let (mut state, position) = (app.projections.read().clone(), app.projections.read().position());
     bug(&mut state);
     let (projections, _changes) = Projections::new(state, position);

@@ -8,12 +8,13 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use logjar::app::{App, FIRST_REPOSITORY, Writing};
+use logjar::app::{App, FIRST_REPOSITORY};
 use logjar::clock::now;
 use logjar::config::Config;
 use logjar::downloads::Downloads;
 use logjar::search::{SearchError, follow};
 use logjar::sequencer::{Outcome, SubmitError};
+use logjar::startup::{self, Writing};
 use logjar::storage::DataFolder;
 use logjar::stored_event::encode;
 use logjar_domain::access::{Abilities, Actor};
@@ -171,7 +172,7 @@ impl Registry {
     }
 
     fn open(&mut self) {
-        let opened = App::open_writer(self.folder(), Config::default(), false);
+        let opened = startup::open_writer(self.folder(), Config::default(), false);
         let writing = self.runtime.block_on(opened).unwrap();
         let downloads = &writing.app.downloads;
         for (gav, count) in &self.counted {
@@ -304,7 +305,7 @@ impl Registry {
     pub(crate) fn total_without_space(&mut self, query: &str, happens: impl FnOnce(&Path)) -> usize {
         self.close();
         happens(&self.index());
-        let (app, _) = App::open_read_only(self.folder(), Config::default(), true).unwrap();
+        let (app, _) = startup::open_read_only(self.folder(), Config::default(), true).unwrap();
         let sight = Sight::of(&app.projections.read(), now(), &Actor::Anonymous);
         let found = app.search.search(query, &sight, Page { offset: 0, limit: 1 }).unwrap();
         drop(app);

@@ -6,10 +6,10 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use logjar::app::App;
 use logjar::config::Config;
 use logjar::digest::of_state;
-use logjar::projections::state_snapshot::{self, SnapshotError, Written, renew};
+use logjar::startup;
+use logjar::startup::state_snapshot::{self, SnapshotError, Written, renew};
 use logjar::storage::DataFolder;
 use logjar_domain::event::Recorded;
 use logjar_domain::state::{State, evolve};
@@ -62,7 +62,7 @@ impl Registry {
 
     /// What a start knows, and what it says.
     fn start(&self) -> Vec<String> {
-        let (app, warnings) = App::open_read_only(self.folder.clone(), Config::default(), false).unwrap();
+        let (app, warnings) = startup::open_read_only(self.folder.clone(), Config::default(), false).unwrap();
         let found = app.projections.read();
         assert_eq!(found.position(), self.next - 1);
         assert_eq!(of_state(&found), of_state(&self.state));
@@ -185,7 +185,7 @@ fn one_of_another_log_or_of_a_longer_one_is_not_used() {
     // The writer throws it away, so that it is not tried again at each start.
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let writing =
-        runtime.block_on(App::open_writer(registry.folder.clone(), Config::default(), false)).unwrap();
+        runtime.block_on(startup::open_writer(registry.folder.clone(), Config::default(), false)).unwrap();
     assert_eq!(writing.warnings.len(), 1, "{:?}", writing.warnings);
     assert!(!registry.file().exists());
     assert_eq!(*writing.app.projections.read(), registry.state);
@@ -367,7 +367,7 @@ fn a_kill_between_event_and_move_is_served_by_a_server_that_only_reads() {
     let (server, _, upload) = killed_before_the_move();
     let folder = DataFolder::new(server.folder());
     renew(&folder).unwrap();
-    let (app, _) = App::open_read_only(folder.clone(), Config::default(), false).unwrap();
+    let (app, _) = startup::open_read_only(folder.clone(), Config::default(), false).unwrap();
     let path = ["org", "example", "lib", "1.0", "lib-1.0.jar"];
     let repository = logjar_domain::ids::RepositoryName::new("repo");
     let found =

@@ -17,8 +17,8 @@ use super::{ApiError, Caller, Json, ndjson};
 use crate::app::App;
 use crate::clock::now;
 use crate::http::error::HttpError;
-use crate::projections::state_snapshot::Verdict;
 use crate::rebuild::{Before, Outcome, Part, RebuildError, Turn, begin, rebuild as make};
+use crate::startup::state_snapshot::Verdict;
 
 /// How often it is said how far a rebuild is.
 const REPORT_EVERY: Duration = Duration::from_millis(200);

@@ -29,7 +29,7 @@ use crate::http::conditional::{self, Selected};
 use crate::http::error::HttpError;
 use crate::http::request_body::RequestBody;
 use crate::projections::metadata;
-use crate::storage::publish::digest;
+use crate::storage::digest::digest;
 use crate::storage::read::{self, Entry, Found};
 
 /// Who asks, and for what.

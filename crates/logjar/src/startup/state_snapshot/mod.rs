@@ -25,7 +25,7 @@ use logjar_eventlog::resume::{PointError, ResumePoint};
 use crate::app::App;
 use crate::clock::fresh_id;
 use crate::digest::of_state;
-use crate::replay::Fold;
+use crate::startup::fold::Fold;
 use crate::storage::{DataFolder, sync_folder, uploads};
 
 const MAGIC: &[u8; 8] = b"ljstate\n";

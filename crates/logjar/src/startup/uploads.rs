@@ -12,10 +12,11 @@ use logjar_maven::coordinates::Gav;
 use logjar_maven::layout::file_of_version;
 use logjar_maven::pom;
 
-use super::{Deploys, record};
-use crate::app::OpenError;
-use crate::projections::state_snapshot::Unplaced;
-use crate::storage::publish::{digest, mend_sums, publish};
+use super::OpenError;
+use super::state_snapshot::Unplaced;
+use crate::deploy::{Deploys, record};
+use crate::storage::digest::digest;
+use crate::storage::publish::{mend_sums, publish};
 use crate::storage::read::OnTheirWay;
 use crate::storage::{DataFolder, uploads};
 use crate::stored_event::{Detail, decode};
@@ -158,7 +159,7 @@ impl Unfinished {
                     .and_then(|name| std::fs::read(files.join(name)).ok())
                     .and_then(|bytes| pom::read(&bytes).ok())
                     .map(Arc::new);
-                whole && deploys.protocol().restore(record, pom)
+                whole && deploys.reopen(record, pom)
             });
             if !taken {
                 uploads::discard(folder, &upload)?;

@@ -11,7 +11,7 @@ use logjar_eventlog::resume::ResumePoint;
 use logjar_maven::coordinates::Version;
 
 use crate::numbers::grouped;
-use crate::projections::state_snapshot::{Snapshot, Unplaced};
+use crate::startup::state_snapshot::{Snapshot, Unplaced};
 use crate::stored_event::{DecodeError, Detail, decode};
 
 /// How often a long replay says how far it is.

@@ -9,19 +9,19 @@ use std::sync::Arc;
 use logjar_domain::event::{Event, StoredFile};
 use logjar_domain::ids::{DeployId, RepositoryName};
 use logjar_domain::state::{State, evolve};
+use logjar_eventlog::error::LogError;
 use logjar_eventlog::read_only::ReadOnlyLog;
 use logjar_maven::checksum::Algorithm;
 use logjar_maven::coordinates::Gav;
 use logjar_maven::layout::METADATA_NAME;
 
-use super::Failure;
-use crate::storage::publish::digest;
-use crate::storage::read::is_never_served;
-use crate::storage::{DataFolder, uploads};
+use super::digest::digest;
+use super::read::is_never_served;
+use super::{DataFolder, uploads};
 use crate::stored_event::{Detail, decode};
 
 /// A stored file that is not as the log says.
-pub(super) struct Problem {
+pub struct Problem {
     path: PathBuf,
     what: &'static str,
 }
@@ -43,7 +43,7 @@ struct Listed {
 ///
 /// # Errors
 /// If the log can't be read; files that are wrong are the result.
-pub(super) fn check_files(folder: &DataFolder, running: bool) -> Result<Vec<Problem>, Failure> {
+pub fn check_files(folder: &DataFolder, running: bool) -> Result<Vec<Problem>, LogError> {
     let mut state = State::default();
     let mut listed: BTreeMap<(PathBuf, Arc<str>), Listed> = BTreeMap::new();
     ReadOnlyLog::open(&folder.events(), running, &mut |line| {
