@@ -159,6 +159,19 @@ fn pure_crates_have_no_doors() {
     }
 }
 
+#[test]
+fn floors_of_the_event_log_know_only_what_lies_below() {
+    for (floor, above) in [("format", &["files", "log"][..]), ("files", &["log"])] {
+        let folder = format!("crates/logjar-eventlog/src/{floor}/");
+        let mut inside = rust_files();
+        inside.retain(|file| file.path.starts_with(&folder));
+        assert!(inside.len() > 5, "nothing is in {folder}");
+        for upper in above {
+            check("a floor that looks up", places(&inside, &format!("crate::{upper}")));
+        }
+    }
+}
+
 /// Names in the `[dependencies]` of a crate.
 fn dependencies(name: &str) -> BTreeSet<String> {
     let manifest = source::read(&format!("crates/{name}/Cargo.toml"));

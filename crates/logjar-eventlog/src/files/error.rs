@@ -3,8 +3,10 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::micros::Micros;
-use crate::resume::Misfit;
+pub use crate::format::fault::{Damage, Fault, LineError};
+
+use crate::format::batch::BatchError;
+use crate::format::random::NoRandomness;
 
 /// Why the log could not do what it was asked to.
 #[derive(Debug, thiserror::Error)]
@@ -55,8 +57,8 @@ pub enum LogError {
         source: io::Error,
     },
     /// The operating system gave no random bits.
-    #[error("the operating system gave no random bits: {0}")]
-    Randomness(String),
+    #[error(transparent)]
+    Randomness(#[from] NoRandomness),
     /// The log was written by a newer program.
     #[error("`{}` has format level {found}, this program reads up to {known}: use a newer one", path.display())]
     UnknownFormat {
@@ -122,6 +124,15 @@ pub enum LogError {
 /// What the replay callback says when it refuses a line.
 pub type ReplayError = Box<dyn std::error::Error + Send + Sync>;
 
+impl From<BatchError> for LogError {
+    fn from(error: BatchError) -> Self {
+        match error {
+            BatchError::Line { index, reason } => Self::InvalidLine { index, reason },
+            BatchError::Randomness(error) => Self::Randomness(error),
+        }
+    }
+}
+
 /// What an error means for the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
@@ -169,150 +180,6 @@ impl LogError {
             other => other,
         }
     }
-}
-
-/// A place in a file that is not as it was written.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{}` is damaged at byte {offset}{}: {fault}; restore it from a backup or a copy", file.display(), in_line(*line))]
-pub struct Damage {
-    /// The file.
-    pub file: PathBuf,
-    /// The seq that the damaged line should have, if it is a line.
-    pub line: Option<u64>,
-    /// Where the damaged part of the file begins.
-    pub offset: u64,
-    /// What is wrong.
-    pub fault: Fault,
-}
-
-fn in_line(line: Option<u64>) -> String {
-    line.map_or_else(String::new, |seq| format!(" (line {seq})"))
-}
-
-/// What is wrong with a line, a header or a small file.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Fault {
-    /// The file ends within it.
-    #[error("it ends without a line feed")]
-    Unfinished,
-    /// More bytes than a line can have.
-    #[error("it is longer than a line can be")]
-    TooLong,
-    /// Not UTF-8, or a raw control byte.
-    #[error("it is not text")]
-    NotText,
-    /// The named part of the envelope is not what the format says.
-    #[error("`{0}` is missing, out of place or not in its form")]
-    Envelope(&'static str),
-    /// The bytes are not those that the crc was made of, or another line stood before.
-    #[error("its crc is {stated:08x}, but its bytes after the line before give {computed:08x}")]
-    Crc {
-        /// What the line says.
-        stated: u32,
-        /// What its bytes give.
-        computed: u32,
-    },
-    /// A line is missing, doubled or out of place.
-    #[error("it has seq {0}")]
-    Seq(u64),
-    /// The batch neither goes on nor begins.
-    #[error("its batch {0} neither goes on nor begins with it")]
-    Batch(u64),
-    /// Time runs backwards.
-    #[error("its time {0} is not later than that of the line before")]
-    At(Micros),
-    /// `log.opened` is missing at the beginning or doubled.
-    #[error("line 1, and no other, has to be `log.opened`")]
-    Opened,
-    /// `data` is not one JSON object without the keys `crc` and `private`.
-    #[error("its data is not an object as the format says: {0}")]
-    Data(String),
-    /// The private object is not the sealed one.
-    #[error("its private part is not the one that was sealed")]
-    Sealed,
-    /// The private object is missing.
-    #[error("its private part is missing")]
-    PrivateMissing,
-    /// A header, MANIFEST, EPOCH or DURABLE is not of its form.
-    #[error("{0}")]
-    Form(&'static str),
-    /// The mark in DURABLE names a line that is not as it says.
-    #[error(
-        "DURABLE says that line {0} is on disk and ends there, but the log has it otherwise or not at all"
-    )]
-    Mark(u64),
-    /// The file should be there.
-    #[error("the file is missing")]
-    Missing,
-    /// Good lines of a later batch follow.
-    #[error("{first}; it was on disk already, because line {proof} came later")]
-    BeforeLaterBatch {
-        /// What is wrong with the line.
-        first: Box<Fault>,
-        /// The seq of the line that proves it.
-        proof: u64,
-    },
-}
-
-impl Fault {
-    /// The fault together with its place.
-    pub(crate) fn at(self, file: impl Into<PathBuf>, line: Option<u64>, offset: u64) -> Damage {
-        Damage { file: file.into(), line, offset, fault: self }
-    }
-}
-
-/// Why a line cannot be appended.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum LineError {
-    /// The time does not follow.
-    #[error("its time {at} is not later than {last}")]
-    TimeBackwards {
-        /// What was asked for.
-        at: Micros,
-        /// The line before.
-        last: Micros,
-    },
-    /// The time cannot be written.
-    #[error("its time {0} is not in the years 0000 to 9999")]
-    Time(Micros),
-    /// `by` has another form.
-    #[error("`{0}` is not 1 to 64 of `A-Z a-z 0-9 _ . -`")]
-    By(String),
-    /// `kind` has another form.
-    #[error("`{0}` is not 1 to 64 of `a-z 0-9 . -`")]
-    Kind(String),
-    /// `log.opened` where it may not be, or missing on line 1.
-    #[error("line 1, and no other, has to be `log.opened`")]
-    Opened,
-    /// Versions count from 1.
-    #[error("its version is 0")]
-    Version,
-    /// `data` has another form.
-    #[error("its data is not an object as the format says: {0}")]
-    Data(String),
-    /// `private` has another form.
-    #[error("its private part is not an object as the format says: {0}")]
-    Private(String),
-    /// Too long to be published.
-    #[error("its public form could have {len} bytes, more than {}", crate::line::PUBLIC_FORM_MAX)]
-    PublicFormTooLong {
-        /// Bytes that it could have.
-        len: usize,
-    },
-    /// Too long altogether.
-    #[error("it could have {len} bytes, more than {}", crate::line::LINE_MAX)]
-    TooLong {
-        /// Bytes that it could have.
-        len: usize,
-    },
-    /// Space for the batch was not reserved before (only the log in memory insists on it).
-    #[error("{needed} bytes were needed, {reserved} were reserved")]
-    NotReserved {
-        /// Bytes of the batch.
-        needed: u64,
-        /// Bytes that were asked for.
-        reserved: u64,
-    },
 }
 
 /// What people should be told although the log could be opened.
@@ -376,4 +243,18 @@ pub enum Warning {
         /// Where the segment is now.
         kept: PathBuf,
     },
+}
+
+/// Why a point does not fit a log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Misfit {
+    /// The mark is before it.
+    #[error("DURABLE does not reach so far")]
+    BeyondMark,
+    /// The log has other files now.
+    #[error("MANIFEST names other segments")]
+    Segments,
+    /// At its place is another line or none.
+    #[error("the line there is missing or another one")]
+    Line,
 }

@@ -4,14 +4,14 @@
 
 use std::mem;
 
-use crate::chain::{Break, Chain};
-use crate::durable::CHUNK;
-use crate::error::{Fault, LogError, ReplayError, Warning};
-use crate::index::Index;
-use crate::line::{Line, stated_crc};
-use crate::mark::Mark;
-use crate::resume::ResumePoint;
-use crate::segment::{RawLine, SegmentFile, check_header};
+use crate::files::durable::CHUNK;
+use crate::files::error::{Fault, LogError, ReplayError, Warning};
+use crate::files::index::Index;
+use crate::files::mark::Mark;
+use crate::files::segment::{RawLine, SegmentFile, check_header};
+use crate::format::chain::{Break, Chain};
+use crate::format::line::{Line, stated_crc};
+use crate::log::resume::ResumePoint;
 
 /// Takes each line in turn.
 pub(crate) type Each<'a> = &'a mut dyn FnMut(&Line) -> Result<(), ReplayError>;

@@ -1,8 +1,7 @@
 //! Where lines are: the offset of every 64th one. It is made at replay, or taken from a point to resume from, and
 //! goes on with each batch.
 
-use crate::resume::SegmentPoint;
-use crate::segment::SegmentFile;
+use crate::files::segment::SegmentFile;
 
 /// Lines between two entries. A read goes over half as many on average; an entry has 16 bytes.
 pub(crate) const STRIDE: u64 = 64;
@@ -11,6 +10,19 @@ pub(crate) const STRIDE: u64 = 64;
 #[derive(Debug, Default)]
 pub(crate) struct Index {
     segments: Vec<SegmentIndex>,
+}
+
+/// What a point to resume from keeps of a segment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SegmentPoint {
+    /// The number in its name.
+    pub(crate) number: u64,
+    /// Position of its first line.
+    pub(crate) first: u64,
+    /// Bytes up to the end of its last line.
+    pub(crate) end: u64,
+    /// Where every 64th of its lines begins.
+    pub(crate) entries: Vec<Entry>,
 }
 
 #[derive(Debug)]

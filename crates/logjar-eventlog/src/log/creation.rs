@@ -1,17 +1,17 @@
 //! A new log: EPOCH, the first segment with `log.opened`, then MANIFEST, which makes it a log, and DURABLE.
 
-use crate::batch::Batch;
-use crate::chain::Chain;
-use crate::durable::Folder;
-use crate::epoch::OwnEpoch;
-use crate::error::{Fault, LogError, Warning};
+use crate::files::durable::Folder;
+use crate::files::epoch::OwnEpoch;
+use crate::files::error::{Fault, LogError, Warning};
+use crate::files::manifest::{MANIFEST, Manifest};
+use crate::files::mark::{DURABLE, Mark, MarkFile};
+use crate::files::segment::{FIRST_SEGMENT, header, is_at_most_lines, segment_number};
+use crate::format::batch::Batch;
+use crate::format::chain::Chain;
+use crate::format::new_line::NewLine;
+use crate::format::random::Randomness;
 use crate::log::Head;
-use crate::manifest::{MANIFEST, Manifest};
-use crate::mark::{DURABLE, Mark, MarkFile};
-use crate::new_line::NewLine;
-use crate::random::Randomness;
-use crate::recovery::BROKEN;
-use crate::segment::{FIRST_SEGMENT, header, is_at_most_lines, segment_number};
+use crate::log::recovery::BROKEN;
 
 /// Makes a log in a folder that has no MANIFEST.
 pub(crate) fn create_log(

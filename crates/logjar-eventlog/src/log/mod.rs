@@ -2,35 +2,27 @@
 //!
 //! The contract is the same for every implementation, and one set of tests checks it.
 
+mod creation;
+pub mod memory;
+pub mod read_only;
+mod reader;
+mod recovery;
+mod replay;
+pub mod restore;
+pub mod resume;
+pub mod verify;
+pub mod writer;
+
 use std::sync::Arc;
 
-use crate::error::LogError;
-use crate::line::Line;
-use crate::merkle::Root;
-use crate::micros::Micros;
-use crate::new_line::NewLine;
+pub use crate::format::batch::Appended;
+pub use crate::format::chain::Head;
 
-/// The end of a log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Head {
-    /// Position of the last durable line.
-    pub seq: u64,
-    /// Its time.
-    pub at: Micros,
-    /// Its crc, the seed of the next.
-    pub crc: u32,
-    /// The batch that it was written in.
-    pub batch: u64,
-}
-
-/// What the log says of a line that it has taken.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Appended {
-    /// Its position.
-    pub seq: u64,
-    /// Its id, which stays the same in a merge.
-    pub id: String,
-}
+use crate::files::error::LogError;
+use crate::format::line::Line;
+use crate::format::merkle::Root;
+use crate::format::micros::Micros;
+use crate::format::new_line::NewLine;
 
 /// The writer's side. There is exactly one owner, and it calls everything in turn.
 pub trait EventLog: Send {

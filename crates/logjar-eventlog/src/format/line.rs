@@ -1,16 +1,16 @@
 //! A line as stored: the envelope, byte for byte (`docs/event-log-format.md`, Line).
 //!
 //! Reading one looks at the envelope only, because replay reads them all: that `data` is a JSON object was checked
-//! when it was appended and is covered by the crc since. What follows from the line before is [`crate::chain`]'s.
+//! when it was appended and is covered by the crc since. What follows from the line before is [`crate::format::chain`]'s.
 
 use std::ops::Range;
 
 use sha2::{Digest, Sha256};
 
-use crate::error::Fault;
-use crate::json::has_control_bytes;
-use crate::micros::{MICROS_LEN, Micros};
-use crate::random::{DIGITS, TERM_LEN};
+use crate::format::fault::Fault;
+use crate::format::json::has_control_bytes;
+use crate::format::micros::{MICROS_LEN, Micros};
+use crate::format::random::{DIGITS, TERM_LEN};
 
 /// Bytes that a public form has at most: the limit for an entry of a transparency log.
 pub const PUBLIC_FORM_MAX: usize = 65_535;

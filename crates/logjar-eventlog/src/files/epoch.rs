@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::durable::Folder;
-use crate::error::LogError;
-use crate::random::Randomness;
-use crate::record;
+use crate::files::durable::Folder;
+use crate::files::error::LogError;
+use crate::format::random::Randomness;
+use crate::format::record;
 
 /// Its name.
 pub(crate) const EPOCH: &str = "EPOCH";

@@ -6,8 +6,8 @@ use std::os::unix::fs::MetadataExt;
 
 use rustix::fs::{fstatfs, major, minor};
 
-use crate::durable::Folder;
-use crate::error::LogError;
+use crate::files::durable::Folder;
+use crate::files::error::LogError;
 
 /// `f_type` of statfs(2), and what people call it.
 const UNSAFE_MAGIC: [(u32, &str); 6] = [

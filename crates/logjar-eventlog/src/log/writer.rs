@@ -10,26 +10,26 @@ use std::sync::Arc;
 use rustix::fs::{FallocateFlags, fallocate, fstatvfs};
 use rustix::io::{Errno, retry_on_intr};
 
-use crate::batch::Batch;
-use crate::chain::Chain;
-use crate::creation::{create_log, keep_unfinished, refuse_lost_manifest};
-use crate::durable::Folder;
-use crate::epoch::{EPOCH, Epoch, OwnEpoch};
-use crate::error::{LogError, ReplayError, Warning};
-use crate::file_system::refuse_unsafe;
-use crate::line::Line;
-use crate::lock::Lock;
+use crate::files::durable::Folder;
+use crate::files::epoch::{EPOCH, Epoch, OwnEpoch};
+use crate::files::error::{LogError, ReplayError, Warning};
+use crate::files::file_system::refuse_unsafe;
+use crate::files::lock::Lock;
+use crate::files::manifest::Manifest;
+use crate::files::mark::{Mark, MarkFile};
+use crate::files::segment::SegmentFile;
+use crate::format::batch::Batch;
+use crate::format::chain::Chain;
+use crate::format::line::Line;
+use crate::format::merkle::Root;
+use crate::format::new_line::NewLine;
+use crate::format::random::Randomness;
+use crate::log::creation::{create_log, keep_unfinished, refuse_lost_manifest};
+use crate::log::reader::FileReader;
+use crate::log::recovery::{Recovered, Recovery};
+use crate::log::replay::Replayed;
+use crate::log::resume::ResumePoint;
 use crate::log::{Appended, EventLog, Head, LogReader};
-use crate::manifest::Manifest;
-use crate::mark::{Mark, MarkFile};
-use crate::merkle::Root;
-use crate::new_line::NewLine;
-use crate::random::Randomness;
-use crate::reader::FileReader;
-use crate::recovery::{Recovered, Recovery};
-use crate::replay::Replayed;
-use crate::resume::ResumePoint;
-use crate::segment::SegmentFile;
 
 /// Bytes that are reserved on disk at once.
 const RESERVE_STEP: u64 = 1 << 20;
@@ -95,7 +95,7 @@ impl FileLog {
     /// [`LogError::Locked`], [`LogError::Corrupt`], [`LogError::MarkBeyondEnd`], [`LogError::UnknownFormat`],
     /// [`LogError::UnsafeFileSystem`], [`LogError::Missing`], [`LogError::Replay`], [`LogError::Io`].
     ///
-    /// [`ReadOnlyLog`]: crate::read_only::ReadOnlyLog
+    /// [`ReadOnlyLog`]: crate::log::read_only::ReadOnlyLog
     pub fn open(
         folder: &Path,
         options: OpenOptions,

@@ -3,18 +3,18 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::chain::Chain;
-use crate::durable::Folder;
-use crate::error::{Fault, LogError, ReplayError, Warning};
-use crate::line::Line;
+use crate::files::durable::Folder;
+use crate::files::error::{Fault, LogError, ReplayError, Warning};
+use crate::files::manifest::Manifest;
+use crate::files::mark::Mark;
+use crate::files::segment::SegmentFile;
+use crate::format::chain::Chain;
+use crate::format::line::Line;
+use crate::format::merkle::Root;
+use crate::log::reader::FileReader;
+use crate::log::replay::Replay;
+use crate::log::resume::ResumePoint;
 use crate::log::{Head, Lines, LogReader};
-use crate::manifest::Manifest;
-use crate::mark::Mark;
-use crate::merkle::Root;
-use crate::reader::FileReader;
-use crate::replay::Replay;
-use crate::resume::ResumePoint;
-use crate::segment::SegmentFile;
 
 /// How often the set of files is read again when one of them has gone meanwhile.
 const ATTEMPTS: usize = 3;

@@ -1,12 +1,15 @@
 //! Randomness: terms of writers and salts of private objects.
 
-use crate::error::LogError;
-
 /// Digits of a term: Crockford's base 32, which leaves out what people confuse.
 pub(crate) const DIGITS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 
 /// Digits in a term, which is 64 bits.
 pub(crate) const TERM_LEN: usize = 13;
+
+/// The operating system gave no random bits.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the operating system gave no random bits: {0}")]
+pub struct NoRandomness(pub(crate) String);
 
 /// Where random bits come from.
 #[derive(Clone, Debug, Default)]
@@ -28,22 +31,22 @@ impl Randomness {
     }
 
     /// A new term: 64 bits as 13 digits, most significant first.
-    pub(crate) fn term(&mut self) -> Result<String, LogError> {
+    pub(crate) fn term(&mut self) -> Result<String, NoRandomness> {
         let bits = self.next()?;
         let digit = |place: usize| char::from(DIGITS[(bits >> (5 * place)) as usize & 31]);
         Ok((0..TERM_LEN).rev().map(digit).collect())
     }
 
     /// A new salt: 128 bits as 32 hexadecimal digits.
-    pub(crate) fn salt(&mut self) -> Result<String, LogError> {
+    pub(crate) fn salt(&mut self) -> Result<String, NoRandomness> {
         Ok(format!("{:016x}{:016x}", self.next()?, self.next()?))
     }
 
-    fn next(&mut self) -> Result<u64, LogError> {
+    fn next(&mut self) -> Result<u64, NoRandomness> {
         match &mut self.0 {
             Source::System => {
                 let mut bytes = [0; 8];
-                getrandom::fill(&mut bytes).map_err(|error| LogError::Randomness(error.to_string()))?;
+                getrandom::fill(&mut bytes).map_err(|error| NoRandomness(error.to_string()))?;
                 Ok(u64::from_be_bytes(bytes))
             }
             Source::Counter(next) => {

@@ -7,16 +7,18 @@
 //! number of segments (u32), and of each its number, first seq, end in bytes and number of index entries (u64 each),
 //! then the entries: offset (u64) and crc of the line before (u32); at last CRC32C (u32) of all that.
 
-use crate::chain::Chain;
-use crate::cursor::Cursor;
-use crate::index::{Entry, Index, STRIDE};
-use crate::line::Line;
+pub use crate::files::error::Misfit;
+use crate::format::chain::Chain;
+use crate::format::cursor::Cursor;
+
+use crate::files::index::{Entry, Index, STRIDE, SegmentPoint};
+use crate::files::mark::Mark;
+use crate::files::segment::SegmentFile;
+use crate::format::line::Line;
+use crate::format::merkle::Tree;
+use crate::format::micros::Micros;
 use crate::log::Head;
-use crate::mark::Mark;
-use crate::merkle::Tree;
-use crate::micros::Micros;
-use crate::reader::read_last;
-use crate::segment::SegmentFile;
+use crate::log::reader::read_last;
 
 const MAGIC: &[u8; 8] = b"ljpoint\n";
 const FORMAT: u32 = 1;
@@ -34,19 +36,6 @@ pub struct ResumePoint {
     id: String,
     tree: Tree,
     segments: Vec<SegmentPoint>,
-}
-
-/// What is known of a segment.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct SegmentPoint {
-    /// The number in its name.
-    pub(crate) number: u64,
-    /// Position of its first line.
-    pub(crate) first: u64,
-    /// Bytes up to the end of its last line.
-    pub(crate) end: u64,
-    /// Where every 64th of its lines begins.
-    pub(crate) entries: Vec<Entry>,
 }
 
 /// Why bytes are no point.
@@ -70,20 +59,6 @@ pub enum PointError {
     /// Parts contradict each other.
     #[error("the parts of the saved point do not fit together")]
     Content,
-}
-
-/// Why a point does not fit a log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Misfit {
-    /// The mark is before it.
-    #[error("DURABLE does not reach so far")]
-    BeyondMark,
-    /// The log has other files now.
-    #[error("MANIFEST names other segments")]
-    Segments,
-    /// At its place is another line or none.
-    #[error("the line there is missing or another one")]
-    Line,
 }
 
 impl ResumePoint {

@@ -6,13 +6,13 @@
 
 use std::sync::Arc;
 
-use crate::durable::{Folder, copy, unfinished};
-use crate::error::{LogError, Warning};
-use crate::manifest::Manifest;
-use crate::mark::Mark;
-use crate::replay::{Each, Replay, Replayed, check_mark_within};
-use crate::resume::ResumePoint;
-use crate::segment::SegmentFile;
+use crate::files::durable::{Folder, copy, unfinished};
+use crate::files::error::{LogError, Warning};
+use crate::files::manifest::Manifest;
+use crate::files::mark::Mark;
+use crate::files::segment::SegmentFile;
+use crate::log::replay::{Each, Replay, Replayed, check_mark_within};
+use crate::log::resume::ResumePoint;
 
 /// Folder of what was cut off.
 pub(crate) const BROKEN: &str = "broken";

@@ -1,11 +1,23 @@
 //! What follows from one line to the next: position, crc, batch, time, tree. Writer, replay and checks share it.
 
-use crate::error::{Fault, LineError};
-use crate::line::Line;
-use crate::log::Head;
-use crate::merkle::{Tree, leaf_hash_of_parts};
-use crate::micros::Micros;
-use crate::new_line::{Encoded, NewLine, OPENED_KIND};
+use crate::format::fault::{Fault, LineError};
+use crate::format::line::Line;
+use crate::format::merkle::{Tree, leaf_hash_of_parts};
+use crate::format::micros::Micros;
+use crate::format::new_line::{Encoded, NewLine, OPENED_KIND};
+
+/// The end of a log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// Position of the last durable line.
+    pub seq: u64,
+    /// Its time.
+    pub at: Micros,
+    /// Its crc, the seed of the next.
+    pub crc: u32,
+    /// The batch that it was written in.
+    pub batch: u64,
+}
 
 /// The end of a log, up to which every line was checked or written.
 #[derive(Clone, Debug)]

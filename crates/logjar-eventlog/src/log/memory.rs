@@ -6,14 +6,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::{io, mem};
 
-use crate::batch::Batch;
-use crate::chain::Chain;
-use crate::error::{LineError, LogError};
-use crate::line::Line;
+use crate::files::error::{LineError, LogError};
+use crate::format::batch::Batch;
+use crate::format::chain::Chain;
+use crate::format::line::Line;
+use crate::format::merkle::Root;
+use crate::format::new_line::NewLine;
+use crate::format::random::Randomness;
 use crate::log::{Appended, EventLog, Head, Lines, LogReader};
-use crate::merkle::Root;
-use crate::new_line::NewLine;
-use crate::random::Randomness;
 
 /// A log that is gone when it is dropped.
 pub struct MemoryLog {

@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::durable::Folder;
-use crate::error::{Fault, LogError};
-use crate::record;
-use crate::segment::segment_number;
+use crate::files::durable::Folder;
+use crate::files::error::{Fault, LogError};
+use crate::files::segment::segment_number;
+use crate::format::record;
 
 /// Its name.
 pub(crate) const MANIFEST: &str = "MANIFEST.jsonl";

@@ -4,16 +4,16 @@
 use std::ops::RangeInclusive;
 use std::path::Path;
 
-use crate::durable::Folder;
-use crate::epoch::{Epoch, OwnEpoch};
-use crate::error::{LogError, Warning};
-use crate::lock::Lock;
-use crate::manifest::Manifest;
-use crate::mark::{Mark, MarkFile};
-use crate::random::Randomness;
-use crate::recovery::{Recovered, Recovery};
-use crate::replay::check_mark_within;
-use crate::segment::SegmentFile;
+use crate::files::durable::Folder;
+use crate::files::epoch::{Epoch, OwnEpoch};
+use crate::files::error::{LogError, Warning};
+use crate::files::lock::Lock;
+use crate::files::manifest::Manifest;
+use crate::files::mark::{Mark, MarkFile};
+use crate::files::segment::SegmentFile;
+use crate::format::random::Randomness;
+use crate::log::recovery::{Recovered, Recovery};
+use crate::log::replay::check_mark_within;
 
 /// What became of the log.
 #[derive(Clone, Debug, PartialEq, Eq)]

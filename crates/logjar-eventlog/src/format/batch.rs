@@ -1,10 +1,29 @@
 //! Several new lines made into the bytes of one write.
 
-use crate::chain::Chain;
-use crate::error::LogError;
-use crate::log::Appended;
-use crate::new_line::{NewLine, Place, encode};
-use crate::random::Randomness;
+use crate::format::chain::Chain;
+use crate::format::fault::LineError;
+use crate::format::new_line::{NewLine, Place, encode};
+use crate::format::random::{NoRandomness, Randomness};
+
+/// What the log says of a line that it has taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Appended {
+    /// Its position.
+    pub seq: u64,
+    /// Its id, which stays the same in a merge.
+    pub id: String,
+}
+
+/// Why lines cannot become a batch.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BatchError {
+    /// The line of this index, from 0, is not one that can be appended.
+    #[error("line {index} of the batch cannot be appended: {reason}")]
+    Line { index: usize, reason: LineError },
+    /// There is no salt for it.
+    #[error(transparent)]
+    Randomness(#[from] NoRandomness),
+}
 
 /// A batch as it will stand in the file, and the chain as it will be after it.
 pub(crate) struct Batch {
@@ -22,13 +41,13 @@ impl Batch {
     /// Checks and encodes `lines` as they follow from `chain`.
     ///
     /// # Errors
-    /// [`LogError::InvalidLine`], [`LogError::Randomness`].
+    /// A line that no log can hold, or no random bits for its salt.
     pub(crate) fn new(
         chain: &Chain,
         term: &str,
         randomness: &mut Randomness,
         lines: &[NewLine],
-    ) -> Result<Self, LogError> {
+    ) -> Result<Self, BatchError> {
         let capacity = lines.iter().map(NewLine::len_max).sum();
         let mut batch = Self {
             text: String::with_capacity(capacity),
@@ -38,7 +57,7 @@ impl Batch {
         };
         let first = chain.head().seq + 1;
         for (index, line) in lines.iter().enumerate() {
-            batch.chain.check_new(line).map_err(|reason| LogError::InvalidLine { index, reason })?;
+            batch.chain.check_new(line).map_err(|reason| BatchError::Line { index, reason })?;
             let head = batch.chain.head();
             let place = Place { seq: head.seq + 1, batch: first, term, seed: head.crc };
             batch.starts.push((head.crc, batch.text.len()));

@@ -4,11 +4,11 @@ use std::mem;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use crate::error::{Fault, LogError};
-use crate::index::{Index, Start};
-use crate::line::{Line, stated_crc};
+use crate::files::error::{Fault, LogError};
+use crate::files::index::{Index, Start};
+use crate::files::segment::RawLines;
+use crate::format::line::{Line, stated_crc};
 use crate::log::{Lines, LogReader};
-use crate::segment::RawLines;
 
 /// Bytes that are read at once for one line; most blocks of the index are not longer.
 const READ_BUFFER: usize = 32 * 1024;

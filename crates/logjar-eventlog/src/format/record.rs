@@ -3,8 +3,8 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::error::Fault;
-use crate::line::parse_crc;
+use crate::format::fault::Fault;
+use crate::format::line::parse_crc;
 
 /// Bytes of `,"crc":"b1f32413"}`.
 const TRAILER_LEN: usize = 18;

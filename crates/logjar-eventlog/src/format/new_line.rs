@@ -4,12 +4,12 @@ use std::fmt::Write as _;
 
 use sha2::{Digest, Sha256};
 
-use crate::error::{LineError, LogError};
-use crate::json::{ForbiddenKeys, check_object};
-use crate::line::{LINE_MAX, NAME_MAX, PUBLIC_FORM_MAX, hexadecimal, is_by_byte, is_kind_byte};
-use crate::merkle::leaf_hash_of_parts;
-use crate::micros::Micros;
-use crate::random::Randomness;
+use crate::format::fault::LineError;
+use crate::format::json::{ForbiddenKeys, check_object};
+use crate::format::line::{LINE_MAX, NAME_MAX, PUBLIC_FORM_MAX, hexadecimal, is_by_byte, is_kind_byte};
+use crate::format::merkle::leaf_hash_of_parts;
+use crate::format::micros::Micros;
+use crate::format::random::{NoRandomness, Randomness};
 
 /// The kind of line 1, and of no other.
 pub const OPENED_KIND: &str = "log.opened";
@@ -27,7 +27,7 @@ const PRIVATE_ENVELOPE_LEN: usize = r#","private":"salt":"","#.len() + 32;
 /// What a caller wants to append.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewLine {
-    /// When: later than the last line (ask [`next_at`](crate::log::EventLog::next_at)).
+    /// When: later than the last line. Ask the log's `next_at`.
     pub at: Micros,
     /// Who: 1 to 64 of `A-Z a-z 0-9 _ . -`.
     pub by: String,
@@ -115,7 +115,7 @@ pub(crate) fn encode(
     line: &NewLine,
     place: Place<'_>,
     randomness: &mut Randomness,
-) -> Result<Encoded, LogError> {
+) -> Result<Encoded, NoRandomness> {
     let start = out.len();
     let Place { seq, batch, term, seed } = place;
     let NewLine { at, by, kind, version, data, private } = line;
@@ -142,7 +142,7 @@ fn push(out: &mut String, text: std::fmt::Arguments<'_>) {
 }
 
 /// The private object with a salt as its first key, so that nobody can guess what was sealed.
-fn with_salt(private: &str, randomness: &mut Randomness) -> Result<String, LogError> {
+fn with_salt(private: &str, randomness: &mut Randomness) -> Result<String, NoRandomness> {
     let salt = randomness.salt()?;
     let rest = private.strip_prefix('{').unwrap_or(private).trim_start();
     let separator = if rest == "}" { "" } else { "," };

@@ -8,12 +8,12 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::chain::Chain;
-use crate::durable::{FileFrom, Folder};
-use crate::error::{Fault, LogError};
-use crate::line::LINE_MAX;
-use crate::manifest::{FORMAT, SegmentEntry};
-use crate::record;
+use crate::files::durable::{FileFrom, Folder};
+use crate::files::error::{Fault, LogError};
+use crate::files::manifest::{FORMAT, SegmentEntry};
+use crate::format::chain::Chain;
+use crate::format::line::LINE_MAX;
+use crate::format::record;
 
 /// Name of the first segment.
 pub(crate) const FIRST_SEGMENT: &str = "000001.jsonl";

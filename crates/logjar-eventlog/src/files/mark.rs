@@ -6,9 +6,9 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::durable::Folder;
-use crate::error::{LogError, Warning};
-use crate::record;
+use crate::files::durable::Folder;
+use crate::files::error::{LogError, Warning};
+use crate::format::record;
 
 /// Its name.
 pub(crate) const DURABLE: &str = "DURABLE";

@@ -4,17 +4,17 @@
 use std::mem;
 use std::path::Path;
 
-use crate::chain::{Break, Chain};
-use crate::durable::{CHUNK, Folder};
-use crate::epoch::{EPOCH, Epoch};
-use crate::error::{Damage, Fault, LogError, Warning};
-use crate::json::{ForbiddenKeys, check_object};
-use crate::line::{Line, stated_crc};
+use crate::files::durable::{CHUNK, Folder};
+use crate::files::epoch::{EPOCH, Epoch};
+use crate::files::error::{Damage, Fault, LogError, Warning};
+use crate::files::mark::{Mark, SLOT_LEN};
+use crate::files::segment::{RawLine, SegmentFile, check_header};
+use crate::format::chain::{Break, Chain};
+use crate::format::json::{ForbiddenKeys, check_object};
+use crate::format::line::{Line, stated_crc};
+use crate::format::merkle::Root;
 use crate::log::Head;
-use crate::mark::{Mark, SLOT_LEN};
-use crate::merkle::Root;
-use crate::read_only::OpenedFiles;
-use crate::segment::{RawLine, SegmentFile, check_header};
+use crate::log::read_only::OpenedFiles;
 
 /// Damaged places that are listed; a file of garbage would have millions.
 const DAMAGE_MAX: usize = 1_000;

@@ -5,8 +5,8 @@ use std::fs::{self, File, TryLockError};
 use std::io::Write;
 use std::os::unix::fs::FileExt;
 
-use crate::durable::Folder;
-use crate::error::LogError;
+use crate::files::durable::Folder;
+use crate::files::error::LogError;
 
 /// Its name.
 pub(crate) const LOCK: &str = "LOCK";
