@@ -10,6 +10,6 @@ mod files;
 mod format;
 pub mod log;
 
-pub use files::error;
+pub use files::{disk, error, simulated};
 pub use format::{cursor, line, merkle, micros, new_line, random};
-pub use log::{memory, read_only, restore, resume, verify, writer};
+pub use log::{folder, memory, read_only, restore, resume, verify, writer};

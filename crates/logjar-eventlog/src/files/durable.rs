@@ -1,18 +1,13 @@
-//! Files of the log's folder, written so that a power cut leaves the old or the new one, and readable by the
-//! owner only whatever the umask.
+//! Files of the log's folder, written so that a power cut leaves the old or the new one.
 //!
 //! Replacing a file is: write `NAME.new`, fsync it, rename it over `NAME`, fsync the folder.
 
-use std::borrow::Borrow;
-use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt, PermissionsExt};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use crate::files::disk::{Disk, DiskFile, Identity, Mode};
 use crate::files::error::LogError;
-
-const FILE_MODE: u32 = 0o600;
-const FOLDER_MODE: u32 = 0o700;
 
 /// Bytes that are read or written at once.
 pub(crate) const CHUNK: usize = 256 * 1024;
@@ -20,42 +15,53 @@ pub(crate) const CHUNK: usize = 256 * 1024;
 /// A folder, kept open so that it can be synced.
 #[derive(Debug)]
 pub(crate) struct Folder {
+    disk: Arc<dyn Disk>,
     path: PathBuf,
-    handle: File,
+    handle: Arc<dyn DiskFile>,
 }
 
 impl Folder {
     /// Opens a folder that is there; `None` if there is nothing.
-    pub(crate) fn open(path: &Path) -> Result<Option<Self>, LogError> {
-        let handle = found(File::open(path)).map_err(LogError::io("open", path))?;
-        Ok(handle.map(|handle| Self { path: path.to_owned(), handle }))
+    pub(crate) fn open(disk: Arc<dyn Disk>, path: &Path) -> Result<Option<Self>, LogError> {
+        let handle = found(disk.open_folder(path)).map_err(LogError::io("open", path))?;
+        Ok(handle.map(|handle| Self { disk, path: path.to_owned(), handle }))
     }
 
     /// Opens a folder and makes it, durably, if it isn't there. Its parent has to be.
-    pub(crate) fn open_or_create(path: &Path) -> Result<Self, LogError> {
-        match DirBuilder::new().mode(FOLDER_MODE).create(path) {
+    pub(crate) fn open_or_create(disk: Arc<dyn Disk>, path: &Path) -> Result<Self, LogError> {
+        match disk.make_folder(path) {
             Ok(()) => {
-                let mode = Permissions::from_mode(FOLDER_MODE);
-                fs::set_permissions(path, mode).map_err(LogError::io("set permissions of", path))?;
                 let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
                 let parent = parent.unwrap_or(Path::new("."));
-                let synced = File::open(parent).and_then(|parent| parent.sync_all());
+                let synced = disk.open_folder(parent).and_then(|parent| parent.sync());
                 synced.map_err(LogError::io("sync", parent))?;
             }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(LogError::io("create", path)(error)),
         }
-        Self::open(path)?.ok_or_else(|| LogError::Missing { path: path.to_owned() })
+        Self::open(disk, path)?.ok_or_else(|| LogError::Missing { path: path.to_owned() })
+    }
+
+    /// A folder in this one, made if it isn't there.
+    pub(crate) fn folder(&self, name: &str) -> Result<Self, LogError> {
+        Self::open_or_create(Arc::clone(&self.disk), &self.join(name))
+    }
+
+    /// Refuses a folder on a file system where two processes could both get the lock.
+    ///
+    /// # Errors
+    /// [`LogError::UnsafeFileSystem`].
+    pub(crate) fn refuse_unsafe(&self) -> Result<(), LogError> {
+        let kind = self.disk.unsafe_kind(&self.path);
+        match kind.map_err(LogError::io("find the file system of", &self.path))? {
+            Some(kind) => Err(LogError::UnsafeFileSystem { path: self.path.clone(), kind }),
+            None => Ok(()),
+        }
     }
 
     /// The folder's path.
     pub(crate) fn path(&self) -> &Path {
         &self.path
-    }
-
-    /// The open folder.
-    pub(crate) fn handle(&self) -> &File {
-        &self.handle
     }
 
     /// Path of a name in it.
@@ -65,37 +71,37 @@ impl Folder {
 
     /// A whole small file; `None` if there is none.
     pub(crate) fn read(&self, name: &str) -> Result<Option<Vec<u8>>, LogError> {
-        found(fs::read(self.join(name))).map_err(LogError::io("read", &self.join(name)))
+        let Some(file) = self.open_file(name)? else { return Ok(None) };
+        let mut bytes = Vec::new();
+        let mut source = FileFrom { file, offset: 0, end: u64::MAX };
+        source.read_to_end(&mut bytes).map_err(LogError::io("read", &self.join(name)))?;
+        Ok(Some(bytes))
+    }
+
+    /// What is at a name now, without opening it; `None` if nothing is.
+    pub(crate) fn identity(&self, name: &str) -> Result<Option<Identity>, LogError> {
+        let path = self.join(name);
+        found(self.disk.identity(&path)).map_err(LogError::io("inspect", &path))
     }
 
     /// A file for reading; `None` if there is none.
-    pub(crate) fn open_file(&self, name: &str) -> Result<Option<File>, LogError> {
-        found(File::open(self.join(name))).map_err(LogError::io("open", &self.join(name)))
+    pub(crate) fn open_file(&self, name: &str) -> Result<Option<Arc<dyn DiskFile>>, LogError> {
+        found(self.disk.open(&self.join(name), Mode::Read)).map_err(LogError::io("open", &self.join(name)))
     }
 
     /// A file that is there, for reading and writing.
-    pub(crate) fn open_to_write(&self, name: &str) -> Result<Option<File>, LogError> {
-        let file = OpenOptions::new().read(true).write(true).open(self.join(name));
-        found(file).map_err(LogError::io("open", &self.join(name)))
+    pub(crate) fn open_to_write(&self, name: &str) -> Result<Option<Arc<dyn DiskFile>>, LogError> {
+        found(self.disk.open(&self.join(name), Mode::Write)).map_err(LogError::io("open", &self.join(name)))
     }
 
     /// A file for reading and writing, made if it isn't there and left as it is if it is.
-    pub(crate) fn open_or_create_file(&self, name: &str) -> Result<File, LogError> {
-        self.open_with(name, OpenOptions::new().read(true).write(true).create(true).truncate(false))
+    pub(crate) fn open_or_create_file(&self, name: &str) -> Result<Arc<dyn DiskFile>, LogError> {
+        self.disk.open(&self.join(name), Mode::Make).map_err(LogError::io("create", &self.join(name)))
     }
 
     /// An empty file for reading and writing.
-    pub(crate) fn create_file(&self, name: &str) -> Result<File, LogError> {
-        self.open_with(name, OpenOptions::new().read(true).write(true).create(true).truncate(true))
-    }
-
-    fn open_with(&self, name: &str, options: &mut OpenOptions) -> Result<File, LogError> {
-        let path = self.join(name);
-        let file = options.mode(FILE_MODE).open(&path).map_err(LogError::io("create", &path))?;
-        // The mode above passes through the umask and does not change a file that was there.
-        file.set_permissions(Permissions::from_mode(FILE_MODE))
-            .map_err(LogError::io("set permissions of", &path))?;
-        Ok(file)
+    pub(crate) fn create_file(&self, name: &str) -> Result<Arc<dyn DiskFile>, LogError> {
+        self.disk.open(&self.join(name), Mode::Empty).map_err(LogError::io("create", &self.join(name)))
     }
 
     /// Puts `bytes` in the place of the file `name`, durably.
@@ -109,35 +115,36 @@ impl Folder {
     }
 
     fn write_new(&self, name: &str, bytes: &[u8]) -> Result<(), LogError> {
-        let mut file = self.create_file(name)?;
-        file.write_all(bytes).map_err(LogError::io("write", &self.join(name)))?;
-        file.sync_all().map_err(LogError::io("sync", &self.join(name)))
+        let file = self.create_file(name)?;
+        file.write_at(bytes, 0).map_err(LogError::io("write", &self.join(name)))?;
+        file.sync().map_err(LogError::io("sync", &self.join(name)))
     }
 
     /// Renames within the folder, durably.
     pub(crate) fn rename(&self, from: &str, to: &str) -> Result<(), LogError> {
-        fs::rename(self.join(from), self.join(to)).map_err(LogError::io("rename", &self.join(from)))?;
+        self.move_to(from, self, to)?;
         self.sync()
+    }
+
+    /// Renames into another folder. Both are still to be synced, the other one first.
+    pub(crate) fn move_to(&self, from: &str, folder: &Self, to: &str) -> Result<(), LogError> {
+        let renamed = self.disk.rename(&self.join(from), &folder.join(to));
+        renamed.map_err(LogError::io("rename", &self.join(from)))
     }
 
     /// Makes names durable.
     pub(crate) fn sync(&self) -> Result<(), LogError> {
-        self.handle.sync_all().map_err(LogError::io("sync", &self.path))
+        self.handle.sync().map_err(LogError::io("sync", &self.path))
     }
 
     /// Removes an unfinished file, if it can be. It would only be in the way of people, never of the log.
     pub(crate) fn discard(&self, name: &str) {
-        let _ = fs::remove_file(self.join(name));
+        let _ = self.disk.remove(&self.join(name));
     }
 
     /// All names in it that are UTF-8; others are never ours.
     pub(crate) fn names(&self) -> Result<Vec<String>, LogError> {
-        let mut names = Vec::new();
-        for entry in fs::read_dir(&self.path).map_err(LogError::io("list", &self.path))? {
-            let entry = entry.map_err(LogError::io("list", &self.path))?;
-            names.extend(entry.file_name().into_string());
-        }
-        Ok(names)
+        self.disk.names(&self.path).map_err(LogError::io("list", &self.path))
     }
 }
 
@@ -146,43 +153,43 @@ pub(crate) fn unfinished(name: &str) -> String {
     format!("{name}.new")
 }
 
-/// Copies `from`, from a byte on, to the end of `to` and syncs it.
+/// Copies `from`, from a byte on, to the empty file `to` and syncs it.
 ///
 /// By hand, not by `io::copy`: that may clone extents, and a clone would only refer to what might not be on disk.
 ///
 /// Returns the number of bytes.
-pub(crate) fn copy(from: &File, start: u64, to: &mut File) -> io::Result<u64> {
-    let mut source = FileFrom { file: from, offset: start, end: u64::MAX };
+pub(crate) fn copy(from: &Arc<dyn DiskFile>, start: u64, to: &dyn DiskFile) -> io::Result<u64> {
+    let mut source = FileFrom { file: Arc::clone(from), offset: start, end: u64::MAX };
     let mut chunk = vec![0; CHUNK];
     loop {
+        let written = source.offset - start;
         let length = source.read(&mut chunk)?;
         if length == 0 {
-            break;
+            to.sync()?;
+            return Ok(written);
         }
-        to.write_all(chunk.get(..length).unwrap_or_default())?;
+        to.write_at(chunk.get(..length).unwrap_or_default(), written)?;
     }
-    to.sync_all()?;
-    Ok(source.offset - start)
 }
 
 /// Reads a part of a file by position, so that others can read the same open file at the same time.
 #[derive(Debug)]
-pub(crate) struct FileFrom<F> {
+pub(crate) struct FileFrom {
     /// The file.
-    pub(crate) file: F,
+    pub(crate) file: Arc<dyn DiskFile>,
     /// The next byte to read.
     pub(crate) offset: u64,
     /// The first byte not to read.
     pub(crate) end: u64,
 }
 
-impl<F: Borrow<File>> Read for FileFrom<F> {
+impl Read for FileFrom {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let left = usize::try_from(self.end.saturating_sub(self.offset)).unwrap_or(usize::MAX);
         let wanted = buffer.len().min(left);
         let Some(buffer) = buffer.get_mut(..wanted) else { return Ok(0) };
         loop {
-            match self.file.borrow().read_at(buffer, self.offset) {
+            match self.file.read_at(buffer, self.offset) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
                 Ok(length) => {

@@ -1,7 +1,10 @@
 //! EPOCH: who the writer is. It fences an older writer where the lock could not, and says how the last one stopped.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
+use crate::files::disk::{DiskFile, Identity};
 use crate::files::durable::Folder;
 use crate::files::error::LogError;
 use crate::format::random::Randomness;
@@ -42,6 +45,9 @@ impl Epoch {
 pub(crate) struct OwnEpoch {
     epoch: Epoch,
     bytes: Vec<u8>,
+    identity: Identity,
+    /// Open, so that the number of its inode is not given to the EPOCH of another writer.
+    _file: Arc<dyn DiskFile>,
 }
 
 impl OwnEpoch {
@@ -55,7 +61,10 @@ impl OwnEpoch {
         let epoch = Epoch { epoch, term: randomness.term()?, stopped: false };
         let bytes = epoch.bytes();
         folder.replace(EPOCH, &bytes)?;
-        Ok(Self { epoch, bytes })
+        let gone = || LogError::Moved { path: folder.join(EPOCH) };
+        let file = folder.open_file(EPOCH)?.ok_or_else(gone)?;
+        let identity = folder.identity(EPOCH)?.ok_or_else(gone)?;
+        Ok(Self { epoch, bytes, identity, _file: file })
     }
 
     /// Its number.
@@ -68,14 +77,20 @@ impl OwnEpoch {
         &self.epoch.term
     }
 
-    /// Reads the file again.
+    /// Looks whether the file is still the one that this process wrote. It is opened only if it looks like another one,
+    /// so that a server that is short of descriptors goes on.
     ///
     /// # Errors
-    /// [`LogError::StaleEpoch`] if another writer wrote it.
+    /// [`LogError::StaleEpoch`] if another writer wrote it, [`LogError::Moved`] if it is gone.
     pub(crate) fn check(&self, folder: &Folder) -> Result<(), LogError> {
-        match folder.read(EPOCH)? {
-            Some(bytes) if bytes == self.bytes => Ok(()),
-            _ => Err(LogError::StaleEpoch { path: folder.join(EPOCH) }),
+        match folder.identity(EPOCH)? {
+            Some(identity) if identity == self.identity => Ok(()),
+            Some(_) => match folder.read(EPOCH)? {
+                // Somebody touched it.
+                Some(bytes) if bytes == self.bytes => Ok(()),
+                _ => Err(LogError::StaleEpoch { path: folder.join(EPOCH) }),
+            },
+            None => Err(LogError::Moved { path: folder.join(EPOCH) }),
         }
     }
 

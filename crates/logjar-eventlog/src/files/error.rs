@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use rustix::io::Errno;
+
 pub use crate::format::fault::{Damage, Fault, LineError};
 
 use crate::format::batch::BatchError;
@@ -56,6 +58,17 @@ pub enum LogError {
         /// What the system said.
         source: io::Error,
     },
+    /// The machine is short of memory or descriptors. That says nothing about the disk, and nothing was changed: try
+    /// again.
+    #[error("could not {action} `{}`, because the machine is short of memory or of open files: {source}", path.display())]
+    Short {
+        /// What was tried, such as `open`.
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// The operating system gave no random bits.
     #[error(transparent)]
     Randomness(#[from] NoRandomness),
@@ -89,6 +102,15 @@ pub enum LogError {
     /// Another writer has taken over since.
     #[error("another process has become the writer of `{}` (EPOCH is no longer this writer's)", path.display())]
     StaleEpoch {
+        /// EPOCH.
+        path: PathBuf,
+    },
+    /// The folder is no longer where it was when the writer started.
+    #[error(
+        "`{}` is gone: the folder of the log was moved or removed while the server ran; put it back, or start the \
+         server on its new place", path.display()
+    )]
+    Moved {
         /// EPOCH.
         path: PathBuf,
     },
@@ -138,6 +160,8 @@ impl From<BatchError> for LogError {
 pub enum Class {
     /// Passes when there is space again. Serve reads, try again.
     NoSpace,
+    /// Passes when the machine has memory and descriptors again.
+    Short,
     /// Somebody else is or became the writer.
     Locked,
     /// The data is damaged or not understood. A person has to look.
@@ -157,29 +181,40 @@ impl LogError {
             Self::NoSpace { .. } => Class::NoSpace,
             Self::Locked { .. } | Self::StaleEpoch { .. } => Class::Locked,
             Self::Corrupt(_) | Self::MarkBeyondEnd { .. } | Self::Replay { .. } => Class::Corrupt,
-            Self::Io { .. } | Self::Randomness(_) | Self::Poisoned => Class::Io,
+            Self::Short { .. } => Class::Short,
+            Self::Io { .. } | Self::Randomness(_) | Self::Poisoned | Self::Moved { .. } => Class::Io,
             Self::UnknownFormat { .. } | Self::UnsafeFileSystem { .. } => Class::Unusable,
             Self::Missing { .. } | Self::NothingToRestore { .. } => Class::Unusable,
             Self::InvalidLine { .. } => Class::Misuse,
         }
     }
 
-    /// For `map_err`: wraps a failed call, a full disk as [`LogError::NoSpace`].
+    /// For `map_err`: wraps a failed call, a full disk as [`LogError::NoSpace`], what says nothing about the disk as
+    /// [`LogError::Short`].
     pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |source| match source.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::NoSpace { path, source },
+            _ if is_short(&source) => Self::Short { action, path, source },
             _ => Self::Io { action, path, source },
         }
     }
 
-    /// The same error where a full disk does not pass, because a write has begun already.
+    /// The same error where nothing passes, because a write has begun already.
     pub(crate) fn fatal(self) -> Self {
         match self {
             Self::NoSpace { path, source } => Self::Io { action: "write", path, source },
+            Self::Short { action, path, source } => Self::Io { action, path, source },
             other => other,
         }
     }
+}
+
+/// Whether a call failed for want of memory or descriptors.
+fn is_short(error: &io::Error) -> bool {
+    let short = [Errno::MFILE, Errno::NFILE, Errno::NOMEM];
+    error.kind() == io::ErrorKind::OutOfMemory
+        || Errno::from_io_error(error).is_some_and(|errno| short.contains(&errno))
 }
 
 /// What people should be told although the log could be opened.

@@ -1,13 +1,11 @@
 //! File systems without locks that can be relied on. On them two processes can both get the lock, so a log there
 //! is refused.
 
-use std::fs;
 use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::{fs, io};
 
-use rustix::fs::{fstatfs, major, minor};
-
-use crate::files::durable::Folder;
-use crate::files::error::LogError;
+use rustix::fs::{major, minor, statfs};
 
 /// `f_type` of statfs(2), and what people call it.
 const UNSAFE_MAGIC: [(u32, &str); 6] = [
@@ -25,24 +23,20 @@ const UNSAFE_MAGIC: [(u32, &str); 6] = [
 const UNSAFE_TYPES: [&str; 9] =
     ["nfs", "nfs4", "cifs", "smb3", "fuse", "fuseblk", "virtiofs", "9p", "fakeowner"];
 
-/// Refuses a folder on such a file system.
+/// The kind of the file system below a folder, if it is such a one.
 ///
 /// # Errors
-/// [`LogError::UnsafeFileSystem`].
-pub(crate) fn refuse_unsafe(folder: &Folder) -> Result<(), LogError> {
-    let failed = |error: std::io::Error| LogError::io("find the file system of", folder.path())(error);
-    let statistics = fstatfs(folder.handle()).map_err(|error| failed(error.into()))?;
-    let device = folder.handle().metadata().map_err(failed)?.dev();
+/// Whatever the system says.
+pub(crate) fn unsafe_kind(folder: &Path) -> io::Result<Option<String>> {
+    let statistics = statfs(folder)?;
+    let device = fs::metadata(folder)?.dev();
     // Without /proc, as in a bare chroot, the number has to do.
     let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
     let mount_type = mount_type(&mounts, &format!("{}:{}", major(device), minor(device)));
-    match unsafe_kind(statistics.f_type as u32, mount_type) {
-        Some(kind) => Err(LogError::UnsafeFileSystem { path: folder.path().to_owned(), kind }),
-        None => Ok(()),
-    }
+    Ok(judge(statistics.f_type as u32, mount_type))
 }
 
-fn unsafe_kind(magic: u32, mount_type: Option<&str>) -> Option<String> {
+fn judge(magic: u32, mount_type: Option<&str>) -> Option<String> {
     let by_magic = UNSAFE_MAGIC.iter().find(|(number, _)| *number == magic);
     let is_unsafe = |name: &&str| UNSAFE_TYPES.contains(name) || name.starts_with("fuse.");
     mount_type.filter(is_unsafe).or(by_magic.map(|(_, name)| *name)).map(str::to_owned)
@@ -67,8 +61,8 @@ mod tests {
     #[test]
     fn local_disks_are_accepted() {
         assert_eq!(mount_type(MOUNTS, "259:2"), Some("ext4"));
-        assert_eq!(unsafe_kind(0xef53, Some("ext4")), None);
-        assert_eq!(unsafe_kind(0x0102_1994, None), None);
+        assert_eq!(judge(0xef53, Some("ext4")), None);
+        assert_eq!(judge(0x0102_1994, None), None);
     }
 
     #[test]
@@ -79,7 +73,7 @@ mod tests {
             (0x6573_5546, "0:56", "fuse.sshfs"),
             (0x1234, "0:55", "fakeowner"),
         ] {
-            let found = unsafe_kind(magic, mount_type(MOUNTS, device));
+            let found = judge(magic, mount_type(MOUNTS, device));
             assert_eq!(found.as_deref(), Some(kind), "{magic:x} {device}");
         }
     }

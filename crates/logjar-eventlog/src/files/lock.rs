@@ -1,10 +1,10 @@
 //! LOCK: there is one writer. The kernel holds the lock and frees it when the process ends, however it ends; what
 //! stands in the file is for people.
 
-use std::fs::{self, File, TryLockError};
-use std::io::Write;
-use std::os::unix::fs::FileExt;
+use std::fs::{self, TryLockError};
+use std::sync::Arc;
 
+use crate::files::disk::DiskFile;
 use crate::files::durable::Folder;
 use crate::files::error::LogError;
 
@@ -14,7 +14,7 @@ pub(crate) const LOCK: &str = "LOCK";
 /// The lock, held until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Lock {
-    _file: File,
+    _file: Arc<dyn DiskFile>,
 }
 
 impl Lock {
@@ -23,24 +23,21 @@ impl Lock {
     /// # Errors
     /// [`LogError::Locked`] if another process, or another log in this one, has it.
     pub(crate) fn take(folder: &Folder) -> Result<Self, LogError> {
-        let mut file = folder.open_or_create_file(LOCK)?;
+        let file = folder.open_or_create_file(LOCK)?;
         let path = folder.join(LOCK);
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                let by = fs::read_to_string(&path).map_err(LogError::io("read", &path))?;
-                return Err(LogError::Locked {
-                    path: folder.path().to_owned(),
-                    by: by.trim_end().to_owned(),
-                });
+                let by = folder.read(LOCK)?.unwrap_or_default();
+                let by = String::from_utf8_lossy(&by).trim_end().to_owned();
+                return Err(LogError::Locked { path: folder.path().to_owned(), by });
             }
             Err(TryLockError::Error(error)) => return Err(LogError::io("lock", &path)(error)),
         }
         let holder = holder();
         // Written before the rest is cut off, so that a reader never finds it empty.
-        file.write_all_at(holder.as_bytes(), 0).map_err(LogError::io("write", &path))?;
+        file.write_at(holder.as_bytes(), 0).map_err(LogError::io("write", &path))?;
         file.set_len(holder.len() as u64).map_err(LogError::io("write", &path))?;
-        file.flush().map_err(LogError::io("write", &path))?;
         Ok(Self { _file: file })
     }
 }

@@ -1,11 +1,11 @@
 //! DURABLE: the mark up to where the log is known to be on disk. What is damaged before it is no torn tail.
 
-use std::fs::File;
-use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::files::disk::DiskFile;
 use crate::files::durable::Folder;
 use crate::files::error::{LogError, Warning};
 use crate::format::record;
@@ -35,6 +35,11 @@ impl Mark {
     /// A mark after the line `seq`.
     pub(crate) fn new(segment: u64, seq: u64, offset: u64, crc: u32) -> Self {
         Self { segment, seq, offset, crc: format!("{crc:08x}") }
+    }
+
+    /// Where it stands: of two places in a log the one in the later segment is the later one.
+    pub(crate) fn place(&self) -> (u64, u64) {
+        (self.segment, self.offset)
     }
 
     /// The mark that counts, with warnings about damaged slots.
@@ -88,7 +93,7 @@ impl Slot {
 #[derive(Debug)]
 pub(crate) struct MarkFile {
     path: PathBuf,
-    file: File,
+    file: Arc<dyn DiskFile>,
     next_slot: u64,
     synced: bool,
 }
@@ -107,7 +112,7 @@ impl MarkFile {
     /// Writes the mark into the older slot, without a sync: it is on disk some time later, or with [`Self::sync`].
     pub(crate) fn write(&mut self, mark: &Mark) -> Result<(), LogError> {
         let offset = self.next_slot * SLOT_LEN as u64;
-        self.file.write_all_at(&mark.slot(), offset).map_err(LogError::io("write", &self.path))?;
+        self.file.write_at(&mark.slot(), offset).map_err(LogError::io("write", &self.path))?;
         self.next_slot ^= 1;
         self.synced = false;
         Ok(())

@@ -1,12 +1,14 @@
 //! The middle floor: the files of a log's folder, one module each, and how they reach the disk. What the lines in them
 //! amount to is the floor above's.
 
+pub mod disk;
 pub(crate) mod durable;
 pub(crate) mod epoch;
 pub mod error;
-pub(crate) mod file_system;
+mod file_system;
 pub(crate) mod index;
 pub(crate) mod lock;
 pub(crate) mod manifest;
 pub(crate) mod mark;
 pub(crate) mod segment;
+pub mod simulated;

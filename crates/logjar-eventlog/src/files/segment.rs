@@ -1,13 +1,13 @@
 //! A segment: one file of the log, a header and then lines. Reading it here is only finding where lines begin and
 //! end; what they say is judged elsewhere.
 
-use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::files::disk::DiskFile;
 use crate::files::durable::{FileFrom, Folder};
 use crate::files::error::{Fault, LogError};
 use crate::files::manifest::{FORMAT, SegmentEntry};
@@ -72,8 +72,43 @@ pub(crate) struct SegmentFile {
     pub(crate) name: String,
     /// Where it is.
     pub(crate) path: PathBuf,
+    /// Where its bytes are.
+    pub(crate) body: SegmentBody,
+}
+
+/// The segment that is written to.
+#[derive(Debug)]
+pub(crate) struct ActiveSegment {
+    /// The number in its name.
+    pub(crate) number: u64,
+    /// Its name.
+    pub(crate) name: String,
+    /// Where it is.
+    pub(crate) path: PathBuf,
     /// The file.
-    pub(crate) file: Arc<File>,
+    pub(crate) file: Arc<dyn DiskFile>,
+}
+
+/// Where the bytes of a segment are. Offsets are those of the lines as they were written, whatever the body.
+#[derive(Clone, Debug)]
+pub(crate) enum SegmentBody {
+    /// In the file as they are.
+    Plain(Arc<dyn DiskFile>),
+}
+
+impl SegmentBody {
+    fn len(&self) -> io::Result<u64> {
+        match self {
+            Self::Plain(file) => file.size(),
+        }
+    }
+
+    /// The bytes from `start` up to `end`.
+    fn bytes(&self, start: u64, end: u64) -> FileFrom {
+        match self {
+            Self::Plain(file) => FileFrom { file: Arc::clone(file), offset: start, end },
+        }
+    }
 }
 
 impl SegmentFile {
@@ -87,25 +122,31 @@ impl SegmentFile {
             return Err(LogError::Corrupt(Fault::Missing.at(path, None, 0)));
         };
         let number = segment_number(&entry.file).unwrap_or_default();
-        Ok(Self { number, first: entry.first, name: entry.file.clone(), path, file: Arc::new(file) })
+        Ok(Self {
+            number,
+            first: entry.first,
+            name: entry.file.clone(),
+            path,
+            body: SegmentBody::Plain(file),
+        })
     }
 
     /// Bytes that it has.
     pub(crate) fn len(&self) -> Result<u64, LogError> {
-        Ok(self.file.metadata().map_err(LogError::io("inspect", &self.path))?.len())
+        self.body.len().map_err(LogError::io("inspect", &self.path))
     }
 
     /// Its raw lines from byte `start` on, which has to be the beginning of one, up to byte `end`.
     pub(crate) fn lines(&self, start: u64, end: u64, buffer: usize) -> RawLines {
-        let source = FileFrom { file: Arc::clone(&self.file), offset: start, end };
-        RawLines { source: BufReader::with_capacity(buffer, source), path: self.path.clone(), offset: start }
+        let source = BufReader::with_capacity(buffer, self.body.bytes(start, end));
+        RawLines { source, path: self.path.clone(), offset: start }
     }
 }
 
 /// The lines of a file, whatever is in them.
 #[derive(Debug)]
 pub(crate) struct RawLines {
-    source: BufReader<FileFrom<Arc<File>>>,
+    source: BufReader<FileFrom>,
     path: PathBuf,
     offset: u64,
 }
@@ -148,8 +189,8 @@ impl RawLines {
 }
 
 /// Whether a file has no more than so many lines.
-pub(crate) fn is_at_most_lines(file: &File, lines: usize) -> io::Result<bool> {
-    let mut reader = BufReader::new(file);
+pub(crate) fn is_at_most_lines(file: Arc<dyn DiskFile>, lines: usize) -> io::Result<bool> {
+    let mut reader = BufReader::new(FileFrom { file, offset: 0, end: u64::MAX });
     let mut line = Vec::new();
     for _ in 0..lines {
         line.clear();

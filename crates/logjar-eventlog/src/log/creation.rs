@@ -42,7 +42,7 @@ pub(crate) fn refuse_lost_manifest(folder: &Folder) -> Result<(), LogError> {
     }
     if let Some(segment) = folder.open_file(FIRST_SEGMENT)? {
         let path = folder.join(FIRST_SEGMENT);
-        has_more |= !is_at_most_lines(&segment, 2).map_err(LogError::io("read", &path))?;
+        has_more |= !is_at_most_lines(segment, 2).map_err(LogError::io("read", &path))?;
     }
     if has_more { Err(LogError::Corrupt(Fault::Missing.at(folder.join(MANIFEST), None, 0))) } else { Ok(()) }
 }
@@ -52,11 +52,10 @@ pub(crate) fn keep_unfinished(folder: &Folder, epoch: u64) -> Result<Vec<Warning
     if folder.open_file(FIRST_SEGMENT)?.is_none() {
         return Ok(Vec::new());
     }
-    let broken = Folder::open_or_create(&folder.join(BROKEN))?;
-    let kept = broken.join(&format!("{FIRST_SEGMENT}.0-{epoch}"));
-    std::fs::rename(folder.join(FIRST_SEGMENT), &kept)
-        .map_err(LogError::io("rename", &folder.join(FIRST_SEGMENT)))?;
+    let broken = folder.folder(BROKEN)?;
+    let name = format!("{FIRST_SEGMENT}.0-{epoch}");
+    folder.move_to(FIRST_SEGMENT, &broken, &name)?;
     broken.sync()?;
     folder.sync()?;
-    Ok(vec![Warning::UnfinishedLog { kept }])
+    Ok(vec![Warning::UnfinishedLog { kept: broken.join(&name) }])
 }

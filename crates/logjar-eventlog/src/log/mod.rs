@@ -3,6 +3,7 @@
 //! The contract is the same for every implementation, and one set of tests checks it.
 
 mod creation;
+pub mod folder;
 pub mod memory;
 pub mod read_only;
 mod reader;
@@ -43,7 +44,8 @@ pub trait EventLog: Send {
     /// deciding; calling it again with more extends the reserve.
     ///
     /// # Errors
-    /// [`LogError::NoSpace`] changes nothing: try again later. Any other error is fatal, as in `append`.
+    /// [`LogError::NoSpace`] and [`LogError::Short`] change nothing: try again later. Any other error is fatal, as in
+    /// `append`.
     fn reserve(&mut self, bytes: u64) -> Result<(), LogError>;
 
     /// Appends a batch and returns when it is durable, in the order given. An empty batch is none.

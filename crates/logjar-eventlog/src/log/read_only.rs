@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::files::disk::RealDisk;
 use crate::files::durable::Folder;
 use crate::files::error::{Fault, LogError, ReplayError, Warning};
 use crate::files::manifest::Manifest;
@@ -93,7 +94,8 @@ impl ReadOnlyLog {
 /// # Errors
 /// [`LogError::Io`]; [`LogError::Missing`] if there is no folder.
 pub fn marked_position(folder: &Path) -> Result<Option<u64>, LogError> {
-    let folder = Folder::open(folder)?.ok_or_else(|| LogError::Missing { path: folder.to_owned() })?;
+    let folder = Folder::open(Arc::new(RealDisk), folder)?
+        .ok_or_else(|| LogError::Missing { path: folder.to_owned() })?;
     Ok(Mark::read(&folder)?.0.map(|mark| mark.seq))
 }
 
@@ -122,7 +124,7 @@ impl OpenedFiles {
     /// Opens them. The mark is read first, so that they have what it says.
     pub(crate) fn open(path: &Path) -> Result<Self, LogError> {
         let missing = || LogError::Missing { path: path.to_owned() };
-        let folder = Folder::open(path)?.ok_or_else(missing)?;
+        let folder = Folder::open(Arc::new(RealDisk), path)?.ok_or_else(missing)?;
         let mut attempt = 1;
         loop {
             let (mark, warnings) = Mark::read(&folder)?;

@@ -6,11 +6,12 @@
 
 use std::sync::Arc;
 
+use crate::files::disk::DiskFile;
 use crate::files::durable::{Folder, copy, unfinished};
-use crate::files::error::{LogError, Warning};
+use crate::files::error::{Fault, LogError, Warning};
 use crate::files::manifest::Manifest;
 use crate::files::mark::Mark;
-use crate::files::segment::SegmentFile;
+use crate::files::segment::{ActiveSegment, SegmentBody, SegmentFile};
 use crate::log::replay::{Each, Replay, Replayed, check_mark_within};
 use crate::log::resume::ResumePoint;
 
@@ -38,7 +39,7 @@ pub(crate) struct Recovered {
     /// What was replayed; nothing is torn any more.
     pub(crate) replayed: Replayed,
     /// The active segment.
-    pub(crate) active: SegmentFile,
+    pub(crate) active: ActiveSegment,
     /// What was cut.
     pub(crate) warning: Option<Warning>,
 }
@@ -75,14 +76,10 @@ impl Recovery<'_> {
         new_name: &str,
         each: Each<'_>,
     ) -> Result<Recovered, LogError> {
-        if !self.clean {
-            let mut file = self.folder.create_file(new_name)?;
-            copy(&active.file, 0, &mut file).map_err(LogError::io("copy", &active.path))?;
-            active.file = Arc::new(file);
-        } else if let Some(file) = self.folder.open_to_write(&active.name)? {
-            active.file = Arc::new(file);
-        }
+        let file = self.writable(&active, new_name)?;
+        active.body = SegmentBody::Plain(Arc::clone(&file));
         segments.push(active.clone());
+        let active = ActiveSegment { number: active.number, name: active.name, path: active.path, file };
         let replay = Replay { segments: &segments, mark: self.mark, running: false, point: self.point };
         let replayed = replay.run(each)?;
         let warning = if replayed.torn > 0 { Some(self.cut(&active, &replayed)?) } else { None };
@@ -92,17 +89,29 @@ impl Recovery<'_> {
         Ok(Recovered { replayed: Replayed { torn: 0, ..replayed }, active, warning })
     }
 
+    /// The active segment for writing: the file itself, or a copy if it has to be doubted.
+    fn writable(&self, active: &SegmentFile, new_name: &str) -> Result<Arc<dyn DiskFile>, LogError> {
+        let missing = || LogError::Corrupt(Fault::Missing.at(&active.path, None, 0));
+        let file = self.folder.open_to_write(&active.name)?.ok_or_else(missing)?;
+        if self.clean {
+            return Ok(file);
+        }
+        let copied = self.folder.create_file(new_name)?;
+        copy(&file, 0, &*copied).map_err(LogError::io("copy", &active.path))?;
+        Ok(copied)
+    }
+
     /// Keeps the torn tail in `broken/`, durably, and cuts it off.
-    fn cut(&self, active: &SegmentFile, replayed: &Replayed) -> Result<Warning, LogError> {
+    fn cut(&self, active: &ActiveSegment, replayed: &Replayed) -> Result<Warning, LogError> {
         let offset = replayed.offset;
-        let broken = Folder::open_or_create(&self.folder.join(BROKEN))?;
+        let broken = self.folder.folder(BROKEN)?;
         let name = format!("{}.{offset}-{}", active.name, self.epoch);
         let kept = broken.join(&name);
-        let mut tail = broken.create_file(&name)?;
-        let bytes = copy(&active.file, offset, &mut tail).map_err(LogError::io("write", &kept))?;
+        let tail = broken.create_file(&name)?;
+        let bytes = copy(&active.file, offset, &*tail).map_err(LogError::io("write", &kept))?;
         broken.sync()?;
         active.file.set_len(offset).map_err(LogError::io("cut", &active.path))?;
-        active.file.sync_all().map_err(LogError::io("sync", &active.path))?;
+        active.file.sync().map_err(LogError::io("sync", &active.path))?;
         Ok(Warning::TornTailCut { file: active.path.clone(), offset, bytes, kept })
     }
 }

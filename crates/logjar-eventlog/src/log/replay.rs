@@ -187,7 +187,7 @@ impl Pass<'_, '_> {
         };
         let corrupt = |fault: Fault| Err(LogError::Corrupt(fault.at(&segment.path, Some(seq), raw.start)));
         let was_durable = match self.replay.mark {
-            Some(mark) => mark.segment > segment.number || seq <= mark.seq || raw.start < mark.offset,
+            Some(mark) => seq <= mark.seq || (segment.number, raw.start) < mark.place(),
             // Line 1 is on disk before MANIFEST is.
             None => seq == 1,
         };
@@ -238,5 +238,72 @@ impl Pass<'_, '_> {
             _ => return Ok(()),
         };
         Err(LogError::Corrupt(fault.at(&segment.path, Some(seq + 1), self.offset)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::files::disk::{Disk, DiskFile, Mode};
+    use crate::files::segment::{SegmentBody, header};
+    use crate::files::simulated::SimulatedDisk;
+    use crate::format::batch::Batch;
+    use crate::format::micros::Micros;
+    use crate::format::new_line::{NewLine, OPENED_KIND};
+    use crate::format::random::Randomness;
+
+    fn lines(kind: &str, from: i64, count: i64) -> Vec<NewLine> {
+        let line = |at| NewLine {
+            at: Micros(at),
+            by: "system".to_owned(),
+            kind: kind.to_owned(),
+            version: 1,
+            data: "{}".to_owned(),
+            private: None,
+        };
+        (from..from + count).map(line).collect()
+    }
+
+    /// A segment that begins after `chain`, with a batch in it; the chain is then after that.
+    fn segment(disk: &SimulatedDisk, number: u64, chain: &mut Chain, lines: &[NewLine]) -> SegmentFile {
+        let first = chain.head().seq + 1;
+        let header = header(number, chain);
+        let batch = Batch::new(chain, "0000000000001", &mut Randomness::counting_from(0), lines).unwrap();
+        *chain = batch.chain;
+        let name = format!("{number:06}.jsonl");
+        let path = Path::new("/").join(&name);
+        let file = disk.open(&path, Mode::Empty).unwrap();
+        file.write_at((header + &batch.text).as_bytes(), 0).unwrap();
+        SegmentFile { number, first, name, path, body: SegmentBody::Plain(file) }
+    }
+
+    /// Two segments, and a mark at the end of the first.
+    fn two_segments() -> (Vec<SegmentFile>, Mark, Arc<dyn DiskFile>) {
+        let disk = SimulatedDisk::new(Path::new("/"));
+        let mut chain = Chain::new();
+        let first = segment(&disk, 1, &mut chain, &lines(OPENED_KIND, 1, 1));
+        let mark = Mark::new(1, 1, first.len().unwrap(), chain.head().crc);
+        let second = segment(&disk, 2, &mut chain, &lines("b", 2, 2));
+        let file = disk.open(&second.path, Mode::Write).unwrap();
+        (vec![first, second], mark, file)
+    }
+
+    fn replay(segments: &[SegmentFile], mark: &Mark) -> Result<Replayed, LogError> {
+        Replay { segments, mark: Some(mark), running: false, point: None }.run(&mut |_| Ok(()))
+    }
+
+    #[test]
+    fn a_mark_in_the_segment_before_proves_nothing_about_this_one() {
+        let (segments, mark, file) = two_segments();
+        assert_eq!(replay(&segments, &mark).unwrap().chain.head().seq, 3);
+        let header = segments[1].lines(0, u64::MAX, CHUNK).next(&mut Vec::new()).unwrap();
+        let header_len = header.unwrap().end;
+        assert!(header_len < mark.offset, "the tear has to begin before the byte that the mark names");
+        file.set_len(header_len + 40).unwrap();
+        let torn = replay(&segments, &mark).unwrap();
+        assert_eq!((torn.chain.head().seq, torn.torn), (1, 40));
     }
 }

@@ -7,11 +7,11 @@ use std::path::Path;
 use crate::files::durable::Folder;
 use crate::files::epoch::{Epoch, OwnEpoch};
 use crate::files::error::{LogError, Warning};
-use crate::files::lock::Lock;
 use crate::files::manifest::Manifest;
 use crate::files::mark::{Mark, MarkFile};
 use crate::files::segment::SegmentFile;
 use crate::format::random::Randomness;
+use crate::log::folder::LogFolder;
 use crate::log::recovery::{Recovered, Recovery};
 use crate::log::replay::check_mark_within;
 
@@ -34,8 +34,7 @@ pub struct Restored {
 /// [`LogError::Io`]. The log is then as it was.
 pub fn restore_from_copy(folder: &Path) -> Result<Restored, LogError> {
     let missing = || LogError::Missing { path: folder.to_owned() };
-    let folder = Folder::open(folder)?.ok_or_else(missing)?;
-    let _lock = Lock::take(&folder)?;
+    let LogFolder { folder, lock: _lock } = LogFolder::lock(folder)?;
     let manifest = Manifest::read(&folder)?.ok_or_else(missing)?;
     let mark = lost_mark(&folder, &manifest)?;
     let before = Epoch::read(&folder)?;

@@ -3,7 +3,9 @@
 
 use std::mem;
 use std::path::Path;
+use std::sync::Arc;
 
+use crate::files::disk::RealDisk;
 use crate::files::durable::{CHUNK, Folder};
 use crate::files::epoch::{EPOCH, Epoch};
 use crate::files::error::{Damage, Fault, LogError, Warning};
@@ -38,7 +40,7 @@ pub struct Verification {
 /// [`LogError::Missing`], [`LogError::UnknownFormat`], [`LogError::Io`]: nothing can be said. Damage is no error.
 pub fn verify(folder: &Path, running: bool) -> Result<Verification, LogError> {
     let mut verifier = Verifier::new(running);
-    let epoch = match Folder::open(folder)? {
+    let epoch = match Folder::open(Arc::new(RealDisk), folder)? {
         Some(folder) => Epoch::read(&folder),
         None => return Err(LogError::Missing { path: folder.to_owned() }),
     };

@@ -1,23 +1,20 @@
 //! The log in files, for its one writer.
 //!
-//! An append is: one write at the end of the active segment, fdatasync, EPOCH read again, mark written. What failed
-//! is never tried again, because after a failed sync nobody knows what is on disk.
+//! An append is: one write at the end of the active segment, fdatasync, a look at EPOCH, mark written. A sync that failed
+//! is never tried again, because after it nobody knows what is on disk.
 
-use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
-
-use rustix::fs::{FallocateFlags, fallocate, fstatvfs};
-use rustix::io::{Errno, retry_on_intr};
+use std::thread;
+use std::time::Duration;
 
 use crate::files::durable::Folder;
 use crate::files::epoch::{EPOCH, Epoch, OwnEpoch};
 use crate::files::error::{LogError, ReplayError, Warning};
-use crate::files::file_system::refuse_unsafe;
 use crate::files::lock::Lock;
 use crate::files::manifest::Manifest;
 use crate::files::mark::{Mark, MarkFile};
-use crate::files::segment::SegmentFile;
+use crate::files::segment::ActiveSegment;
 use crate::format::batch::Batch;
 use crate::format::chain::Chain;
 use crate::format::line::Line;
@@ -25,6 +22,7 @@ use crate::format::merkle::Root;
 use crate::format::new_line::NewLine;
 use crate::format::random::Randomness;
 use crate::log::creation::{create_log, keep_unfinished, refuse_lost_manifest};
+use crate::log::folder::LogFolder;
 use crate::log::reader::FileReader;
 use crate::log::recovery::{Recovered, Recovery};
 use crate::log::replay::Replayed;
@@ -33,6 +31,10 @@ use crate::log::{Appended, EventLog, Head, LogReader};
 
 /// Bytes that are reserved on disk at once.
 const RESERVE_STEP: u64 = 1 << 20;
+
+/// How long to wait before what failed for want of memory is tried again, at first and at most.
+const PAUSE_MIN: Duration = Duration::from_millis(1);
+const PAUSE_MAX: Duration = Duration::from_millis(500);
 
 /// How to open a log.
 #[derive(Clone, Debug, Default)]
@@ -74,7 +76,7 @@ pub struct FileLog {
     folder: Folder,
     epoch: OwnEpoch,
     randomness: Randomness,
-    active: SegmentFile,
+    active: ActiveSegment,
     /// Bytes of the active segment.
     offset: u64,
     /// Bytes of the active segment that there is space for.
@@ -87,28 +89,29 @@ pub struct FileLog {
 }
 
 impl FileLog {
-    /// Opens the log in `folder`: takes the lock, becomes the writer, recovers what the last stop left, and replays
-    /// every line through `replay`, or those after the point of the options. Returns what people should be told, too.
+    /// Opens the log in the folder `path`, in one step: see [`LogFolder::lock`] and [`LogFolder::open`]. With
+    /// [`OpenOptions::create`] the folder is made if there is none.
     ///
     /// # Errors
-    /// [`LogError::NoSpace`]: the disk is too full to recover; serve reads ([`ReadOnlyLog`]) and try again.
-    /// [`LogError::Locked`], [`LogError::Corrupt`], [`LogError::MarkBeyondEnd`], [`LogError::UnknownFormat`],
-    /// [`LogError::UnsafeFileSystem`], [`LogError::Missing`], [`LogError::Replay`], [`LogError::Io`].
-    ///
-    /// [`ReadOnlyLog`]: crate::log::read_only::ReadOnlyLog
+    /// Theirs.
     pub fn open(
-        folder: &Path,
+        path: &Path,
         options: OpenOptions,
         replay: &mut dyn FnMut(&Line) -> Result<(), ReplayError>,
     ) -> Result<(Self, Vec<Warning>), LogError> {
+        let folder =
+            if options.create.is_some() { LogFolder::make_and_lock(path)? } else { LogFolder::lock(path)? };
+        folder.open(options, replay)
+    }
+
+    /// Opens the log in a folder whose lock is held: see [`LogFolder::open`].
+    pub(crate) fn open_locked(
+        folder: LogFolder,
+        options: OpenOptions,
+        replay: &mut dyn FnMut(&Line) -> Result<(), ReplayError>,
+    ) -> Result<(Self, Vec<Warning>), LogError> {
+        let LogFolder { folder, lock } = folder;
         let OpenOptions { create, mut randomness, point } = options;
-        let folder = match Folder::open(folder)? {
-            Some(folder) => folder,
-            None if create.is_some() => Folder::open_or_create(folder)?,
-            None => return Err(LogError::Missing { path: folder.to_owned() }),
-        };
-        refuse_unsafe(&folder)?;
-        let lock = Lock::take(&folder)?;
         let Start { epoch, manifest, clean, mut warnings } = Start::new(&folder, create, &mut randomness)?;
         let (mark, mark_warnings) = Mark::read(&folder)?;
         warnings.extend(mark_warnings);
@@ -149,15 +152,16 @@ impl FileLog {
 
     fn write(&mut self, lines: &[NewLine]) -> Result<Vec<Appended>, LogError> {
         let batch = Batch::new(&self.chain, self.epoch.term(), &mut self.randomness, lines)?;
-        let file = &self.active.file;
+        let ActiveSegment { file, path, .. } = &self.active;
         let start = self.offset;
-        file.write_all_at(batch.text.as_bytes(), start).map_err(LogError::io("write", &self.active.path))?;
-        file.sync_data().map_err(LogError::io("sync", &self.active.path))?;
+        patiently(|| file.write_at(batch.text.as_bytes(), start).map_err(LogError::io("write", path)))?;
+        file.sync_data().map_err(LogError::io("sync", path))?;
         // Before the mark: a writer that was replaced must not mark anything.
-        self.epoch.check(&self.folder)?;
+        patiently(|| self.epoch.check(&self.folder))?;
         self.offset += batch.text.len() as u64;
         self.chain = batch.chain;
-        self.mark.write(&mark_after(&self.chain, &self.active, self.offset))?;
+        let mark = mark_after(&self.chain, &self.active, self.offset);
+        patiently(|| self.mark.write(&mark))?;
         self.reader.publish(self.chain.head().seq, |index| {
             let ends = batch.starts.iter().skip(1).map(|(_, next)| *next).chain([batch.text.len()]);
             for ((appended, (seed, from)), end) in batch.appended.iter().zip(&batch.starts).zip(ends) {
@@ -171,16 +175,8 @@ impl FileLog {
     fn extend_reserve(&mut self, end: u64) -> Result<(), LogError> {
         let start = self.reserved.max(self.offset);
         let length = (end - start).next_multiple_of(RESERVE_STEP);
-        let file = &self.active.file;
-        let reserved = match retry_on_intr(|| fallocate(file, FallocateFlags::KEEP_SIZE, start, length)) {
-            // Some file systems cannot reserve. There the free space has to do, although others may take it.
-            Err(Errno::OPNOTSUPP | Errno::NOSYS) => fstatvfs(file).and_then(|statistics| {
-                let free = statistics.f_bavail.saturating_mul(statistics.f_frsize);
-                if free < length { Err(Errno::NOSPC) } else { Ok(()) }
-            }),
-            other => other,
-        };
-        reserved.map_err(|error| LogError::io("reserve space for", &self.active.path)(error.into()))?;
+        let reserved = self.active.file.reserve(start, length);
+        reserved.map_err(LogError::io("reserve space for", &self.active.path))?;
         self.reserved = start + length;
         Ok(())
     }
@@ -215,7 +211,20 @@ impl Start {
     }
 }
 
-fn mark_after(chain: &Chain, active: &SegmentFile, offset: u64) -> Mark {
+/// Tries again, as often as it takes, what fails only because the machine is short of memory or descriptors: that says
+/// nothing about the disk. Never for a sync.
+fn patiently(mut call: impl FnMut() -> Result<(), LogError>) -> Result<(), LogError> {
+    let mut pause = PAUSE_MIN;
+    loop {
+        match call() {
+            Err(LogError::Short { .. }) => thread::sleep(pause),
+            other => return other,
+        }
+        pause = (2 * pause).min(PAUSE_MAX);
+    }
+}
+
+fn mark_after(chain: &Chain, active: &ActiveSegment, offset: u64) -> Mark {
     let head = chain.head();
     Mark::new(active.number, head.seq, offset, head.crc)
 }
@@ -227,12 +236,14 @@ impl EventLog for FileLog {
 
     fn reserve(&mut self, bytes: u64) -> Result<(), LogError> {
         self.refuse_if_poisoned()?;
+        // Before anything is decided: a folder that was moved, or that has another writer, takes nothing more.
+        let mut made = self.epoch.check(&self.folder);
         let end = self.offset.saturating_add(bytes);
-        if end <= self.reserved.max(self.offset) {
-            return Ok(());
+        if made.is_ok() && end > self.reserved.max(self.offset) {
+            made = self.extend_reserve(end);
         }
-        match self.extend_reserve(end) {
-            Err(LogError::NoSpace { path, source }) => Err(LogError::NoSpace { path, source }),
+        match made {
+            Err(error @ (LogError::NoSpace { .. } | LogError::Short { .. })) => Err(error),
             other => self.poison(other),
         }
     }

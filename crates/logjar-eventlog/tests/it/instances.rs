@@ -56,8 +56,31 @@ fn a_writer_that_was_replaced_does_not_stop_the_new_one() {
     let folder = Folder::new();
     let old = folder.write(&[2]);
     fs::remove_file(folder.file(EPOCH)).unwrap();
-    assert!(matches!(Box::new(old).close(), Err(LogError::StaleEpoch { .. })));
+    assert!(matches!(Box::new(old).close(), Err(LogError::Moved { .. })));
     assert!(!folder.file(EPOCH).exists());
+}
+
+#[test]
+fn a_folder_that_was_moved_takes_nothing_more() {
+    let folder = Folder::new();
+    let mut log = folder.write(&[2]);
+    let moved = folder.path().with_file_name("moved");
+    fs::rename(folder.path(), &moved).unwrap();
+    let before = fs::read(moved.join("000001.jsonl")).unwrap();
+    let error = log.reserve(1_000).unwrap_err();
+    assert!(matches!(error, LogError::Moved { .. }) && error.class() == Class::Io, "{error}");
+    assert!(matches!(log.append(&[line(4)]), Err(LogError::Poisoned)));
+    assert_eq!(fs::read(moved.join("000001.jsonl")).unwrap(), before);
+}
+
+#[test]
+fn an_epoch_that_was_only_touched_is_still_ours() {
+    let folder = Folder::new();
+    let mut log = folder.write(&[2]);
+    let bytes = folder.read(EPOCH);
+    fs::remove_file(folder.file(EPOCH)).unwrap();
+    folder.put(EPOCH, &bytes);
+    append(&mut log, 1);
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod contract;
 mod crash;
 mod damage;
 mod every_bit;
+mod failing_calls;
 mod golden;
 mod instances;
 mod line;

@@ -154,7 +154,7 @@ impl Failure {
 
 fn exit_code_of(error: &LogError) -> i32 {
     match error.class() {
-        Class::Locked => exit::LOCKED,
+        Class::Locked | Class::Short => exit::LOCKED,
         Class::Corrupt => exit::CORRUPT,
         Class::NoSpace | Class::Io | Class::Misuse => exit::IO,
         Class::Unusable => exit::NO,
