@@ -1,10 +1,10 @@
 //! What may happen in a registry: commands in, events out. Pure: time, identities and expensive facts are
 //! arguments, so the same input always gives the same output.
 //!
-//! Reading order: the words ([`ids`], [`names`], [`access`]), what is asked for ([`command`]), what happened ([`event`]), why
-//! not ([`rejection`]), the fold of all events ([`state`]), who may ([`permission`], and [`sight`] over everything at
-//! once), the rules ([`decide`], then one file per noun), the digest of a state ([`canonical`]), and the protocol that
-//! turns the requests of build tools into deploys ([`open_deploy`]).
+//! Reading order: the words ([`ids`], [`names`], [`access`]), what is asked for ([`command`]), what happened
+//! ([`event`]), why not ([`rejection`]), the fold of all events ([`state`]), who may ([`permission`], [`sight`] over
+//! everything at once, and [`folder`] for listings), the rules ([`decide`], then one file per noun), the digest of a
+//! state ([`canonical`]), and the protocol that turns the requests of build tools into deploys ([`open_deploy`]).
 
 pub mod access;
 pub mod day;
@@ -21,9 +21,11 @@ pub mod state;
 
 pub mod decide;
 pub mod deploy;
+pub mod folder;
 mod group;
 pub mod permission;
 mod repository;
+pub mod scopes;
 pub mod sight;
 mod token;
 mod user;

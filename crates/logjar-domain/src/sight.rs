@@ -12,6 +12,7 @@ use crate::access::{Actor, Scope, TokenLimit};
 use crate::event::ReadAccess;
 use crate::ids::{Moment, RepositoryName};
 use crate::permission::{Readable, acting, readable};
+use crate::scopes::Scopes;
 use crate::state::State;
 
 /// The repositories that somebody may read, and how much of each.
@@ -26,10 +27,15 @@ pub enum Extent {
     /// All of it.
     All,
     /// These groups and artifacts; there may be none.
-    Scopes(Vec<(GroupId, Scope)>),
+    Scopes(Scopes),
 }
 
 impl Extent {
+    /// What is within a repository of that access, of which the actor sees only what is granted.
+    pub fn granted(state: &State, now: Moment, actor: &Actor, access: ReadAccess) -> Self {
+        Self::Scopes(granted_scopes(state, now, actor, access).into_iter().collect())
+    }
+
     /// Whether there is certainly nothing within it.
     pub fn is_nothing(&self) -> bool {
         matches!(self, Self::Scopes(scopes) if scopes.is_empty())
@@ -39,7 +45,7 @@ impl Extent {
     pub fn covers(&self, group: &GroupId, artifact: &ArtifactId) -> bool {
         match self {
             Self::All => true,
-            Self::Scopes(scopes) => scopes.iter().any(|(of, scope)| of == group && scope.covers(artifact)),
+            Self::Scopes(scopes) => scopes.covers(group, artifact),
         }
     }
 }
@@ -54,8 +60,7 @@ impl Sight {
                     repositories.insert(name.clone(), Extent::All);
                 }
                 Readable::Granted(_) => {
-                    let scopes = granted_scopes(state, now, actor, repository.read);
-                    repositories.insert(name.clone(), Extent::Scopes(scopes));
+                    repositories.insert(name.clone(), Extent::granted(state, now, actor, repository.read));
                 }
                 Readable::Challenge | Readable::Hidden => {}
             }

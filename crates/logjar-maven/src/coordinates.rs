@@ -4,6 +4,7 @@
 //! Only what every repository requires is checked here. Rules of one profile (lower case only) and rules
 //! that need the registry's state (a name that differs from another by case only) are decided elsewhere.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -250,6 +251,13 @@ macro_rules! name_traits {
 
         impl AsRef<str> for $name {
             fn as_ref(&self) -> &str {
+                &self.0
+            }
+        }
+
+        /// Names compare and hash as their texts do, so that a map is asked for a text.
+        impl Borrow<str> for $name {
+            fn borrow(&self) -> &str {
                 &self.0
             }
         }

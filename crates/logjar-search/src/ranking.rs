@@ -10,8 +10,9 @@ use std::collections::hash_map::Entry;
 use std::ops::Bound;
 use std::sync::Arc;
 
-use logjar_domain::access::Scope;
+use logjar_domain::scopes::Reach;
 use logjar_domain::sight::{Extent, Sight};
+use logjar_maven::coordinates::GroupId;
 use tantivy::collector::{Collector, SegmentCollector};
 use tantivy::columnar::{ColumnValues, StrColumn};
 use tantivy::{DocId, Score, SegmentOrdinal, SegmentReader, TantivyError};
@@ -249,13 +250,9 @@ impl Visible {
                 None => VisibleExtent::Nothing,
                 Some((_, Extent::All)) => VisibleExtent::All,
                 Some((_, Extent::Scopes(scopes))) => {
-                    let ranges = scopes.iter().map(|(group, scope)| match scope {
-                        Scope::Group => range(ids, &format!("{group}:"), &format!("{group};")),
-                        Scope::Artifact(artifact) => {
-                            range(ids, &format!("{group}:{artifact}"), &format!("{group}:{artifact}\0"))
-                        }
-                    });
-                    VisibleExtent::Some(ranges.collect::<tantivy::Result<_>>()?)
+                    let ranges = scopes.groups().flat_map(|(group, reach)| ranges(group, reach));
+                    let ordinals = ranges.map(|(first, end)| range(ids, &first, &end));
+                    VisibleExtent::Some(ordinals.collect::<tantivy::Result<_>>()?)
                 }
             });
         }
@@ -285,6 +282,22 @@ fn ordinals(column: Option<&StrColumn>, segment: &SegmentReader) -> Numbers {
             tantivy::columnar::Column::<u64>::build_empty_column(segment.max_doc()).first_or_default_col(0)
         }
     }
+}
+
+/// Ranges of ids, each from the first to before the second, that hold what is in reach of a group.
+fn ranges(group: &GroupId, reach: &Reach) -> Vec<(String, String)> {
+    let mut ranges: Vec<_> = reach
+        .artifacts
+        .iter()
+        .map(|artifact| (format!("{group}:{artifact}"), format!("{group}:{artifact}\0")))
+        .collect();
+    if reach.whole {
+        ranges.push((format!("{group}:"), format!("{group};")));
+    }
+    if reach.below {
+        ranges.push((format!("{group}."), format!("{group}/")));
+    }
+    ranges
 }
 
 /// Ordinals of the ids from `first` to before `end`.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use logjar_domain::ids::RepositoryName;
+use logjar_domain::sight::Extent;
 use logjar_domain::state::VersionState;
 use logjar_maven::checksum::{Algorithm, Digests};
 use logjar_maven::coordinates::{ArtifactId, Gav, GroupId};
@@ -233,7 +234,7 @@ fn write_one(
     path: &str,
     folder: &MetadataFolder,
 ) -> io::Result<Found> {
-    let generated = metadata::generate(&app.projections.read(), repository, folder);
+    let generated = metadata::generate(&app.projections.read(), repository, folder, &Extent::All);
     let Some(generated) = generated else { return Ok(Found::NoDocument) };
     let folder = app.folder.repository_folder(repository).join(path);
     if !folder.is_dir() {

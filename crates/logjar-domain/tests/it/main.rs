@@ -15,6 +15,7 @@ mod world;
 
 mod credentials;
 mod decisions;
+mod folders;
 mod moments;
 mod property;
 mod protocol;

@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use logjar_domain::ids::{RepositoryName, Second};
+use logjar_domain::sight::Extent;
 use logjar_domain::state::{Artifact, State};
 use logjar_maven::coordinates::{ArtifactId, Gav, GroupId, Version};
 use logjar_maven::layout::MetadataFolder;
@@ -45,10 +46,17 @@ impl Basis {
     }
 }
 
-/// What the document of a folder would be made from; `None` if the folder has none.
-pub fn basis(state: &State, repository: &RepositoryName, folder: &MetadataFolder) -> Option<Basis> {
-    let of_artifact =
-        |group: &GroupId, artifact: &ArtifactId| state.artifact(repository, group, artifact).map(Basis::of);
+/// What the document of a folder would be made from, of what is in sight; `None` if the folder has none.
+pub fn basis(
+    state: &State,
+    repository: &RepositoryName,
+    folder: &MetadataFolder,
+    extent: &Extent,
+) -> Option<Basis> {
+    let of_artifact = |group: &GroupId, artifact: &ArtifactId| {
+        let found = state.artifact(repository, group, artifact);
+        found.filter(|_| extent.covers(group, artifact)).map(Basis::of)
+    };
     match folder {
         MetadataFolder::Version { group, artifact, version } => {
             let found = state.artifact(repository, group, artifact)?;
@@ -58,24 +66,31 @@ pub fn basis(state: &State, repository: &RepositoryName, folder: &MetadataFolder
         MetadataFolder::Folder { .. } => {
             let as_artifact =
                 folder.as_artifact().and_then(|(group, artifact)| of_artifact(&group, &artifact));
-            let as_group = folder.as_group().and_then(|group| plugins_basis(state, repository, &group));
+            let as_group =
+                folder.as_group().and_then(|group| plugins_basis(state, repository, &group, extent));
             as_artifact.into_iter().chain(as_group).reduce(Basis::newest)
         }
     }
 }
 
-/// The document of a folder; `None` if the folder has none.
-pub fn generate(state: &State, repository: &RepositoryName, folder: &MetadataFolder) -> Option<Generated> {
-    let basis = basis(state, repository, folder)?;
+/// The document of a folder, as somebody gets it who sees so much of the repository: the versions of an artifact that
+/// is in sight, the plugins of a group that are. `None` if the folder has none.
+pub fn generate(
+    state: &State,
+    repository: &RepositoryName,
+    folder: &MetadataFolder,
+    extent: &Extent,
+) -> Option<Generated> {
+    let basis = basis(state, repository, folder, extent)?;
     let xml = match folder {
         MetadataFolder::Version { group, artifact, version } => {
             let gav = Gav { group: group.clone(), artifact: artifact.clone(), version: version.clone() };
             snapshot(state, repository, &gav)?
         }
         MetadataFolder::Folder { .. } => {
-            let artifact = folder.as_artifact();
+            let artifact = folder.as_artifact().filter(|(group, artifact)| extent.covers(group, artifact));
             let plugins =
-                folder.as_group().map(|group| plugins(state, repository, &group)).unwrap_or_default();
+                folder.as_group().map(|group| plugins(state, repository, &group, extent)).unwrap_or_default();
             artifact_and_plugins(state, repository, artifact.as_ref(), &plugins)?
         }
     };
@@ -121,8 +136,8 @@ fn snapshot(state: &State, repository: &RepositoryName, gav: &Gav) -> Option<Str
     Some(write_snapshot(&metadata))
 }
 
-fn plugins(state: &State, repository: &RepositoryName, group: &GroupId) -> Vec<Plugin> {
-    plugin_artifacts(state, repository, group)
+fn plugins(state: &State, repository: &RepositoryName, group: &GroupId, extent: &Extent) -> Vec<Plugin> {
+    plugin_artifacts(state, repository, group, extent)
         .map(|(artifact, prefix, _)| Plugin {
             name: artifact.to_string(),
             prefix: prefix.to_owned(),
@@ -131,17 +146,24 @@ fn plugins(state: &State, repository: &RepositoryName, group: &GroupId) -> Vec<P
         .collect()
 }
 
-fn plugins_basis(state: &State, repository: &RepositoryName, group: &GroupId) -> Option<Basis> {
-    plugin_artifacts(state, repository, group).map(|(_, _, basis)| basis).reduce(Basis::newest)
+fn plugins_basis(
+    state: &State,
+    repository: &RepositoryName,
+    group: &GroupId,
+    extent: &Extent,
+) -> Option<Basis> {
+    plugin_artifacts(state, repository, group, extent).map(|(_, _, basis)| basis).reduce(Basis::newest)
 }
 
 fn plugin_artifacts<'a>(
     state: &'a State,
     repository: &RepositoryName,
     group: &'a GroupId,
+    extent: &'a Extent,
 ) -> impl Iterator<Item = (&'a ArtifactId, &'a str, Basis)> {
     let artifacts = state.repositories.get(repository).map(|repository| repository.artifacts_of(group));
-    artifacts.into_iter().flatten().filter_map(|(artifact, found)| {
+    let in_sight = artifacts.into_iter().flatten().filter(|(artifact, _)| extent.covers(group, artifact));
+    in_sight.filter_map(|(artifact, found)| {
         found.plugin_prefix.as_deref().map(|prefix| (artifact, prefix, Basis::of(found)))
     })
 }

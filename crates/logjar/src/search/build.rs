@@ -357,7 +357,11 @@ fn following(state: &State, last: Option<&Coordinates>) -> Vec<Coordinates> {
     let mut next = BTreeSet::new();
     for repository in state.repositories.values() {
         next.extend(
-            repository.artifacts.range((from, Bound::Unbounded)).take(LOOKED_UP).map(|(key, _)| key.clone()),
+            repository
+                .artifacts
+                .range::<Coordinates, _>((from, Bound::Unbounded))
+                .take(LOOKED_UP)
+                .map(|(key, _)| key.clone()),
         );
     }
     next.into_iter().take(LOOKED_UP).collect()

@@ -4,6 +4,7 @@
 //! Not the event log: its folder `events/` belongs to `logjar-eventlog`.
 
 pub mod digest;
+pub mod listed;
 pub mod publish;
 pub mod read;
 pub mod tree;

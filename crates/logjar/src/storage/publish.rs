@@ -16,7 +16,7 @@ use super::tree::{make_public_folders, write_public};
 use super::{DataFolder, sync_folder, sync_parent, uploads};
 
 /// The sums that lie beside every file. The others are answered on request.
-const STORED_SUMS: [Algorithm; 2] = [Algorithm::Sha1, Algorithm::Md5];
+pub const STORED_SUMS: [Algorithm; 2] = [Algorithm::Sha1, Algorithm::Md5];
 
 /// A file of an upload, and the name that it is stored under.
 #[derive(Clone, Debug)]

@@ -65,15 +65,7 @@ impl OnTheirWay {
     }
 }
 
-/// What a path below a repository is on disk.
-pub enum Entry {
-    /// A file.
-    File(Found),
-    /// A folder.
-    Folder(PathBuf),
-}
-
-/// Looks a path up. Its segments were checked by whoever split it; names that are never served (dot files, what editors
+/// Looks a file up. Its segments were checked by whoever split it; names that are never served (dot files, what editors
 /// and file systems leave behind) are not found.
 ///
 /// # Errors
@@ -83,19 +75,19 @@ pub fn find(
     on_their_way: &OnTheirWay,
     repository: &RepositoryName,
     segments: &[&str],
-) -> io::Result<Option<Entry>> {
+) -> io::Result<Option<Found>> {
     if segments.iter().any(|segment| is_never_served(segment)) {
         return Ok(None);
     }
     let mut path = folder.repository_folder(repository);
     path.extend(segments);
-    if let Some(entry) = open(&path)? {
-        return Ok(Some(entry));
+    if let Some(found) = open(&path)? {
+        return Ok(Some(found));
     }
     if let Some((name, folders)) = segments.split_last() {
         for upload in on_their_way.of(repository, folders) {
-            if let Some(entry) = open(&uploads::files_of(folder, &upload).join(name))? {
-                return Ok(Some(entry));
+            if let Some(found) = open(&uploads::files_of(folder, &upload).join(name))? {
+                return Ok(Some(found));
             }
         }
     }
@@ -109,7 +101,7 @@ pub fn is_never_served(name: &str) -> bool {
     is_being_written || name.starts_with('.') || name.ends_with('~') || name == "lost+found"
 }
 
-fn open(path: &std::path::Path) -> io::Result<Option<Entry>> {
+fn open(path: &std::path::Path) -> io::Result<Option<Found>> {
     let file = match File::open(path) {
         Ok(file) => file,
         Err(error) => {
@@ -122,11 +114,11 @@ fn open(path: &std::path::Path) -> io::Result<Option<Entry>> {
         }
     };
     let metadata = file.metadata()?;
-    if metadata.is_dir() {
-        return Ok(Some(Entry::Folder(path.to_owned())));
+    if !metadata.is_file() {
+        return Ok(None);
     }
     let modified = metadata.modified()?;
-    Ok(Some(Entry::File(Found { file, path: path.to_owned(), length: metadata.len(), modified })))
+    Ok(Some(Found { file, path: path.to_owned(), length: metadata.len(), modified }))
 }
 
 /// The sum that lies beside a stored file, if it is there and whole.

@@ -1,9 +1,14 @@
 //! Repositories that not everybody may read: a caller without the right learns nothing, not even what exists.
 
+use std::io::{Cursor, Write};
+
+use logjar_maven::checksum::{Algorithm, Digests};
 use serde_json::Value;
+use zip::ZipWriter;
+use zip::write::SimpleFileOptions;
 
 use crate::client::{Request, Response};
-use crate::deploy::Deploy;
+use crate::deploy::{Deploy, pom};
 use crate::server::TestServer;
 
 const LIB: &str = "org/example/lib/1.0/lib-1.0.jar";
@@ -102,6 +107,104 @@ fn granted_readers_see_what_is_granted() {
     let listing =
         get(&server, Some("ben"), &few("org/example/")).text() + &get(&server, Some("ben"), &few("")).text();
     assert!(listing.contains("lib/") && !listing.contains("extra") && !listing.contains("net"), "{listing}");
+}
+
+#[test]
+fn listings_tell_nothing_of_names_that_begin_alike() {
+    let server = TestServer::with_amy();
+    server.user("ben");
+    server.repositories(&[("few", "granted")]);
+    for coordinates in
+        ["org.mine:one:1.0", "org.mine:one-more:1.0", "org.mine.one:hush:7.0", "org.mine.one.deep:x:1"]
+    {
+        Deploy::new(coordinates).repository("few").send(&server, "amy").created();
+    }
+    server.logjar(&["group", "grant", "org.mine", "ben", "--artifact", "one", "--can", "read"]).expect(0);
+    // A right to what is not there shows no folder on the way to it.
+    server.logjar(&["group", "create", "net.empty", "--owner", "ben"]).expect(0);
+    let few = |below: &str| format!("/repository/few/{below}");
+    for (below, shown) in
+        [("", &["org/"][..]), ("org/", &["mine/"]), ("org/mine/", &["one/"]), ("org/mine/one/", &["1.0/"])]
+    {
+        let page = get(&server, Some("ben"), &few(below)).expect(200, below).text();
+        let links: Vec<&str> =
+            page.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+        let folders: Vec<&str> =
+            links.into_iter().filter(|link| link.ends_with('/') && *link != "../").collect();
+        assert_eq!(folders, shown, "{below}: {page}");
+        assert!(!page.contains("hush") && !page.contains("more"), "{page}");
+    }
+    let absent = get(&server, Some("ben"), &few("org/absent/")).expect(404, "absent");
+    for below in [
+        "org/mine/one/hush/",
+        "org/mine/one/hush/7.0/",
+        "org/mine/one/deep",
+        "org/mine/one-more/",
+        "net/",
+        "net",
+    ] {
+        let hidden = get(&server, Some("ben"), &few(below)).expect(404, below);
+        assert_eq!((hidden.text(), hidden.reason), (absent.text(), absent.reason.clone()), "{below}");
+    }
+    get(&server, Some("amy"), &few("org/mine/one/")).expect(200, "amy sees all");
+}
+
+/// The jar of a Maven plugin with that prefix.
+fn plugin_jar(prefix: &str) -> Vec<u8> {
+    let mut jar = ZipWriter::new(Cursor::new(Vec::new()));
+    jar.start_file("META-INF/maven/plugin.xml", SimpleFileOptions::default()).unwrap();
+    write!(jar, "<plugin><goalPrefix>{prefix}</goalPrefix></plugin>").unwrap();
+    jar.finish().unwrap().into_inner()
+}
+
+#[test]
+fn plugins_of_a_group_are_shown_to_who_may_read_them() {
+    let server = TestServer::with_amy();
+    for user in ["ben", "cid", "dan"] {
+        server.user(user);
+    }
+    server.repositories(&[("few", "granted")]);
+    for (coordinates, prefix) in
+        [("org.acme.tools:a-maven-plugin:1.0", "aaa"), ("org.acme.tools:b-maven-plugin:1.0", "bbb")]
+    {
+        let artifact = coordinates.split(':').nth(1).unwrap();
+        Deploy::new(coordinates)
+            .file(".pom", pom("org.acme.tools", artifact, "1.0", "maven-plugin"))
+            .file(".jar", plugin_jar(prefix))
+            .repository("few")
+            .send(&server, "amy")
+            .created();
+    }
+    Deploy::new("org.acme:tools:1.0").repository("few").send(&server, "amy").created();
+    let grants: [&[&str]; 3] = [
+        &["org.acme.tools", "ben"],
+        &["org.acme", "cid", "--artifact", "tools"],
+        &["org.acme.tools", "dan", "--artifact", "b-maven-plugin"],
+    ];
+    for grant in grants {
+        let grant: Vec<&str> =
+            ["group", "grant"].iter().chain(grant).copied().chain(["--can", "read"]).collect();
+        server.logjar(&grant).expect(0);
+    }
+    let path = "/repository/few/org/acme/tools/maven-metadata.xml";
+    // One address for the plugins of `org.acme.tools` and the versions of `org.acme:tools`.
+    for (user, plugins, versions) in [
+        ("amy", &["aaa", "bbb"][..], true),
+        ("ben", &["aaa", "bbb"], false),
+        ("cid", &[], true),
+        ("dan", &["bbb"], false),
+    ] {
+        let document = get(&server, Some(user), path).expect(200, user).text();
+        for prefix in ["aaa", "bbb"] {
+            let has = document.contains(&format!("<prefix>{prefix}</prefix>"));
+            assert_eq!(has, plugins.contains(&prefix), "{user}: {document}");
+        }
+        assert_eq!(document.contains("<versioning>"), versions, "{user}: {document}");
+        let sum = get(&server, Some(user), &format!("{path}.sha1")).expect(200, user).text();
+        assert_eq!(sum, Digests::of(document.as_bytes()).hex(Algorithm::Sha1), "{user}");
+    }
+    server.user("eve");
+    get(&server, Some("eve"), path).expect(404, "who may read none of it");
 }
 
 #[test]

@@ -227,6 +227,34 @@ fn listings_can_be_walked() {
     assert_eq!(jars, coordinates.len(), "{found:?}");
 }
 
+/// As Maven Central writes them: Renovate takes the dates of versions from such lines.
+#[test]
+fn listings_have_titles_and_dates() {
+    let (server, jar) = registry();
+    let line = |folder: &str, name: &str| {
+        let page = server.get(folder).expect(200, folder).text();
+        let start = format!("<a href=\"{name}\" title=\"{name}\">{name}</a> ");
+        let line =
+            page.lines().find(|line| line.starts_with(&start)).unwrap_or_else(|| panic!("{name}: {page}"));
+        let words: Vec<String> = line[start.len()..].split_whitespace().map(str::to_owned).collect();
+        words.join(" ")
+    };
+    let day = &server.events_of("version.deployed")[0]["at"].as_str().unwrap()[..10].to_owned();
+    assert_eq!(line("/repo/", "org/"), "- -");
+    for (folder, name, size) in [
+        ("/repo/org/example/", "lib/", "-".to_owned()),
+        ("/repo/org/example/lib/", "1.0/", "-".to_owned()),
+        ("/repo/org/example/lib/1.0/", "lib-1.0.jar", jar.len().to_string()),
+        ("/repo/org/example/lib/1.0/", "lib-1.0.jar.sha1", "40".to_owned()),
+        ("/repo/org/example/lib/1.0/", "lib-1.0.pom.md5", "32".to_owned()),
+    ] {
+        let shown = line(folder, name);
+        let (date, rest) = shown.split_at(day.len());
+        assert_eq!(date, day, "{name}");
+        assert!(rest[1..6].contains(':') && rest.ends_with(&format!(" {size}")), "{name}: {shown}");
+    }
+}
+
 #[test]
 fn folders_and_what_is_not_there() {
     let (server, _) = registry();
@@ -257,15 +285,22 @@ fn folders_and_what_is_not_there() {
 fn what_is_never_served() {
     let (server, _) = registry();
     let folder = server.folder().join("repository/repo/org/example/lib/1.0");
-    for name in [".hidden", ".nfs0001", "lib-1.0.jar~", "lost+found"] {
+    for name in [".hidden", ".nfs0001", "lib-1.0.jar~", "lost+found", "notes.txt"] {
         std::fs::write(folder.join(name), "not yours").unwrap();
         server.get(&format!("/repo/org/example/lib/1.0/{name}")).expect(404, name);
     }
     std::fs::create_dir(server.folder().join("repository/repo/.git")).unwrap();
     std::fs::write(server.folder().join("repository/repo/.git/config"), "not yours").unwrap();
     server.get("/repo/.git/config").expect(404, ".git");
-    let listing = server.get("/repo/org/example/lib/1.0/").text() + &server.get("/repo/").text();
-    for name in [".hidden", ".nfs", "~", "lost", ".git"] {
+    let stray = server.folder().join("repository/repo/org/example/stray/1.0");
+    std::fs::create_dir_all(&stray).unwrap();
+    std::fs::write(stray.join("stray-1.0.jar"), "of no version").unwrap();
+    for path in ["org/example/stray/1.0/stray-1.0.jar", "org/example/stray/1.0/", "org/example/stray"] {
+        server.get(&format!("/repo/{path}")).expect(404, path);
+    }
+    let folders = ["/repo/", "/repo/org/example/", "/repo/org/example/lib/1.0/"];
+    let listing = folders.map(|path| server.get(path).text()).concat();
+    for name in [".hidden", ".nfs", "~", "lost", ".git", "notes", "stray"] {
         assert!(!listing.contains(name), "{name}: {listing}");
     }
     for path in

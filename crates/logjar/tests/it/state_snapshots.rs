@@ -372,7 +372,7 @@ fn a_kill_between_event_and_move_is_served_by_a_server_that_only_reads() {
     let repository = logjar_domain::ids::RepositoryName::new("repo");
     let found =
         logjar::storage::read::find(&folder, app.projections.on_their_way(), &repository, &path).unwrap();
-    assert!(matches!(found, Some(logjar::storage::read::Entry::File(_))), "it is found in its upload");
+    assert!(found.is_some(), "it is found in its upload");
     assert!(upload.exists());
 }
 

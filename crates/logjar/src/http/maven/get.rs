@@ -12,16 +12,19 @@ use hyper::{Request, Response};
 use logjar_domain::access::Actor;
 use logjar_domain::event::ReadAccess;
 use logjar_domain::ids::RepositoryName;
-use logjar_domain::permission::{Readable, readable};
+use logjar_domain::permission::{Readable, may_read_artifact, readable};
 use logjar_domain::rejection::Rejection;
+use logjar_domain::sight::Extent;
 use logjar_domain::state::State;
 use logjar_maven::checksum::{Algorithm, Digests};
-use logjar_maven::layout::{self, Build, METADATA_NAME, MetadataFolder, Target, VersionFile};
+use logjar_maven::coordinates::Gav;
+use logjar_maven::layout::{self, Build, MetadataFolder, Target, VersionFile};
 
 use super::path::RepositoryPath;
 use super::{counting, listing, repository_named};
 use crate::app::App;
 use crate::auth;
+use crate::clock::now;
 use crate::downloads::VersionCounter;
 use crate::http::body::{Answer, FileBody};
 use crate::http::cache::{CONTENT_MAX, ReadyAnswer};
@@ -30,7 +33,7 @@ use crate::http::error::HttpError;
 use crate::http::request_body::RequestBody;
 use crate::projections::metadata;
 use crate::storage::digest::digest;
-use crate::storage::read::{self, Entry, Found};
+use crate::storage::read::{self, Found};
 
 /// Who asks, and for what.
 pub(super) struct Reader {
@@ -51,27 +54,52 @@ pub(super) async fn get(
 ) -> Result<Response<Answer>, HttpError> {
     let reader = admit(app, path, request.headers())?;
     let segments: Vec<&str> = path.segments.iter().map(String::as_str).collect();
-    if let Some(Target::Metadata(folder)) = metadata_target(&segments) {
-        check_granted(app, &reader, &segments)?;
-        return generated(app, &reader, request, &folder, sum_of(&segments));
+    match layout::parse(&segments).map(|path| path.target) {
+        Ok(Target::Metadata(folder)) => {
+            return generated(app, &reader, request, &folder, sum_of(&segments));
+        }
+        Ok(Target::File(named)) if reader.may_read(&app.projections.read(), &named) => {
+            if let Some(found) = locate(app, &reader.repository, &segments)? {
+                let counter = counting::counter_of(app, &reader, &segments, &found);
+                let answered = file(app, &reader, request, &segments, found, counter.clone());
+                counting::count(app, counter.as_ref(), reader.public, request.method(), &answered);
+                return answered;
+            }
+            if let Some(answered) = sum_on_request(app, &reader, request, &segments).await? {
+                return Ok(answered);
+            }
+        }
+        Ok(Target::File(_)) | Err(_) => {}
     }
-    match locate(app, &reader.repository, &segments)? {
-        Some(Located::File(found)) => {
-            check_granted(app, &reader, &segments)?;
-            let counter = counting::counter_of(app, &reader, &segments, &found);
-            let answered = file(app, &reader, request, &segments, found, counter.clone());
-            counting::count(app, counter.as_ref(), reader.public, request.method(), &answered);
-            answered
+    let extent = reader.folder_in_sight(&app.projections.read(), &segments).ok_or(HttpError::NotFound)?;
+    if path.folder {
+        listing::listing(app, &reader, extent, &segments).await
+    } else {
+        redirect_to_folder(app, request.uri().path())
+    }
+}
+
+impl Reader {
+    /// How much of the repository is in sight.
+    fn extent(&self, state: &State) -> Extent {
+        match self.granted {
+            Some(access) => Extent::granted(state, now(), &self.actor, access),
+            None => Extent::All,
         }
-        Some(Located::Folder(folder)) if path.folder => listing::listing(app, &reader, &segments, &folder),
-        Some(Located::Folder(_)) => {
-            check_granted(app, &reader, &segments)?;
-            redirect_to_folder(app, request.uri().path())
-        }
-        None => {
-            check_granted(app, &reader, &segments)?;
-            sum_on_request(app, &reader, request, &segments).await
-        }
+    }
+
+    /// Whether there is such a version, and the reader may read it.
+    fn may_read(&self, state: &State, file: &VersionFile) -> bool {
+        let Gav { group, artifact, .. } = &file.gav;
+        let is_granted = |access| may_read_artifact(state, now(), &self.actor, access, group, Some(artifact));
+        self.granted.is_none_or(is_granted) && state.version(&self.repository, &file.gav).is_some()
+    }
+
+    /// How much of the repository is in sight, if any of the folder is.
+    fn folder_in_sight(&self, state: &State, segments: &[&str]) -> Option<Extent> {
+        let extent = self.extent(state);
+        let repository = state.repositories.get(&self.repository)?;
+        listing::is_in_sight(repository, &extent, segments).then_some(extent)
     }
 }
 
@@ -98,7 +126,7 @@ fn admit(app: &App, path: &RepositoryPath, headers: &HeaderMap) -> Result<Reader
     if found.read == ReadAccess::Public {
         return Ok(Reader { repository, actor: Actor::Anonymous, granted: None, public: true, access });
     }
-    let now = crate::clock::now();
+    let now = now();
     let actor = auth::token::authenticate(&state, now, headers)?;
     match readable(&state, now, &actor, found) {
         Readable::All => Ok(Reader { repository, actor, granted: None, public: false, access }),
@@ -108,23 +136,6 @@ fn admit(app: &App, path: &RepositoryPath, headers: &HeaderMap) -> Result<Reader
         Readable::Challenge => Err(Rejection::TokenRequired.into()),
         Readable::Hidden => Err(HttpError::NotFound),
     }
-}
-
-fn check_granted(app: &App, reader: &Reader, segments: &[&str]) -> Result<(), HttpError> {
-    match reader.granted {
-        Some(access) if !listing::is_granted(&app.projections.read(), &reader.actor, access, segments) => {
-            Err(HttpError::NotFound)
-        }
-        _ => Ok(()),
-    }
-}
-
-fn metadata_target(segments: &[&str]) -> Option<Target> {
-    let last = segments.last()?;
-    if !last.starts_with(METADATA_NAME) {
-        return None;
-    }
-    layout::parse(segments).ok().map(|path| path.target)
 }
 
 fn sum_of(segments: &[&str]) -> Option<Algorithm> {
@@ -141,14 +152,16 @@ fn generated(
 ) -> Result<Response<Answer>, HttpError> {
     let raw = request.uri().path();
     let state = app.projections.read();
-    let basis = metadata::basis(&state, &reader.repository, folder).ok_or(HttpError::NotFound)?;
+    let extent = reader.extent(&state);
+    let basis = metadata::basis(&state, &reader.repository, folder, &extent).ok_or(HttpError::NotFound)?;
     if reader.public
         && let Some(ready) = app.cache.get(raw, |ready| ready.revision == basis.revision)
     {
         drop(state);
         return conditional::answer(request.headers(), &ready);
     }
-    let generated = metadata::generate(&state, &reader.repository, folder).ok_or(HttpError::NotFound)?;
+    let generated =
+        metadata::generate(&state, &reader.repository, folder, &extent).ok_or(HttpError::NotFound)?;
     drop(state);
     let digests = Digests::of(generated.xml.as_bytes());
     let modified = basis.modified();
@@ -173,28 +186,16 @@ fn generated(
     conditional::answer(request.headers(), &ready)
 }
 
-enum Located {
-    File(Found),
-    Folder(std::path::PathBuf),
-}
-
-/// Finds a path on disk; a plain snapshot name stands for the newest build that came under it.
-fn locate(app: &App, repository: &RepositoryName, segments: &[&str]) -> Result<Option<Located>, HttpError> {
-    let entry = match read::find(&app.folder, app.projections.on_their_way(), repository, segments)? {
-        Some(entry) => Some(entry),
-        None => match stored_name_of_plain(&app.projections.read(), repository, segments) {
-            Some(name) => {
-                let (_, folders) = segments.split_last().ok_or(HttpError::NotFound)?;
-                let stored: Vec<&str> = folders.iter().copied().chain([name.as_str()]).collect();
-                read::find(&app.folder, app.projections.on_their_way(), repository, &stored)?
-            }
-            None => None,
-        },
-    };
-    Ok(entry.map(|entry| match entry {
-        Entry::File(found) => Located::File(found),
-        Entry::Folder(path) => Located::Folder(path),
-    }))
+/// Finds a file on disk; a plain snapshot name stands for the newest build that came under it.
+fn locate(app: &App, repository: &RepositoryName, segments: &[&str]) -> Result<Option<Found>, HttpError> {
+    let found = read::find(&app.folder, app.projections.on_their_way(), repository, segments)?;
+    if found.is_some() {
+        return Ok(found);
+    }
+    let stored = stored_name_of_plain(&app.projections.read(), repository, segments);
+    let (Some(name), Some((_, folders))) = (stored, segments.split_last()) else { return Ok(None) };
+    let stored: Vec<&str> = folders.iter().copied().chain([name.as_str()]).collect();
+    Ok(read::find(&app.folder, app.projections.on_their_way(), repository, &stored)?)
 }
 
 /// The stored name behind `a-1.0-SNAPSHOT.jar`, if the newest build of the version came under the plain name. A build
@@ -350,24 +351,20 @@ fn content_type(name: &str) -> &'static str {
     }
 }
 
-/// `.sha256` and `.sha512` of a stored file, which lie nowhere.
+/// `.sha256` and `.sha512` of a stored file, which lie nowhere; `None` if the path is no sum of one.
 async fn sum_on_request(
     app: &App,
     reader: &Reader,
     request: &Request<RequestBody>,
     segments: &[&str],
-) -> Result<Response<Answer>, HttpError> {
+) -> Result<Option<Response<Answer>>, HttpError> {
     let (Some(algorithm), Some((last, folders))) = (sum_of(segments), segments.split_last()) else {
-        return Err(HttpError::NotFound);
+        return Ok(None);
     };
-    let file_name = last
-        .strip_suffix(algorithm.extension())
-        .and_then(|name| name.strip_suffix('.'))
-        .ok_or(HttpError::NotFound)?;
+    let file_name = last.strip_suffix(algorithm.extension()).and_then(|name| name.strip_suffix('.'));
+    let Some(file_name) = file_name else { return Ok(None) };
     let of: Vec<&str> = folders.iter().copied().chain([file_name]).collect();
-    let Some(Located::File(found)) = locate(app, &reader.repository, &of)? else {
-        return Err(HttpError::NotFound);
-    };
+    let Some(found) = locate(app, &reader.repository, &of)? else { return Ok(None) };
     let modified = found.modified;
     // Hashing is the one costly thing that anybody may ask for, so only a few at a time.
     let _permit = app.digesting.acquire().await.map_err(|_| HttpError::Busy)?;
@@ -389,7 +386,7 @@ async fn sum_on_request(
     if reader.public && !file_name.contains("-SNAPSHOT") {
         app.cache.put(request.uri().path(), ready.clone());
     }
-    conditional::answer(request.headers(), &ready)
+    conditional::answer(request.headers(), &ready).map(Some)
 }
 
 fn redirect_to_folder(app: &App, raw_path: &str) -> Result<Response<Answer>, HttpError> {

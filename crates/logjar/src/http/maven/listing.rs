@@ -1,155 +1,200 @@
-//! Listings of folders as HTML that people read and build tools, `wget` and `rclone` walk.
+//! Listings of folders as HTML that people read and build tools, `wget` and `rclone` walk. They are made from the
+//! state, and for the folder of a version from the log, so that they show what the caller may read and nothing else,
+//! cost their rows, and know files that are on their way.
 
-use std::fs;
-use std::path::Path;
-use std::time::SystemTime;
+use std::collections::BTreeMap;
 
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use hyper::Response;
-use logjar_domain::access::Actor;
-use logjar_domain::event::ReadAccess;
-use logjar_domain::permission::may_read_artifact;
-use logjar_domain::state::State;
+use logjar_domain::folder::{self, Found, Walk};
+use logjar_domain::ids::{RepositoryName, Second};
+use logjar_domain::sight::Extent;
+use logjar_domain::state::{Repository, State};
+use logjar_eventlog::error::LogError;
+use logjar_eventlog::log::LogReader;
 use logjar_maven::checksum::Algorithm;
-use logjar_maven::coordinates::{ArtifactId, GroupId};
+use logjar_maven::coordinates::Gav;
 use logjar_maven::layout::{self, METADATA_NAME, Target};
 
 use super::get::{Reader, respond};
 use super::path::encode;
 use crate::app::App;
-use crate::clock::now;
 use crate::http::body::Answer;
 use crate::http::error::HttpError;
-use crate::projections::metadata;
-use crate::storage::read::is_never_served;
+use crate::projections::{Projections, metadata};
+use crate::storage::listed::{self, Place};
+use crate::storage::publish::STORED_SUMS;
 
-struct Row {
-    name: String,
-    folder: bool,
-    size: u64,
-    modified: String,
+/// Names that are taken from the state at once; whoever changes it waits no longer.
+const NAMES_AT_ONCE: usize = 1_000;
+
+/// Whether anything of a folder is in sight. A folder that is hidden is one that is not there.
+pub(super) fn is_in_sight(repository: &Repository, extent: &Extent, segments: &[&str]) -> bool {
+    let walked = || Walk::new(segments).map(|mut walk| walk.step(repository, extent, 1));
+    segments.is_empty() && *extent == Extent::All
+        || walked().is_some_and(|found| !found.is_empty())
+        || folder::as_artifact(repository, extent, segments).is_some()
+        || folder::as_version(repository, extent, segments).is_some()
 }
 
-/// The listing of a folder that exists.
-pub(super) fn listing(
+/// The listing of a folder that is in sight.
+pub(super) async fn listing(
     app: &App,
     reader: &Reader,
+    extent: Extent,
     segments: &[&str],
-    folder: &Path,
 ) -> Result<Response<Answer>, HttpError> {
-    let mut rows = Vec::new();
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        let Ok(name) = entry.file_name().into_string() else { continue };
-        if is_never_served(&name) {
-            continue;
-        }
-        let metadata = entry.metadata()?;
-        let modified = metadata.modified().map(minute).unwrap_or_default();
-        rows.push(Row { name, folder: metadata.is_dir(), size: metadata.len(), modified });
-    }
-    add_generated(app, reader, segments, &mut rows);
-    if let Some(access) = reader.granted {
-        let state = app.projections.read();
-        rows.retain(|row| {
-            let path: Vec<&str> = segments.iter().copied().chain([row.name.as_str()]).collect();
-            is_granted(&state, &reader.actor, access, &path)
-        });
-        if rows.is_empty() && !is_granted(&state, &reader.actor, access, segments) {
-            return Err(HttpError::NotFound);
-        }
-    }
-    rows.sort_by(|a, b| (!a.folder, &a.name).cmp(&(!b.folder, &b.name)));
-    let title = format!(
-        "/{}/{}",
-        reader.repository,
-        segments.iter().map(|each| format!("{each}/")).collect::<String>()
-    );
-    let page = render(&title, !segments.is_empty(), &rows);
-    let length = HeaderValue::from(page.len());
-    let mut response = respond(StatusCode::OK, http::HeaderMap::new(), Answer::bytes(page));
-    response.headers_mut().insert(header::CONTENT_LENGTH, length);
+    let (projections, log) = (app.projections.clone(), app.reader.clone());
+    let repository = reader.repository.clone();
+    let segments: Vec<String> = segments.iter().map(|&segment| segment.to_owned()).collect();
+    let listed = tokio::task::spawn_blocking(move || {
+        let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+        let asked = Asked { repository: &repository, extent: &extent, segments: &segments };
+        rows(&projections, &*log, &asked).map(|rows| asked.render(&rows))
+    });
+    let page = listed.await.map_err(|_| HttpError::Internal)??;
     let caching = if reader.public { "no-cache" } else { "private, no-cache" };
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(caching));
-    Ok(response)
+    let mut headers = HeaderMap::new();
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(page.len()));
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(caching));
+    Ok(respond(StatusCode::OK, headers, Answer::bytes(page)))
 }
 
-/// Metadata is served before its copy is in the tree, so it is listed before too.
-fn add_generated(app: &App, reader: &Reader, segments: &[&str], rows: &mut Vec<Row>) {
-    if rows.iter().any(|row| row.name == METADATA_NAME) {
-        return;
+/// A folder, and who looks at it.
+struct Asked<'a> {
+    repository: &'a RepositoryName,
+    extent: &'a Extent,
+    segments: &'a [&'a str],
+}
+
+/// What a listing says of a name: folders first, then by name.
+type Rows = BTreeMap<(Kind, String), Row>;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    Folder,
+    File,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Row {
+    /// Bytes, of a file.
+    size: u64,
+    /// None of folders that only lead to others: it would take a look at all that lies below.
+    modified: Option<Second>,
+}
+
+fn rows(projections: &Projections, log: &dyn LogReader, asked: &Asked<'_>) -> Result<Rows, LogError> {
+    let mut rows = Rows::new();
+    add_below(projections, asked, &mut rows);
+    let artifact = asked.look(projections, |_, repository| {
+        folder::as_artifact(repository, asked.extent, asked.segments).map(|(_, _, details)| details.clone())
+    });
+    for version in artifact.iter().flat_map(|artifact| &artifact.versions) {
+        let row = Row { size: 0, modified: Some(version.when().moment) };
+        rows.insert((Kind::Folder, version.version.to_string()), row);
     }
-    let path: Vec<&str> = segments.iter().copied().chain([METADATA_NAME]).collect();
+    let places = asked.look(projections, |_, repository| {
+        let Gav { group, artifact, version } = folder::as_version(repository, asked.extent, asked.segments)?;
+        let details = repository.artifacts.get(&(group, artifact))?;
+        details.version(&version).map(Place::all_of)
+    });
+    for place in places.into_iter().flatten() {
+        for file in listed::files(log, &place)? {
+            let sums = STORED_SUMS.map(|sum| (format!(".{}", sum.extension()), sum.hex_len() as u64));
+            for (ending, size) in [(String::new(), file.size)].into_iter().chain(sums) {
+                let row = Row { size, modified: Some(place.moment) };
+                rows.insert((Kind::File, format!("{}{ending}", file.name)), row);
+            }
+        }
+    }
+    add_metadata(projections, asked, &mut rows);
+    Ok(rows)
+}
+
+/// Folders on the way to groups, and artifacts.
+fn add_below(projections: &Projections, asked: &Asked<'_>, rows: &mut Rows) {
+    let Some(mut walk) = Walk::new(asked.segments) else { return };
+    loop {
+        let found = asked
+            .look(projections, |_, repository| Some(walk.step(repository, asked.extent, NAMES_AT_ONCE)))
+            .unwrap_or_default();
+        if found.is_empty() {
+            return;
+        }
+        for each in found {
+            let (name, modified) = match each {
+                Found::Label(label) => (label, None),
+                Found::Artifact(artifact, details) => (artifact.to_string(), Some(details.updated)),
+            };
+            let row = rows.entry((Kind::Folder, name)).or_default();
+            row.modified = row.modified.max(modified);
+        }
+    }
+}
+
+/// Metadata is generated, and its sums.
+fn add_metadata(projections: &Projections, asked: &Asked<'_>, rows: &mut Rows) {
+    let path: Vec<&str> = asked.segments.iter().copied().chain([METADATA_NAME]).collect();
     let Ok(Target::Metadata(folder)) = layout::parse(&path).map(|path| path.target) else { return };
-    let Some(generated) = metadata::generate(&app.projections.read(), &reader.repository, &folder) else {
-        return;
-    };
-    let modified = generated.basis.modified();
+    let generated = asked
+        .look(projections, |state, _| metadata::generate(state, asked.repository, &folder, asked.extent));
+    let Some(generated) = generated else { return };
     let sums = [Algorithm::Md5, Algorithm::Sha1]
         .map(|algorithm| (format!("{METADATA_NAME}.{}", algorithm.extension()), algorithm.hex_len()));
     for (name, size) in [(METADATA_NAME.to_owned(), generated.xml.len())].into_iter().chain(sums) {
-        rows.push(Row { name, folder: false, size: size as u64, modified: minute(modified) });
+        let modified = Some(Second(generated.basis.dated));
+        rows.insert((Kind::File, name), Row { size: size as u64, modified });
+    }
+}
+
+impl Asked<'_> {
+    /// A brief look at the state and the repository.
+    fn look<T>(
+        &self,
+        projections: &Projections,
+        at: impl FnOnce(&State, &Repository) -> Option<T>,
+    ) -> Option<T> {
+        let state = projections.read();
+        at(&state, state.repositories.get(self.repository)?)
+    }
+
+    /// The page, in the form of Maven Central's: tools take the dates of versions from it.
+    fn render(&self, rows: &Rows) -> String {
+        let folders: String = self.segments.iter().map(|each| format!("{each}/")).collect();
+        let title = escape(&format!("/{}/{folders}", self.repository));
+        let mut page = format!(
+            "<!DOCTYPE html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"><title>Index of {title}</title></head>\n\
+             <body>\n<h1>Index of {title}</h1>\n<pre>\n"
+        );
+        if !self.segments.is_empty() {
+            page.push_str("<a href=\"../\">../</a>\n");
+        }
+        for ((kind, name), row) in rows {
+            let (slash, size) = match kind {
+                Kind::Folder => ("/", "-".to_owned()),
+                Kind::File => ("", row.size.to_string()),
+            };
+            let shown = escape(&format!("{name}{slash}"));
+            let padding = " ".repeat(60_usize.saturating_sub(name.chars().count() + slash.len()));
+            let modified = row.modified.map_or_else(|| "-".to_owned(), minute);
+            page.push_str(&format!(
+                "<a href=\"{}{slash}\" title=\"{shown}\">{shown}</a>{padding} {modified:>16} {size:>12}\n",
+                encode(name)
+            ));
+        }
+        page.push_str("</pre>\n</body>\n</html>\n");
+        page
     }
 }
 
 /// A time to the minute, as listings show it.
-fn minute(time: SystemTime) -> String {
-    jiff::Timestamp::try_from(time)
+fn minute(moment: Second) -> String {
+    jiff::Timestamp::from_second(moment.0)
         .map_or_else(|_| String::new(), |time| time.strftime("%Y-%m-%d %H:%M").to_string())
-}
-
-fn render(title: &str, has_parent: bool, rows: &[Row]) -> String {
-    let title = escape(title);
-    let mut page = format!(
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"><title>Index of {title}</title></head>\n\
-         <body>\n<h1>Index of {title}</h1>\n<pre>\n"
-    );
-    if has_parent {
-        page.push_str("<a href=\"../\">../</a>\n");
-    }
-    for row in rows {
-        let slash = if row.folder { "/" } else { "" };
-        let size = if row.folder { "-".to_owned() } else { row.size.to_string() };
-        let shown = format!("{}{slash}", row.name);
-        let padding = " ".repeat(60_usize.saturating_sub(shown.chars().count()));
-        page.push_str(&format!(
-            "<a href=\"{}{slash}\">{}</a>{padding} {} {size:>12}\n",
-            encode(&row.name),
-            escape(&shown),
-            row.modified
-        ));
-    }
-    page.push_str("</pre>\n</body>\n</html>\n");
-    page
 }
 
 fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
-}
-
-/// Whether a path of a repository that shows only what is granted may be seen: a file by its coordinates, a folder
-/// if it lies above, below or at a granted group or artifact.
-pub(super) fn is_granted(state: &State, actor: &Actor, access: ReadAccess, segments: &[&str]) -> bool {
-    let of_file = match layout::parse(segments).map(|path| path.target) {
-        Ok(Target::File(file)) => Some((file.gav.group, Some(file.gav.artifact))),
-        Ok(Target::Metadata(folder)) => match folder.as_artifact() {
-            Some((group, artifact)) => Some((group, Some(artifact))),
-            None => folder.as_group().map(|group| (group, None)),
-        },
-        Err(_) => None,
-    };
-    if let Some((group, artifact)) = of_file {
-        return may_read_artifact(state, now(), actor, access, &group, artifact.as_ref());
-    }
-    state.repositories.values().flat_map(|repository| repository.artifacts.keys()).any(|(group, artifact)| {
-        touches(segments, group, artifact)
-            && may_read_artifact(state, now(), actor, access, group, Some(artifact))
-    })
-}
-
-/// Whether the folder lies on the way to the artifact's folder, or in it.
-fn touches(segments: &[&str], group: &GroupId, artifact: &ArtifactId) -> bool {
-    let path = group.labels().chain([artifact.as_str()]);
-    path.zip(segments).all(|(label, segment)| label == *segment)
 }
