@@ -162,4 +162,6 @@ pub struct AddFiles {
     pub stamp: Option<Stamp>,
     /// The late files, none of whose names the version has.
     pub files: Vec<StoredFile>,
+    /// How often files had been added to the version when its names were looked at.
+    pub times_added: usize,
 }

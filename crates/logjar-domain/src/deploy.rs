@@ -69,9 +69,20 @@ pub(crate) fn add_files(
         context.rules.group_creation,
     )?;
     let version = state.version(&wish.repository, &wish.gav);
-    let there = version.is_some_and(|version| wish.stamp.is_none_or(|stamp| version.build(stamp).is_some()));
-    if !there {
-        return Err(version_missing(&wish.repository, &wish.gav));
+    let added = version.and_then(|version| match wish.stamp {
+        None => Some(version.late().len()),
+        Some(stamp) => version.build(stamp).map(|build| build.late.len()),
+    });
+    match added {
+        None => return Err(version_missing(&wish.repository, &wish.gav)),
+        Some(added) if added != wish.times_added => {
+            return Err(Rejection::FilesChanged {
+                group: wish.gav.group.clone(),
+                artifact: wish.gav.artifact.clone(),
+                version: wish.gav.version.clone(),
+            });
+        }
+        Some(_) => {}
     }
     if wish.files.len() > FILES_MAX {
         return Err(Rejection::TooManyFiles { files: wish.files.len() });

@@ -120,6 +120,18 @@ pub enum Rejection {
         /// The version.
         version: Version,
     },
+    /// Files were added to the version since somebody looked whether the names of further ones are new.
+    #[error(
+        "files were added to `{group}:{artifact}:{version}` by another request just now; send the file again"
+    )]
+    FilesChanged {
+        /// The group.
+        group: GroupId,
+        /// The artifact.
+        artifact: ArtifactId,
+        /// The version.
+        version: Version,
+    },
     /// The repository takes the other kind of versions only.
     #[error("repository `{repository}` takes {takes} only, and `{version}` is none")]
     WrongPolicy {
@@ -322,6 +334,7 @@ impl Rejection {
             Self::NameTaken { .. }
             | Self::GroupExists { .. }
             | Self::RepositoryExists { .. }
+            | Self::FilesChanged { .. }
             | Self::ScopeConflict { .. } => Class::Conflict,
             Self::UserMissing { .. }
             | Self::TokenMissing { .. }
@@ -365,6 +378,7 @@ impl Rejection {
             Self::GroupUnclaimable { .. } | Self::GroupAboveAnother { .. } => "group-unclaimable",
             Self::Redeploy { .. } => "redeploy-non-snapshot",
             Self::VersionMissing { .. } => "version-missing",
+            Self::FilesChanged { .. } => "files-changed",
             Self::WrongPolicy { .. } => "repository-policy",
             Self::NestedVersion { .. } | Self::DiffersByCase { .. } => "project-name-invalid",
             Self::TooManyFiles { .. } | Self::EventTooLong { .. } => "too-many-files",
@@ -409,6 +423,7 @@ impl Rejection {
             Self::TooManyFiles { .. } => "Too many files",
             Self::FileTooLarge { .. } => "File too large",
             Self::VersionMissing { .. }
+            | Self::FilesChanged { .. }
             | Self::StampInFuture { .. }
             | Self::EventTooLong { .. }
             | Self::NotDurable

@@ -82,7 +82,7 @@ impl Turn<'_> {
             Some(true) => drop(deploy.refused.remove(&file.name)),
             Some(false) => {
                 deploy.enter_run(now).conflict = true;
-                self.save(&id);
+                self.save(&slot);
                 let reason = self.under_way(&slot);
                 return self.refuse(version, reason);
             }
@@ -96,7 +96,7 @@ impl Turn<'_> {
             }
         }
         open(self, put, &slot).accepted(now, file.name.to_string());
-        self.save(&id);
+        self.save(&slot);
         self.finish_if_whole(put, &slot)
     }
 
@@ -111,7 +111,7 @@ impl Turn<'_> {
         let (now, slot) = (self.now, self.slot_of(file));
         let version = &file.gav.version;
         let deploy = open(self, put, &slot);
-        let (id, run) = (deploy.id.clone(), deploy.enter_run(now).number);
+        let run = deploy.enter_run(now).number;
         let known = deploy.files.get(&file.name).map(|known| known.digests.hex(algorithm));
         let verdict =
             known.map_or(Ok(()), |known| sums::compare(&file.name, algorithm, hex.as_deref(), &known));
@@ -119,7 +119,7 @@ impl Turn<'_> {
         if verdict.is_ok() {
             deploy.accepted(now, format!("{}.{}", file.name, algorithm.extension()));
         }
-        self.save(&id);
+        self.save(&slot);
         match verdict {
             Ok(()) => self.finish_if_whole(put, &slot),
             Err(wrong) => self.refuse(version, wrong),
@@ -133,9 +133,8 @@ impl Turn<'_> {
         deploy.enter_run(now);
         deploy.refused.insert(file.name.clone(), reason.clone());
         // What was refused alone leaves nothing on disk.
-        let saved = (!deploy.files.is_empty()).then(|| deploy.id.clone());
-        if let Some(id) = saved {
-            self.save(&id);
+        if !deploy.files.is_empty() {
+            self.save(&slot);
         }
         self.refuse(&file.gav.version, reason)
     }

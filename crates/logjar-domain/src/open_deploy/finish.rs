@@ -127,7 +127,7 @@ impl Turn<'_> {
         if let Some(deploy) = self.artifact.open.remove(slot) {
             self.effects.push(Effect::Discard { deploy: deploy.id });
         }
-        self.artifact.announced.retain(|announced| !announced.is_about(slot));
+        self.artifact.announced.remove(slot);
     }
 }
 
@@ -169,7 +169,7 @@ impl ArtifactDeploys {
     /// A deploy is on the log. The refusals of this token end with it: a repeat of its metadata, after a lost
     /// answer, is not about them. What waited beside an older plain build goes.
     fn published(&mut self, now: Moment, slot: &Slot, finished: &mut FinishedDeploys) -> Vec<Effect> {
-        self.announced.retain(|announced| !announced.is_about(slot));
+        self.announced.remove(slot);
         self.refusals.retain(|(_, token), _| *token != slot.token);
         if let Some(deploy) = self.open.remove(slot) {
             finished.insert(&deploy.id, !deploy.sums.is_empty(), deploy.last_name, now);

@@ -182,7 +182,7 @@ impl Turn<'_> {
         }
         self.effects.append(&mut effects);
         self.finished.put(&published.deploy, file.name.to_string(), now);
-        self.commit_late(&slot, &file.name)
+        self.commit_late(&slot, &file.name, published)
     }
 
     /// A sum of a version that is on the log. One of a committed file changes nothing, right or wrong. That a
@@ -220,21 +220,20 @@ impl Turn<'_> {
             let missing = format!("`{}` has not come yet, only a sum of it", file.name);
             return Answer::Created { missing: Some(missing) };
         };
-        let upload = waiting.upload.clone();
         if let Err(wrong) = sums::compare(&file.name, algorithm, hex, &waiting.digests.hex(algorithm)) {
-            self.save(&upload);
+            self.save_late(&slot, &file.name);
             return self.refuse(version, wrong);
         }
         self.finished.put(&published.deploy, name, self.now);
-        self.commit_late(&slot, &file.name)
+        self.commit_late(&slot, &file.name, published)
     }
 
     /// Commits a waiting file at its first right sum if none is wrong; at once if its deploy came without
     /// sums or if it is a signature. New names of a redeploy wait for its end.
-    fn commit_late(&mut self, slot: &Slot, name: &Arc<str>) -> Answer {
+    fn commit_late(&mut self, slot: &Slot, name: &Arc<str>, published: &PublishedDeploy) -> Answer {
+        self.save_late(slot, name);
         let Some(late) = self.artifact.late.get(slot) else { return Answer::done() };
         let Some(file) = late.waiting.get(name) else { return Answer::done() };
-        self.effects.push(Effect::Save { deploy: file.upload.clone() });
         let waits = |what: &str| Answer::Created {
             missing: Some(format!("`{name}` is not published yet; missing: {what}")),
         };
@@ -256,6 +255,7 @@ impl Turn<'_> {
             deployer: self.deployer.clone(),
             files: vec![UploadedFile { name: name.clone(), size: file.size, digests: file.digests }],
             pom: None,
+            times_added: published.times_added,
         });
         Answer::done()
     }

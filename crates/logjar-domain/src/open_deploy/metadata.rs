@@ -14,7 +14,7 @@ use super::published::VersionKey;
 use super::rejection::DeployRejection;
 use super::step::Answer;
 use super::turn::{Slot, Turn};
-use crate::ids::{Moment, TokenId};
+use crate::ids::Moment;
 
 /// Files of one announcement that are kept; no deploy has more.
 const LISTED_MAX: usize = 200;
@@ -23,9 +23,6 @@ const LISTED_MAX: usize = 200;
 #[derive(Clone, Debug)]
 pub(super) struct Announcement {
     pub(super) at: Moment,
-    version: Version,
-    build: Build,
-    token: TokenId,
     /// Classifier and extension of the files listed with the build.
     files: Vec<(Option<String>, String)>,
 }
@@ -53,17 +50,13 @@ impl Turn<'_> {
         let listed = versioning.snapshot_versions.iter().filter(|file| file.value == value);
         let announcement = Announcement {
             at: self.now,
-            version: version.clone(),
-            build,
-            token: self.deployer.token.clone(),
             files: listed
                 .take(LISTED_MAX)
                 .map(|file| (file.classifier.clone(), file.extension.clone()))
                 .collect(),
         };
         let slot = self.slot(version, build);
-        self.artifact.announced.retain(|other| other.slot_parts() != announcement.slot_parts());
-        self.artifact.announced.push(announcement);
+        self.artifact.announced.insert(slot.clone(), announcement);
         if let Some(deploy) = self.artifact.open.get_mut(&slot)
             && let Some(run) = &mut deploy.run
         {
@@ -139,19 +132,15 @@ impl Turn<'_> {
     /// The open builds of the listed versions that were announced, and of which all that was announced is
     /// there: complete, or refused for a reason that the finish has to repeat.
     fn ready_builds(&self, versions: &[String]) -> BTreeSet<Slot> {
-        let mine = |announced: &&Announcement| {
-            announced.token == self.deployer.token && lists(versions, &announced.version)
+        let is_mine = |(slot, _): &(&Slot, &Announcement)| {
+            slot.token == self.deployer.token && lists(versions, &slot.key.gav.version)
         };
-        self.artifact
-            .announced
-            .iter()
-            .filter(mine)
-            .filter_map(|announced| self.ready_build(announced))
-            .collect()
+        let mine = self.artifact.announced.iter().filter(is_mine);
+        mine.filter_map(|(named, announced)| self.ready_build(named, announced)).collect()
     }
 
-    fn ready_build(&self, announced: &Announcement) -> Option<Slot> {
-        let slot = self.build_meant(announced)?;
+    fn ready_build(&self, named: &Slot, announced: &Announcement) -> Option<Slot> {
+        let slot = self.build_meant(named, announced)?;
         let deploy = self.artifact.open.get(&slot)?;
         let is_there = |(classifier, extension): &(Option<String>, String)| {
             let name = layout::file_name(&slot.key.gav, &slot.key.build, classifier.as_deref(), extension);
@@ -166,12 +155,11 @@ impl Turn<'_> {
     /// The open build that an announcement means. A stamp of which no file comes stands for the one open
     /// stamp of that version by this token with a run under way and a POM, begun before the announcement: old
     /// Maven names its files a second off.
-    fn build_meant(&self, announced: &Announcement) -> Option<Slot> {
-        let named = self.slot(&announced.version, announced.build);
-        if self.artifact.open.contains_key(&named) {
-            return Some(named);
+    fn build_meant(&self, named: &Slot, announced: &Announcement) -> Option<Slot> {
+        if self.artifact.open.contains_key(named) {
+            return Some(named.clone());
         }
-        if announced.build == Build::Plain || self.published.find(&named.key).is_some() {
+        if named.key.build == Build::Plain || self.published.find(&named.key).is_some() {
             return None;
         }
         let mut candidates = self.artifact.open.iter().filter(|(slot, deploy)| {
@@ -243,17 +231,6 @@ impl Turn<'_> {
         let key =
             VersionKey { repository: self.artifact_key.repository.clone(), gav: self.gav(version), build };
         Slot { key, token: self.deployer.token.clone() }
-    }
-}
-
-impl Announcement {
-    /// Whether the announcement speaks of the build.
-    pub(super) fn is_about(&self, slot: &Slot) -> bool {
-        self.token == slot.token && self.version == slot.key.gav.version && self.build == slot.key.build
-    }
-
-    fn slot_parts(&self) -> (&Version, Build, &TokenId) {
-        (&self.version, self.build, &self.token)
     }
 }
 

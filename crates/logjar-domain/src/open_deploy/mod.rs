@@ -22,7 +22,7 @@ use logjar_maven::layout::{MetadataFolder, Target, VersionFile};
 use logjar_maven::pom::Pom;
 use logjar_maven::snapshot_version::Stamp;
 
-use crate::ids::{DeployId, Moment, RepositoryName};
+use crate::ids::{Moment, RepositoryName};
 use arrival::Arrived;
 use finished::FinishedDeploys;
 use published::{Published, VersionKey};
@@ -89,6 +89,13 @@ pub struct Held {
     pub deploys: usize,
     /// Bytes of their files, and of late files that wait.
     pub bytes: u64,
+}
+
+impl Held {
+    /// Both together.
+    pub fn plus(self, other: Self) -> Self {
+        Self { deploys: self.deploys + other.deploys, bytes: self.bytes.saturating_add(other.bytes) }
+    }
 }
 
 /// All deploys that are under way.
@@ -238,17 +245,32 @@ impl OpenDeploys {
 
     /// How much is under way.
     pub fn held(&self) -> Held {
-        let of_all = self.artifacts.values().map(ArtifactDeploys::held);
-        of_all.fold(Held::default(), |sum, held| Held {
-            deploys: sum.deploys + held.deploys,
-            bytes: sum.bytes.saturating_add(held.bytes),
-        })
+        self.artifacts.values().map(ArtifactDeploys::held).fold(Held::default(), Held::plus)
     }
 
-    /// What [`Effect::Save`] asks to write: all that has to outlive a restart of an open deploy, or of a late
-    /// file.
-    pub fn record(&self, folder: &DeployId) -> Option<DeployRecord> {
-        self.artifacts.values().find_map(|artifact| artifact.record(folder))
+    /// The versions on the log that the end of a PUT may ask about, whatever its body says.
+    pub fn concerned(&self, put: &Put) -> Vec<VersionKey> {
+        match &put.path.target {
+            Target::File(file) => vec![VersionKey::of_file(&put.repository, file)],
+            Target::Metadata(folder) if put.path.sum.is_none() => {
+                let artifact = artifact_of_folder(put, folder).and_then(|key| self.artifacts.get(&key));
+                artifact.map_or_else(Vec::new, |artifact| artifact.versions_of(&put.deployer.token))
+            }
+            Target::Metadata(_) => Vec::new(),
+        }
+    }
+
+    /// The versions on the log that a finish by request may ask about.
+    pub fn concerned_by_finish(
+        &self,
+        repository: &RepositoryName,
+        gav: &Gav,
+        deployer: &Deployer,
+    ) -> Vec<VersionKey> {
+        let artifact = self.artifacts.get(&artifact_of(repository, gav));
+        let mut keys = artifact.map_or_else(Vec::new, |artifact| artifact.versions_of(&deployer.token));
+        keys.retain(|key| key.gav == *gav);
+        keys
     }
 
     /// Takes an open deploy that was read back at start, with its POM, or a late file. Says whether it was

@@ -198,6 +198,7 @@ impl OpenDeploy {
             deployer: self.deployer.clone(),
             files: self.files.iter().map(file).collect(),
             pom: self.pom.clone(),
+            times_added: 0,
         }
     }
 

@@ -1,5 +1,6 @@
 //! What the protocol asks about versions that are on the log. The answers are looked up beforehand by the
-//! caller.
+//! caller, for all versions that [`super::OpenDeploys::concerned`] names: a look-up that fails is no answer, so
+//! then there is no step.
 
 use std::sync::Arc;
 
@@ -48,6 +49,8 @@ pub struct PublishedDeploy {
     pub at: Moment,
     /// Names and SHA-256 of all files, late ones too, under the names that they were sent with.
     pub files: Vec<(Arc<str>, [u8; 32])>,
+    /// How often files were added to it.
+    pub times_added: usize,
     /// The extension of the main file, by the POM's packaging; `None` if there is no POM.
     pub main_extension: Option<Arc<str>>,
     /// Whether it was promoted since.

@@ -9,6 +9,7 @@ use logjar_maven::layout::Build;
 use logjar_maven::pom::Pom;
 
 use super::published::VersionKey;
+use super::record::DeployRecord;
 use super::rejection::DeployRejection;
 use super::request::Deployer;
 use crate::ids::{DeployId, Moment, RepositoryName};
@@ -41,10 +42,10 @@ pub enum Effect {
         /// The folder.
         deploy: DeployId,
     },
-    /// The folder's record is written anew, from [`super::OpenDeploys::record`].
+    /// The record of a folder is written anew.
     Save {
-        /// The folder.
-        deploy: DeployId,
+        /// What is kept; it names the folder.
+        record: Box<DeployRecord>,
     },
 }
 
@@ -70,6 +71,8 @@ pub struct Commit {
     pub files: Vec<UploadedFile>,
     /// The POM. Absent for added files, and for a further build of a snapshot version that came without one.
     pub pom: Option<Arc<Pom>>,
+    /// Of late files: how often files had been added to the version when their names were found to be new.
+    pub times_added: usize,
 }
 
 /// The two kinds of commit.

@@ -1,6 +1,7 @@
 //! One call at work: what is known about one artifact, and what has been found to do about it so far.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use logjar_maven::coordinates::{ArtifactId, GroupId, Version};
 use logjar_maven::layout::{Build, VersionFile};
@@ -39,7 +40,7 @@ pub(super) struct ArtifactDeploys {
     pub(super) late: BTreeMap<Slot, LateFiles>,
     /// Uploads whose bodies are being read.
     pub(super) in_progress: BTreeMap<DeployId, Slot>,
-    pub(super) announced: Vec<Announcement>,
+    pub(super) announced: BTreeMap<Slot, Announcement>,
     /// The last refusal by version and token.
     pub(super) refusals: BTreeMap<(Version, TokenId), Refusal>,
 }
@@ -78,15 +79,10 @@ impl ArtifactDeploys {
         self.in_progress.values().any(|other| other == slot)
     }
 
-    /// The record of a folder below `uploads/`, of an open deploy or of a late file.
-    pub(super) fn record(&self, folder: &DeployId) -> Option<DeployRecord> {
-        let open = self.open.values().find(|deploy| deploy.id == *folder).map(DeployRecord::of);
-        open.or_else(|| {
-            self.late.iter().find_map(|(slot, late)| {
-                let (name, _) = late.waiting.iter().find(|(_, file)| file.upload == *folder)?;
-                DeployRecord::of_late(slot, late, name)
-            })
-        })
+    /// The versions that a token has something under way for.
+    pub(super) fn versions_of(&self, token: &TokenId) -> Vec<VersionKey> {
+        let slots = self.open.keys().chain(self.late.keys()).chain(self.announced.keys());
+        slots.filter(|slot| slot.token == *token).map(|slot| slot.key.clone()).collect()
     }
 
     /// How much is under way.
@@ -159,7 +155,7 @@ impl ArtifactDeploys {
             let is_kept = !late.waiting.is_empty() || !late.sums.is_empty() || late.redeploy;
             is_kept || !is_idle(slot)
         });
-        self.announced.retain(|announced| now < announced.at.plus_seconds(settings.drop_after_s));
+        self.announced.retain(|_, announced| now < announced.at.plus_seconds(settings.drop_after_s));
         self.refusals.retain(|_, refusal| now < refusal.at.plus_seconds(settings.refusal_memory_s));
         self.in_progress = in_progress;
         effects
@@ -269,8 +265,17 @@ impl<'a> Turn<'a> {
         }
     }
 
-    pub(super) fn save(&mut self, deploy: &DeployId) {
-        self.effects.push(Effect::Save { deploy: deploy.clone() });
+    /// Has the record of an open deploy written.
+    pub(super) fn save(&mut self, slot: &Slot) {
+        let record = self.artifact.open.get(slot).map(DeployRecord::of);
+        self.effects.extend(record.map(|record| Effect::Save { record: Box::new(record) }));
+    }
+
+    /// Has the record of a late file that waits written.
+    pub(super) fn save_late(&mut self, slot: &Slot, name: &Arc<str>) {
+        let late = self.artifact.late.get(slot);
+        let record = late.and_then(|late| DeployRecord::of_late(slot, late, name));
+        self.effects.extend(record.map(|record| Effect::Save { record: Box::new(record) }));
     }
 
     pub(super) fn step(self, answer: Answer) -> Step {

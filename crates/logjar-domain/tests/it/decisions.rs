@@ -14,7 +14,9 @@ use logjar_maven::snapshot_version::Stamp;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 
-use crate::registry::{Registry, Wish, deploy, grant, group, register, repository, scope, stored, tag};
+use crate::registry::{
+    Registry, Wish, deploy, grant, group, late_files, register, repository, scope, stored, tag,
+};
 
 /// Names that commands choose from: few, so that they meet, and some that must be refused.
 const USERS: [&str; 5] = ["amy", "ben", "cid", "Dot", "admin"];
@@ -105,6 +107,7 @@ fn command_of(registry: &Registry, kind: u8, choices: [u8; 6]) -> Command {
                 gav: of.gav.clone(),
                 stamp,
                 files: vec![stored("late.jar.asc")],
+                times_added: usize::from(b % 3 == 0),
             }))
         }
         _ => deploy(choose(&REPOSITORIES, a), &coordinates, stamp, &format!("d_{}", registry.log.len())),
@@ -299,6 +302,24 @@ fn who_may_deploy_what() {
         let (_, actor) = actors.into_iter().find(|(user, _)| *user == name).unwrap();
         assert_eq!(tag(registry.deploy(&actor, coordinates)), expected, "{name} {coordinates} {creation:?}");
     }
+}
+
+#[test]
+fn names_of_late_files_are_judged_by_all_that_was_added() {
+    let mut registry = Registry::new(GroupCreation::Open);
+    let amy = registry.user("amy", false);
+    registry.run(&deploy("repo", "org.example:lib:1.0", None, "d_1"), &amy).unwrap();
+    let added = |times_added| {
+        let Command::AddFiles(of) = late_files("repo", "org.example:lib:1.0", "d_1") else { unreachable!() };
+        Command::AddFiles(Arc::new(AddFiles { times_added, ..(*of).clone() }))
+    };
+    assert_eq!(tag(registry.run(&added(0), &amy)), "yes");
+    assert_eq!(
+        tag(registry.run(&added(0), &amy)),
+        "files-changed",
+        "whoever sends it has not seen the other"
+    );
+    assert_eq!(tag(registry.run(&added(1), &amy)), "yes");
 }
 
 #[test]

@@ -153,6 +153,7 @@ pub(crate) fn late_files(repository: &str, coordinates: &str, id: &str) -> Comma
         gav: of.gav.clone(),
         stamp: None,
         files: vec![stored("late.jar.asc")],
+        times_added: 0,
     }))
 }
 

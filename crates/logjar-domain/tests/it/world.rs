@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use logjar_domain::ids::{DeployId, Moment, RepositoryName, TokenId, UserId};
 use logjar_domain::open_deploy::published::{Published, PublishedDeploy, VersionKey};
+use logjar_domain::open_deploy::record::DeployRecord;
 use logjar_domain::open_deploy::rejection::DeployRejection;
 use logjar_domain::open_deploy::request::{Body, Deployer, Put};
 use logjar_domain::open_deploy::step::{Answer, Commit, CommitKind, CommitResult, Effect, Step};
@@ -29,6 +30,8 @@ pub(crate) struct World {
     pub(crate) table: Table,
     /// Files below `uploads/`, by folder.
     pub(crate) uploads: BTreeMap<DeployId, BTreeMap<Arc<str>, [u8; 32]>>,
+    /// The records beside them.
+    records: BTreeMap<DeployId, DeployRecord>,
     /// Folders that were discarded or published.
     gone: BTreeSet<DeployId>,
     /// What the next commits come to, instead of success.
@@ -57,6 +60,7 @@ impl World {
             open: OpenDeploys::new(settings),
             table: Table::default(),
             uploads: BTreeMap::new(),
+            records: BTreeMap::new(),
             gone: BTreeSet::new(),
             next_results: Vec::new(),
             ids: 0,
@@ -76,7 +80,8 @@ impl World {
     }
 
     pub(crate) fn begin(&mut self, now: Moment, put: &Put) -> Result<(), DeployRejection> {
-        self.open.begin(now, put, &self.table)
+        let keys = self.open.concerned(put);
+        self.open.begin(now, put, &self.table.known(keys))
     }
 
     pub(crate) fn complete(&mut self, now: Moment, put: &Put, body: Body) -> Answer {
@@ -84,12 +89,14 @@ impl World {
             Body::File { digests, .. } => Some(digests.sha256),
             _ => None,
         };
-        let step = self.open.complete(now, put, body, &self.table);
+        let keys = self.open.concerned(put);
+        let step = self.open.complete(now, put, body, &self.table.known(keys));
         self.carry_out(now, step, bytes)
     }
 
     pub(crate) fn refuse(&mut self, now: Moment, put: &Put, reason: DeployRejection) -> Answer {
-        let step = self.open.refuse(now, put, reason, &self.table);
+        let keys = self.open.concerned(put);
+        let step = self.open.refuse(now, put, reason, &self.table.known(keys));
         self.carry_out(now, step, None)
     }
 
@@ -101,7 +108,8 @@ impl World {
         deployer: &Deployer,
     ) -> Answer {
         let repository = RepositoryName::new(REPOSITORY);
-        let step = self.open.finish(now, (&repository, gav, stamp), deployer, &self.table);
+        let keys = self.open.concerned_by_finish(&repository, gav, deployer);
+        let step = self.open.finish(now, (&repository, gav, stamp), deployer, &self.table.known(keys));
         self.carry_out(now, step, None)
     }
 
@@ -112,19 +120,17 @@ impl World {
 
     /// A restart: what is open is written and read back.
     pub(crate) fn restart(&mut self, settings: Settings) {
-        let ids = self.uploads.keys().cloned().collect::<Vec<_>>();
-        let records = ids.iter().filter_map(|id| self.open.record(id)).collect::<Vec<_>>();
         self.open = OpenDeploys::new(settings);
-        let mut kept = BTreeSet::new();
-        for record in records {
-            let id = record.deploy.clone();
+        let records = std::mem::take(&mut self.records);
+        for (id, record) in &records {
+            let record = record.clone();
             let has_pom = record.files.iter().any(|file| file.name.ends_with(".pom"));
             let pom =
                 has_pom.then(|| Arc::new(pom::read(pom_of(&record.gav, "jar", "").as_bytes()).unwrap()));
-            assert!(self.open.restore(record, pom));
-            kept.insert(id);
+            assert!(self.open.restore(record, pom), "{id} is taken up again");
         }
-        self.uploads.retain(|id, _| kept.contains(id));
+        self.uploads.retain(|id, _| records.contains_key(id));
+        self.records = records;
     }
 
     fn carry_out(&mut self, now: Moment, step: Step, bytes: Option<[u8; 32]>) -> Answer {
@@ -157,11 +163,14 @@ impl World {
                 }
                 Effect::Discard { deploy } => {
                     self.uploads.remove(&deploy);
+                    self.records.remove(&deploy);
                     self.gone.insert(deploy);
                 }
-                Effect::Save { deploy } => {
+                Effect::Save { record } => {
+                    let deploy = record.deploy.clone();
                     assert!(!self.gone.contains(&deploy), "{deploy} is saved after it went");
-                    self.uploads.entry(deploy).or_default();
+                    self.uploads.entry(deploy.clone()).or_default();
+                    self.records.insert(deploy, *record);
                 }
             }
         }
@@ -171,6 +180,7 @@ impl World {
         let folder = self.uploads.remove(&commit.upload).expect("a commit has its folder");
         let listed = commit.files.iter().map(|file| (file.name.clone(), file.digests.sha256));
         assert_eq!(folder, listed.collect::<BTreeMap<_, _>>(), "the folder holds what is committed");
+        self.records.remove(&commit.upload);
         self.gone.insert(commit.upload.clone());
         self.table.commit(now, commit);
         CommitResult::Done(now)
@@ -185,7 +195,7 @@ impl Table {
         let digests = commit.files.iter().map(|file| (file.name.clone(), file.digests));
         match commit.kind {
             CommitKind::Deploy => {
-                let twice = key.build != Build::Plain && self.find(&key).is_some();
+                let twice = key.build != Build::Plain && self.of(&key).is_some();
                 assert!(!twice, "{key:?} is published twice");
                 self.versions.push(PublishedVersion {
                     key,
@@ -197,6 +207,7 @@ impl Table {
                         at: now,
                         files,
                         main_extension: commit.pom.as_ref().map(|pom| pom.main_extension().into()),
+                        times_added: 0,
                         promoted: false,
                     },
                     digests: digests.collect(),
@@ -206,6 +217,11 @@ impl Table {
                 self.files_added += 1;
                 let version = self.versions.iter_mut().rfind(|version| version.key == key).unwrap();
                 assert_eq!(version.deploy.deploy, commit.deploy, "late files go to their own deploy");
+                assert_eq!(
+                    version.deploy.times_added, commit.times_added,
+                    "names are judged by what is there"
+                );
+                version.deploy.times_added += 1;
                 for (name, sha256) in files {
                     assert!(version.deploy.sha256(&name).is_none(), "{name} is added twice");
                     version.deploy.files.push((name, sha256));
@@ -215,22 +231,34 @@ impl Table {
         }
     }
 
+    fn known(&self, keys: Vec<VersionKey>) -> Known<'_> {
+        Known { table: self, keys }
+    }
+
     pub(crate) fn of(&self, key: &VersionKey) -> Option<&PublishedVersion> {
         self.versions.iter().rfind(|version| version.key == *key)
     }
 }
 
-impl Published for Table {
+/// What one step may ask: as on a real server, only what was looked up before.
+struct Known<'a> {
+    table: &'a Table,
+    keys: Vec<VersionKey>,
+}
+
+impl Published for Known<'_> {
     fn find(&self, key: &VersionKey) -> Option<&PublishedDeploy> {
-        self.of(key).map(|version| &version.deploy)
+        assert!(self.keys.contains(key), "{key:?} was not looked up");
+        self.table.of(key).map(|version| &version.deploy)
     }
 
     fn version_exists(&self, repository: &RepositoryName, gav: &Gav) -> bool {
-        self.versions.iter().any(|version| version.key.repository == *repository && version.key.gav == *gav)
+        let mut versions = self.table.versions.iter();
+        versions.any(|version| version.key.repository == *repository && version.key.gav == *gav)
     }
 
     fn sum(&self, key: &VersionKey, name: &str, algorithm: Algorithm) -> Option<String> {
-        self.of(key)?.digests.get(name).map(|digests| digests.hex(algorithm))
+        self.table.of(key)?.digests.get(name).map(|digests| digests.hex(algorithm))
     }
 }
 

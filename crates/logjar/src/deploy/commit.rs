@@ -10,7 +10,6 @@ use logjar_domain::open_deploy::step::{Commit, CommitKind};
 use logjar_maven::checksum::Digests;
 use logjar_maven::layout::{Build, with_stamp};
 use logjar_maven::plugin;
-use logjar_maven::pom::Pom;
 use logjar_maven::snapshot_version::Stamp;
 
 use super::placing::Placing;
@@ -21,8 +20,6 @@ use crate::storage::is_full;
 use crate::storage::publish::{PrepareError, Prepared, prepare};
 use crate::storage::uploads::files_of;
 
-/// What the facts of a POM may take on the log.
-const POM_FACTS_MAX: usize = 32 * 1024;
 /// The largest plugin whose jar is opened: its directory is read into memory.
 const PLUGIN_JAR_MAX: u64 = 64 << 20;
 /// The largest plugin descriptor that is read for its prefix.
@@ -63,6 +60,7 @@ impl Deploys {
                 gav: commit.gav.clone(),
                 stamp,
                 files: stored,
+                times_added: commit.times_added,
             })),
         };
         let outcome = self.sequencer.submit(command, actor_of(deployer)).await?;
@@ -141,7 +139,7 @@ impl Deploys {
             gav: commit.gav.clone(),
             stamp,
             plain: commit.build == Build::Plain,
-            pom: commit.pom.as_deref().map(limited),
+            pom: commit.pom.clone(),
             plugin_prefix: plugin_prefix.flatten(),
             files,
         }
@@ -177,12 +175,6 @@ fn prefix_in_jar(path: &std::path::Path) -> Option<String> {
     std::io::Read::read_to_end(&mut std::io::Read::take(entry, PLUGIN_DESCRIPTOR_MAX), &mut descriptor)
         .ok()?;
     plugin::plugin_prefix(&descriptor)
-}
-
-fn limited(pom: &Pom) -> Arc<Pom> {
-    let mut pom = pom.clone();
-    pom.limit_facts(POM_FACTS_MAX);
-    Arc::new(pom)
 }
 
 fn named(commit: &Commit, stamp: Option<Stamp>) -> Vec<Named> {

@@ -4,45 +4,46 @@
 //! Calls about one artifact run one after the other, from the question through its commits to the answer; bodies are
 //! received outside of that, so that uploads of one deploy are parallel.
 
+mod body;
 mod commit;
+mod disk;
 mod placing;
 mod published;
 pub mod record;
+mod shards;
 
-use std::hash::{BuildHasher, RandomState};
+use std::num::NonZero;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use logjar_domain::access::Actor;
 use logjar_domain::deploy::{check_names, check_stamp, check_target};
-use logjar_domain::ids::{DeployId, RepositoryName};
+use logjar_domain::ids::{DeployId, Moment, RepositoryName};
+use logjar_domain::open_deploy::Held;
+use logjar_domain::open_deploy::published::VersionKey;
 use logjar_domain::open_deploy::record::DeployRecord;
 use logjar_domain::open_deploy::rejection::DeployRejection;
 use logjar_domain::open_deploy::request::{Body, Deployer, Put};
-use logjar_domain::open_deploy::step::{Answer, Commit, CommitResult, Effect, Step};
-use logjar_domain::open_deploy::{Held, OpenDeploys};
+use logjar_domain::open_deploy::step::{Answer, Commit, CommitResult, Step};
 use logjar_domain::permission::{GroupCreation, deploying, may_deploy};
 use logjar_domain::rejection::{Class, Rejection};
 use logjar_eventlog::log::LogReader;
-use logjar_maven::checksum::parse_sum;
 use logjar_maven::coordinates::Gav;
 use logjar_maven::layout::{Build, MetadataFolder, Target, VersionFile};
-use logjar_maven::metadata;
-use logjar_maven::pom::{self, Pom};
+use logjar_maven::pom::Pom;
 use logjar_maven::snapshot_version::Stamp;
-use tokio::sync::Mutex as AsyncMutex;
+use tokio::sync::Semaphore;
 
 use crate::clock::{fresh_id, now};
 use crate::projections::Projections;
 use crate::sequencer::{Sequencer, SubmitError};
 use crate::storage::DataFolder;
-use crate::storage::uploads::{self, Incoming, Received};
+use crate::storage::uploads::Received;
+pub(crate) use body::facts_of;
+use body::read_body;
+pub use body::{Arrived, BodyOfFile};
 use placing::Placing;
-use published::LoggedVersions;
-
-/// The largest POM that is read into memory; its reader takes less.
-const POM_MAX: u64 = 4 << 20;
-/// Locks for artifacts; two artifacts seldom share one, and it only costs them time.
-const STRIPES: usize = 64;
+use published::{KnownVersions, LookUpError};
+use shards::{Shard, Shards};
 
 /// Why a deploy request has no success.
 #[derive(Debug, thiserror::Error)]
@@ -62,6 +63,12 @@ pub enum DeployError {
     /// The system refused.
     #[error(transparent)]
     Io(#[from] std::io::Error),
+    /// What is on the log could not be looked up.
+    #[error(transparent)]
+    LookUp(#[from] LookUpError),
+    /// Something went wrong that never should; it is told where it happened.
+    #[error("work on a deploy failed")]
+    Failed,
 }
 
 impl From<SubmitError> for DeployError {
@@ -80,14 +87,6 @@ impl From<DeployRejection> for DeployError {
     }
 }
 
-/// A body that arrived whole.
-pub enum Arrived {
-    /// On disk: a file of a version.
-    File(Received),
-    /// In memory: a sum or metadata.
-    Small(Vec<u8>),
-}
-
 /// All deploys that are under way, and what it takes to finish them.
 pub struct Deploys {
     folder: DataFolder,
@@ -95,10 +94,12 @@ pub struct Deploys {
     reader: Arc<dyn LogReader>,
     sequencer: Sequencer,
     group_creation: GroupCreation,
-    protocol: Mutex<OpenDeploys>,
+    shards: Shards,
     unplaced: Mutex<Vec<Placing>>,
-    stripes: Vec<AsyncMutex<()>>,
-    stripe_of: RandomState,
+    /// Permits for threads that hash and write bodies.
+    bodies: Arc<Semaphore>,
+    /// Permits for threads that do all else on the disk.
+    disk: Arc<Semaphore>,
 }
 
 /// An upload in progress. When it goes without [`Deploys::complete`], its body broke off.
@@ -110,18 +111,15 @@ pub struct Upload {
 
 impl Upload {
     /// A place for the body of a file.
-    ///
-    /// # Errors
-    /// If the system refuses.
-    pub fn incoming(&self) -> std::io::Result<Incoming> {
-        Incoming::create(&self.deploys.folder, &self.put.fresh_id)
+    pub fn body(&self) -> BodyOfFile {
+        BodyOfFile::new(self.deploys.folder.clone(), &self.put, self.deploys.bodies.clone())
     }
 }
 
 impl Drop for Upload {
     fn drop(&mut self) {
         if !self.over {
-            self.deploys.protocol().abort(&self.put);
+            self.deploys.shards.of_put(&self.put).protocol().abort(&self.put);
         }
     }
 }
@@ -141,31 +139,31 @@ impl Deploys {
             require_sums: config.deploy_require_sums,
             ..Default::default()
         };
+        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
         Self {
             folder,
             projections,
             reader,
             sequencer,
             group_creation: config.groups_create,
-            protocol: Mutex::new(OpenDeploys::new(settings)),
+            shards: Shards::new(&settings),
             unplaced: Mutex::default(),
-            stripes: (0..STRIPES).map(|_| AsyncMutex::new(())).collect(),
-            stripe_of: RandomState::new(),
+            bodies: Arc::new(Semaphore::new(2 * cores)),
+            disk: Arc::new(Semaphore::new(disk::AT_ONCE)),
         }
     }
 
     /// How much is under way.
     pub fn held(&self) -> Held {
-        self.protocol().held()
+        self.shards.iter().map(|shard| shard.protocol().held()).fold(Held::default(), Held::plus)
     }
 
-    /// Gives an open deploy of the run before back to the protocol. Whether it took it.
+    /// Takes an open deploy that was read back at start, with its POM, or a late file. Says whether it was taken: where
+    /// not, its folder is to be discarded.
     pub(crate) fn reopen(&self, record: DeployRecord, pom: Option<Arc<Pom>>) -> bool {
-        self.protocol().restore(record, pom)
-    }
-
-    fn protocol(&self) -> MutexGuard<'_, OpenDeploys> {
-        self.protocol.lock().unwrap_or_else(PoisonError::into_inner)
+        let (group, artifact) = (&record.gav.group, &record.gav.artifact);
+        let shard = self.shards.of(&record.repository, group.as_str(), artifact.as_str());
+        shard.protocol().restore(record, pom)
     }
 
     fn unplaced(&self) -> MutexGuard<'_, Vec<Placing>> {
@@ -176,13 +174,15 @@ impl Deploys {
     ///
     /// # Errors
     /// Rights, names, policy of the repository, a run that can't be finished any more.
-    pub fn begin(self: &Arc<Self>, put: Put) -> Result<Upload, DeployError> {
+    pub async fn begin(self: &Arc<Self>, put: Put) -> Result<Upload, DeployError> {
         if self.sequencer.disk_is_full() {
             return Err(DeployError::NoSpace);
         }
         self.check(&put)?;
-        let versions = LoggedVersions::new(&self.projections, &*self.reader, &self.folder);
-        self.protocol().begin(now(), &put, &versions)?;
+        if let Target::File(file) = &put.path.target {
+            let versions = self.look_up(vec![VersionKey::of_file(&put.repository, file)], None).await?;
+            self.shards.of_put(&put).protocol().begin(now(), &put, &versions)?;
+        }
         Ok(Upload { deploys: self.clone(), put, over: false })
     }
 
@@ -224,20 +224,48 @@ impl Deploys {
 
     async fn complete_now(
         self: &Arc<Self>,
-        mut upload: Upload,
+        upload: Upload,
         arrived: Arrived,
     ) -> Result<Option<String>, DeployError> {
         let put = upload.put.clone();
-        let _one_at_a_time = self.lock(&put).await;
-        // What was found good when the head came may not be any more.
-        self.check(&put)?;
-        let (body, received) = read_body(&put, arrived)?;
-        self.check_finish(&put, &body)?;
+        let (body, received) = match arrived {
+            // A long document takes a while to read.
+            Arrived::Small(_) => {
+                let put = put.clone();
+                self.on_disk(move || read_body(&put, arrived)).await?
+            }
+            Arrived::File(..) => read_body(&put, arrived),
+        };
+        let shard = self.shards.of_put(&put);
+        let _turn = shard.turn().await;
+        let step = self.step(shard, upload, |deploys, put, versions| {
+            // What was found good when the head came may not be any more.
+            deploys.check(put)?;
+            deploys.check_finish(put, &body)?;
+            Ok(shard.protocol().complete(now(), put, body, versions))
+        });
+        match step.await {
+            Ok(step) => self.carry_out(shard, step, received, Some(&put), &put.deployer).await,
+            Err(error) => {
+                // The file goes on a thread that may wait for the disk.
+                self.apply(Vec::new(), received).await?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Looks up what the step that ends an upload needs to know, and makes the step.
+    async fn step(
+        &self,
+        shard: &Shard,
+        mut upload: Upload,
+        make: impl FnOnce(&Self, &Put, &KnownVersions) -> Result<Step, DeployError>,
+    ) -> Result<Step, DeployError> {
+        let keys = shard.protocol().concerned(&upload.put);
+        let versions = self.look_up(keys, Some(&upload.put)).await?;
+        let step = make(self, &upload.put, &versions)?;
         upload.over = true;
-        let versions = LoggedVersions::new(&self.projections, &*self.reader, &self.folder);
-        let step = self.protocol().complete(now(), &put, body, &versions);
-        drop(versions);
-        self.carry_out(step, received, &put).await
+        Ok(step)
     }
 
     /// What a document of an artifact says about versions is for those who may deploy it; others would learn from the
@@ -261,16 +289,17 @@ impl Deploys {
     /// Always the refusal.
     pub async fn refuse(
         self: &Arc<Self>,
-        mut upload: Upload,
+        upload: Upload,
         reason: Rejection,
     ) -> Result<Option<String>, DeployError> {
         let put = upload.put.clone();
-        let _one_at_a_time = self.lock(&put).await;
-        upload.over = true;
-        let versions = LoggedVersions::new(&self.projections, &*self.reader, &self.folder);
-        let step = self.protocol().refuse(now(), &put, DeployRejection::Decided(Arc::new(reason)), &versions);
-        drop(versions);
-        self.carry_out(step, None, &put).await
+        let shard = self.shards.of_put(&put);
+        let _turn = shard.turn().await;
+        let reason = DeployRejection::Decided(Arc::new(reason));
+        let step = self.step(shard, upload, |_, put, versions| {
+            Ok(shard.protocol().refuse(now(), put, reason, versions))
+        });
+        self.carry_out(shard, step.await?, None, Some(&put), &put.deployer).await
     }
 
     /// The explicit finish of an open deploy.
@@ -291,14 +320,12 @@ impl Deploys {
         }
         let deploys = self.clone();
         to_the_end(async move {
-            let _one_at_a_time =
-                deploys.lock_artifact(&repository, gav.group.as_str(), gav.artifact.as_str()).await;
-            let versions = LoggedVersions::new(&deploys.projections, &*deploys.reader, &deploys.folder);
-            let step = deploys.protocol().finish(now(), (&repository, &gav, stamp), &deployer, &versions);
-            drop(versions);
-            deploys.apply(step.effects, None)?;
-            let committed = deploys.commit_all(&step.commits, &deployer).await;
-            answer_of(step.answer).and_then(|missing| committed.map(|()| missing))
+            let shard = deploys.shards.of(&repository, gav.group.as_str(), gav.artifact.as_str());
+            let _turn = shard.turn().await;
+            let keys = shard.protocol().concerned_by_finish(&repository, &gav, &deployer);
+            let versions = deploys.look_up(keys, None).await?;
+            let step = shard.protocol().finish(now(), (&repository, &gav, stamp), &deployer, &versions);
+            deploys.carry_out(shard, step, None, None, &deployer).await
         })
         .await
     }
@@ -307,38 +334,46 @@ impl Deploys {
     /// To be called about every second; blocks.
     pub fn tick(&self) {
         self.place_again();
-        let effects = self.protocol().tick(now());
-        if let Err(error) = self.apply(effects, None) {
-            tracing::warn!("could not clean up after a deploy: {error}");
+        for shard in self.shards.iter() {
+            let effects = shard.protocol().tick(now());
+            if let Err(error) = disk::carry_out(&self.folder, effects, None) {
+                tracing::warn!("could not clear up after a deploy: {error}");
+            }
         }
     }
 
+    /// Carries a step out: its effects, then its commits, then its answer.
     async fn carry_out(
         self: &Arc<Self>,
+        shard: &Shard,
         step: Step,
         received: Option<Received>,
-        put: &Put,
+        put: Option<&Put>,
+        deployer: &Deployer,
     ) -> Result<Option<String>, DeployError> {
-        if let Err(error) = self.apply(step.effects, received) {
-            self.protocol().forget(put);
-            for commit in &step.commits {
-                self.report(commit, CommitResult::Unavailable);
+        if let Err(error) = self.apply(step.effects, received).await {
+            if let Some(put) = put {
+                shard.protocol().forget(put);
             }
-            return Err(error.into());
+            for commit in &step.commits {
+                self.report(shard, commit, CommitResult::Unavailable).await;
+            }
+            return Err(error);
         }
-        let committed = self.commit_all(&step.commits, &put.deployer).await;
+        let committed = self.commit_all(shard, step.commits, deployer).await;
         answer_of(step.answer).and_then(|missing| committed.map(|()| missing))
     }
 
     /// Commits one after the other, and tells the protocol how each ended. The first failure is the result.
     async fn commit_all(
         self: &Arc<Self>,
-        commits: &[Commit],
+        shard: &Shard,
+        commits: Vec<Commit>,
         deployer: &Deployer,
     ) -> Result<(), DeployError> {
         let mut failed = None;
         for commit in commits {
-            let result = self.commit(commit, deployer).await;
+            let result = self.commit_apart(&commit, deployer).await;
             let told = match &result {
                 Ok(at) => CommitResult::Done(*at),
                 // A void credential says nothing about the files: they are kept as long as those of any open deploy.
@@ -350,7 +385,7 @@ impl Deploys {
                 }
                 Err(_) => CommitResult::Unavailable,
             };
-            self.report(commit, told);
+            self.report(shard, &commit, told).await;
             if let Err(error) = result {
                 failed.get_or_insert(error);
             }
@@ -358,58 +393,24 @@ impl Deploys {
         failed.map_or(Ok(()), Err)
     }
 
-    fn report(&self, commit: &Commit, result: CommitResult) {
-        let effects = self.protocol().committed(now(), commit, result);
-        if let Err(error) = self.apply(effects, None) {
-            tracing::warn!("could not clean up after a deploy: {error}");
-        }
+    /// Commits in a task of its own: a panic there is told with the deploy's identity, and ends nothing else.
+    async fn commit_apart(
+        self: &Arc<Self>,
+        commit: &Commit,
+        deployer: &Deployer,
+    ) -> Result<Moment, DeployError> {
+        let (deploys, commit, deployer) = (self.clone(), commit.clone(), deployer.clone());
+        let deploy = commit.deploy.clone();
+        let committing = tokio::spawn(async move { deploys.commit(&commit, &deployer).await });
+        committing.await.unwrap_or_else(|panic| {
+            tracing::error!("the commit of {deploy} failed: {panic}");
+            Err(DeployError::Failed)
+        })
     }
 
-    /// Carries out effects in order. The temporary file goes to the `Keep` among them, else it is thrown away.
-    fn apply(&self, effects: Vec<Effect>, mut received: Option<Received>) -> std::io::Result<()> {
-        for effect in effects {
-            match effect {
-                Effect::Keep { deploy, name } => {
-                    if let Some(received) = received.take() {
-                        received.keep(&self.folder, &deploy, &name)?;
-                    }
-                }
-                Effect::Discard { deploy } => uploads::discard(&self.folder, &deploy)?,
-                Effect::Save { deploy } => {
-                    let record = self.protocol().record(&deploy);
-                    if let Some(record) = record {
-                        uploads::save_record(&self.folder, &deploy, &record::encode(&record))?;
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
-    async fn lock(&self, put: &Put) -> tokio::sync::MutexGuard<'_, ()> {
-        match &put.path.target {
-            Target::File(file) => {
-                self.lock_artifact(&put.repository, file.gav.group.as_str(), file.gav.artifact.as_str()).await
-            }
-            Target::Metadata(folder) => match published::artifact_of(folder) {
-                Some((group, artifact)) => {
-                    self.lock_artifact(&put.repository, group.as_str(), artifact.as_str()).await
-                }
-                None => self.lock_artifact(&put.repository, "", "").await,
-            },
-        }
-    }
-
-    async fn lock_artifact(
-        &self,
-        repository: &RepositoryName,
-        group: &str,
-        artifact: &str,
-    ) -> tokio::sync::MutexGuard<'_, ()> {
-        let hash = self.stripe_of.hash_one((repository.as_str(), group, artifact));
-        let stripe = usize::try_from(hash % STRIPES as u64).unwrap_or_default();
-        #[expect(clippy::indexing_slicing, reason = "a remainder of the length is below the length")]
-        self.stripes[stripe].lock().await
+    async fn report(&self, shard: &Shard, commit: &Commit, result: CommitResult) {
+        let effects = shard.protocol().committed(now(), commit, result);
+        self.clear_up(effects).await;
     }
 }
 
@@ -418,7 +419,10 @@ impl Deploys {
 async fn to_the_end(
     work: impl Future<Output = Result<Option<String>, DeployError>> + Send + 'static,
 ) -> Result<Option<String>, DeployError> {
-    tokio::spawn(work).await.unwrap_or(Err(DeployError::Busy))
+    tokio::spawn(work).await.unwrap_or_else(|panic| {
+        tracing::error!("work on a deploy failed: {panic}");
+        Err(DeployError::Failed)
+    })
 }
 
 fn answer_of(answer: Answer) -> Result<Option<String>, DeployError> {
@@ -435,25 +439,4 @@ fn actor_of(deployer: &Deployer) -> Actor {
 /// A fresh identity for an upload and the deploy that it may open.
 pub fn fresh_deploy_id() -> DeployId {
     DeployId::new(format!("d_{}", fresh_id()))
-}
-
-/// What the protocol needs to know of a body, and the file that stays behind.
-fn read_body(put: &Put, arrived: Arrived) -> std::io::Result<(Body, Option<Received>)> {
-    match (&put.path.target, put.path.sum, arrived) {
-        (Target::File(file), None, Arrived::File(received)) => {
-            let pom = match file.is_pom() {
-                true if received.size > POM_MAX => Some(Err(format!("it has more than {POM_MAX} bytes"))),
-                true => Some(pom::read(&received.read()?).map(Arc::new).map_err(|error| error.to_string())),
-                false => None,
-            };
-            Ok((Body::File { size: received.size, digests: received.digests, pom }, Some(received)))
-        }
-        (Target::File(_), Some(algorithm), Arrived::Small(bytes)) => {
-            Ok((Body::Sum(parse_sum(&bytes, algorithm)), None))
-        }
-        (Target::Metadata(_), None, Arrived::Small(bytes)) => {
-            Ok((Body::Metadata(metadata::read(&bytes).map_err(|error| error.to_string())), None))
-        }
-        _ => Ok((Body::Ignored, None)),
-    }
 }

@@ -2,7 +2,6 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
-use std::sync::Arc;
 
 use logjar_domain::event::{Event, Recorded, StoredFile};
 use logjar_domain::ids::{DeployId, RepositoryName};
@@ -10,11 +9,10 @@ use logjar_eventlog::error::{Damage, Fault, LogError};
 use logjar_eventlog::log::LogReader;
 use logjar_maven::coordinates::Gav;
 use logjar_maven::layout::file_of_version;
-use logjar_maven::pom;
 
 use super::OpenError;
 use super::state_snapshot::Unplaced;
-use crate::deploy::{Deploys, record};
+use crate::deploy::{Deploys, facts_of, record};
 use crate::storage::digest::digest;
 use crate::storage::publish::{mend_sums, publish};
 use crate::storage::read::OnTheirWay;
@@ -157,8 +155,7 @@ impl Unfinished {
                 let pom_name = record.files.iter().map(|file| &*file.name).find(is_pom);
                 let pom = pom_name
                     .and_then(|name| std::fs::read(files.join(name)).ok())
-                    .and_then(|bytes| pom::read(&bytes).ok())
-                    .map(Arc::new);
+                    .and_then(|bytes| facts_of(&bytes).ok());
                 whole && deploys.reopen(record, pom)
             });
             if !taken {

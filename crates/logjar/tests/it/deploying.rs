@@ -236,6 +236,22 @@ fn late_files() {
 }
 
 #[test]
+fn what_the_log_does_not_tell_is_not_taken_for_unpublished() {
+    let server = TestServer::with_amy();
+    release("1.0").without_sums().without_metadata().send(&server, "amy").created();
+    let segment = server.folder().join("events/000001.jsonl");
+    let mut lines = std::fs::read(&segment).unwrap();
+    let start = lines.windows(16).position(|part| part == b"version.deployed").unwrap();
+    lines[start..start + 40].fill(b'#');
+    std::fs::write(&segment, &lines).unwrap();
+    let sources = release("1.0").without(".pom").without(".jar").file("-sources.jar", "sources");
+    let sent = sources.without_sums().without_metadata().send(&server, "amy");
+    assert_eq!(sent.last().status, 500, "{}", sent.last().text());
+    assert_eq!(server.uploads(), Vec::<String>::new());
+    assert!(server.stderr().contains("of the event log could not be read"), "{}", server.stderr());
+}
+
+#[test]
 fn the_explicit_finish() {
     let server = TestServer::with_amy();
     let token = server.token_of("amy");

@@ -20,7 +20,7 @@ use crate::activity::Refusal;
 use crate::app::App;
 use crate::auth;
 use crate::clock::{now, rfc3339};
-use crate::deploy::{Arrived, DeployError, Upload, fresh_deploy_id};
+use crate::deploy::{Arrived, BodyOfFile, DeployError, Upload, fresh_deploy_id};
 use crate::http::body::Answer;
 use crate::http::error::HttpError;
 use crate::http::request_body::RequestBody;
@@ -41,6 +41,11 @@ impl From<DeployError> for HttpError {
             DeployError::NotDurable => Self::Internal,
             DeployError::Busy => Self::Busy,
             DeployError::Io(error) => error.into(),
+            DeployError::LookUp(error) => {
+                tracing::error!("{error}");
+                Self::Internal
+            }
+            DeployError::Failed => Self::Internal,
         }
     }
 }
@@ -131,7 +136,7 @@ async fn take(
         waits_for_metadata: waits_for_metadata(app, &request),
         fresh_id: fresh_deploy_id(),
     };
-    let upload = app.deploys.begin(put)?;
+    let upload = app.deploys.begin(put).await?;
     let mut body =
         TimedBody::new(request.into_body(), limit, Duration::from_secs(app.config.http_idle_timeout));
     let arrived = match on_disk {
@@ -166,13 +171,21 @@ fn waits_for_metadata(app: &App, request: &Request<RequestBody>) -> bool {
 }
 
 async fn receive_file(upload: &Upload, body: &mut TimedBody) -> Result<Arrived, HttpError> {
-    let mut incoming = upload.incoming()?;
-    while let Some(piece) = body.next().await? {
-        // Writing to the page cache and hashing take microseconds a piece; a full cache would stop us here for a while,
-        // which is the back-pressure that we want.
-        incoming.write(&piece)?;
+    let mut file = upload.body();
+    match receive_pieces(&mut file, body).await {
+        Ok(()) => Ok(file.finish().await?),
+        Err(error) => {
+            file.discard().await;
+            Err(error)
+        }
     }
-    Ok(Arrived::File(incoming.finish()))
+}
+
+async fn receive_pieces(file: &mut BodyOfFile, body: &mut TimedBody) -> Result<(), HttpError> {
+    while let Some(piece) = body.next().await? {
+        file.write(piece).await?;
+    }
+    Ok(())
 }
 
 async fn receive_small(body: &mut TimedBody) -> Result<Arrived, HttpError> {

@@ -1,0 +1,71 @@
+//! What deploys do on the disk: on threads that may wait for it, and on so many at once that others find one too.
+
+use logjar_domain::open_deploy::step::Effect;
+
+use super::{DeployError, Deploys, record};
+use crate::storage::DataFolder;
+use crate::storage::uploads::{self, Received};
+
+/// How many threads deploys hold at once for work that waits for the disk, bodies aside. Half of those that there are:
+/// reads go on while a disk takes no writes.
+pub(super) const AT_ONCE: usize = 32;
+
+impl Deploys {
+    /// Runs what waits for the disk on a thread for such work, once one of those for deploys is free.
+    pub(super) async fn on_disk<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, DeployError> {
+        let permit = self.disk.clone().acquire_owned().await.map_err(|_| DeployError::Busy)?;
+        let working = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            work()
+        });
+        working.await.map_err(|panic| {
+            tracing::error!("work on the files of a deploy failed: {panic}");
+            DeployError::Failed
+        })
+    }
+
+    /// Carries out effects in order. The temporary file goes to the `Keep` among them, else it is thrown away.
+    pub(super) async fn apply(
+        &self,
+        effects: Vec<Effect>,
+        received: Option<Received>,
+    ) -> Result<(), DeployError> {
+        if effects.is_empty() && received.is_none() {
+            return Ok(());
+        }
+        let folder = self.folder.clone();
+        Ok(self.on_disk(move || carry_out(&folder, effects, received)).await??)
+    }
+
+    /// Carries out effects that only clear up: one that fails is told, and done at the next start.
+    pub(super) async fn clear_up(&self, effects: Vec<Effect>) {
+        if let Err(error) = self.apply(effects, None).await {
+            tracing::warn!("could not clear up after a deploy: {error}");
+        }
+    }
+}
+
+/// Carries out effects, on the thread of the caller.
+pub(super) fn carry_out(
+    folder: &DataFolder,
+    effects: Vec<Effect>,
+    mut received: Option<Received>,
+) -> std::io::Result<()> {
+    for effect in effects {
+        match effect {
+            Effect::Keep { deploy, name } => {
+                if let Some(received) = received.take() {
+                    received.keep(folder, &deploy, &name)?;
+                }
+            }
+            Effect::Discard { deploy } => uploads::discard(folder, &deploy)?,
+            Effect::Save { record } => {
+                uploads::save_record(folder, &record.deploy, &record::encode(&record))?;
+            }
+        }
+    }
+    Ok(())
+}
