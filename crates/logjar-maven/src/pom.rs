@@ -5,19 +5,17 @@
 //! only they define stays unresolved. [`READER`] is raised whenever a reading changes, so that facts on the
 //! event log can be told from those that a newer reader would take.
 
-use std::collections::HashSet;
-
-use crate::coordinates::shown;
-use crate::xml::{self, Element, XmlError};
+use crate::xml::{self, Element, XmlError, trimmed};
 
 mod facts;
+mod model;
 mod properties;
 
 use facts::{paragraph, single_line};
 use properties::Properties;
 
 /// The version of this reader, kept with the facts that it took.
-pub const READER: u32 = 1;
+pub const READER: u32 = 2;
 
 /// What a POM says. Facts are free of control characters; references in them that stay unresolved stand as
 /// they are.
@@ -129,12 +127,26 @@ pub enum PomError {
         /// What it is in.
         parent: String,
     },
+    /// An element where Maven expects nothing but text.
+    #[error("it has the element `{element}` in `{parent}`, where Maven expects nothing but text")]
+    ElementInText {
+        /// The element.
+        element: String,
+        /// What it is in.
+        parent: String,
+    },
+    /// Text between the elements of a list.
+    #[error("it has text between the elements of `{list}`, which Maven refuses too")]
+    TextInList {
+        /// The list.
+        list: String,
+    },
 }
 
 /// Reads a POM, within the bounds of [`crate::xml`].
 pub fn read(bytes: &[u8]) -> Result<Pom, PomError> {
     let project = xml::read(bytes, "project")?;
-    check_unique(&project)?;
+    model::check(&project)?;
     let properties = Properties::of(&project);
     let reader = Reader { project: &project, properties: &properties };
     let packaging = reader.line(&project, "packaging").unwrap_or_else(|| "jar".to_owned());
@@ -194,22 +206,6 @@ impl Pom {
     }
 }
 
-/// Maven refuses a field that stands twice, and so do we where we read fields.
-fn check_unique(project: &Element) -> Result<(), PomError> {
-    let single =
-        ["parent", "scm", "distributionManagement"].into_iter().filter_map(|name| project.child(name));
-    let relocation = project.child("distributionManagement").and_then(|element| element.child("relocation"));
-    let lists = [("licenses", "license"), ("developers", "developer"), ("dependencies", "dependency")];
-    let listed = lists.into_iter().flat_map(|(list, item)| project.list(list, item));
-    for element in std::iter::once(project).chain(single).chain(relocation).chain(listed) {
-        let mut seen = HashSet::new();
-        if let Some(child) = element.children.iter().find(|child| !seen.insert(child.name.as_str())) {
-            return Err(PomError::Duplicate { element: shown(&child.name), parent: element.name.clone() });
-        }
-    }
-    Ok(())
-}
-
 /// Takes the parts of a POM out of its tree.
 struct Reader<'a> {
     project: &'a Element,
@@ -227,7 +223,7 @@ impl Reader<'_> {
         let resolved = self.properties.resolve(text);
         match resolved.unresolved {
             Some(property) => Value::Unresolved { text: resolved.text, property },
-            None => match resolved.text.trim() {
+            None => match trimmed(&resolved.text) {
                 "" => Value::Absent,
                 text => Value::Known(text.to_owned()),
             },

@@ -1,17 +1,16 @@
 //! Reads a small XML document into a tree, within bounds; what POMs, metadata and plugin descriptors share.
 //!
-//! It reads as Maven's own reader does: any namespace, the named characters of HTML, text joined over
-//! comments and CDATA and trimmed. It is no general XML reader: attributes are checked and dropped, nothing
-//! external is loaded, and a document type that defines entities is refused. Hostile input ends in an
-//! error, never in a panic, in deep recursion or in more memory than a multiple of [`DOCUMENT_BYTES_MAX`].
-
-use quick_xml::Reader;
-use quick_xml::events::{BytesRef, BytesStart, Event};
-
-use crate::coordinates::shown;
+//! It reads as Maven's own reader does: the namespace of the root, whichever that is, the named characters of HTML,
+//! text joined over comments and CDATA and trimmed. It is not a general XML reader: attributes are checked and dropped,
+//! nothing external is loaded. Beyond what Maven refuses it refuses a document type that defines entities and characters
+//! that XML forbids, which no other tool reads. Hostile input ends in an error, never in a panic, in deep recursion or
+//! in more memory than a multiple of [`DOCUMENT_BYTES_MAX`].
 
 mod encoding;
 mod entities;
+mod scanner;
+
+use scanner::{Piece, Scanner};
 
 /// Most bytes that a document may have.
 pub const DOCUMENT_BYTES_MAX: usize = 2 * 1024 * 1024;
@@ -34,13 +33,18 @@ pub enum XmlError {
         /// Its length.
         bytes: usize,
     },
-    /// The declared encoding is none that we read.
-    #[error(
-        "its encoding `{name}` is not supported; supported are UTF-8, UTF-16, US-ASCII, ISO-8859-1, \
-         ISO-8859-15 and windows-1252"
-    )]
+    /// The declared encoding is not one that we read.
+    #[error("its encoding `{name}` is not supported; save it as UTF-8, and say so in its first line")]
     Encoding {
         /// The name that the declaration gives.
+        name: String,
+    },
+    /// The bytes are in another encoding than the declaration says.
+    #[error(
+        "it says that its encoding is `{name}`, but it is not; save it as UTF-8, and say so in its first line"
+    )]
+    OtherEncoding {
+        /// The name that the declaration gives, or what counts without one.
         name: String,
     },
     /// Tags, attributes or references are not well-formed.
@@ -115,14 +119,19 @@ pub(crate) struct Element {
 }
 
 impl Element {
-    /// The element's text, trimmed as Java trims (everything up to the blank). Nothing if that is empty, or
+    /// The element's text, [`trimmed`]. Nothing if that is empty, or
     /// if there are elements in it: Maven refuses a text with elements.
     pub(crate) fn text(&self) -> Option<&str> {
         if !self.children.is_empty() {
             return None;
         }
-        let text = self.text.trim_matches(|character| character <= ' ');
+        let text = trimmed(&self.text);
         (!text.is_empty()).then_some(text)
+    }
+
+    /// Whether there is text in it besides white space.
+    pub(crate) fn has_text(&self) -> bool {
+        !self.text.chars().all(scanner::is_blank)
     }
 
     /// The first element of this name in it.
@@ -142,6 +151,12 @@ impl Element {
     }
 }
 
+/// A text as Java trims it: without blanks and control characters at its ends, but with all else that Unicode calls
+/// white space.
+pub(crate) fn trimmed(text: &str) -> &str {
+    text.trim_matches(|character| character <= ' ')
+}
+
 /// Reads a document whose root element has the given local name.
 pub(crate) fn read(bytes: &[u8], root: &'static str) -> Result<Element, XmlError> {
     if bytes.len() > DOCUMENT_BYTES_MAX {
@@ -158,50 +173,42 @@ pub(crate) fn read(bytes: &[u8], root: &'static str) -> Result<Element, XmlError
     }
 }
 
-/// Builds the tree from the parser's events.
+/// Builds the tree from the pieces of a document.
 struct TreeReader<'a> {
-    reader: Reader<&'a [u8]>,
+    scanner: Scanner<'a>,
     /// The elements that are open, the root first.
     open: Vec<Element>,
+    /// What stands before the names of elements that are in the root's namespace, `m:` or nothing.
+    prefix: &'a str,
     root: Option<Element>,
     elements: usize,
 }
 
 impl<'a> TreeReader<'a> {
     fn new(text: &'a str) -> Self {
-        let mut reader = Reader::from_str(text);
-        reader.config_mut().expand_empty_elements = true;
-        Self { reader, open: Vec::new(), root: None, elements: 0 }
+        Self { scanner: Scanner::new(text), open: Vec::new(), prefix: "", root: None, elements: 0 }
     }
 
     fn read(mut self) -> Result<Option<Element>, XmlError> {
         loop {
-            let event = self.reader.read_event().map_err(|error| XmlError::IllFormed {
-                position: self.reader.error_position(),
-                reason: shown(&error.to_string()),
-            })?;
-            match event {
-                Event::Start(start) => self.start(&start)?,
-                Event::End(_) => self.end(),
-                Event::Text(text) => self.text(&text.xml10_content())?,
-                Event::CData(text) => self.text(&text.xml10_content())?,
-                Event::GeneralRef(reference) => self.reference(&reference)?,
-                Event::DocType(definition) if definition.contains("<!ENTITY") => {
-                    return Err(XmlError::EntityDefinition);
+            match self.scanner.next_piece()? {
+                Piece::Start(name) => self.start(name)?,
+                Piece::End => self.end(),
+                Piece::Text(text) => {
+                    if let Some(element) = self.open.last_mut() {
+                        element.text.push_str(&text);
+                    }
                 }
-                Event::Eof => break,
-                // Empty elements come as start and end. The rest says nothing about the content.
-                Event::Empty(_) | Event::Comment(_) | Event::Decl(_) | Event::PI(_) | Event::DocType(_) => {}
+                Piece::EndOfDocument => return Ok(self.root),
             }
-        }
-        match self.open.pop() {
-            Some(element) => Err(XmlError::Unclosed { element: shown(&element.name) }),
-            None => Ok(self.root),
         }
     }
 
-    fn start(&mut self, start: &BytesStart<'_>) -> Result<(), XmlError> {
-        let name = AsRef::<str>::as_ref(&start.local_name()).to_owned();
+    fn start(&mut self, name: &'a str) -> Result<(), XmlError> {
+        if self.open.is_empty() {
+            self.prefix = name.find(':').and_then(|colon| name.get(..=colon)).unwrap_or_default();
+        }
+        let name = name.strip_prefix(self.prefix).unwrap_or(name);
         self.elements += 1;
         if self.elements > ELEMENTS_MAX {
             return Err(XmlError::TooManyElements);
@@ -209,52 +216,17 @@ impl<'a> TreeReader<'a> {
         if self.open.len() == DEPTH_MAX {
             return Err(XmlError::TooDeep);
         }
-        if self.root.is_some() {
-            return Err(XmlError::OutsideRoot { position: self.reader.buffer_position() });
-        }
-        if start.attributes_raw().len() > ATTRIBUTE_BYTES_MAX {
-            return Err(XmlError::AttributesTooLong { element: shown(&name) });
-        }
-        // Looking for a name that comes twice would take the square of their number.
-        for attribute in start.attributes().with_checks(false) {
-            attribute.map_err(|error| self.ill_formed(&error.to_string()))?;
-        }
-        self.open.push(Element { name, ..Element::default() });
+        self.open.push(Element { name: name.to_owned(), ..Element::default() });
         Ok(())
     }
 
-    /// The parser has checked that the end has the name of the innermost start.
+    /// The scanner has checked that the end has the name of the innermost start.
     fn end(&mut self) {
         let Some(element) = self.open.pop() else { return };
         match self.open.last_mut() {
             Some(parent) => parent.children.push(element),
             None => self.root = Some(element),
         }
-    }
-
-    fn text(&mut self, text: &str) -> Result<(), XmlError> {
-        match self.open.last_mut() {
-            Some(element) => element.text.push_str(text),
-            None if text.trim().is_empty() => {}
-            None => return Err(XmlError::OutsideRoot { position: self.reader.buffer_position() }),
-        }
-        Ok(())
-    }
-
-    fn reference(&mut self, reference: &BytesRef<'_>) -> Result<(), XmlError> {
-        let position = self.reader.buffer_position();
-        let of_number = reference.resolve_char_ref().map_err(|error| self.ill_formed(&error.to_string()))?;
-        let Some(character) = of_number.or_else(|| entities::character(reference)) else {
-            return Err(XmlError::UnknownEntity { name: shown(reference), position });
-        };
-        if !is_allowed(character) {
-            return Err(XmlError::Character { character: character.escape_unicode().to_string(), position });
-        }
-        self.text(character.encode_utf8(&mut [0; 4]))
-    }
-
-    fn ill_formed(&self, reason: &str) -> XmlError {
-        XmlError::IllFormed { position: self.reader.buffer_position(), reason: shown(reason) }
     }
 }
 

@@ -4,8 +4,6 @@
 
 use std::fmt::Write as _;
 
-use quick_xml::escape::partial_escape;
-
 use super::Plugin;
 use crate::coordinates::{ArtifactId, Gav, GroupId, Version};
 use crate::snapshot_version::Stamp;
@@ -168,7 +166,8 @@ impl Document {
     fn leaf(&mut self, name: &str, text: &str) {
         let allowed = text.chars().filter(|character| xml::is_allowed(*character));
         let text = allowed.collect::<String>();
-        self.line(format_args!("<{name}>{}</{name}>", partial_escape(text.as_str())));
+        let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+        self.line(format_args!("<{name}>{text}</{name}>"));
     }
 
     fn line(&mut self, content: std::fmt::Arguments<'_>) {

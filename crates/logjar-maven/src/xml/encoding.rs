@@ -1,117 +1,154 @@
-//! Bytes of an XML document as text: byte-order mark first, then the encoding that the document declares.
+//! Bytes of an XML document as text: the mark first, then the encoding that the document declares. Which encodings, and
+//! how they are found, is as in Maven's reader (`XmlReader` of plexus-utils on a Java machine).
 //!
 //! What is malformed becomes U+FFFD, as in Java's readers: a name with a stray byte then differs from its
 //! path, and a stray byte in a description refuses no deploy.
 
 use std::borrow::Cow;
 
+use encoding_rs::{REPLACEMENT, UTF_16BE, UTF_16LE, X_USER_DEFINED};
+
 use super::XmlError;
 use crate::coordinates::shown;
 
 /// How far into the document its declaration is looked for.
-const DECLARATION_BYTES_MAX: usize = 256;
+const DECLARATION_BYTES_MAX: usize = 4_096;
 
 /// An encoding that we read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Encoding {
     Utf8,
-    Utf16LittleEndian,
-    Utf16BigEndian,
+    /// UTF-16 in an order that the bytes themselves have to show.
+    Utf16,
     Ascii,
     Latin1,
-    Latin9,
-    Windows1252,
+    /// One that is in the Encoding Standard.
+    Other(&'static encoding_rs::Encoding),
 }
+
+impl Encoding {
+    /// Whether it is UTF-16, in whichever order.
+    fn has_units_of_two(self) -> bool {
+        matches!(self, Self::Utf16) || self == Self::Other(UTF_16LE) || self == Self::Other(UTF_16BE)
+    }
+}
+
+/// What Java calls some encodings, where the Encoding Standard does not know that name.
+const JAVA_NAMES: [(&str, &str); 17] = [
+    ("big5-hkscs-2001", "big5-hkscs"),
+    ("cp874", "windows-874"),
+    ("cp932", "shift_jis"),
+    ("cp936", "gbk"),
+    ("cp949", "euc-kr"),
+    ("cp950", "big5"),
+    ("euc-cn", "gbk"),
+    ("eucjis", "euc-jp"),
+    ("eucjp", "euc-jp"),
+    ("euckr", "euc-kr"),
+    ("latin-9", "iso-8859-15"),
+    ("macroman", "macintosh"),
+    ("ms874", "windows-874"),
+    ("ms936", "gbk"),
+    ("ms949", "euc-kr"),
+    ("ms950", "big5"),
+    ("x-macroman", "macintosh"),
+];
 
 /// Decodes a document. Without mark and declaration it is UTF-8, as XML says.
 pub(super) fn decode(bytes: &[u8]) -> Result<Cow<'_, str>, XmlError> {
-    let (encoding, bytes) = match bytes {
-        [0xEF, 0xBB, 0xBF, rest @ ..] => (Encoding::Utf8, rest),
-        [0xFF, 0xFE, rest @ ..] => (Encoding::Utf16LittleEndian, rest),
-        [0xFE, 0xFF, rest @ ..] => (Encoding::Utf16BigEndian, rest),
-        // Without a mark, UTF-16 shows in the first characters, `<?` or `<p`.
-        [b'<', 0, _, 0, ..] => (Encoding::Utf16LittleEndian, bytes),
-        [0, b'<', 0, _, ..] => (Encoding::Utf16BigEndian, bytes),
-        _ => (declared(bytes)?, bytes),
-    };
-    Ok(match encoding {
-        Encoding::Utf8 => String::from_utf8_lossy(bytes),
-        Encoding::Utf16LittleEndian => Cow::Owned(utf16(bytes, u16::from_le_bytes)),
-        Encoding::Utf16BigEndian => Cow::Owned(utf16(bytes, u16::from_be_bytes)),
-        Encoding::Ascii => Cow::Owned(single_bytes(bytes, |_| char::REPLACEMENT_CHARACTER)),
-        Encoding::Latin1 => Cow::Owned(single_bytes(bytes, char::from)),
-        Encoding::Latin9 => Cow::Owned(single_bytes(bytes, latin9)),
-        Encoding::Windows1252 => Cow::Owned(single_bytes(bytes, windows_1252)),
-    })
+    match bytes {
+        [0xEF, 0xBB, 0xBF, rest @ ..] => {
+            let named = declared(&String::from_utf8_lossy(beginning(rest)))?;
+            match named {
+                Some((name, encoding)) if encoding.has_units_of_two() => {
+                    Err(XmlError::OtherEncoding { name })
+                }
+                _ => Ok(String::from_utf8_lossy(rest)),
+            }
+        }
+        [0xFF, 0xFE, rest @ ..] => utf16(rest, UTF_16LE, true),
+        [0xFE, 0xFF, rest @ ..] => utf16(rest, UTF_16BE, true),
+        // Without a mark, UTF-16 shows in the first characters, and then it has to be declared.
+        [b'<', 0, b'?', 0, ..] => utf16(bytes, UTF_16LE, false),
+        [0, b'<', 0, b'?', ..] => utf16(bytes, UTF_16BE, false),
+        _ => one_byte(bytes),
+    }
 }
 
-/// The encoding that the XML declaration names; a declaration is ASCII up to there.
-fn declared(bytes: &[u8]) -> Result<Encoding, XmlError> {
-    let beginning = bytes.get(..DECLARATION_BYTES_MAX).unwrap_or(bytes);
-    let Some(name) = declared_name(&String::from_utf8_lossy(beginning)).map(str::to_ascii_lowercase) else {
-        return Ok(Encoding::Utf8);
-    };
-    match name.as_str() {
-        // A document in UTF-16 would have shown itself before; such a declaration is a mistake of the editor.
-        "utf-8" | "utf8" | "utf-16" => Ok(Encoding::Utf8),
-        "us-ascii" | "ascii" | "iso646-us" => Ok(Encoding::Ascii),
-        "iso-8859-1" | "iso8859-1" | "iso8859_1" | "iso_8859-1" | "latin1" | "latin-1" => {
-            Ok(Encoding::Latin1)
+/// Decodes what has ASCII in its lower half, at least up to the end of the declaration.
+fn one_byte(bytes: &[u8]) -> Result<Cow<'_, str>, XmlError> {
+    match declared(&String::from_utf8_lossy(beginning(bytes)))? {
+        None | Some((_, Encoding::Utf8)) => Ok(String::from_utf8_lossy(bytes)),
+        Some((name, Encoding::Utf16)) => Err(XmlError::OtherEncoding { name }),
+        Some((name, encoding)) if encoding.has_units_of_two() => Err(XmlError::OtherEncoding { name }),
+        Some((_, Encoding::Ascii)) => {
+            let character =
+                |byte: &u8| if byte.is_ascii() { char::from(*byte) } else { char::REPLACEMENT_CHARACTER };
+            Ok(bytes.iter().map(character).collect())
         }
-        "iso-8859-15" | "iso8859-15" | "iso8859_15" | "iso_8859-15" | "latin9" | "latin-9" => {
-            Ok(Encoding::Latin9)
-        }
-        "windows-1252" | "cp1252" => Ok(Encoding::Windows1252),
-        _ => Err(XmlError::Encoding { name: shown(&name) }),
+        Some((_, Encoding::Latin1)) => Ok(encoding_rs::mem::decode_latin1(bytes)),
+        Some((_, Encoding::Other(encoding))) => Ok(encoding.decode_without_bom_handling(bytes).0),
     }
+}
+
+/// Decodes UTF-16 in the order that the bytes showed. With a mark it needs no declaration, but a wrong one is wrong.
+fn utf16<'a>(
+    bytes: &'a [u8],
+    order: &'static encoding_rs::Encoding,
+    has_mark: bool,
+) -> Result<Cow<'a, str>, XmlError> {
+    let (text, _) = order.decode_without_bom_handling(bytes);
+    match declared(&text)? {
+        None if has_mark => Ok(text),
+        Some((_, Encoding::Utf16)) => Ok(text),
+        Some((_, Encoding::Other(named))) if named == order => Ok(text),
+        Some((name, _)) => Err(XmlError::OtherEncoding { name }),
+        None => Err(XmlError::OtherEncoding { name: "UTF-8".to_owned() }),
+    }
+}
+
+fn beginning(bytes: &[u8]) -> &[u8] {
+    bytes.get(..DECLARATION_BYTES_MAX).unwrap_or(bytes)
+}
+
+/// The encoding that the XML declaration names, if there is one.
+fn declared(text: &str) -> Result<Option<(String, Encoding)>, XmlError> {
+    let Some(name) = declared_name(text) else { return Ok(None) };
+    let unknown = || XmlError::Encoding { name: shown(name) };
+    Ok(Some((shown(name), named(name).ok_or_else(unknown)?)))
 }
 
 /// The value of `encoding` in `<?xml version="1.0" encoding="UTF-8"?>`.
 fn declared_name(text: &str) -> Option<&str> {
-    let declaration = text.trim_start().strip_prefix("<?xml")?;
-    let (declaration, _) = declaration.split_once("?>")?;
+    let declaration = text.strip_prefix("<?xml")?;
+    let (declaration, _) = declaration.split_once('>')?;
     let (_, rest) = declaration.split_once("encoding")?;
     let rest = rest.trim_start().strip_prefix('=')?.trim_start();
     let quote = rest.chars().next().filter(|quote| matches!(quote, '"' | '\''))?;
     let (name, _) = rest.get(1..)?.split_once(quote)?;
-    Some(name.trim())
+    Some(name)
 }
 
-fn utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> String {
-    let (pairs, rest) = bytes.as_chunks::<2>();
-    let characters = char::decode_utf16(pairs.iter().copied().map(unit));
-    let cut_off = (!rest.is_empty()).then_some(char::REPLACEMENT_CHARACTER);
-    characters.map(|character| character.unwrap_or(char::REPLACEMENT_CHARACTER)).chain(cut_off).collect()
-}
-
-/// Decodes an encoding that has ASCII in its lower half and one byte for each character.
-fn single_bytes(bytes: &[u8], upper_half: fn(u8) -> char) -> String {
-    bytes.iter().map(|&byte| if byte.is_ascii() { char::from(byte) } else { upper_half(byte) }).collect()
-}
-
-/// ISO-8859-15 is ISO-8859-1 with eight other characters.
-fn latin9(byte: u8) -> char {
-    match byte {
-        0xA4 => '€',
-        0xA6 => 'Š',
-        0xA8 => 'š',
-        0xB4 => 'Ž',
-        0xB8 => 'ž',
-        0xBC => 'Œ',
-        0xBD => 'œ',
-        0xBE => 'Ÿ',
-        other => char::from(other),
+/// The encoding of a name, by the names that Java knows: ISO-8859-1 is just that there, and not windows-1252.
+fn named(name: &str) -> Option<Encoding> {
+    let lower = name.to_ascii_lowercase();
+    let name = lower.replace('_', "-");
+    match name.as_str() {
+        "utf-8" | "utf8" => return Some(Encoding::Utf8),
+        "utf-16" => return Some(Encoding::Utf16),
+        "us-ascii" | "ascii" | "iso646-us" => return Some(Encoding::Ascii),
+        "iso-8859-1" | "iso8859-1" | "8859-1" | "latin1" | "latin-1" | "l1" | "cp819" => {
+            return Some(Encoding::Latin1);
+        }
+        _ => {}
     }
-}
-
-/// windows-1252 is ISO-8859-1 with characters in the place of its upper control characters.
-fn windows_1252(byte: u8) -> char {
-    const UPPER_CONTROLS: [char; 32] = [
-        '€', '\u{FFFD}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{FFFD}', 'Ž', '\u{FFFD}',
-        '\u{FFFD}', '‘', '’', '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{FFFD}', 'ž', 'Ÿ',
-    ];
-    let place = usize::from(byte).checked_sub(0x80);
-    place.and_then(|place| UPPER_CONTROLS.get(place)).copied().unwrap_or(char::from(byte))
+    let java = JAVA_NAMES.iter().find(|(java, _)| *java == name).map(|(_, standard)| *standard);
+    let part = name.strip_prefix("8859-").map(|part| format!("iso-8859-{part}"));
+    let labels = [java, part.as_deref(), Some(&lower), Some(&name)];
+    let mut known = labels.into_iter().flatten().map(str::as_bytes);
+    let found = known.find_map(encoding_rs::Encoding::for_label)?;
+    let means_nothing = found == REPLACEMENT || found == X_USER_DEFINED;
+    (!means_nothing).then_some(Encoding::Other(found))
 }
 
 #[cfg(test)]
@@ -124,36 +161,67 @@ mod tests {
 
     #[test]
     fn declared_encodings() {
-        let cases: [(&str, &[u8], &str); 7] = [
+        let cases: [(&str, &[u8], &str); 25] = [
             ("UTF-8", "é€".as_bytes(), "é€"),
             ("utf-8", &[0xE9], "\u{FFFD}"),
             ("ISO-8859-1", &[0xE9, 0xA4, 0x80], "é¤\u{80}"),
+            ("ISO8859_1", &[0xE9], "é"),
             ("iso-8859-15", &[0xE9, 0xA4], "é€"),
-            ("Windows-1252", &[0xE9, 0x80, 0x81], "é€\u{FFFD}"),
+            ("Windows-1252", &[0xE9, 0x80], "é€"),
+            ("Cp1252", &[0xE9, 0x80], "é€"),
             ("US-ASCII", &[b'e', 0xE9], "e\u{FFFD}"),
-            ("UTF-16", b"plain", "plain"),
+            ("ISO-8859-2", &[0xB1], "ą"),
+            ("ISO8859_2", &[0xB1], "ą"),
+            ("8859_5", &[0xD0], "а"),
+            ("ISO-8859-9", &[0xFE], "ş"),
+            ("windows-1250", &[0x9C], "ś"),
+            ("windows-1251", &[0xE0], "а"),
+            ("KOI8-R", &[0xC1], "а"),
+            ("KOI8_R", &[0xC1], "а"),
+            ("GBK", &[0xD6, 0xD0], "中"),
+            ("GB2312", &[0xD6, 0xD0], "中"),
+            ("gb18030", &[0x94, 0x39, 0xDA, 0x33], "\u{1F4A9}"),
+            ("Big5", &[0xA4, 0xA4], "中"),
+            ("Shift_JIS", &[0x93, 0xFA], "日"),
+            ("MS932", &[0x93, 0xFA], "日"),
+            ("EUC-JP", &[0xC6, 0xFC], "日"),
+            ("EUC_KR", &[0xB0, 0xA1], "가"),
+            ("MacRoman", &[0x8E], "é"),
         ];
         for (encoding, content, expected) in cases {
             let document = declaration(encoding, content);
-            let text = decode(&document).unwrap();
+            let text = decode(&document).unwrap_or_else(|error| panic!("{encoding}: {error}"));
             assert_eq!(text.split_once("?>").unwrap().1, expected, "{encoding}");
         }
-        let unknown = declaration("EBCDIC-CP-US", b"");
-        assert_eq!(decode(&unknown), Err(XmlError::Encoding { name: "ebcdic-cp-us".to_owned() }));
+        for unknown in ["EBCDIC-CP-US", "iso-2022-cn", "x-user-defined", "nonsense"] {
+            let refused = Err(XmlError::Encoding { name: unknown.to_owned() });
+            assert_eq!(decode(&declaration(unknown, b"")), refused);
+        }
+        let not_so = Err(XmlError::OtherEncoding { name: "UTF-16".to_owned() });
+        assert_eq!(decode(&declaration("UTF-16", b"plain")), not_so);
     }
 
     #[test]
-    fn marks_win_over_declarations() {
+    fn marks_and_declarations() {
         let with_mark = [&[0xEF, 0xBB, 0xBF], declaration("ISO-8859-1", "é".as_bytes()).as_slice()].concat();
         assert!(decode(&with_mark).unwrap().ends_with("?>é"));
-        let text = "<p>é𝄞</p>";
-        for unit in [u16::to_le_bytes as fn(u16) -> [u8; 2], u16::to_be_bytes] {
-            let without_mark = text.encode_utf16().flat_map(unit).collect::<Vec<u8>>();
-            assert_eq!(decode(&without_mark).unwrap(), text);
-            let with_mark = [unit(0xFEFF).as_slice(), &without_mark].concat();
-            assert_eq!(decode(&with_mark).unwrap(), text);
-            let cut_off = &with_mark[..with_mark.len() - 1];
+        let orders = [(u16::to_le_bytes as fn(u16) -> [u8; 2], "UTF-16LE"), (u16::to_be_bytes, "UTF-16BE")];
+        for (unit, order) in orders {
+            let encoded = |text: &str| text.encode_utf16().flat_map(unit).collect::<Vec<u8>>();
+            let marked = |text: &str| [unit(0xFEFF).as_slice(), &encoded(text)].concat();
+            let text = "<p>é𝄞</p>";
+            assert_eq!(decode(&marked(text)).unwrap(), text);
+            let cut_off = &marked(text)[..marked(text).len() - 1];
             assert!(decode(cut_off).unwrap().ends_with('\u{FFFD}'));
+            for right in ["UTF-16", order] {
+                let text = format!("<?xml version='1.0' encoding='{right}'?><p>é</p>");
+                assert_eq!(decode(&encoded(&text)).unwrap(), text);
+                assert_eq!(decode(&marked(&text)).unwrap(), text);
+            }
+            let wrong = "<?xml version='1.0' encoding='UTF-8'?><p>é</p>";
+            assert!(decode(&encoded(wrong)).is_err());
+            assert!(decode(&marked(wrong)).is_err());
+            assert!(decode(&encoded("<?xml version='1.0'?><p/>")).is_err(), "Maven takes it for UTF-8");
         }
     }
 }

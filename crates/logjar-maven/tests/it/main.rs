@@ -10,5 +10,6 @@ mod layout;
 mod metadata;
 mod pom;
 mod pom_hostile;
+mod pom_oracle;
 mod texts;
 mod version_order;

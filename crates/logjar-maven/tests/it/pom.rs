@@ -120,7 +120,6 @@ fn coordinates_are_resolved_by_the_pom_alone() {
         ("<version>${env.V}</version>".to_owned(), unresolved("${env.V}", "env.V")),
         ("<version>1${</version>".to_owned(), known("1${")),
         ("<version>${empty}</version><properties><empty/></properties>".to_owned(), Value::Absent),
-        ("<version><x/>1</version>".to_owned(), Value::Absent),
         (parent.to_owned(), known("7")),
         (format!("{parent}<version>8</version>"), known("8")),
         (format!("{parent}<version>${{project.parent.version}}</version>"), known("7")),

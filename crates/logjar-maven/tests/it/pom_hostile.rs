@@ -25,13 +25,13 @@ fn what_is_no_pom_says_why() {
         ("<project a=1/>", "it is not well-formed at byte"),
         ("<project>&</project>", "it is not well-formed at byte"),
         ("<project>&nothing;</project>", "the unknown entity `nothing`"),
-        ("<project>&#0;</project>", "it is not well-formed at byte"),
+        ("<project>&#0;</project>", "the character `\\u{0}`"),
         ("<project>&#xFFFF;</project>", "the character `\\u{ffff}`"),
         ("<project>&#27;</project>", "the character `\\u{1b}`"),
         ("<project>\u{8}</project>", "the character `\\u{8}`"),
         (entities, "its document type defines entities"),
         (parameter, "its document type defines entities"),
-        ("<?xml version='1.0' encoding='EBCDIC'?><project/>", "its encoding `ebcdic` is not supported"),
+        ("<?xml version='1.0' encoding='EBCDIC'?><project/>", "its encoding `EBCDIC` is not supported"),
         (
             "<project><version>1</version><version>2</version></project>",
             "the element `version` twice in `project`",
@@ -40,6 +40,15 @@ fn what_is_no_pom_says_why() {
             "<project><parent><version/><version/></parent></project>",
             "the element `version` twice in `parent`",
         ),
+        ("<project><version><x/>1</version></project>", "the element `x` in `version`, where Maven expects"),
+        ("<project><modules>x</modules></project>", "text between the elements of `modules`"),
+        ("\n\n<?xml version='1.0'?><project/>", "`<?xml` stands elsewhere than at the very beginning"),
+        ("<project a='1' a='2'/>", "the attribute `a` stands twice"),
+        ("<project a='<'/>", "`<` stands in an attribute"),
+        ("<project><!-- a -- b --></project>", "`--` may not stand in a comment"),
+        ("<project>]]></project>", "`]]>` stands in a text"),
+        ("<?xml version='1.1'?><project/>", "it says that it is XML `1.1`"),
+        ("<?xml version='1.0' encoding='UTF-16'?><project/>", "its encoding is `UTF-16`, but it is not"),
     ];
     for (document, expected) in cases {
         let message = error(document);

@@ -198,7 +198,8 @@ fn dependencies_point_one_way() {
 #[test]
 fn search_has_tantivy_alone_and_no_other_door() {
     let files = rust_files();
-    let outside = files.iter().filter(|file| !file.path.starts_with("crates/logjar-search/"));
+    let allowed = ["crates/logjar-search/", "crates/logjar/tests/it/tidy.rs"];
+    let outside = files.iter().filter(|file| !allowed.iter().any(|place| file.path.starts_with(place)));
     let outside: Vec<SourceFile> = outside.cloned().collect();
     check("Tantivy outside its package", places(&outside, "tantivy::"));
     for (name, _) in CRATES {
