@@ -106,6 +106,14 @@ pub enum Scope {
 }
 
 impl Scope {
+    /// The artifact, if it is one.
+    pub fn artifact(&self) -> Option<&ArtifactId> {
+        match self {
+            Self::Group => None,
+            Self::Artifact(artifact) => Some(artifact),
+        }
+    }
+
     /// Whether the artifact is in the scope.
     pub fn covers(&self, artifact: &ArtifactId) -> bool {
         match self {

@@ -35,10 +35,22 @@ pub enum Command {
         /// argon2id hash in PHC form.
         password_hash: String,
     },
-    /// Let a user do nothing any more.
+    /// Let a user do nothing until enabled again.
     DisableUser {
         /// The user's name.
         name: String,
+    },
+    /// Let a user act again.
+    EnableUser {
+        /// The user's name.
+        name: String,
+    },
+    /// Make a user an administrator of the registry, or take that away.
+    ChangeAdmin {
+        /// The user's name.
+        name: String,
+        /// Whether the user is to be an administrator.
+        admin: bool,
     },
     /// Make a token.
     CreateToken {
@@ -68,6 +80,8 @@ pub enum Command {
         group: GroupId,
         /// Name of its first member.
         owner: String,
+        /// Whether that is wanted although others have groups below it.
+        over: bool,
     },
     /// Give a member rights for a scope, in place of those it had for that scope.
     GrantMember {
@@ -81,6 +95,8 @@ pub enum Command {
         can: Abilities,
         /// Whether the member may change others' rights there.
         admin: bool,
+        /// Whether that is wanted although others have groups below.
+        over: bool,
     },
     /// Take a member's rights for a scope away.
     RevokeMember {

@@ -5,8 +5,9 @@ use crate::access::Actor;
 use crate::command::Command;
 use crate::event::Event;
 use crate::ids::Moment;
-use crate::permission::{GroupCreation, check_credential};
+use crate::permission::check_credential;
 use crate::rejection::Rejection;
+use crate::rules::Rules;
 use crate::state::State;
 use crate::{deploy, group, repository, token, user};
 
@@ -21,13 +22,6 @@ pub struct Context<'a> {
     pub fresh: &'a str,
     /// Rules with a switch.
     pub rules: &'a Rules,
-}
-
-/// Settings that decisions depend on.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Rules {
-    /// Who may claim a group that nobody has.
-    pub group_creation: GroupCreation,
 }
 
 /// What comes of a command that is not refused.
@@ -55,6 +49,8 @@ pub fn decide(state: &State, command: &Command, context: &Context<'_>) -> Result
             user::change_password(state, context, name, password_hash)
         }
         Command::DisableUser { name } => user::disable(state, context, name),
+        Command::EnableUser { name } => user::enable(state, context, name),
+        Command::ChangeAdmin { name, admin } => user::change_admin(state, context, name, *admin),
         Command::CreateToken { user, name, hash, limit, can, expires, single_use } => {
             let wish = token::Wish {
                 user,
@@ -68,9 +64,9 @@ pub fn decide(state: &State, command: &Command, context: &Context<'_>) -> Result
             token::create(state, context, wish)
         }
         Command::DisableToken { token } => token::disable(state, context, token),
-        Command::CreateGroup { group, owner } => group::create(state, context, group, owner),
-        Command::GrantMember { group, user, scope, can, admin } => {
-            let wish = group::Grant { group, user, scope, can: *can, admin: *admin };
+        Command::CreateGroup { group, owner, over } => group::create(state, context, group, owner, *over),
+        Command::GrantMember { group, user, scope, can, admin, over } => {
+            let wish = group::Grant { group, user, scope, can: *can, admin: *admin, over: *over };
             group::grant(state, context, wish)
         }
         Command::RevokeMember { group, user, scope } => group::revoke(state, context, group, user, scope),

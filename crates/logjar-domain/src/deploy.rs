@@ -10,10 +10,10 @@ use crate::access::Actor;
 use crate::command::{AddFiles, Deploy};
 use crate::day::day;
 use crate::decide::{Context, Decision};
+use crate::deploy_rights::may_deploy;
 use crate::event::{Event, FilesAdded, Policy, VersionDeployed};
 use crate::ids::{Moment, RepositoryName};
 use crate::names;
-use crate::permission::may_deploy;
 use crate::rejection::Rejection;
 use crate::state::{Repository, State};
 
@@ -23,14 +23,8 @@ const FILES_MAX: usize = 100;
 /// Decides a deploy: rights, policy of the repository, names, redeploy (rules 3, 4, 6, 7, 11, 19).
 pub(crate) fn deploy(state: &State, context: &Context<'_>, wish: &Deploy) -> Result<Decision, Rejection> {
     let repository = check_target(state, &wish.repository, &wish.gav)?;
-    let claims_group = may_deploy(
-        state,
-        context.now,
-        context.actor,
-        &wish.gav.group,
-        &wish.gav.artifact,
-        context.rules.group_creation,
-    )?;
+    let claims_group =
+        may_deploy(state, context.now, context.actor, &wish.gav.group, &wish.gav.artifact, context.rules)?;
     check_stamp(context.now, wish.stamp)?;
     check_redeploy(state, context, wish)?;
     check_names(state, repository, &wish.gav)?;
@@ -60,14 +54,7 @@ pub(crate) fn add_files(
     wish: &AddFiles,
 ) -> Result<Decision, Rejection> {
     check_target(state, &wish.repository, &wish.gav)?;
-    may_deploy(
-        state,
-        context.now,
-        context.actor,
-        &wish.gav.group,
-        &wish.gav.artifact,
-        context.rules.group_creation,
-    )?;
+    may_deploy(state, context.now, context.actor, &wish.gav.group, &wish.gav.artifact, context.rules)?;
     let version = state.version(&wish.repository, &wish.gav);
     let added = version.and_then(|version| match wish.stamp {
         None => Some(version.late().len()),

@@ -58,10 +58,22 @@ pub enum Event {
         /// The new argon2id hash in PHC form.
         password_hash: Arc<str>,
     },
-    /// A user may do nothing from now on; the name stays taken.
+    /// A user may do nothing until enabled again; the name stays taken.
     UserDisabled {
         /// Who.
         user: UserId,
+    },
+    /// A user may act again, with the tokens that are not void by themselves.
+    UserEnabled {
+        /// Who.
+        user: UserId,
+    },
+    /// A user became an administrator of the registry, or is none any more.
+    AdminChanged {
+        /// Who.
+        user: UserId,
+        /// Whether the user is an administrator from now on.
+        admin: bool,
     },
     /// A token was made.
     TokenCreated(Arc<TokenCreated>),
@@ -279,6 +291,8 @@ impl Event {
             Self::UserRegistered(_) => "user.registered",
             Self::PasswordChanged { .. } => "user.password-changed",
             Self::UserDisabled { .. } => "user.disabled",
+            Self::UserEnabled { .. } => "user.enabled",
+            Self::AdminChanged { .. } => "user.admin-changed",
             Self::TokenCreated(_) => "token.created",
             Self::TokenDisabled { .. } => "token.disabled",
             Self::GroupCreated { .. } => "group.created",

@@ -4,9 +4,11 @@ use logjar_maven::coordinates::GroupId;
 
 use crate::access::{Abilities, Actor, Scope};
 use crate::decide::{Context, Decision};
+use crate::deploy_rights::{check_claimable, check_not_of_other};
 use crate::event::Event;
 use crate::ids::UserId;
-use crate::permission::{check_claimable, check_not_of_other, may_manage_members, require_administrator};
+use crate::inheritance::{goes_down, others_below, protecting_group};
+use crate::permission::{may_manage_members, require_administrator};
 use crate::rejection::Rejection;
 use crate::state::{Group, State};
 use crate::user;
@@ -18,36 +20,43 @@ pub(crate) struct Grant<'a> {
     pub(crate) scope: &'a Scope,
     pub(crate) can: Abilities,
     pub(crate) admin: bool,
+    pub(crate) over: bool,
 }
 
-/// Creating a group by hand is for administrators, who may do it below and above others' groups too.
+/// Creating a group by hand is for administrators, who may do it below others' groups too, and above them if that is
+/// what they want.
 pub(crate) fn create(
     state: &State,
     context: &Context<'_>,
     group: &GroupId,
     owner: &str,
+    over: bool,
 ) -> Result<Decision, Rejection> {
     require_administrator(state, context.now, context.actor, "create groups")?;
-    if state.groups.contains_key(group) {
+    if state.has_group(group) {
         return Err(Rejection::GroupExists { group: group.clone() });
     }
-    if let Some(existing) = state.group_ignoring_case(group.as_str()) {
-        return Err(Rejection::DiffersByCase { name: group.to_string(), existing: existing.to_string() });
-    }
-    check_claimable(group)?;
+    check_name(state, group)?;
     let (owner_id, user) = user::find(state, owner)?;
     check_not_of_other(state, group, owner_id)?;
     if user.disabled {
         return Err(Rejection::UserDisabled { name: owner.to_owned() });
     }
+    check_over(state, context, group, owner_id, over)?;
     Ok(Decision::Append(Event::GroupCreated { group: group.clone(), owner: owner_id.clone() }))
 }
 
-/// Admins of a scope grant rights within it. Who has the whole group gets no single artifacts, and the other way
-/// round; nobody changes their own rights, or somebody could lock everybody out by mistake.
+/// Admins of a scope grant rights within it, and admins of all of a group in every group below, which need not be
+/// there yet. Who has the whole group gets no single artifacts, and the other way round; nobody changes their own
+/// rights, or somebody could lock everybody out by mistake.
 pub(crate) fn grant(state: &State, context: &Context<'_>, wish: Grant<'_>) -> Result<Decision, Rejection> {
-    let group = find(state, wish.group)?;
     require_admin_of(state, context, wish.group, wish.scope)?;
+    if !state.has_group(wish.group) {
+        if protecting_group(state, wish.group).is_none() {
+            return Err(Rejection::NoSuchGroup { group: wish.group.clone() });
+        }
+        check_name(state, wish.group)?;
+    }
     let (user, details) = user::find(state, wish.user)?;
     require_other(context.actor, user)?;
     if details.disabled {
@@ -58,16 +67,18 @@ pub(crate) fn grant(state: &State, context: &Context<'_>, wish: Grant<'_>) -> Re
             what: "a member can read, deploy or both; changing members is for admins of the group".to_owned(),
         });
     }
-    let mut rights = group.members.iter().filter(|member| member.user == *user);
-    let conflict = rights.find_map(|member| match (&member.scope, wish.scope) {
-        (Scope::Group, Scope::Artifact(_)) => Some("the whole group"),
-        (Scope::Artifact(_), Scope::Group) => Some("single artifacts"),
-        _ => None,
+    let members = || state.groups.get(wish.group).into_iter().flat_map(|group| &group.members);
+    let conflict = members().filter(|member| member.user == *user).find_map(|member| {
+        match (&member.scope, wish.scope) {
+            (Scope::Group, Scope::Artifact(_)) => Some("the whole group"),
+            (Scope::Artifact(_), Scope::Group) => Some("single artifacts"),
+            _ => None,
+        }
     });
     if let Some(has) = conflict {
         return Err(Rejection::ScopeConflict { user: wish.user.to_owned(), group: wish.group.clone(), has });
     }
-    let same = group.members.iter().any(|member| {
+    let same = members().any(|member| {
         member.user == *user
             && member.scope == *wish.scope
             && member.can == wish.can
@@ -75,6 +86,9 @@ pub(crate) fn grant(state: &State, context: &Context<'_>, wish: Grant<'_>) -> Re
     });
     if same {
         return Ok(Decision::Nothing);
+    }
+    if *wish.scope == Scope::Group {
+        check_over(state, context, wish.group, user, wish.over)?;
     }
     Ok(Decision::Append(Event::MemberGranted {
         group: wish.group.clone(),
@@ -93,8 +107,8 @@ pub(crate) fn revoke(
     name: &str,
     scope: &Scope,
 ) -> Result<Decision, Rejection> {
-    let found = find(state, group)?;
     require_admin_of(state, context, group, scope)?;
+    let found = find(state, group)?;
     let (user, _) = user::find(state, name)?;
     require_other(context.actor, user)?;
     if !found.members.iter().any(|member| member.user == *user && member.scope == *scope) {
@@ -107,6 +121,30 @@ pub(crate) fn revoke(
     }))
 }
 
+/// Rights in all of a group hold in the groups below it, where it has such rights to give: nobody gets others' groups
+/// with it unseen.
+fn check_over(
+    state: &State,
+    context: &Context<'_>,
+    group: &GroupId,
+    user: &UserId,
+    over: bool,
+) -> Result<(), Rejection> {
+    if over || !goes_down(context.rules, group) {
+        return Ok(());
+    }
+    let below: Vec<GroupId> = others_below(state, context.rules, group, user).cloned().collect();
+    if below.is_empty() { Ok(()) } else { Err(Rejection::OverOthers { group: group.clone(), below }) }
+}
+
+/// A new group's name: nobody's yet in any spelling, and not one that nobody may own.
+fn check_name(state: &State, group: &GroupId) -> Result<(), Rejection> {
+    if let Some(existing) = state.group_ignoring_case(group.as_str()) {
+        return Err(Rejection::DiffersByCase { name: group.to_string(), existing: existing.to_string() });
+    }
+    check_claimable(group)
+}
+
 fn find<'a>(state: &'a State, group: &GroupId) -> Result<&'a Group, Rejection> {
     state.groups.get(group).ok_or_else(|| Rejection::NoSuchGroup { group: group.clone() })
 }
@@ -117,11 +155,11 @@ fn require_admin_of(
     group: &GroupId,
     scope: &Scope,
 ) -> Result<(), Rejection> {
-    if may_manage_members(state, context.now, context.actor, group, scope) {
-        Ok(())
-    } else {
-        Err(Rejection::AdministratorOnly { what: "change members of groups that are not theirs" })
+    if may_manage_members(state, context.now, context.actor, context.rules, group, scope) {
+        return Ok(());
     }
+    let what = "change members of groups that are not theirs";
+    require_administrator(state, context.now, context.actor, what)
 }
 
 fn require_other(actor: &Actor, member: &UserId) -> Result<(), Rejection> {

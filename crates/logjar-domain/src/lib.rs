@@ -2,9 +2,10 @@
 //! arguments, so the same input always gives the same output.
 //!
 //! Reading order: the words ([`ids`], [`names`], [`access`]), what is asked for ([`command`]), what happened
-//! ([`event`]), why not ([`rejection`]), the fold of all events ([`state`]), who may ([`permission`], [`sight`] over
-//! everything at once, and [`folder`] for listings), the rules ([`decide`], then one file per noun), the digest of a
-//! state ([`canonical`]), and the protocol that turns the requests of build tools into deploys ([`open_deploy`]).
+//! ([`event`]), why not ([`rejection`]), the fold of all events ([`state`]), who may ([`permission`], [`inheritance`]
+//! from the groups above, [`sight`] over everything at once, [`folder`] for listings, [`deploy_rights`]), the rules
+//! ([`decide`], then one file per noun), the digest of a state ([`canonical`]), and the protocol that turns the
+//! requests of build tools into deploys ([`open_deploy`]).
 
 pub mod access;
 pub mod day;
@@ -21,10 +22,13 @@ pub mod state;
 
 pub mod decide;
 pub mod deploy;
+pub mod deploy_rights;
 pub mod folder;
 mod group;
+pub mod inheritance;
 pub mod permission;
 mod repository;
+pub mod rules;
 pub mod scopes;
 pub mod sight;
 mod token;

@@ -1,8 +1,11 @@
 //! Why a command was refused: one variant per reason. The text for the client is made here; status codes are not
 //! known here ([`Class`] is what `http/` turns into one).
 
+mod kinds;
+
 use logjar_maven::coordinates::{ArtifactId, GroupId, Version};
 
+use crate::access::{Scope, TokenLimit};
 use crate::ids::RepositoryName;
 use crate::open_deploy::rejection::DeployRejection;
 
@@ -28,16 +31,27 @@ pub enum Rejection {
         user: String,
     },
     /// The token may not do this kind of thing at all.
-    #[error("the token may not {what}; make one that can with: logjar token create --can {what}")]
+    #[error(
+        "the token may not {what}; make one that can with: logjar token create --user {user} --can {}",
+        can_of(what)
+    )]
     TokenCannot {
         /// `read`, `deploy` or `manage`.
         what: &'static str,
+        /// The token's owner.
+        user: String,
     },
     /// The token is for another group or artifact (rule 6).
-    #[error("the token is limited to `{scope}` and cannot be used for `{group}:{artifact}`")]
+    #[error(
+        "the token is limited to `{}` and cannot be used for `{group}:{artifact}`; make one that can with: logjar token create --user {user} --group {group}{}",
+        limit_of(limit),
+        artifact_option(limit, artifact)
+    )]
     TokenScopeMismatch {
         /// What the token is limited to.
-        scope: String,
+        limit: TokenLimit,
+        /// The token's owner.
+        user: String,
         /// The group asked for.
         group: GroupId,
         /// The artifact asked for.
@@ -47,9 +61,9 @@ pub enum Rejection {
     #[error("the single-use token has already been used")]
     TokenUsed,
 
-    /// The user is no member of the group, or not for this artifact (rule 3).
+    /// The user has no right there, in a group that the user may know of (rule 3).
     #[error(
-        "user `{user}` has no access to `{group}:{artifact}`; an admin of group `{owner_group}` can grant it: logjar group grant {owner_group} {user}"
+        "user `{user}` has no access to `{group}:{artifact}`; an admin of the group grants it with: logjar group grant {group} {user}{options}"
     )]
     NoAccess {
         /// The caller's name.
@@ -58,18 +72,21 @@ pub enum Rejection {
         group: GroupId,
         /// The artifact asked for.
         artifact: ArtifactId,
-        /// The group whose members decide: the group itself, or the one above it that protects it.
-        owner_group: GroupId,
+        /// What the command needs besides, so that it adds to the rights that the user has.
+        options: String,
     },
-    /// Nobody has the group, and the caller may not claim it (rule 4).
+    /// There is no such group and the caller may not claim it, or there is one that the caller may not know of (rules 3
+    /// and 4).
     #[error(
-        "the group `{group}` does not exist; an administrator creates it with: logjar group create {group} --owner {user}"
+        "the group `{group}` does not exist, or user `{user}` has no access to `{group}:{artifact}`; an administrator creates it with: logjar group create {group} --owner {user}; an admin of it grants rights with: logjar group grant {group} {user}"
     )]
-    GroupMissing {
-        /// The group asked for.
-        group: GroupId,
+    GroupOutOfReach {
         /// The caller's name.
         user: String,
+        /// The group asked for.
+        group: GroupId,
+        /// The artifact asked for.
+        artifact: ArtifactId,
     },
     /// A name under which anybody can get a name, or one of the server's own.
     #[error("the group `{group}` cannot be claimed: {why}")]
@@ -79,17 +96,26 @@ pub enum Rejection {
         /// The reason.
         why: &'static str,
     },
-    /// The group lies above a group of somebody else.
+    /// The group lies above a group of somebody else, which the caller need not know of.
     #[error(
-        "the group `{group}` cannot be claimed: `{below}` below it belongs to others; an administrator can create it with: logjar group create {group} --owner {user}"
+        "the group `{group}` cannot be claimed: groups below it belong to others; an administrator can create it with: logjar group create {group} --owner {user} --over"
     )]
     GroupAboveAnother {
         /// The group asked for.
         group: GroupId,
-        /// One that exists below it.
-        below: GroupId,
         /// The caller's name.
         user: String,
+    },
+    /// Rights in all of a group would hold in groups below that belong to others.
+    #[error(
+        "rights in all of `{group}` hold in the groups below it too, and others have {}; if that is wanted, say so with --over",
+        listed(below)
+    )]
+    OverOthers {
+        /// The group.
+        group: GroupId,
+        /// The others' groups below it.
+        below: Vec<GroupId>,
     },
 
     /// A release that exists already (rule 19).
@@ -235,7 +261,7 @@ pub enum Rejection {
         name: String,
     },
     /// The user was disabled.
-    #[error("user `{name}` is disabled")]
+    #[error("user `{name}` is disabled; enable them with: logjar user enable {name}")]
     UserDisabled {
         /// The name.
         name: String,
@@ -253,7 +279,7 @@ pub enum Rejection {
         group: GroupId,
     },
     /// The group exists.
-    #[error("the group `{group}` exists already")]
+    #[error("the group `{group}` exists already; give rights in it with: logjar group grant {group} NAME")]
     GroupExists {
         /// The name.
         group: GroupId,
@@ -279,6 +305,11 @@ pub enum Rejection {
     /// Nobody may change or remove their own rights.
     #[error("nobody can change or remove their own rights in a group; ask another admin of it")]
     OwnRights,
+    /// Nobody makes themselves an administrator, or stops being one by themselves.
+    #[error(
+        "nobody can change whether they are an administrator; ask another one, or use the command line of the server"
+    )]
+    OwnAdministration,
     /// The repository exists.
     #[error("the repository `{name}` exists already")]
     RepositoryExists {
@@ -320,129 +351,33 @@ pub enum Class {
     Conflict,
 }
 
-impl Rejection {
-    /// What kind of refusal it is.
-    pub fn class(&self) -> Class {
-        match self {
-            Self::Deploy(rejection) => rejection.class(),
-            Self::TokenRequired | Self::TokenInvalid | Self::TokenExpired { .. } => Class::Unauthenticated,
-            Self::UserNameInvalid { .. }
-            | Self::RepositoryNameInvalid { .. }
-            | Self::NameReserved { .. }
-            | Self::EmailInvalid
-            | Self::Invalid { .. } => Class::Invalid,
-            Self::NameTaken { .. }
-            | Self::GroupExists { .. }
-            | Self::RepositoryExists { .. }
-            | Self::FilesChanged { .. }
-            | Self::ScopeConflict { .. } => Class::Conflict,
-            Self::UserMissing { .. }
-            | Self::TokenMissing { .. }
-            | Self::NoSuchGroup { .. }
-            | Self::NotAMember { .. }
-            | Self::RepositoryMissing { .. }
-            | Self::VersionMissing { .. } => Class::Missing,
-            Self::TokenCannot { .. }
-            | Self::TokenScopeMismatch { .. }
-            | Self::TokenUsed
-            | Self::NoAccess { .. }
-            | Self::GroupMissing { .. }
-            | Self::GroupUnclaimable { .. }
-            | Self::GroupAboveAnother { .. }
-            | Self::Redeploy { .. }
-            | Self::WrongPolicy { .. }
-            | Self::NestedVersion { .. }
-            | Self::DiffersByCase { .. }
-            | Self::FileTooLarge { .. }
-            | Self::TooManyFiles { .. }
-            | Self::StampInFuture { .. }
-            | Self::EventTooLong { .. }
-            | Self::NotDurable
-            | Self::UserDisabled { .. }
-            | Self::OwnRights
-            | Self::AdministratorOnly { .. } => Class::Forbidden,
-        }
-    }
+/// What a new token should be able to do instead: one that deploys reads too.
+fn can_of(what: &str) -> &str {
+    if what == "deploy" { "read,deploy" } else { what }
+}
 
-    /// A short name for activity files and programs; for rules those of Clojars.
-    pub fn tag(&self) -> &'static str {
-        match self {
-            Self::Deploy(rejection) => rejection.tag(),
-            Self::TokenRequired => "password-not-token",
-            Self::TokenInvalid => "invalid-token",
-            Self::TokenExpired { .. } => "expired-token",
-            Self::TokenCannot { .. } | Self::TokenScopeMismatch { .. } => "token-scope-mismatch",
-            Self::TokenUsed => "token-single-use-used",
-            Self::NoAccess { .. } => "group-no-access",
-            Self::GroupMissing { .. } | Self::NoSuchGroup { .. } => "group-non-existent",
-            Self::GroupUnclaimable { .. } | Self::GroupAboveAnother { .. } => "group-unclaimable",
-            Self::Redeploy { .. } => "redeploy-non-snapshot",
-            Self::VersionMissing { .. } => "version-missing",
-            Self::FilesChanged { .. } => "files-changed",
-            Self::WrongPolicy { .. } => "repository-policy",
-            Self::NestedVersion { .. } | Self::DiffersByCase { .. } => "project-name-invalid",
-            Self::TooManyFiles { .. } | Self::EventTooLong { .. } => "too-many-files",
-            Self::NotDurable => "not-durable",
-            Self::StampInFuture { .. } => "version-invalid",
-            Self::FileTooLarge { .. } => "body-too-large",
-            Self::AdministratorOnly { .. } | Self::OwnRights => "not-allowed",
-            Self::UserDisabled { .. } => "user-disabled",
-            Self::NameTaken { .. }
-            | Self::GroupExists { .. }
-            | Self::RepositoryExists { .. }
-            | Self::ScopeConflict { .. } => "exists",
-            Self::UserMissing { .. }
-            | Self::TokenMissing { .. }
-            | Self::NotAMember { .. }
-            | Self::RepositoryMissing { .. } => "missing",
-            Self::NameReserved { .. }
-            | Self::UserNameInvalid { .. }
-            | Self::RepositoryNameInvalid { .. }
-            | Self::EmailInvalid
-            | Self::Invalid { .. } => "invalid",
-        }
+/// A limit as people write it.
+fn limit_of(limit: &TokenLimit) -> String {
+    match &limit.scope {
+        Scope::Group => limit.group.to_string(),
+        Scope::Artifact(artifact) => format!("{}:{artifact}", limit.group),
     }
+}
 
-    /// A short title for people; for rules those of Clojars.
-    pub fn title(&self) -> &'static str {
-        match self {
-            Self::Deploy(rejection) => rejection.title(),
-            Self::TokenRequired => "No deploy token provided",
-            Self::TokenInvalid => "Invalid deploy token",
-            Self::TokenExpired { .. } => "Expired deploy token",
-            Self::TokenCannot { .. } | Self::TokenScopeMismatch { .. } => "Deploy token scope mismatch",
-            Self::TokenUsed => "Deploy token used",
-            Self::NoAccess { .. } => "Deploy group not accessible",
-            Self::GroupMissing { .. } | Self::NoSuchGroup { .. } => "Deploy group does not exist",
-            Self::GroupUnclaimable { .. } | Self::GroupAboveAnother { .. } => {
-                "Deploy group cannot be claimed"
-            }
-            Self::Redeploy { .. } => "Non-SNAPSHOT redeploy",
-            Self::WrongPolicy { .. } => "Wrong kind of version for the repository",
-            Self::NestedVersion { .. } | Self::DiffersByCase { .. } => "Invalid project name",
-            Self::TooManyFiles { .. } => "Too many files",
-            Self::FileTooLarge { .. } => "File too large",
-            Self::VersionMissing { .. }
-            | Self::FilesChanged { .. }
-            | Self::StampInFuture { .. }
-            | Self::EventTooLong { .. }
-            | Self::NotDurable
-            | Self::NameReserved { .. }
-            | Self::UserNameInvalid { .. }
-            | Self::RepositoryNameInvalid { .. }
-            | Self::EmailInvalid
-            | Self::NameTaken { .. }
-            | Self::UserMissing { .. }
-            | Self::UserDisabled { .. }
-            | Self::TokenMissing { .. }
-            | Self::GroupExists { .. }
-            | Self::ScopeConflict { .. }
-            | Self::NotAMember { .. }
-            | Self::OwnRights
-            | Self::RepositoryExists { .. }
-            | Self::RepositoryMissing { .. }
-            | Self::AdministratorOnly { .. }
-            | Self::Invalid { .. } => "Not possible",
-        }
+/// A new token should not be for more than the old one was: for one artifact, if that was.
+fn artifact_option(limit: &TokenLimit, artifact: &ArtifactId) -> String {
+    match limit.scope {
+        Scope::Group => String::new(),
+        Scope::Artifact(_) => format!(" --artifact {artifact}"),
+    }
+}
+
+/// The first few of the groups, and how many more there are.
+fn listed(groups: &[GroupId]) -> String {
+    const SHOWN: usize = 5;
+    let shown: Vec<String> = groups.iter().take(SHOWN).map(|group| format!("`{group}`")).collect();
+    match groups.len().saturating_sub(SHOWN) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
     }
 }

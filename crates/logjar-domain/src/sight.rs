@@ -8,17 +8,21 @@ use std::collections::BTreeMap;
 
 use logjar_maven::coordinates::{ArtifactId, GroupId};
 
-use crate::access::{Actor, Scope, TokenLimit};
+use crate::access::{Abilities, Actor, Scope};
 use crate::event::ReadAccess;
 use crate::ids::{Moment, RepositoryName};
-use crate::permission::{Readable, acting, readable};
+use crate::inheritance::{add_granted, within_limit};
+use crate::permission::{Acting, Readable, acting, is_administrator, readable};
+use crate::rules::Rules;
 use crate::scopes::Scopes;
-use crate::state::State;
+use crate::state::{Repository, State};
 
 /// The repositories that somebody may read, and how much of each.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sight {
     repositories: BTreeMap<RepositoryName, Extent>,
+    /// Groups that the caller may know of whatever is in them.
+    known: Extent,
 }
 
 /// How much of a repository is in sight.
@@ -31,9 +35,21 @@ pub enum Extent {
 }
 
 impl Extent {
-    /// What is within a repository of that access, of which the actor sees only what is granted.
-    pub fn granted(state: &State, now: Moment, actor: &Actor, access: ReadAccess) -> Self {
-        Self::Scopes(granted_scopes(state, now, actor, access).into_iter().collect())
+    /// What is within a repository of that access, of which the actor sees only what is granted: of one that the user
+    /// may read all of, the credential's limit; else the groups and artifacts with `read`, and what lies below, within
+    /// the limit.
+    pub fn granted(state: &State, now: Moment, actor: &Actor, rules: &Rules, access: ReadAccess) -> Self {
+        let mut set = Scopes::default();
+        let Ok(Some(acting)) = acting(state, now, actor) else { return Self::Scopes(set) };
+        if access == ReadAccess::SignedIn || acting.user.admin {
+            let limit = acting.limit.into_iter();
+            limit.for_each(|limit| add_granted(&mut set, rules, &limit.group, &limit.scope));
+        } else {
+            for (group, scope) in granted(state, &acting, rules, |can| can.read) {
+                add_granted(&mut set, rules, group, scope);
+            }
+        }
+        Self::Scopes(set)
     }
 
     /// Whether there is certainly nothing within it.
@@ -48,11 +64,21 @@ impl Extent {
             Self::Scopes(scopes) => scopes.covers(group, artifact),
         }
     }
+
+    /// Whether the repository has an artifact of the group within it. Costs the same whether or not it has others.
+    fn has_artifact_of(&self, repository: &Repository, group: &GroupId) -> bool {
+        match self {
+            Self::Scopes(scopes) if !scopes.covers_group(group) => scopes
+                .artifacts_of(group)
+                .any(|artifact| repository.artifacts.contains_key(&(group.clone(), artifact.clone()))),
+            _ => repository.artifacts_of(group).next().is_some(),
+        }
+    }
 }
 
 impl Sight {
     /// What the actor may read at that moment.
-    pub fn of(state: &State, now: Moment, actor: &Actor) -> Self {
+    pub fn of(state: &State, now: Moment, actor: &Actor, rules: &Rules) -> Self {
         let mut repositories = BTreeMap::new();
         for (name, repository) in &state.repositories {
             match readable(state, now, actor, repository) {
@@ -60,12 +86,13 @@ impl Sight {
                     repositories.insert(name.clone(), Extent::All);
                 }
                 Readable::Granted(_) => {
-                    repositories.insert(name.clone(), Extent::granted(state, now, actor, repository.read));
+                    let extent = Extent::granted(state, now, actor, rules, repository.read);
+                    repositories.insert(name.clone(), extent);
                 }
                 Readable::Challenge | Readable::Hidden => {}
             }
         }
-        Self { repositories }
+        Self { repositories, known: known(state, now, actor, rules) }
     }
 
     /// The repositories in sight.
@@ -77,34 +104,53 @@ impl Sight {
     pub fn shows(&self, repository: &RepositoryName, group: &GroupId, artifact: &ArtifactId) -> bool {
         self.repositories.get(repository).is_some_and(|extent| extent.covers(group, artifact))
     }
+
+    /// Whether the caller may know of the group: there is an artifact of it in sight, or it is there and the caller
+    /// has rights in it, with a credential that may read in it, or is an administrator. To everybody else it is as if
+    /// it were not there.
+    pub fn shows_group(&self, state: &State, group: &GroupId) -> bool {
+        let known = match &self.known {
+            Extent::All => true,
+            Extent::Scopes(scopes) => scopes.covers_group(group),
+        };
+        (known && state.has_group(group))
+            || self.repositories.iter().any(|(name, extent)| {
+                let repository = state.repositories.get(name);
+                repository.is_some_and(|repository| extent.has_artifact_of(repository, group))
+            })
+    }
 }
 
-/// What a token leaves of what its owner may read: for a repository of which the owner may read everything, the
-/// token's limit; else the groups and artifacts with `read`, within the limit.
-fn granted_scopes(state: &State, now: Moment, actor: &Actor, access: ReadAccess) -> Vec<(GroupId, Scope)> {
-    let Ok(Some(acting)) = acting(state, now, actor) else { return Vec::new() };
-    if access == ReadAccess::SignedIn || acting.user.admin {
-        return acting.limit.iter().map(|limit| (limit.group.clone(), limit.scope.clone())).collect();
+/// Groups that the actor may know of: all for administrators, else those in which the user has rights.
+fn known(state: &State, now: Moment, actor: &Actor, rules: &Rules) -> Extent {
+    if is_administrator(state, now, actor) {
+        return Extent::All;
     }
-    let scopes = state.groups.iter().flat_map(|(group, owned)| {
-        owned
-            .members
-            .iter()
-            .filter(|member| member.user == *acting.id && member.can.read)
-            .map(move |member| (group, &member.scope))
+    let mut set = Scopes::default();
+    if let Ok(Some(acting)) = acting(state, now, actor)
+        && acting.can.read
+    {
+        for (group, scope) in granted(state, &acting, rules, |_| true) {
+            match scope {
+                Scope::Group => add_granted(&mut set, rules, group, scope),
+                Scope::Artifact(_) => set.add(group.clone(), Scope::Group),
+            }
+        }
+    }
+    Extent::Scopes(set)
+}
+
+/// What the user has been granted with some abilities, as far as the credential's limit leaves it.
+fn granted<'a>(
+    state: &'a State,
+    acting: &Acting<'a>,
+    rules: &Rules,
+    able: impl Fn(Abilities) -> bool,
+) -> impl Iterator<Item = (&'a GroupId, &'a Scope)> {
+    let (user, limit) = (acting.id, acting.limit);
+    let rights = state.groups_of(user).flat_map(move |(name, group)| {
+        group.members.iter().filter(move |member| member.user == *user).map(move |member| (name, member))
     });
-    scopes
-        .filter_map(|(group, scope)| Some((group.clone(), within_limit(acting.limit, group, scope)?)))
-        .collect()
-}
-
-/// The part of a scope that lies within the token's limit.
-fn within_limit(limit: Option<&TokenLimit>, group: &GroupId, scope: &Scope) -> Option<Scope> {
-    let Some(limit) = limit else { return Some(scope.clone()) };
-    match (limit.group == *group, &limit.scope, scope) {
-        (false, _, _) => None,
-        (true, Scope::Group, scope) => Some(scope.clone()),
-        (true, limited, Scope::Group) => Some(limited.clone()),
-        (true, limited, scope) => (limited == scope).then(|| scope.clone()),
-    }
+    let able = rights.filter(move |(_, member)| able(member.can));
+    able.filter_map(move |(name, member)| within_limit(rules, limit, (name, &member.scope)))
 }

@@ -3,6 +3,7 @@
 //! State keeps names, rights and positions; what a version consists of stays on the log and is read there by `seq`.
 
 mod artifact;
+mod memberships;
 mod parts;
 
 use std::collections::{BTreeMap, HashMap};
@@ -12,6 +13,7 @@ use logjar_maven::coordinates::{ArtifactId, Gav, GroupId};
 
 pub use self::artifact::{Artifact, BuildState, MoreOfVersion, NewestFile, VersionState, When, all_files};
 use self::artifact::{add_files, add_version};
+use self::memberships::Memberships;
 use crate::access::{Abilities, Scope, TokenLimit};
 use crate::event::{Event, Policy, ReadAccess, Recorded, TokenCreated, UserKind, UserRegistered};
 use crate::ids::{DeployId, Moment, RepositoryName, TokenId, UserId};
@@ -30,6 +32,7 @@ pub struct State {
     users_by_name: HashMap<Arc<str>, UserId>,
     tokens_by_hash: HashMap<[u8; 32], TokenId>,
     groups_by_lower_case: HashMap<String, GroupId>,
+    memberships: Memberships,
 }
 
 /// A person or service.
@@ -128,34 +131,6 @@ impl State {
         self.groups_by_lower_case.get(&group.to_ascii_lowercase())
     }
 
-    /// The nearest group above that protects the group: one of two or more labels.
-    pub fn protecting_group(&self, group: &GroupId) -> Option<(&GroupId, &Group)> {
-        let mut name = group.as_str();
-        while let Some((above, _)) = name.rsplit_once('.') {
-            if !above.contains('.') {
-                return None;
-            }
-            let found = GroupId::parse(above).ok().and_then(|above| self.groups.get_key_value(&above));
-            if found.is_some() {
-                return found;
-            }
-            name = above;
-        }
-        None
-    }
-
-    /// A group below the given one of which the user is no member.
-    pub fn group_below_of_others(&self, group: &GroupId, user: &UserId) -> Option<&GroupId> {
-        let prefix = format!("{group}.");
-        self.groups
-            .range(group.clone()..)
-            .skip_while(|(name, _)| *name == group)
-            .take_while(|(name, _)| name.as_str().starts_with(group.as_str()))
-            .filter(|(name, _)| name.as_str().starts_with(&prefix))
-            .find(|(_, group)| !group.members.iter().any(|member| member.user == *user))
-            .map(|(name, _)| name)
-    }
-
     /// The artifact in a repository.
     pub fn artifact(
         &self,
@@ -205,6 +180,16 @@ pub fn evolve(state: &mut State, recorded: &Recorded) {
                 user.disabled = true;
             }
         }
+        Event::UserEnabled { user } => {
+            if let Some(user) = state.users.get_mut(user) {
+                user.disabled = false;
+            }
+        }
+        Event::AdminChanged { user, admin } => {
+            if let Some(user) = state.users.get_mut(user) {
+                user.admin = *admin;
+            }
+        }
         Event::TokenCreated(created) => create_token(state, created, recorded.at),
         Event::TokenDisabled { token } => {
             if let Some(token) = state.tokens.get_mut(token) {
@@ -217,8 +202,11 @@ pub fn evolve(state: &mut State, recorded: &Recorded) {
             grant(state, group, member);
         }
         Event::MemberRevoked { group, user, scope } => {
-            if let Some(group) = state.groups.get_mut(group) {
-                group.members.retain(|member| member.user != *user || member.scope != *scope);
+            if let Some(details) = state.groups.get_mut(group) {
+                details.members.retain(|member| member.user != *user || member.scope != *scope);
+                if !details.members.iter().any(|member| member.user == *user) {
+                    state.memberships.remove(user, group);
+                }
             }
         }
         Event::RepositoryCreated { repository, policy, read } => {
@@ -276,8 +264,19 @@ fn add_group(state: &mut State, group: &GroupId, owner: &UserId) {
 }
 
 fn grant(state: &mut State, group: &GroupId, member: Member) {
-    state.groups_by_lower_case.entry(group.as_str().to_ascii_lowercase()).or_insert_with(|| group.clone());
+    note_group(state, group);
+    state.memberships.add(&member.user, group);
     let members = &mut state.groups.entry(group.clone()).or_default().members;
     members.retain(|each| each.user != member.user || each.scope != member.scope);
     members.push(member);
+}
+
+/// The group is there from now on. Gives its name as it is kept, so that all that speak of it share one text.
+fn note_group(state: &mut State, group: &GroupId) -> GroupId {
+    if let Some((name, _)) = state.groups.get_key_value(group) {
+        return name.clone();
+    }
+    let lower_case = group.as_str().to_ascii_lowercase();
+    let known = state.groups_by_lower_case.entry(lower_case).or_insert_with(|| group.clone());
+    if known == group { known.clone() } else { group.clone() }
 }

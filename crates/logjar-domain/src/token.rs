@@ -6,7 +6,7 @@ use crate::access::{Abilities, TokenLimit};
 use crate::decide::{Context, Decision};
 use crate::event::{Event, TokenCreated};
 use crate::ids::{Moment, TokenId, UserId};
-use crate::permission::{is_administrator, manages};
+use crate::permission::{manages, require_administrator};
 use crate::rejection::Rejection;
 use crate::state::State;
 use crate::user;
@@ -35,6 +35,12 @@ pub(crate) fn create(state: &State, context: &Context<'_>, wish: Wish<'_>) -> Re
     if wish.can == Abilities::default() {
         return Err(Rejection::Invalid {
             what: "a token must be able to do something: read, deploy or manage".to_owned(),
+        });
+    }
+    if wish.can.manage && wish.limit.is_some() {
+        return Err(Rejection::Invalid {
+            what: "a token that is limited to a group or artifact cannot manage; leave one of the two out"
+                .to_owned(),
         });
     }
     if wish.expires.is_some_and(|end| end <= context.now) {
@@ -79,10 +85,8 @@ fn require_owner(
     owner: &UserId,
     what: &'static str,
 ) -> Result<(), Rejection> {
-    let own = manages(state, context.now, context.actor) == Some(owner);
-    if own || is_administrator(state, context.now, context.actor) {
-        Ok(())
-    } else {
-        Err(Rejection::AdministratorOnly { what })
+    match manages(state, context.now, context.actor) {
+        Some(user) if user == owner => Ok(()),
+        _ => require_administrator(state, context.now, context.actor, what),
     }
 }

@@ -6,7 +6,7 @@ use crate::decide::{Context, Decision};
 use crate::event::{Event, UserKind, UserRegistered};
 use crate::ids::UserId;
 use crate::names;
-use crate::permission::{is_administrator, manages, require_administrator};
+use crate::permission::{manages, require_administrator};
 use crate::rejection::Rejection;
 use crate::state::State;
 
@@ -58,7 +58,7 @@ pub(crate) fn change_password(
     Ok(Decision::Append(Event::PasswordChanged { user: id.clone(), password_hash: password_hash.into() }))
 }
 
-/// Disabling is for administrators and for good: the name stays taken.
+/// Disabling is for administrators. The name stays taken.
 pub(crate) fn disable(state: &State, context: &Context<'_>, name: &str) -> Result<Decision, Rejection> {
     require_administrator(state, context.now, context.actor, "disable users")?;
     let (id, user) = find(state, name)?;
@@ -66,6 +66,37 @@ pub(crate) fn disable(state: &State, context: &Context<'_>, name: &str) -> Resul
         return Ok(Decision::Nothing);
     }
     Ok(Decision::Append(Event::UserDisabled { user: id.clone() }))
+}
+
+/// Enabling is for administrators too. Tokens that are void by themselves stay so.
+pub(crate) fn enable(state: &State, context: &Context<'_>, name: &str) -> Result<Decision, Rejection> {
+    require_administrator(state, context.now, context.actor, "enable users")?;
+    let (id, user) = find(state, name)?;
+    if !user.disabled {
+        return Ok(Decision::Nothing);
+    }
+    Ok(Decision::Append(Event::UserEnabled { user: id.clone() }))
+}
+
+/// Administrators say who else is one. Nobody says it of themselves: the last one could not take it back.
+pub(crate) fn change_admin(
+    state: &State,
+    context: &Context<'_>,
+    name: &str,
+    admin: bool,
+) -> Result<Decision, Rejection> {
+    require_administrator(state, context.now, context.actor, "say who is an administrator")?;
+    let (id, user) = find(state, name)?;
+    if context.actor.user() == Some(id) {
+        return Err(Rejection::OwnAdministration);
+    }
+    if admin && user.disabled {
+        return Err(Rejection::UserDisabled { name: name.to_owned() });
+    }
+    if user.admin == admin {
+        return Ok(Decision::Nothing);
+    }
+    Ok(Decision::Append(Event::AdminChanged { user: id.clone(), admin }))
 }
 
 /// The user of that name, for administrators and for the user. Others learn nothing, not even whether there is one.
@@ -78,8 +109,10 @@ pub(crate) fn find_permitted<'a>(
     let own = manages(state, context.now, context.actor).and_then(|user| state.users.get_key_value(user));
     match own {
         Some((id, user)) if *user.name == *name => Ok((id, user)),
-        _ if is_administrator(state, context.now, context.actor) => find(state, name),
-        _ => Err(Rejection::AdministratorOnly { what }),
+        _ => {
+            require_administrator(state, context.now, context.actor, what)?;
+            find(state, name)
+        }
     }
 }
 

@@ -19,6 +19,7 @@ use logjar::search::follow;
 use logjar::startup;
 use logjar::storage::DataFolder;
 use logjar_domain::access::Actor;
+use logjar_domain::rules::Rules;
 use logjar_domain::sight::Sight;
 use logjar_search::search::{Hit, Page};
 use serde_json::{Value, json};
@@ -45,7 +46,7 @@ fn main() -> Result<(), Failure> {
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let opened = runtime.block_on(startup::open_writer(DataFolder::new(data), Config::default(), false))?;
-    let sight = Sight::of(&opened.app.projections.read(), now(), &Actor::Anonymous);
+    let sight = Sight::of(&opened.app.projections.read(), now(), &Actor::Anonymous, &Rules::default());
     if documents {
         print_documents(&opened.app, &sight)?;
     } else {

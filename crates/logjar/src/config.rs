@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use logjar_domain::permission::GroupCreation;
+use logjar_domain::rules::{GroupCreation, Rules};
 
 pub mod keys;
 
@@ -29,6 +29,8 @@ pub struct Config {
     pub realm: String,
     /// `groups.create`: who claims a group that nobody has: `admin` or `open`.
     pub groups_create: GroupCreation,
+    /// Whether rights in all of a group hold in the groups below it.
+    pub groups_inherit: bool,
     /// `tokens.prefix`: what new tokens begin with.
     pub tokens_prefix: String,
     /// `tokens.days`: after how many days new tokens end unless told otherwise.
@@ -65,6 +67,7 @@ impl Default for Config {
             trusted_proxies: Vec::new(),
             realm: "logjar".to_owned(),
             groups_create: GroupCreation::Admin,
+            groups_inherit: true,
             tokens_prefix: "logjar_".to_owned(),
             tokens_days: 90,
             deploy_body_limit: 1 << 30,
@@ -85,6 +88,13 @@ impl Default for Config {
             http_cache_bytes: 8 << 20,
             activity_keep: 90,
         }
+    }
+}
+
+impl Config {
+    /// The settings that decisions and rights depend on.
+    pub fn rules(&self) -> Rules {
+        Rules { group_creation: self.groups_create, inherit: self.groups_inherit }
     }
 }
 

@@ -171,9 +171,10 @@ fn named_by(event: &Event) -> Named<'_> {
             groups: registered.groups.iter().collect(),
             ..Named::default()
         },
-        Event::PasswordChanged { user, .. } | Event::UserDisabled { user } => {
-            Named { user: Some(user), ..Named::default() }
-        }
+        Event::PasswordChanged { user, .. }
+        | Event::UserDisabled { user }
+        | Event::UserEnabled { user }
+        | Event::AdminChanged { user, .. } => Named { user: Some(user), ..Named::default() },
         Event::TokenCreated(created) => Named {
             user: Some(&created.user),
             token: Some(&created.token),

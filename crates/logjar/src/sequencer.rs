@@ -11,10 +11,11 @@ use std::time::{Duration, Instant};
 
 use logjar_domain::access::Actor;
 use logjar_domain::command::Command;
-use logjar_domain::decide::{Context, Decision, Rules, decide};
+use logjar_domain::decide::{Context, Decision, decide};
 use logjar_domain::event::{By, Recorded};
 use logjar_domain::ids::Moment;
 use logjar_domain::rejection::Rejection;
+use logjar_domain::rules::Rules;
 use logjar_domain::state::{State, evolve};
 use logjar_eventlog::error::LogError;
 use logjar_eventlog::log::EventLog;

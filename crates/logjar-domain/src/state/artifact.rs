@@ -7,7 +7,7 @@ use logjar_maven::layout::{self, Build, VersionFile};
 use logjar_maven::snapshot_version::Stamp;
 use logjar_maven::version_order;
 
-use super::{State, add_group};
+use super::{State, add_group, note_group};
 use crate::event::{By, FilesAdded, Recorded, StoredFile, VersionDeployed};
 use crate::fingerprint::Fingerprint;
 use crate::ids::{Moment, RepositoryName, Second};
@@ -176,9 +176,11 @@ pub(super) fn add_version(state: &mut State, deployed: &VersionDeployed, recorde
     {
         token.used_by = Some(deployed.deploy.clone());
     }
-    // One string for all artifacts of a group: the key of the groups map.
-    let group =
-        state.groups.get_key_value(&deployed.gav.group).map_or(&deployed.gav.group, |(name, _)| name).clone();
+    if !state.repositories.contains_key(&deployed.repository) {
+        return;
+    }
+    // A group without members of its own is there once it has artifacts.
+    let group = note_group(state, &deployed.gav.group);
     let Some(repository) = state.repositories.get_mut(&deployed.repository) else { return };
     let artifact = repository.artifacts.entry((group, deployed.gav.artifact.clone())).or_insert_with(|| {
         let versions = Vec::new();

@@ -1,11 +1,12 @@
 //! A state made of its parts instead of events, for a cache that keeps one; and one packed tightly, because the two
 //! copies of a large registry's state are most of what the server needs in memory.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use logjar_maven::coordinates::{ArtifactId, GroupId};
 
+use super::memberships::Memberships;
 use super::{Artifact, Group, Repository, State, Token, User};
 use crate::ids::{RepositoryName, TokenId, UserId};
 
@@ -22,10 +23,20 @@ impl State {
         repositories: BTreeMap<RepositoryName, Repository>,
     ) -> Self {
         let lower_case = |group: &GroupId| (group.as_str().to_ascii_lowercase(), group.clone());
+        let mut groups_by_lower_case: HashMap<_, _> = groups.keys().map(lower_case).collect();
+        for repository in repositories.values() {
+            let mut last = None;
+            for (group, _) in repository.artifacts.keys() {
+                if last.replace(group) != Some(group) && !groups.contains_key(group) {
+                    groups_by_lower_case.extend([lower_case(group)]);
+                }
+            }
+        }
         Self {
             users_by_name: users.iter().map(|(id, user)| (user.name.clone(), id.clone())).collect(),
             tokens_by_hash: tokens.iter().map(|(id, token)| (token.hash, id.clone())).collect(),
-            groups_by_lower_case: groups.keys().map(lower_case).collect(),
+            groups_by_lower_case,
+            memberships: Memberships::of(&groups),
             users,
             tokens,
             groups,

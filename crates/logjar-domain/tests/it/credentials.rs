@@ -4,9 +4,9 @@ use logjar_domain::access::Abilities;
 use logjar_domain::command::Command;
 use logjar_domain::event::{Policy, ReadAccess};
 use logjar_domain::ids::TokenId;
-use logjar_domain::permission::GroupCreation;
+use logjar_domain::rules::GroupCreation;
 
-use crate::registry::{Registry, Wish, deploy, grant, group, late_files, register, repository, scope, tag};
+use crate::registry::{Registry, Wish, create, deploy, grant, late_files, register, repository, revoke, tag};
 
 /// Each way in which a credential becomes void, by each command that it could make before.
 #[test]
@@ -17,7 +17,7 @@ fn a_void_credential_never_acts() {
         ("good", able.clone(), "yes"),
         ("token disabled", able.clone(), "invalid-token"),
         ("user disabled", able.clone(), "invalid-token"),
-        ("expired", Wish { expires: Some(12), ..able.clone() }, "expired-token"),
+        ("expired", Wish { expires: Some(15), ..able.clone() }, "expired-token"),
         ("used up", Wish { single_use: true, ..able }, "token-single-use-used"),
     ] {
         let mut registry = Registry::new(GroupCreation::Admin);
@@ -27,7 +27,9 @@ fn a_void_credential_never_acts() {
         };
         let boss = registry.user("boss", true);
         registry.user("ben", false);
-        registry.local(&Command::CreateGroup { group: group("org.amy"), owner: "amy".to_owned() });
+        registry.user("off", false);
+        registry.local(&Command::DisableUser { name: "off".to_owned() });
+        registry.local(&create("org.amy", "amy"));
         registry.local(&grant("org.amy", "ben", Some("lib"), Abilities::READ_AND_DEPLOY, false));
         registry.deploy(&amy, "org.amy:lib:1.0").unwrap();
         let own = registry.state.tokens[amy.token().unwrap()].used_by.clone();
@@ -39,7 +41,7 @@ fn a_void_credential_never_acts() {
             _ => {}
         }
         // The log has gone on beyond the token's end.
-        while registry.log.len() < 13 {
+        while registry.log.len() < 16 {
             registry
                 .local(&Command::ChangePassword { name: "ben".to_owned(), password_hash: "x".to_owned() });
         }
@@ -58,16 +60,17 @@ fn a_void_credential_never_acts() {
 /// One command of each kind that makes an event when an administrator who has `org.amy` gives it.
 fn every_command(token: &TokenId) -> Vec<Command> {
     let (name, none) = ("ben".to_owned(), None);
-    let org_amy = || group("org.amy");
     vec![
         register("dan", false),
         Command::ChangePassword { name: name.clone(), password_hash: "y".to_owned() },
         Command::DisableUser { name: name.clone() },
         Wish::default().command("amy", [99; 32]),
         Command::DisableToken { token: token.clone() },
-        Command::CreateGroup { group: group("org.new"), owner: name.clone() },
+        create("org.new", "ben"),
+        Command::ChangeAdmin { name: name.clone(), admin: true },
+        Command::EnableUser { name: "off".to_owned() },
         grant("org.amy", "boss", None, Abilities::READ_AND_DEPLOY, true),
-        Command::RevokeMember { group: org_amy(), user: name, scope: scope(Some("lib")) },
+        revoke("org.amy", "ben", Some("lib")),
         repository("new", Policy::Mixed),
         Command::ChangeRepository { name: "repo".to_owned(), policy: none, read: Some(ReadAccess::Granted) },
         deploy("repo", "org.amy:lib:2.0", None, "d_another"),

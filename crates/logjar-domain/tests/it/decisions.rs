@@ -8,14 +8,15 @@ use logjar_domain::canonical;
 use logjar_domain::command::{AddFiles, Command};
 use logjar_domain::event::{Event, Policy, ReadAccess};
 use logjar_domain::ids::{DeployId, Moment, TokenId, UserId};
-use logjar_domain::permission::GroupCreation;
-use logjar_domain::state::{State, evolve};
+use logjar_domain::rules::{GroupCreation, Rules};
+use logjar_domain::state::{Member, State, evolve};
+use logjar_maven::coordinates::GroupId;
 use logjar_maven::snapshot_version::Stamp;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 
 use crate::registry::{
-    Registry, Wish, deploy, grant, group, late_files, register, repository, scope, stored, tag,
+    Registry, Wish, create, deploy, grant, group, late_files, register, repository, scope, stored, tag,
 };
 
 /// Names that commands choose from: few, so that they meet, and some that must be refused.
@@ -62,14 +63,14 @@ fn command_of(registry: &Registry, kind: u8, choices: [u8; 6]) -> Command {
     // Deploys come most often; they are what the registry is for.
     match kind % 20 {
         0 | 1 => register(&user, a % 3 == 0),
+        2 if e % 2 == 0 => Command::EnableUser { name: user },
         2 => Command::ChangePassword { name: user, password_hash: "hash".to_owned() },
-        3 => {
-            if e % 4 == 0 {
-                Command::DisableUser { name: user }
-            } else {
-                register(&user, false)
-            }
-        }
+        3 => match e % 8 {
+            0 | 1 => Command::DisableUser { name: user },
+            2 | 3 => Command::EnableUser { name: user },
+            4 | 5 => Command::ChangeAdmin { name: user, admin: f % 2 == 0 },
+            _ => register(&user, false),
+        },
         4..7 => Wish {
             limit: (e % 4 == 0).then(|| (choose(&GROUPS, b), artifact)),
             can: Some(can),
@@ -83,8 +84,15 @@ fn command_of(registry: &Registry, kind: u8, choices: [u8; 6]) -> Command {
             let token = tokens.get(usize::from(f) % (tokens.len() + 1)).copied().unwrap_or(&unknown);
             Command::DisableToken { token: token.clone() }
         }
-        8 => Command::CreateGroup { group, owner: user },
-        9..11 => Command::GrantMember { group, user, scope: scope(artifact), can, admin: e % 2 == 0 },
+        8 => Command::CreateGroup { group, owner: user, over: f % 2 == 0 },
+        9..11 => Command::GrantMember {
+            group,
+            user,
+            scope: scope(artifact),
+            can,
+            admin: e % 2 == 0,
+            over: f % 2 == 0,
+        },
         11 => Command::RevokeMember { group, user, scope: scope(artifact) },
         12 => repository(
             choose(&REPOSITORIES, a),
@@ -121,7 +129,7 @@ fn text_of(state: &State) -> String {
 }
 
 /// What must hold of an event, given the state before it.
-fn check_event(before: &State, now: Moment, actor: &Actor, event: &Event) {
+fn check_event(before: &State, rules: Rules, now: Moment, actor: &Actor, event: &Event) {
     check_credential(before, now, actor, event);
     match event {
         Event::UserRegistered(registered) => {
@@ -140,9 +148,10 @@ fn check_event(before: &State, now: Moment, actor: &Actor, event: &Event) {
             let (Some(by), Some(token)) = (actor.user(), actor.token()) else { return };
             assert_ne!(by, user, "somebody changed their own rights");
             assert!(before.tokens[token].can.manage, "a token that may not manage changed members");
-            let admin = before.groups[group].members.iter().any(|member| {
-                member.user == *by && member.admin && (member.scope == Scope::Group || member.scope == *scope)
-            });
+            let rights = reaching(before, rules, by, group);
+            let admin = rights
+                .iter()
+                .any(|right| right.admin && (right.scope == Scope::Group || right.scope == *scope));
             assert!(
                 admin || before.users[by].admin,
                 "`{group}` was changed by who is no admin of that scope"
@@ -155,14 +164,16 @@ fn check_event(before: &State, now: Moment, actor: &Actor, event: &Event) {
             let known = version
                 .is_some_and(|version| deployed.stamp.is_none_or(|stamp| version.build(stamp).is_some()));
             assert!(!known, "{} was deployed twice", deployed.gav);
-            let existing = before.groups.get(&deployed.gav.group);
-            assert_eq!(deployed.claims_group.is_some(), existing.is_none(), "a group is claimed once");
-            if let Some(group) = existing {
-                let member = group.members.iter().any(|member| {
-                    member.user == *user && member.can.deploy && member.scope.covers(&deployed.gav.artifact)
-                });
-                assert!(member, "a deploy by who is no member");
-            }
+            let rights = reaching(before, rules, user, &deployed.gav.group);
+            let permitted =
+                rights.iter().any(|right| right.can.deploy && right.scope.covers(&deployed.gav.artifact));
+            assert_eq!(
+                deployed.claims_group.is_none(),
+                permitted,
+                "who has a right claims nothing, who has none claims"
+            );
+            let is_known = before.groups.contains_key(&deployed.gav.group);
+            assert!(permitted || !is_known, "a deploy by who is no member");
         }
         Event::FilesAdded(_) => {
             let token = actor.token().expect("late files without a token");
@@ -170,6 +181,19 @@ fn check_event(before: &State, now: Moment, actor: &Actor, event: &Event) {
         }
         _ => {}
     }
+}
+
+/// What the user was granted that holds in the group, found without any index: among all groups that there are.
+fn reaching(state: &State, rules: Rules, user: &UserId, group: &GroupId) -> Vec<Member> {
+    let rights = state.groups.iter().flat_map(|(name, owned)| {
+        let is_above = group.as_str().starts_with(&format!("{name}."));
+        let goes_down = rules.inherit && is_above && name.as_str().contains('.');
+        owned
+            .members
+            .iter()
+            .filter(move |member| name == group || (goes_down && member.scope == Scope::Group))
+    });
+    rights.filter(|member| member.user == *user).cloned().collect()
 }
 
 /// No event's user is void in the state before it, nor is its token, but for late files of the deploy that used it up.
@@ -212,15 +236,17 @@ proptest! {
     #[test]
     fn replayed_state_equals_the_live_one(
         open in any::<bool>(),
+        inherit in any::<bool>(),
         steps in prop::collection::vec(any::<Step>(), 1..120),
     ) {
         let mut registry = Registry::new(if open { GroupCreation::Open } else { GroupCreation::Admin });
+        registry.rules.inherit = inherit;
         for (who, kind, choices) in steps {
             let actor = actor_of(&registry, who);
             let command = command_of(&registry, kind, choices);
             let (before, now) = (registry.state.clone(), registry.now());
             match registry.run(&command, &actor) {
-                Ok(Some(event)) => check_event(&before, now, &actor, &event),
+                Ok(Some(event)) => check_event(&before, registry.rules, now, &actor, &event),
                 Ok(None) => prop_assert_eq!(text_of(&before), text_of(&registry.state)),
                 Err(rejection) => {
                     prop_assert_eq!(text_of(&before), text_of(&registry.state));
@@ -252,7 +278,7 @@ fn random_commands_make_events_of_every_kind() {
         }
         kinds.extend(registry.log.iter().map(|recorded| recorded.event.kind()));
     }
-    assert_eq!(kinds.len(), 13, "a property of events that never come proves nothing: {kinds:?}");
+    assert_eq!(kinds.len(), 15, "a property of events that never come proves nothing: {kinds:?}");
 }
 
 #[test]
@@ -261,7 +287,7 @@ fn who_may_deploy_what() {
     const READ: Abilities = Abilities { read: true, deploy: false, manage: false };
     for (creation, name, coordinates, expected) in [
         (GroupCreation::Admin, "amy", "org.new:lib:1.0", "yes"),
-        (GroupCreation::Admin, "ben", "org.new:lib:1.0", "group-non-existent"),
+        (GroupCreation::Admin, "ben", "org.new:lib:1.0", "group-no-access"),
         (GroupCreation::Open, "ben", "org.new:lib:1.0", "yes"),
         // Rule 3: members, for their scope, with the ability.
         (GroupCreation::Open, "ben", "org.ben:lib:1.0", "yes"),
@@ -270,7 +296,7 @@ fn who_may_deploy_what() {
         (GroupCreation::Open, "dan", "org.ben:lib:1.0", "group-no-access"),
         (GroupCreation::Open, "eve", "org.ben:lib:1.0", "group-no-access"),
         (GroupCreation::Open, "amy", "org.ben:lib:1.0", "group-no-access"),
-        // A group of two labels protects what lies under it, for members of all of it.
+        // A group of two labels is its members' with what lies under it.
         (GroupCreation::Open, "ben", "org.ben.sub.sub:lib:1.0", "yes"),
         (GroupCreation::Open, "cid", "org.ben.sub:lib:1.0", "group-no-access"),
         (GroupCreation::Open, "eve", "org.ben.sub:lib:1.0", "group-no-access"),
@@ -295,7 +321,7 @@ fn who_may_deploy_what() {
         let actors =
             ["amy", "ben", "cid", "dan", "eve"].map(|user| (user, registry.user(user, user == "amy")));
         for (group, owner) in [("org.ben", "ben"), ("hiccup", "ben"), ("net.deep.below", "ben")] {
-            registry.local(&Command::CreateGroup { group: self::group(group), owner: owner.to_owned() });
+            registry.local(&create(group, owner));
         }
         registry.local(&grant("org.ben", "cid", Some("lib"), DEPLOY, false));
         registry.local(&grant("org.ben", "dan", None, READ, true));
@@ -333,7 +359,11 @@ fn what_a_token_leaves_of_its_owners_rights() {
         (limited("org.amy", Some("lib")), "org.amy:lib:1.0", "yes"),
         // Rule 6.
         (limited("org.amy", Some("lib")), "org.amy:other:1.0", "token-scope-mismatch"),
-        (limited("org.amy", None), "org.amy.sub:lib:1.0", "token-scope-mismatch"),
+        (limited("org.amy", None), "org.amy.sub:lib:1.0", "yes"),
+        (limited("org.amy", Some("lib")), "org.amy.sub:lib:1.0", "token-scope-mismatch"),
+        (limited("org.amy.sub", None), "org.amy:lib:1.0", "token-scope-mismatch"),
+        (limited("org.am", None), "org.amy:lib:1.0", "token-scope-mismatch"),
+        (limited("org", None), "org.amy:lib:1.0", "token-scope-mismatch"),
         (limited("org.other", None), "org.amy:lib:1.0", "token-scope-mismatch"),
         (able(manage), "org.amy:lib:1.0", "token-scope-mismatch"),
         (Wish { expires: Some(20), ..Wish::default() }, "org.amy:lib:1.0", "yes"),
@@ -343,7 +373,7 @@ fn what_a_token_leaves_of_its_owners_rights() {
         let mut registry = Registry::new(GroupCreation::Admin);
         registry.user("amy", true);
         let token = registry.token("amy", wish);
-        registry.local(&Command::CreateGroup { group: group("org.amy"), owner: "amy".to_owned() });
+        registry.local(&create("org.amy", "amy"));
         assert_eq!(tag(registry.deploy(&token, coordinates)), expected, "{coordinates}");
     }
     // Rule 7: used up by another deploy, not by its own.

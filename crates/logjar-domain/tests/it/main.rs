@@ -16,6 +16,7 @@ mod world;
 mod credentials;
 mod decisions;
 mod folders;
+mod inheritance;
 mod moments;
 mod property;
 mod protocol;

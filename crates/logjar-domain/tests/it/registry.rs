@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use logjar_domain::access::{Abilities, Actor, Scope, TokenLimit};
 use logjar_domain::command::{AddFiles, Command, Deploy};
-use logjar_domain::decide::{Context, Decision, Rules, decide};
+use logjar_domain::decide::{Context, Decision, decide};
 use logjar_domain::event::{By, Event, Policy, ReadAccess, Recorded, StoredFile, UserKind};
 use logjar_domain::ids::{DeployId, Moment, RepositoryName};
-use logjar_domain::permission::GroupCreation;
 use logjar_domain::rejection::Rejection;
+use logjar_domain::rules::{GroupCreation, Rules};
 use logjar_domain::state::{State, evolve};
 use logjar_maven::coordinates::{ArtifactId, Gav, GroupId};
 use logjar_maven::snapshot_version::Stamp;
@@ -24,7 +24,7 @@ pub(crate) struct Registry {
 impl Registry {
     /// One with a repository.
     pub(crate) fn new(group_creation: GroupCreation) -> Self {
-        let mut registry = Self { rules: Rules { group_creation }, ..Self::default() };
+        let mut registry = Self { rules: Rules { group_creation, ..Rules::default() }, ..Self::default() };
         registry.run(&Command::OpenLog, &Actor::System).unwrap();
         let repository = repository("repo", Policy::Mixed);
         registry.run(&repository, &Actor::System).unwrap();
@@ -118,9 +118,29 @@ pub(crate) fn repository(name: &str, policy: Policy) -> Command {
     Command::CreateRepository { name: name.to_owned(), policy, read: ReadAccess::Public }
 }
 
+pub(crate) fn create(group: &str, owner: &str) -> Command {
+    Command::CreateGroup { group: self::group(group), owner: owner.to_owned(), over: false }
+}
+
 pub(crate) fn grant(group: &str, user: &str, artifact: Option<&str>, can: Abilities, admin: bool) -> Command {
     let (group, scope) = (self::group(group), scope(artifact));
-    Command::GrantMember { group, user: user.to_owned(), scope, can, admin }
+    Command::GrantMember { group, user: user.to_owned(), scope, can, admin, over: false }
+}
+
+pub(crate) fn revoke(group: &str, user: &str, artifact: Option<&str>) -> Command {
+    let (group, scope) = (self::group(group), scope(artifact));
+    Command::RevokeMember { group, user: user.to_owned(), scope }
+}
+
+/// The command, although others have groups below.
+pub(crate) fn over(command: Command) -> Command {
+    match command {
+        Command::CreateGroup { group, owner, .. } => Command::CreateGroup { group, owner, over: true },
+        Command::GrantMember { group, user, scope, can, admin, .. } => {
+            Command::GrantMember { group, user, scope, can, admin, over: true }
+        }
+        other => other,
+    }
 }
 
 pub(crate) fn stored(name: &str) -> StoredFile {

@@ -3,8 +3,12 @@
 use clap::Subcommand;
 use serde_json::{Value, json};
 
-use super::client::{Wants, segment, with_client};
+use super::client::{Client, Wants, segment, with_client};
+use super::users::right;
 use super::{Failure, Global, output};
+use logjar_domain::inheritance::reached_from_above;
+use logjar_domain::rules::Rules;
+use logjar_domain::state::State;
 
 #[derive(Subcommand)]
 pub(super) enum Command {
@@ -16,6 +20,9 @@ pub(super) enum Command {
         /// Its first member, admin for the whole group
         #[arg(long, value_name = "NAME")]
         owner: String,
+        /// Although others have groups below it, in which the owner gets rights too
+        #[arg(long)]
+        over: bool,
     },
     /// Give a user rights in a group
     #[command(
@@ -35,6 +42,9 @@ pub(super) enum Command {
         /// The user may change others' rights there
         #[arg(long)]
         admin: bool,
+        /// Although others have groups below, in which the user gets rights too
+        #[arg(long)]
+        over: bool,
     },
     /// Take a user's rights in a group away
     Revoke {
@@ -46,7 +56,9 @@ pub(super) enum Command {
         #[arg(long)]
         artifact: Option<String>,
     },
-    /// List the members of a group
+    /// List groups: all for administrators, else those in which you have rights
+    List,
+    /// List the members of a group, and those of groups above who have rights in it
     Members {
         /// The group
         group: String,
@@ -55,20 +67,35 @@ pub(super) enum Command {
 
 pub(super) fn run(global: &Global, command: Command) -> Result<(), Failure> {
     match command {
-        Command::Create { group, owner } => {
-            let body = json!({ "group": group, "owner": owner });
+        Command::Create { group, owner, over } => {
+            let body = json!({ "group": group, "owner": owner, "over": over });
             change(global, "/api/v1/groups", &body, &format!("created {group}, owned by {owner}"))
         }
-        Command::Grant { group, user, artifact, can, admin } => {
+        Command::Grant { group, user, artifact, can, admin, over } => {
             let can = (!can.is_empty()).then_some(can);
-            let body = json!({ "user": user, "artifact": artifact, "can": can, "admin": admin });
+            let body =
+                json!({ "user": user, "artifact": artifact, "can": can, "admin": admin, "over": over });
             let path = format!("/api/v1/groups/{}/grant", segment(&group));
-            change(global, &path, &body, &format!("granted {user} rights in {group}"))
+            let answer = with_client(global, Wants::Writing, async |client| client.post(&path, &body).await)?;
+            output::warnings(&answer);
+            if global.json {
+                return output::json(&answer);
+            }
+            output::line(&format!("granted {user} {}", right(&answer)))
         }
         Command::Revoke { group, user, artifact } => {
             let body = json!({ "user": user, "artifact": artifact });
             let path = format!("/api/v1/groups/{}/revoke", segment(&group));
-            change(global, &path, &body, &format!("revoked the rights of {user} in {group}"))
+            let place = artifact.map_or_else(|| format!("all of {group}"), |only| format!("{group}:{only}"));
+            change(global, &path, &body, &format!("revoked the rights of {user} in {place}"))
+        }
+        Command::List => {
+            let groups = with_client(global, Wants::Reading, async |client| all(client).await)?;
+            if global.json {
+                return output::json(&json!(groups));
+            }
+            let rows: Vec<Vec<String>> = groups.iter().map(listed).collect();
+            output::table(&["GROUP", "MEMBERS", "REACHES OTHERS' GROUPS"], &rows)
         }
         Command::Members { group } => {
             let path = format!("/api/v1/groups/{}/members", segment(&group));
@@ -77,7 +104,7 @@ pub(super) fn run(global: &Global, command: Command) -> Result<(), Failure> {
                 return output::json(&members);
             }
             let rows: Vec<Vec<String>> = members.as_array().into_iter().flatten().map(row).collect();
-            output::table(&["USER", "FOR", "CAN", "ADMIN"], &rows)
+            output::table(&["USER", "FOR", "CAN", "ADMIN", "FROM"], &rows)
         }
     }
 }
@@ -97,5 +124,50 @@ fn row(member: &Value) -> Vec<String> {
         text("artifact").unwrap_or("all artifacts").to_owned(),
         can.join(","),
         admin.to_owned(),
+        text("from").unwrap_or("-").to_owned(),
     ]
+}
+
+/// All pages of the list of groups.
+async fn all(client: &mut Client) -> Result<Vec<Value>, Failure> {
+    let mut groups = Vec::new();
+    let mut path = "/api/v1/groups".to_owned();
+    loop {
+        let mut answer = client.get(&path).await?;
+        if let Some(Value::Array(page)) = answer.get_mut("groups").map(Value::take) {
+            groups.extend(page);
+        }
+        match answer.get("next").and_then(Value::as_str) {
+            Some(next) => path = format!("/api/v1/groups?after={}", segment(next)),
+            None => return Ok(groups),
+        }
+    }
+}
+
+fn listed(group: &Value) -> Vec<String> {
+    let names = |key: &str| -> Vec<&str> {
+        let names = group.get(key).and_then(Value::as_array).into_iter().flatten();
+        names.filter_map(Value::as_str).collect()
+    };
+    let or_none = |names: Vec<&str>| if names.is_empty() { "-".to_owned() } else { names.join(", ") };
+    let name = group.get("group").and_then(Value::as_str).unwrap_or("-");
+    vec![name.to_owned(), or_none(names("members")), or_none(names("reaches"))]
+}
+
+/// What is to be said at a start of groups whose members have rights in others' groups below.
+pub(super) fn reaching(state: &State, rules: &Rules) -> Option<String> {
+    const SHOWN: usize = 5;
+    let reached = state.groups.keys().filter_map(|above| {
+        let below = reached_from_above(state, rules, above);
+        let below: Vec<String> = below.iter().map(|group| format!("`{group}`")).collect();
+        (!below.is_empty()).then(|| format!("`{above}` in {}", below.join(", ")))
+    });
+    let reached: Vec<String> = reached.take(SHOWN).collect();
+    (!reached.is_empty()).then(|| {
+        format!(
+            "rights in a group hold in the groups below it, others' too: those of {}; `logjar group list` shows all, \
+             and groups.inherit = false ends it",
+            reached.join("; ")
+        )
+    })
 }

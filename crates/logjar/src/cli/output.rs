@@ -63,6 +63,12 @@ pub(super) fn warning(text: &str) {
     beside(&format!("warning: {text}"));
 }
 
+/// Says what an answer warns of.
+pub(super) fn warnings(answer: &Value) {
+    let warnings = answer.get("warnings").and_then(Value::as_array).into_iter().flatten();
+    warnings.filter_map(Value::as_str).for_each(warning);
+}
+
 /// Says something beside the result.
 pub(super) fn note(text: &str) {
     beside(text);

@@ -11,7 +11,7 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use super::{Failure, Global, output};
+use super::{Failure, Global, groups, output};
 use crate::admin_socket;
 use crate::app::App;
 use crate::config::{Config, Loaded};
@@ -174,7 +174,8 @@ async fn write(
     mut ends: Ends,
 ) -> Result<(), Failure> {
     let Writing { app, running, changed, warnings } = writing;
-    warnings.iter().for_each(|warning| output::warning(warning));
+    let reaching = groups::reaching(&app.projections.read(), &app.config.rules());
+    warnings.iter().chain(&reaching).for_each(|warning| output::warning(warning));
     let served = async {
         let (stop, stopped) = watch::channel(false);
         let server = Server::new(app.clone(), stopped);

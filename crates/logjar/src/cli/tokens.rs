@@ -4,6 +4,7 @@ use clap::Subcommand;
 use serde_json::{Value, json};
 
 use super::client::{Wants, segment, with_client};
+use super::password::read_password;
 use super::{Failure, Global, output};
 
 #[derive(Subcommand)]
@@ -42,9 +43,16 @@ pub(super) enum Command {
         expiring: Option<String>,
     },
     /// Make a token void for good
+    #[command(
+        after_help = "Examples:\n  logjar token disable t_mp2tmy65i8b2hkju\n  logjar token disable --secret-stdin < found-in-a-build-log"
+    )]
     Disable {
         /// Its id, as `logjar token list` shows it
-        id: String,
+        #[arg(required_unless_present = "secret_stdin")]
+        id: Option<String>,
+        /// Read the token itself from standard input, in place of its id
+        #[arg(long, conflicts_with = "id")]
+        secret_stdin: bool,
     },
 }
 
@@ -61,6 +69,7 @@ pub(super) fn run(global: &Global, command: Command) -> Result<(), Failure> {
             let token = with_client(global, Wants::Writing, async |client| {
                 client.post("/api/v1/tokens", &body).await
             })?;
+            output::warnings(&token);
             if global.json {
                 return output::json(&token);
             }
@@ -95,11 +104,21 @@ pub(super) fn run(global: &Global, command: Command) -> Result<(), Failure> {
             let rows: Vec<Vec<String>> = shown.into_iter().map(row).collect();
             output::table(&["ID", "USER", "NAME", "LIMIT", "CAN", "STATE", "EXPIRES"], &rows)
         }
-        Command::Disable { id } => {
-            let path = format!("/api/v1/tokens/{}/disable", segment(&id));
-            let done =
-                with_client(global, Wants::Writing, async |client| client.post(&path, &json!({})).await)?;
-            if global.json { output::json(&done) } else { output::line(&format!("disabled {id}")) }
+        Command::Disable { id, .. } => {
+            let (path, body) = match id {
+                Some(id) => (format!("/api/v1/tokens/{}/disable", segment(&id)), json!({})),
+                None => {
+                    let secret = read_password(true, None)?;
+                    let secret = secret
+                        .ok_or_else(|| Failure::Usage("there is no token on standard input".to_owned()))?;
+                    ("/api/v1/tokens/disable".to_owned(), json!({ "token": secret }))
+                }
+            };
+            let done = with_client(global, Wants::Writing, async |client| client.post(&path, &body).await)?;
+            if global.json {
+                return output::json(&done);
+            }
+            output::line(&format!("disabled {}", text(&done, "id")))
         }
     }
 }
@@ -108,7 +127,9 @@ pub(super) fn run(global: &Global, command: Command) -> Result<(), Failure> {
 fn days(text: &str) -> Result<u32, Failure> {
     let number =
         text.strip_suffix('d').unwrap_or(text).parse().ok().filter(|days| (1..=36_500).contains(days));
-    number.ok_or_else(|| Failure::Usage(format!("`{text}` is no number of days such as 90d, at most 36500d")))
+    number.ok_or_else(|| {
+        Failure::Usage(format!("`{text}` is not a number of days (for example 90d), at most 36500d"))
+    })
 }
 
 fn ends_by(token: &Value, until: Option<&str>) -> bool {

@@ -41,8 +41,23 @@ pub(super) enum Command {
         /// Name
         name: String,
     },
-    /// Let a user do nothing any more; the name stays taken
+    /// Let a user do nothing until enabled again; the name stays taken
     Disable {
+        /// Name
+        name: String,
+    },
+    /// Let a disabled user act again
+    Enable {
+        /// Name
+        name: String,
+    },
+    /// Make a user an administrator of the registry
+    Promote {
+        /// Name
+        name: String,
+    },
+    /// Make a user no administrator any more
+    Demote {
         /// Name
         name: String,
     },
@@ -90,11 +105,20 @@ pub(super) fn run(global: &Global, command: Command) -> Result<(), Failure> {
             let user = with_client(global, Wants::Reading, async |client| client.get(&path).await)?;
             if global.json { output::json(&user) } else { show(&user) }
         }
-        Command::Disable { name } => {
-            let path = format!("/api/v1/users/{}/disable", segment(&name));
-            let done =
-                with_client(global, Wants::Writing, async |client| client.post(&path, &json!({})).await)?;
-            if global.json { output::json(&done) } else { output::line(&format!("disabled {name}")) }
+        Command::Disable { name } => change(global, &name, "disable", |_| format!("disabled {name}")),
+        Command::Enable { name } => {
+            let tokens = |done: &Value| match done.get("tokens").and_then(Value::as_u64) {
+                None | Some(0) => format!("enabled {name}, who has no good token"),
+                Some(1) => format!("enabled {name}; a token of theirs is good again"),
+                Some(tokens) => format!("enabled {name}; {tokens} tokens of theirs are good again"),
+            };
+            change(global, &name, "enable", tokens)
+        }
+        Command::Promote { name } => {
+            change(global, &name, "promote", |_| format!("{name} is an administrator"))
+        }
+        Command::Demote { name } => {
+            change(global, &name, "demote", |_| format!("{name} is not an administrator"))
         }
         Command::Password { name, password_stdin } => {
             let Some(password) = read_password(password_stdin, Some(NEW))? else {
@@ -114,6 +138,13 @@ pub(super) fn run(global: &Global, command: Command) -> Result<(), Failure> {
     }
 }
 
+/// Changes something about a user, and says what.
+fn change(global: &Global, name: &str, what: &str, said: impl Fn(&Value) -> String) -> Result<(), Failure> {
+    let path = format!("/api/v1/users/{}/{what}", segment(name));
+    let done = with_client(global, Wants::Writing, async |client| client.post(&path, &json!({})).await)?;
+    if global.json { output::json(&done) } else { output::line(&said(&done)) }
+}
+
 fn row(user: &Value) -> Vec<String> {
     let text = |key: &str| user.get(key).and_then(Value::as_str).unwrap_or("-").to_owned();
     let flag = |key: &str| user.get(key).and_then(Value::as_bool).unwrap_or_default();
@@ -122,11 +153,27 @@ fn row(user: &Value) -> Vec<String> {
     vec![text("name"), text("type"), admin.to_owned(), state.to_owned(), text("email"), text("since")]
 }
 
+/// What was granted, and where, as `read, deploy in org.example:lib`.
+pub(super) fn right(right: &Value) -> String {
+    let text = |key: &str| right.get(key).and_then(Value::as_str);
+    let can = right.get("can").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+    let admin = right.get("admin").and_then(Value::as_bool).unwrap_or_default();
+    let can: Vec<&str> = can.chain(admin.then_some("admin")).collect();
+    let place = match text("artifact") {
+        Some(artifact) => format!("{}:{artifact}", text("group").unwrap_or("-")),
+        None => format!("all of {}", text("group").unwrap_or("-")),
+    };
+    format!("{} in {place}", can.join(", "))
+}
+
 fn show(user: &Value) -> Result<(), Failure> {
     for (key, value) in user.as_object().into_iter().flatten() {
         let shown = match value {
             Value::String(text) => text.clone(),
             Value::Null => "-".to_owned(),
+            Value::Array(rights) if key == "rights" => {
+                rights.iter().map(right).collect::<Vec<_>>().join("; ")
+            }
             Value::Array(items) => items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", "),
             other => other.to_string(),
         };

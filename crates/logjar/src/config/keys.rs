@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 
-use logjar_domain::permission::GroupCreation;
+use logjar_domain::rules::GroupCreation;
 
 use super::Config;
 
@@ -56,6 +56,12 @@ pub const KEYS: &[Key] = &[
         about: "Who claims a group that nobody has: admin or open.",
         get: |c| group_creation_name(c.groups_create).to_owned(),
         set: set_group_creation,
+    },
+    Key {
+        name: "groups.inherit",
+        about: "Whether rights in all of a group hold in the groups below it.",
+        get: |c| c.groups_inherit.to_string(),
+        set: |c, v| put(&mut c.groups_inherit, v, "true or false"),
     },
     Key {
         name: "tokens.prefix",

@@ -17,6 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use logjar_domain::access::Actor;
 use logjar_domain::deploy::{check_names, check_stamp, check_target};
+use logjar_domain::deploy_rights::{deploying, may_deploy};
 use logjar_domain::ids::{DeployId, Moment, RepositoryName};
 use logjar_domain::open_deploy::Held;
 use logjar_domain::open_deploy::published::VersionKey;
@@ -24,8 +25,8 @@ use logjar_domain::open_deploy::record::DeployRecord;
 use logjar_domain::open_deploy::rejection::DeployRejection;
 use logjar_domain::open_deploy::request::{Body, Deployer, Put};
 use logjar_domain::open_deploy::step::{Answer, Commit, CommitResult, Step};
-use logjar_domain::permission::{GroupCreation, deploying, may_deploy};
 use logjar_domain::rejection::{Class, Rejection};
+use logjar_domain::rules::Rules;
 use logjar_eventlog::log::LogReader;
 use logjar_maven::coordinates::Gav;
 use logjar_maven::layout::{Build, MetadataFolder, Target, VersionFile};
@@ -93,7 +94,7 @@ pub struct Deploys {
     projections: Arc<Projections>,
     reader: Arc<dyn LogReader>,
     sequencer: Sequencer,
-    group_creation: GroupCreation,
+    rules: Rules,
     shards: Shards,
     unplaced: Mutex<Vec<Placing>>,
     /// Permits for threads that hash and write bodies.
@@ -145,7 +146,7 @@ impl Deploys {
             projections,
             reader,
             sequencer,
-            group_creation: config.groups_create,
+            rules: config.rules(),
             shards: Shards::new(&settings),
             unplaced: Mutex::default(),
             bodies: Arc::new(Semaphore::new(2 * cores)),
@@ -195,11 +196,11 @@ impl Deploys {
                 let stamp = if let Build::Stamped(stamp) = build { Some(*stamp) } else { None };
                 check_stamp(moment, stamp)?;
                 let repository = check_target(&state, &put.repository, gav)?;
-                may_deploy(&state, moment, &actor, &gav.group, &gav.artifact, self.group_creation)?;
+                may_deploy(&state, moment, &actor, &gav.group, &gav.artifact, &self.rules)?;
                 check_names(&state, repository, gav)
             }
             Target::Metadata(MetadataFolder::Version { group, artifact, .. }) => {
-                may_deploy(&state, moment, &actor, group, artifact, self.group_creation).map(|_| ())
+                may_deploy(&state, moment, &actor, group, artifact, &self.rules).map(|_| ())
             }
             // The path alone does not say whether it is about an artifact or about the plugins of a group.
             Target::Metadata(_) if state.repositories.contains_key(&put.repository) => {
@@ -279,8 +280,7 @@ impl Deploys {
             return Ok(());
         };
         let state = self.projections.read();
-        may_deploy(&state, now(), &actor_of(&put.deployer), &group, &artifact, self.group_creation)
-            .map(|_| ())
+        may_deploy(&state, now(), &actor_of(&put.deployer), &group, &artifact, &self.rules).map(|_| ())
     }
 
     /// A PUT was refused while its body arrived: the protocol remembers that the file is missing.
@@ -316,7 +316,7 @@ impl Deploys {
         {
             let state = self.projections.read();
             check_target(&state, &repository, &gav)?;
-            may_deploy(&state, now(), &actor_of(&deployer), &gav.group, &gav.artifact, self.group_creation)?;
+            may_deploy(&state, now(), &actor_of(&deployer), &gav.group, &gav.artifact, &self.rules)?;
         }
         let deploys = self.clone();
         to_the_end(async move {

@@ -151,6 +151,8 @@ fn every_kind_by_the_command_line() {
         (registered("ben", vec![group()]), vec!["user:ben", "group:org.example"]),
         (Event::PasswordChanged { user: user("ben"), password_hash: "".into() }, vec!["user:ben"]),
         (Event::UserDisabled { user: user("ben") }, vec!["user:ben"]),
+        (Event::UserEnabled { user: user("ben") }, vec!["user:ben"]),
+        (Event::AdminChanged { user: user("ben"), admin: true }, vec!["user:ben"]),
         (token("ben", None), vec!["user:ben", "token:t_ben"]),
         (token("ben", limit(Scope::Group)), vec!["user:ben", "token:t_ben", "group:org.example"]),
         (

@@ -6,10 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use logjar_domain::access::Actor;
 use logjar_domain::event::{By, Event, VersionDeployed};
 use logjar_domain::ids::{Moment, RepositoryName};
-use logjar_domain::permission::{acting, is_administrator};
 use logjar_domain::sight::Sight;
 use logjar_domain::state::{Artifact, State, VersionState};
 use logjar_eventlog::error::LogError;
@@ -85,25 +83,6 @@ pub fn artifacts_of<'a>(state: &'a State, sight: &Sight, group: &'a GroupId) -> 
         .flat_map(|repository| repository.artifacts_of(group).map(|(artifact, _)| artifact))
         .collect();
     names.into_iter().filter_map(|name| artifact(state, sight, group, name)).collect()
-}
-
-/// Whether the actor may know of the group: there is an artifact of it in sight, or the actor is a member, with a token
-/// that may read in it, or an administrator. To everybody else it is as if it were not there.
-pub fn shows_group(state: &State, now: Moment, sight: &Sight, actor: &Actor, group: &GroupId) -> bool {
-    let in_sight = || {
-        state.repositories.iter().any(|(name, repository)| {
-            repository.artifacts_of(group).any(|(artifact, _)| sight.shows(name, group, artifact))
-        })
-    };
-    let Some(owned) = state.groups.get(group) else { return in_sight() };
-    let member = || {
-        acting(state, now, actor).ok().flatten().is_some_and(|acting| {
-            acting.can.read
-                && acting.limit.is_none_or(|limit| limit.group == *group)
-                && owned.members.iter().any(|member| member.user == *acting.id)
-        })
-    };
-    member() || is_administrator(state, now, actor) || in_sight()
 }
 
 /// Who deployed, as people know them.

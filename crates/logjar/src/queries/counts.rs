@@ -111,6 +111,7 @@ mod tests {
     use logjar_domain::access::Actor;
     use logjar_domain::event::{Policy, ReadAccess};
     use logjar_domain::ids::Moment;
+    use logjar_domain::rules::Rules;
 
     use super::*;
 
@@ -120,7 +121,7 @@ mod tests {
             Repository { policy: Policy::Mixed, read: ReadAccess::Public, artifacts: Default::default() };
         let mut state = State::default();
         state.repositories.insert(RepositoryName::new(name), repository);
-        Sight::of(&state, Moment(0), &Actor::Anonymous)
+        Sight::of(&state, Moment(0), &Actor::Anonymous, &Rules::default())
     }
 
     #[test]

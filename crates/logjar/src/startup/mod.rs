@@ -9,7 +9,6 @@ pub mod uploads;
 use std::io;
 use std::sync::Arc;
 
-use logjar_domain::decide::Rules;
 use logjar_domain::event::Event;
 use logjar_eventlog::error::{LogError, ReplayError};
 use logjar_eventlog::line::Line;
@@ -103,7 +102,7 @@ pub async fn open_writer(folder: DataFolder, config: Config, create: bool) -> Re
     let state = if fold.is_whole { fold.state.packed() } else { fold.state };
     let (projections, changed) = Projections::new(state.clone(), position);
     projections.fill_recent(reader.as_ref());
-    let rules = Rules { group_creation: config.groups_create };
+    let rules = config.rules();
     let metrics = Arc::new(Metrics::new(now()));
     let (sequencer, running) =
         sequencer::start(Box::new(log), state, projections.clone(), rules, metrics.clone())?;

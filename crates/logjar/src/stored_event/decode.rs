@@ -101,6 +101,13 @@ fn decode_event(line: &Parts<'_>, detail: Detail) -> Result<Event, DecodeError> 
         "user.disabled" => {
             Event::UserDisabled { user: UserId::new(&*decoder.parse::<UserV1<'_>>(line.data)?.user) }
         }
+        "user.enabled" => {
+            Event::UserEnabled { user: UserId::new(&*decoder.parse::<UserV1<'_>>(line.data)?.user) }
+        }
+        "user.admin-changed" => {
+            let stored: AdminV1<'_> = decoder.parse(line.data)?;
+            Event::AdminChanged { user: UserId::new(&*stored.user), admin: stored.admin }
+        }
         "token.created" => decoder.token(line.data, private)?,
         "token.disabled" => {
             Event::TokenDisabled { token: TokenId::new(&*decoder.parse::<TokenV1<'_>>(line.data)?.token) }

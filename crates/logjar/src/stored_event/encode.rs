@@ -56,7 +56,12 @@ fn encode_parts(event: &Event) -> (String, Option<String>) {
             json(&UserV1 { user: text(user.as_str()) }),
             Some(json(&PasswordPrivateV1 { password: text(password_hash) })),
         ),
-        Event::UserDisabled { user } => (json(&UserV1 { user: text(user.as_str()) }), None),
+        Event::UserDisabled { user } | Event::UserEnabled { user } => {
+            (json(&UserV1 { user: text(user.as_str()) }), None)
+        }
+        Event::AdminChanged { user, admin } => {
+            (json(&AdminV1 { user: text(user.as_str()), admin: *admin }), None)
+        }
         Event::TokenCreated(created) => encode_token(created),
         Event::TokenDisabled { token } => (json(&TokenV1 { token: text(token.as_str()) }), None),
         Event::GroupCreated { group, owner } => {

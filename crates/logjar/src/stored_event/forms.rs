@@ -33,6 +33,13 @@ pub(super) struct UserV1<'a> {
 }
 
 #[derive(Serialize, Deserialize)]
+pub(super) struct AdminV1<'a> {
+    #[serde(borrow)]
+    pub(super) user: Cow<'a, str>,
+    pub(super) admin: bool,
+}
+
+#[derive(Serialize, Deserialize)]
 pub(super) struct PasswordPrivateV1<'a> {
     #[serde(borrow)]
     pub(super) password: Cow<'a, str>,

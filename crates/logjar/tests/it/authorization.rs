@@ -66,7 +66,7 @@ fn cases(method: &str, route: &str) -> Vec<&'static str> {
         ("GET", "/api/v1/users/{name}")
         | ("POST", "/api/v1/users/{name}/password")
         | ("POST", "/api/v1/tokens")
-        | ("POST", "/api/v1/tokens/{id}/disable") => vec!["ben's", "others'"],
+        | ("POST", "/api/v1/tokens/disable" | "/api/v1/tokens/{id}/disable") => vec!["ben's", "others'"],
         ("POST", "/api/v1/groups/{group}/grant" | "/api/v1/groups/{group}/revoke") => {
             vec!["ben's", "others'"]
         }
@@ -167,9 +167,14 @@ impl Table {
             ("POST", "/api/v1/users") => {
                 (row.route.clone(), json!({ "name": format!("{victim}3"), "service": true }))
             }
-            ("POST", "/api/v1/users/{name}/disable") => {
-                (row.path("{name}", &format!("{victim}1")), json!({}))
-            }
+            // Enabled is who was disabled, and demoted who was promoted, whether or not this actor may.
+            (
+                "POST",
+                "/api/v1/users/{name}/disable"
+                | "/api/v1/users/{name}/enable"
+                | "/api/v1/users/{name}/promote"
+                | "/api/v1/users/{name}/demote",
+            ) => (row.path("{name}", &format!("{victim}1")), json!({})),
             ("POST", "/api/v1/users/{name}/password") => {
                 (row.path("{name}", user), json!({ "password": "a password that is long" }))
             }
@@ -177,6 +182,9 @@ impl Table {
             ("POST", "/api/v1/tokens") => (row.route.clone(), json!({ "user": user })),
             ("POST", "/api/v1/tokens/{id}/disable") => {
                 (row.path("{id}", &self.new_token_id(user)), json!({}))
+            }
+            ("POST", "/api/v1/tokens/disable") => {
+                (row.route.clone(), json!({ "token": self.server.new_token(user, &[]) }))
             }
             ("POST", "/api/v1/groups") => {
                 (row.route.clone(), json!({ "group": format!("org.{victim}"), "owner": "cid" }))

@@ -11,11 +11,13 @@ use crate::server::{TestServer, spawn};
 use crate::source;
 
 /// Kinds of events, and the structs that hold their public and private fields.
-const KINDS: [(&str, Option<&str>, Option<&str>); 13] = [
+const KINDS: [(&str, Option<&str>, Option<&str>); 15] = [
     ("log.opened", None, None),
     ("user.registered", Some("UserRegisteredV1"), Some("UserPrivateV1")),
     ("user.password-changed", Some("UserV1"), Some("PasswordPrivateV1")),
     ("user.disabled", Some("UserV1"), None),
+    ("user.enabled", Some("UserV1"), None),
+    ("user.admin-changed", Some("AdminV1"), None),
     ("token.created", Some("TokenCreatedV1"), Some("TokenPrivateV1")),
     ("token.disabled", Some("TokenV1"), None),
     ("group.created", Some("GroupCreatedV1"), None),

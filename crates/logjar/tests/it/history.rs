@@ -96,7 +96,10 @@ fn registration() -> BoxedStrategy<Event> {
         password_hash: some_text(password).unwrap(),
     });
     let disabled = (0..4_usize).prop_map(|number| Event::UserDisabled { user: user(number) });
-    prop_oneof![3 => registered, 1 => changed, 1 => disabled].boxed()
+    let enabled = (0..4_usize).prop_map(|number| Event::UserEnabled { user: user(number) });
+    let admin = (0..4_usize, any::<bool>())
+        .prop_map(|(number, admin)| Event::AdminChanged { user: user(number), admin });
+    prop_oneof![3 => registered, 1 => changed, 1 => disabled, 1 => enabled, 1 => admin].boxed()
 }
 
 fn token() -> BoxedStrategy<Event> {

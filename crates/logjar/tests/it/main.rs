@@ -46,6 +46,7 @@ mod rebuilding;
 mod recent;
 mod recordings;
 mod restarting;
+mod rights;
 mod search_generated;
 mod search_index;
 mod search_queries;

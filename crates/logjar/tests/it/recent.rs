@@ -8,6 +8,7 @@ use logjar::stored_event::encode;
 use logjar_domain::access::Actor;
 use logjar_domain::event::{By, Event, Policy, ReadAccess, Recorded, VersionDeployed};
 use logjar_domain::ids::{DeployId, Moment, RepositoryName, UserId};
+use logjar_domain::rules::Rules;
 use logjar_domain::sight::Sight;
 use logjar_domain::state::{State, evolve};
 use logjar_eventlog::log::{EventLog, LogReader};
@@ -95,7 +96,7 @@ fn recorded(seq: u64, event: Event) -> Recorded {
 }
 
 fn ask(story: &Story, projections: &Projections, actor: &Actor, before: Option<u64>, limit: usize) -> Page {
-    let sight = Sight::of(&projections.read(), Moment(0), actor);
+    let sight = Sight::of(&projections.read(), Moment(0), actor, &Rules::default());
     page(projections, story.reader().as_ref(), &sight, Asked { before, limit }).unwrap()
 }
 

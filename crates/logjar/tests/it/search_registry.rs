@@ -21,6 +21,7 @@ use logjar_domain::access::{Abilities, Actor};
 use logjar_domain::command::{Command, Deploy};
 use logjar_domain::event::{By, Event, Policy, ReadAccess, Recorded, UserKind, VersionDeployed};
 use logjar_domain::ids::{DeployId, Moment, RepositoryName};
+use logjar_domain::rules::Rules;
 use logjar_domain::sight::{Extent, Sight};
 use logjar_eventlog::log::EventLog;
 use logjar_eventlog::writer::{FileLog, OpenOptions};
@@ -294,7 +295,7 @@ impl Registry {
     pub(crate) fn names_before_hidden(&self, query: &str) -> (usize, Vec<String>) {
         let mut state = self.app().projections.read().clone();
         state.repositories.remove(&RepositoryName::new(HIDDEN_REPOSITORY)).unwrap();
-        let sight = Sight::of(&state, now(), &Actor::Local);
+        let sight = Sight::of(&state, now(), &Actor::Local, &Rules::default());
         let whole = sight.repositories().filter(|(_, extent)| **extent == Extent::All);
         assert_eq!(whole.count(), state.repositories.len(), "nothing at all is hidden");
         named(&self.app().search.search(query, &sight, Page { offset: 0, limit: 10 }).unwrap())
@@ -306,7 +307,7 @@ impl Registry {
         self.close();
         happens(&self.index());
         let (app, _) = startup::open_read_only(self.folder(), Config::default(), true).unwrap();
-        let sight = Sight::of(&app.projections.read(), now(), &Actor::Anonymous);
+        let sight = Sight::of(&app.projections.read(), now(), &Actor::Anonymous, &Rules::default());
         let found = app.search.search(query, &sight, Page { offset: 0, limit: 1 }).unwrap();
         drop(app);
         self.open();
@@ -341,7 +342,7 @@ impl Registry {
 
     /// What somebody without an account finds.
     pub(crate) fn search(&self, query: &str, offset: usize, limit: usize) -> Result<Found, SearchError> {
-        let sight = Sight::of(&self.app().projections.read(), now(), &Actor::Anonymous);
+        let sight = Sight::of(&self.app().projections.read(), now(), &Actor::Anonymous, &Rules::default());
         self.app().search.search(query, &sight, Page { offset, limit })
     }
 

@@ -105,9 +105,16 @@ fn limits() {
     for (deploy, token, parts) in [
         (&other_group, &to_group, ["limited to `org.example`", "net.example:lib"]),
         (&other_group, &to_artifact, ["limited to `org.example:lib`", "net.example:lib"]),
-        (&other_artifact, &to_artifact, ["limited to `org.example:lib`", "org.example:other"]),
-        (&other_artifact, &reading, ["may not deploy", "--can deploy"]),
-        (&other_artifact, &managing, ["may not deploy", "--can deploy"]),
+        (
+            &other_artifact,
+            &to_artifact,
+            [
+                "limited to `org.example:lib`",
+                "logjar token create --user amy --group org.example --artifact other",
+            ],
+        ),
+        (&other_artifact, &reading, ["may not deploy", "logjar token create --user amy --can read,deploy"]),
+        (&other_artifact, &managing, ["may not deploy", "logjar token create --user amy --can read,deploy"]),
     ] {
         check_reason(deploy.clone().token(token).send(&server, "amy").refusal(), 403, &parts);
     }

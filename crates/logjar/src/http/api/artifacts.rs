@@ -28,7 +28,7 @@ pub async fn show(
 ) -> Result<axum::Json<Value>, ApiError> {
     let (group, artifact) = (group_id(&group)?, artifact_id(&artifact)?);
     let paging = which.paging()?;
-    let sight = Sight::of(&app.projections.read(), now(), &actor);
+    let sight = Sight::of(&app.projections.read(), now(), &actor, &app.config.rules());
     let answer = blocking(move || {
         let Some(found) = find(&app, &sight, &group, &artifact, paging)? else {
             return Err(HttpError::Missing(format!("artifact `{group}:{artifact}`")));
@@ -51,7 +51,7 @@ pub async fn dependents(
 ) -> Result<axum::Json<Value>, ApiError> {
     let (group, artifact) = (group_id(&group)?, artifact_id(&artifact)?);
     let paging = which.paging()?;
-    let sight = Sight::of(&app.projections.read(), now(), &actor);
+    let sight = Sight::of(&app.projections.read(), now(), &actor, &app.config.rules());
     let mut answer = json!({ "group": group.as_str(), "artifact": artifact.as_str() });
     let searched = app.clone();
     let found = searching(&app, move || {

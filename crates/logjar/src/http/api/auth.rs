@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, State};
 use http::request::Parts;
-use logjar_domain::access::Scope;
 use logjar_domain::permission::{Acting, acting};
 use logjar_domain::rejection::Rejection;
+use logjar_maven::coordinates::ArtifactId;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -103,10 +103,7 @@ pub async fn whoami(
         "token": token.map(|(id, _)| id.as_str()),
         "can": can.names().collect::<Vec<_>>(),
         "group": limit.map(|limit| limit.group.as_str()),
-        "artifact": limit.and_then(|limit| match &limit.scope {
-            Scope::Group => None,
-            Scope::Artifact(artifact) => Some(artifact.as_str()),
-        }),
+        "artifact": limit.and_then(|limit| limit.scope.artifact()).map(ArtifactId::as_str),
         "expires": token.and_then(|(_, token)| token.expires).map(rfc3339),
     })))
 }

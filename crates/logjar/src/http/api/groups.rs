@@ -6,10 +6,13 @@ use std::sync::Arc;
 use axum::extract::State;
 use logjar_domain::access::{Abilities, Actor, Scope};
 use logjar_domain::command::Command;
-use logjar_domain::permission::is_administrator;
+use logjar_domain::inheritance::{groups_above, reached_from_above};
+use logjar_domain::permission::{acting, is_administrator};
 use logjar_domain::rejection::Rejection;
+use logjar_domain::rules::Rules;
 use logjar_domain::sight::Sight;
 use logjar_domain::state::{Group, State as Registry};
+use logjar_maven::coordinates::{ArtifactId, GroupId};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -18,6 +21,7 @@ use super::{ApiError, Caller, Json, Params, Path, Viewer, artifact_id, blocking,
 use crate::app::App;
 use crate::clock::now;
 use crate::http::error::HttpError;
+use crate::http::paging::{PER_PAGE_MAX, number};
 use crate::queries::catalog;
 use crate::queries::summary::{Outline, read_all};
 
@@ -27,6 +31,8 @@ use crate::queries::summary::{Outline, read_all};
 pub struct NewGroup {
     group: String,
     owner: String,
+    #[serde(default)]
+    over: bool,
 }
 
 /// Rights of a member.
@@ -38,6 +44,15 @@ pub struct Rights {
     can: Option<Vec<String>>,
     #[serde(default)]
     admin: bool,
+    #[serde(default)]
+    over: bool,
+}
+
+/// Which part of the list of groups.
+#[derive(Deserialize)]
+pub struct WhichGroups {
+    after: Option<String>,
+    limit: Option<String>,
 }
 
 /// A group: its members' names and its artifacts in sight, for everybody who may know of it.
@@ -51,8 +66,8 @@ pub async fn show(
     let paging = which.paging()?;
     let (mut answer, total, outlines) = {
         let state = app.projections.read();
-        let sight = Sight::of(&state, now(), &actor);
-        if !catalog::shows_group(&state, now(), &sight, &actor, &group) {
+        let sight = Sight::of(&state, now(), &actor, &app.config.rules());
+        if !sight.shows_group(&state, &group) {
             return Err(HttpError::Missing(format!("group `{group}`")).into());
         }
         let members = state.groups.get(&group).map(|found| member_names(&state, found)).unwrap_or_default();
@@ -72,18 +87,58 @@ fn member_names(state: &Registry, group: &Group) -> BTreeSet<String> {
     group.members.iter().map(|member| state.name_of(&member.user)).collect()
 }
 
+/// Groups by name: all for administrators, else those in which the caller has rights. `reaches` are others' groups
+/// below in which members of the group have rights too.
+pub async fn list(
+    State(app): State<Arc<App>>,
+    Caller(actor): Caller,
+    Params(which): Params<WhichGroups>,
+) -> Result<axum::Json<Value>, ApiError> {
+    let limit = number("limit", which.limit.as_deref(), PER_PAGE_MAX.into())?;
+    let limit = limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(PER_PAGE_MAX as usize);
+    let after = which.after.as_deref().map(group_id).transpose()?;
+    let state = app.projections.read();
+    let (moment, rules) = (now(), app.config.rules());
+    let acting = acting(&state, moment, &actor)?;
+    let mut groups: Vec<&GroupId> = match acting {
+        _ if is_administrator(&state, moment, &actor) => {
+            state.groups_after(after.as_ref()).take(limit + 1).collect()
+        }
+        None => return Err(Rejection::TokenRequired.into()),
+        Some(acting) => {
+            let sight = Sight::of(&state, moment, &actor, &rules);
+            let own = state.groups_of(acting.id).map(|(name, _)| name);
+            let own = own.filter(|name| after.as_ref().is_none_or(|after| *name > after));
+            own.filter(|name| sight.shows_group(&state, name)).take(limit + 1).collect()
+        }
+    };
+    let more = groups.len() > limit;
+    groups.truncate(limit);
+    let next = groups.last().filter(|_| more).map(|name| name.as_str());
+    let rows: Vec<Value> = groups.iter().map(|name| row(&state, &rules, name)).collect();
+    Ok(axum::Json(json!({ "groups": rows, "next": next })))
+}
+
+fn row(state: &Registry, rules: &Rules, name: &GroupId) -> Value {
+    let members = state.groups.get(name).map(|group| member_names(state, group)).unwrap_or_default();
+    let reaches: Vec<&str> =
+        reached_from_above(state, rules, name).into_iter().map(GroupId::as_str).collect();
+    json!({ "group": name.as_str(), "members": members, "reaches": reaches })
+}
+
 /// Creates a group, for administrators.
 pub async fn create(
     State(app): State<Arc<App>>,
     Caller(actor): Caller,
     Json(new): Json<NewGroup>,
 ) -> Result<axum::Json<Value>, ApiError> {
-    let command = Command::CreateGroup { group: group_id(&new.group)?, owner: new.owner.clone() };
+    let command =
+        Command::CreateGroup { group: group_id(&new.group)?, owner: new.owner.clone(), over: new.over };
     submit(&app, command, actor).await?;
     Ok(axum::Json(json!({ "group": new.group, "owner": new.owner })))
 }
 
-/// The members of a group and their rights, for callers with a token who may know of it.
+/// The members of a group and their rights, those from above among them, for callers with a token who may know of it.
 pub async fn members(
     State(app): State<Arc<App>>,
     Caller(actor): Caller,
@@ -94,27 +149,30 @@ pub async fn members(
     }
     let group = group_id(&group)?;
     let state = app.projections.read();
-    let sight = Sight::of(&state, now(), &actor);
-    let found =
-        state.groups.get(&group).filter(|_| catalog::shows_group(&state, now(), &sight, &actor, &group));
-    let found = found.ok_or_else(|| match is_administrator(&state, now(), &actor) {
-        true => ApiError::from(Rejection::NoSuchGroup { group: group.clone() }),
-        // Whether there is one is not for everybody to know, nor how to make one.
-        false => HttpError::Missing(format!("group `{group}`")).into(),
-    })?;
-    let members: Vec<Value> = found
-        .members
-        .iter()
-        .map(|member| {
-            let artifact = match &member.scope {
-                Scope::Group => None,
-                Scope::Artifact(artifact) => Some(artifact.as_str()),
-            };
+    let sight = Sight::of(&state, now(), &actor, &app.config.rules());
+    if !sight.shows_group(&state, &group) {
+        return Err(match is_administrator(&state, now(), &actor) {
+            true => ApiError::from(Rejection::NoSuchGroup { group }),
+            // Whether there is one is not for everybody to know, nor how to make one.
+            false => HttpError::Missing(format!("group `{group}`")).into(),
+        });
+    }
+    let own = state.groups.get_key_value(&group);
+    let rules = app.config.rules();
+    let above = groups_above(&state, &rules, &group).filter(|(name, _)| sight.shows_group(&state, name));
+    let own = own.into_iter().flat_map(|(_, group)| &group.members).map(|member| (None, member));
+    let from_above =
+        above.flat_map(|(name, above)| above.members.iter().map(move |member| (Some(name), member)));
+    let from_above = from_above.filter(|(_, member)| member.scope == Scope::Group);
+    let members: Vec<Value> = own
+        .chain(from_above)
+        .map(|(from, member)| {
             json!({
                 "user": state.name_of(&member.user),
-                "artifact": artifact,
+                "artifact": member.scope.artifact().map(ArtifactId::as_str),
                 "can": member.can.names().collect::<Vec<_>>(),
                 "admin": member.admin,
+                "from": from.map(GroupId::as_str),
             })
         })
         .collect();
@@ -131,18 +189,41 @@ pub async fn grant(
     let can = match &rights.can {
         None => Abilities::READ_AND_DEPLOY,
         Some(names) => Abilities::parse(names.iter().map(String::as_str)).map_err(|name| {
-            HttpError::BadRequest(format!("`{name}` is nothing a member can do: read, deploy"))
+            HttpError::BadRequest(format!("unknown ability `{name}`; a member can read and deploy"))
         })?,
     };
+    let (group, scope) = (group_id(&group)?, scope(&rights)?);
     let command = Command::GrantMember {
-        group: group_id(&group)?,
+        group: group.clone(),
         user: rights.user.clone(),
-        scope: scope(&rights)?,
+        scope: scope.clone(),
         can,
         admin: rights.admin,
+        over: rights.over,
     };
-    submit(&app, command, actor).await?;
-    Ok(axum::Json(json!({ "group": group, "user": rights.user })))
+    submit(&app, command, actor.clone()).await?;
+    let state = app.projections.read();
+    let sight = Sight::of(&state, now(), &actor, &app.config.rules());
+    Ok(axum::Json(json!({
+        "group": group.as_str(),
+        "user": rights.user,
+        "artifact": rights.artifact,
+        "can": can.names().collect::<Vec<_>>(),
+        "admin": rights.admin,
+        "warnings": missing(&state, &sight, &group, &scope),
+    })))
+}
+
+/// Warnings of what rights or a token were made for and is not there, as far as the caller may know.
+pub(super) fn missing(state: &Registry, sight: &Sight, group: &GroupId, scope: &Scope) -> Vec<String> {
+    let is_shown = |artifact: &ArtifactId| catalog::artifact(state, sight, group, artifact).is_some();
+    match scope {
+        _ if !sight.shows_group(state, group) => vec![format!("there is no group `{group}` yet")],
+        Scope::Artifact(artifact) if !is_shown(artifact) => {
+            vec![format!("there is no artifact `{group}:{artifact}` yet")]
+        }
+        Scope::Group | Scope::Artifact(_) => Vec::new(),
+    }
 }
 
 /// Revokes rights, for admins of the scope.
@@ -155,7 +236,7 @@ pub async fn revoke(
     let command =
         Command::RevokeMember { group: group_id(&group)?, user: rights.user.clone(), scope: scope(&rights)? };
     submit(&app, command, actor).await?;
-    Ok(axum::Json(json!({ "group": group, "user": rights.user })))
+    Ok(axum::Json(json!({ "group": group, "user": rights.user, "artifact": rights.artifact })))
 }
 
 fn scope(rights: &Rights) -> Result<Scope, ApiError> {

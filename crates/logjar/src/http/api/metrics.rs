@@ -119,7 +119,7 @@ fn write_contents(page: &mut Page, app: &App) {
     let (users, public) = {
         let state = app.projections.read();
         let users = state.users.values().filter(|user| !user.disabled).count();
-        (users, Sight::of(&state, now(), &Actor::Anonymous))
+        (users, Sight::of(&state, now(), &Actor::Anonymous, &app.config.rules()))
     };
     let Counts { groups, artifacts, versions } = app.last_counts.of(&app.projections, &public);
     page.gauge("logjar_users", "Users that are not disabled.", users);

@@ -30,7 +30,7 @@ pub async fn list(
     let limit = number("limit", which.limit.as_deref(), PER_PAGE_MAX.into())?;
     let limit = limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(PER_PAGE as usize);
     let before = number("before", which.before.as_deref(), u64::MAX)?;
-    let sight = Sight::of(&app.projections.read(), now(), &actor);
+    let sight = Sight::of(&app.projections.read(), now(), &actor, &app.config.rules());
     let asked = recent::Asked { before, limit };
     Ok(axum::Json(blocking(move || read(&app, &sight, asked)).await?))
 }

@@ -9,13 +9,16 @@ use logjar_domain::event::Event;
 use logjar_domain::ids::{Moment, TokenId};
 use logjar_domain::permission::{is_administrator, manages};
 use logjar_domain::rejection::Rejection;
+use logjar_domain::sight::Sight;
 use logjar_domain::state::Token;
+use logjar_maven::coordinates::ArtifactId;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::groups::missing;
 use super::{ApiError, Caller, Json, Path, artifact_id, group_id, submit};
 use crate::app::App;
-use crate::auth::token::generate;
+use crate::auth::token::{generate, hash};
 use crate::clock::{now, rfc3339};
 use crate::http::error::HttpError;
 use crate::sequencer::Outcome;
@@ -37,15 +40,25 @@ pub struct NewToken {
     single_use: bool,
 }
 
+/// A token as its owner has it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Secret {
+    token: String,
+}
+
 /// Tokens without their secrets: all for administrators, else the caller's own.
 pub async fn list(State(app): State<Arc<App>>, Caller(actor): Caller) -> Result<axum::Json<Value>, ApiError> {
     let state = app.projections.read();
     let moment = now();
     let administrator = is_administrator(&state, moment, &actor);
     let own = manages(&state, moment, &actor);
-    match actor {
+    match &actor {
         Actor::Anonymous => return Err(Rejection::TokenRequired.into()),
-        Actor::User { .. } if own.is_none() => return Err(Rejection::TokenCannot { what: "manage" }.into()),
+        Actor::User { user, .. } if own.is_none() => {
+            let user = state.name_of(user);
+            return Err(Rejection::TokenCannot { what: "manage", user }.into());
+        }
         _ => {}
     }
     let visible = state.tokens.iter().filter(|(_, token)| administrator || own == Some(&token.user));
@@ -65,10 +78,7 @@ pub async fn list(State(app): State<Arc<App>>, Caller(actor): Caller) -> Result<
                 "user": state.name_of(&token.user),
                 "name": token.name.as_deref(),
                 "group": token.limit.as_ref().map(|limit| limit.group.as_str()),
-                "artifact": token.limit.as_ref().and_then(|limit| match &limit.scope {
-                    Scope::Group => None,
-                    Scope::Artifact(artifact) => Some(artifact.as_str()),
-                }),
+                "artifact": token.limit.as_ref().and_then(|limit| limit.scope.artifact()).map(ArtifactId::as_str),
                 "can": token.can.names().collect::<Vec<_>>(),
                 "expires": token.expires.map(rfc3339),
                 "single_use": token.single_use,
@@ -102,7 +112,7 @@ pub async fn create(
     let can = match &new.can {
         None => Abilities::READ_AND_DEPLOY,
         Some(names) => Abilities::parse(names.iter().map(String::as_str)).map_err(|name| {
-            HttpError::BadRequest(format!("`{name}` is nothing a token can do: read, deploy, manage"))
+            HttpError::BadRequest(format!("unknown ability `{name}`; a token can read, deploy and manage"))
         })?,
     };
     let days = new.days.unwrap_or(app.config.tokens_days);
@@ -112,18 +122,39 @@ pub async fn create(
         user: new.user,
         name: new.name,
         hash: token.hash,
-        limit,
+        limit: limit.clone(),
         can,
         expires,
         single_use: new.single_use,
+    };
+    let warnings = {
+        let state = app.projections.read();
+        let sight = Sight::of(&state, now(), &actor, &app.config.rules());
+        limit.map(|limit| missing(&state, &sight, &limit.group, &limit.scope)).unwrap_or_default()
     };
     let Outcome::Appended(recorded) = submit(&app, command, actor).await? else {
         return Err(HttpError::Internal.into());
     };
     let Event::TokenCreated(created) = &recorded.event else { return Err(HttpError::Internal.into()) };
-    Ok(axum::Json(
-        json!({ "id": created.token.as_str(), "token": token.text, "expires": expires.map(rfc3339) }),
-    ))
+    Ok(axum::Json(json!({
+        "id": created.token.as_str(),
+        "token": token.text,
+        "expires": expires.map(rfc3339),
+        "warnings": warnings,
+    })))
+}
+
+/// Disables a token for good, by the token itself: who found one somewhere need not know its identity.
+pub async fn disable_secret(
+    State(app): State<Arc<App>>,
+    Caller(actor): Caller,
+    Json(Secret { token }): Json<Secret>,
+) -> Result<axum::Json<Value>, ApiError> {
+    // Nobody can guess one, so it is no secret that there is none.
+    let id = app.projections.read().token_with_hash(&hash(token.trim())).map(|(id, _)| id.clone());
+    let id = id.ok_or_else(|| HttpError::Missing("such a token".to_owned()))?;
+    submit(&app, Command::DisableToken { token: id.clone() }, actor).await?;
+    Ok(axum::Json(json!({ "id": id.as_str(), "state": "disabled" })))
 }
 
 /// Disables a token for good.

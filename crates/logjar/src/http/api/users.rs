@@ -8,7 +8,8 @@ use logjar_domain::event::UserKind;
 use logjar_domain::ids::UserId;
 use logjar_domain::permission::{is_administrator, manages, require_administrator};
 use logjar_domain::rejection::Rejection;
-use logjar_domain::state::User;
+use logjar_domain::state::{State as Registry, Token, User};
+use logjar_maven::coordinates::ArtifactId;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -60,22 +61,35 @@ pub async fn show(
     let found = state.user_named(&name).filter(|(id, _)| own(id) || is_administrator(&state, now(), &actor));
     let Some((id, user)) = found else {
         if actor.user().is_some_and(|user| state.name_of(user) == name) {
-            return Err(Rejection::TokenCannot { what: "manage" }.into());
+            return Err(Rejection::TokenCannot { what: "manage", user: name }.into());
         }
         require_administrator(&state, now(), &actor, "look at others")?;
         return Err(Rejection::UserMissing { name }.into());
     };
     let mut shown = shown(id, user);
-    let groups: Vec<&str> = state
-        .groups
-        .iter()
-        .filter(|(_, group)| group.members.iter().any(|member| member.user == *id))
-        .map(|(name, _)| name.as_str())
-        .collect();
+    let groups: Vec<&str> = state.groups_of(id).map(|(name, _)| name.as_str()).collect();
     shown["groups"] = json!(groups);
+    shown["rights"] = rights_of(&state, id);
     let tokens = state.tokens.values().filter(|token| token.user == *id && !token.disabled).count();
     shown["tokens"] = json!(tokens);
     Ok(axum::Json(shown))
+}
+
+/// What the user was granted, group by group.
+fn rights_of(state: &Registry, user: &UserId) -> Value {
+    let members = state.groups_of(user).flat_map(|(name, group)| {
+        group.members.iter().filter(|member| member.user == *user).map(move |member| (name, member))
+    });
+    members
+        .map(|(name, member)| {
+            json!({
+                "group": name.as_str(),
+                "artifact": member.scope.artifact().map(ArtifactId::as_str),
+                "can": member.can.names().collect::<Vec<_>>(),
+                "admin": member.admin,
+            })
+        })
+        .collect()
 }
 
 fn shown(id: &UserId, user: &User) -> Value {
@@ -123,6 +137,42 @@ pub async fn disable(
 ) -> Result<axum::Json<Value>, ApiError> {
     submit(&app, Command::DisableUser { name: name.clone() }, actor).await?;
     Ok(axum::Json(json!({ "name": name, "disabled": true })))
+}
+
+/// Enables a user again, for administrators.
+pub async fn enable(
+    State(app): State<Arc<App>>,
+    Caller(actor): Caller,
+    Path(name): Path<String>,
+) -> Result<axum::Json<Value>, ApiError> {
+    submit(&app, Command::EnableUser { name: name.clone() }, actor).await?;
+    let state = app.projections.read();
+    let (id, _) = state.user_named(&name).ok_or(HttpError::Internal)?;
+    let moment = now();
+    let is_good =
+        |token: &&Token| token.user == *id && !token.disabled && token.expires.is_none_or(|end| end > moment);
+    let tokens = state.tokens.values().filter(is_good).count();
+    Ok(axum::Json(json!({ "name": name, "disabled": false, "tokens": tokens })))
+}
+
+/// Makes a user an administrator, for administrators.
+pub async fn promote(
+    State(app): State<Arc<App>>,
+    Caller(actor): Caller,
+    Path(name): Path<String>,
+) -> Result<axum::Json<Value>, ApiError> {
+    submit(&app, Command::ChangeAdmin { name: name.clone(), admin: true }, actor).await?;
+    Ok(axum::Json(json!({ "name": name, "admin": true })))
+}
+
+/// Makes a user no administrator any more, for administrators.
+pub async fn demote(
+    State(app): State<Arc<App>>,
+    Caller(actor): Caller,
+    Path(name): Path<String>,
+) -> Result<axum::Json<Value>, ApiError> {
+    submit(&app, Command::ChangeAdmin { name: name.clone(), admin: false }, actor).await?;
+    Ok(axum::Json(json!({ "name": name, "admin": false })))
 }
 
 /// Changes a password.

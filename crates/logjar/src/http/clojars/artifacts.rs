@@ -41,7 +41,7 @@ pub async fn show(
     };
     let (outline, versions) = {
         let state = app.projections.read();
-        let sight = Sight::of(&state, now(), &actor);
+        let sight = Sight::of(&state, now(), &actor, &app.config.rules());
         let Some(listed) = catalog::artifact(&state, &sight, &group, &artifact) else { return Ok(missing()) };
         let Some(outline) = Outline::of(&listed, &app.downloads) else { return Ok(missing()) };
         let versions = listed.versions().into_iter().map(|version| {
@@ -69,7 +69,7 @@ pub async fn of_group(
     let Ok(group) = GroupId::parse(&group) else { return Ok(missing()) };
     let outlines: Vec<Outline> = {
         let state = app.projections.read();
-        let sight = Sight::of(&state, now(), &actor);
+        let sight = Sight::of(&state, now(), &actor, &app.config.rules());
         let artifacts = catalog::artifacts_of(&state, &sight, &group);
         artifacts.iter().filter_map(|listed| Outline::of(listed, &app.downloads)).collect()
     };
@@ -99,14 +99,9 @@ pub async fn groups_of_user(
 fn groups_known_to(app: &App, actor: &Actor, user: &str) -> BTreeSet<String> {
     let state = app.projections.read();
     let Some((id, _)) = state.user_named(user) else { return BTreeSet::new() };
-    let sight = Sight::of(&state, now(), actor);
-    let of_user =
-        state.groups.iter().filter(|(_, group)| group.members.iter().any(|member| member.user == *id));
-    of_user
-        .map(|(name, _)| name)
-        .filter(|name| catalog::shows_group(&state, now(), &sight, actor, name))
-        .map(|name| name.to_string())
-        .collect()
+    let sight = Sight::of(&state, now(), actor, &app.config.rules());
+    let of_user = state.groups_of(id).map(|(name, _)| name);
+    of_user.filter(|name| sight.shows_group(&state, name)).map(|name| name.to_string()).collect()
 }
 
 /// An artifact as it stands in a group's list.

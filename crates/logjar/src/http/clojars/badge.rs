@@ -80,7 +80,7 @@ fn is_ours(first: &str) -> bool {
 fn latest(app: &App, actor: &Actor, group: &str, artifact: &str) -> Option<String> {
     let (group, artifact) = (GroupId::parse(group).ok()?, ArtifactId::parse(artifact).ok()?);
     let state = app.projections.read();
-    let sight = Sight::of(&state, now(), actor);
+    let sight = Sight::of(&state, now(), actor, &app.config.rules());
     let listed = catalog::artifact(&state, &sight, &group, &artifact)?;
     let latest = listed.latest_release().or_else(|| listed.latest())?;
     Some(latest.version.to_string())

@@ -48,7 +48,7 @@ pub async fn releases(
         *response.status_mut() = StatusCode::BAD_REQUEST;
         return Ok(response);
     };
-    let sight = Sight::of(&app.projections.read(), now(), &actor);
+    let sight = Sight::of(&app.projections.read(), now(), &actor, &app.config.rules());
     let after = after.as_microsecond().div_euclid(1_000);
     let page = blocking(move || read(&app, &sight, after)).await?;
     let next_from = written(Moment(page.reached * 1_000));

@@ -67,7 +67,7 @@ async fn in_search(
     params: Result<SearchParams, HttpError>,
 ) -> Result<(Results, SearchParams), Refused> {
     let params = params.map_err(|error| Refused::new(error.status(), error.to_string()))?;
-    let sight = Sight::of(&app.projections.read(), now(), &actor);
+    let sight = Sight::of(&app.projections.read(), now(), &actor, &app.config.rules());
     let paging = Paging { page: params.page, per_page: PER_PAGE };
     let query = params.q.clone();
     let searched = app.clone();

@@ -12,8 +12,9 @@ use hyper::{Request, Response};
 use logjar_domain::access::Actor;
 use logjar_domain::event::ReadAccess;
 use logjar_domain::ids::RepositoryName;
-use logjar_domain::permission::{Readable, may_read_artifact, readable};
+use logjar_domain::permission::{Readable, readable};
 use logjar_domain::rejection::Rejection;
+use logjar_domain::rules::Rules;
 use logjar_domain::sight::Extent;
 use logjar_domain::state::State;
 use logjar_maven::checksum::{Algorithm, Digests};
@@ -42,6 +43,7 @@ pub(super) struct Reader {
     /// Whether only granted groups may be read; else all of it.
     pub(super) granted: Option<ReadAccess>,
     pub(super) public: bool,
+    rules: Rules,
     /// The access revision before all this was found out.
     access: u64,
 }
@@ -83,7 +85,7 @@ impl Reader {
     /// How much of the repository is in sight.
     fn extent(&self, state: &State) -> Extent {
         match self.granted {
-            Some(access) => Extent::granted(state, now(), &self.actor, access),
+            Some(access) => Extent::granted(state, now(), &self.actor, &self.rules, access),
             None => Extent::All,
         }
     }
@@ -91,8 +93,8 @@ impl Reader {
     /// Whether there is such a version, and the reader may read it.
     fn may_read(&self, state: &State, file: &VersionFile) -> bool {
         let Gav { group, artifact, .. } = &file.gav;
-        let is_granted = |access| may_read_artifact(state, now(), &self.actor, access, group, Some(artifact));
-        self.granted.is_none_or(is_granted) && state.version(&self.repository, &file.gav).is_some()
+        let is_granted = self.granted.is_none() || self.extent(state).covers(group, artifact);
+        is_granted && state.version(&self.repository, &file.gav).is_some()
     }
 
     /// How much of the repository is in sight, if any of the folder is.
@@ -120,18 +122,26 @@ pub(crate) fn at_hand(app: &App, request: &Request<Incoming>) -> Option<Result<R
 /// Finds out who may read what. A caller without the right learns nothing about what exists.
 fn admit(app: &App, path: &RepositoryPath, headers: &HeaderMap) -> Result<Reader, HttpError> {
     let repository = repository_named(&path.repository)?;
+    let rules = app.config.rules();
     let access = app.projections.access_revision();
     let state = app.projections.read();
     let Some(found) = state.repositories.get(&repository) else { return Err(HttpError::NotFound) };
     if found.read == ReadAccess::Public {
-        return Ok(Reader { repository, actor: Actor::Anonymous, granted: None, public: true, access });
+        return Ok(Reader {
+            repository,
+            actor: Actor::Anonymous,
+            granted: None,
+            public: true,
+            rules,
+            access,
+        });
     }
     let now = now();
     let actor = auth::token::authenticate(&state, now, headers)?;
     match readable(&state, now, &actor, found) {
-        Readable::All => Ok(Reader { repository, actor, granted: None, public: false, access }),
+        Readable::All => Ok(Reader { repository, actor, granted: None, public: false, rules, access }),
         Readable::Granted(_) => {
-            Ok(Reader { repository, granted: Some(found.read), actor, public: false, access })
+            Ok(Reader { repository, granted: Some(found.read), actor, public: false, rules, access })
         }
         Readable::Challenge => Err(Rejection::TokenRequired.into()),
         Readable::Hidden => Err(HttpError::NotFound),

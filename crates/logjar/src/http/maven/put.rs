@@ -70,9 +70,11 @@ pub(super) async fn put(
         let credential = auth::token::hash(&format!("{}:{}", credentials.user, credentials.password));
         if !unknown || !app.activity.is_repeat(credential, moment) {
             app.metrics.refused(error.tag());
+            // What no user is called may be a token that somebody put into the wrong field.
+            let known = app.projections.read().user_named(&credentials.user).is_some();
             let refusal = Refusal {
                 at: rfc3339(moment),
-                user: Some(credentials.user),
+                user: known.then_some(credentials.user),
                 path: format!("{}/{}", path.repository, path.segments.join("/")),
                 tag: error.tag().to_owned(),
                 detail: error.detail(),

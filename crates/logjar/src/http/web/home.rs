@@ -77,7 +77,7 @@ pub async fn home(
     Extension(origin): Extension<Origin>,
     headers: HeaderMap,
 ) -> Response {
-    let sight = Sight::of(&app.projections.read(), now(), &actor);
+    let sight = Sight::of(&app.projections.read(), now(), &actor, &app.config.rules());
     let base = base(&app.config, origin, &headers);
     let reading = app.clone();
     let built = blocking(move || build(&reading, &sight, &base)).await;

@@ -76,7 +76,7 @@ async fn searched(
     headers: &HeaderMap,
     params: SearchParams,
 ) -> Result<Response, HttpError> {
-    let sight = Sight::of(&app.projections.read(), now(), actor);
+    let sight = Sight::of(&app.projections.read(), now(), actor, &app.config.rules());
     let name_repositories = sight.repositories().count() > 1;
     let paging = Paging { page: params.page, per_page: PER_PAGE };
     let site = Site { query: params.q, ..Site::of(app) };

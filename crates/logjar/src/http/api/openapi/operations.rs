@@ -30,6 +30,7 @@ pub(super) const PARAMETERS: &[Parameter] = &[
     parameter("page", "Which page of the list", "Page", "1"),
     parameter("per_page", "Rows of a page", "Rows", "20"),
     parameter("limit", "Rows at most", "Rows", "20"),
+    parameter("after", "Only what comes after this one by name", "Name", "org.example"),
     parameter("before", "Only what was before this position, which is at least 1", "Position", "9"),
     parameter(
         "private",
@@ -56,6 +57,12 @@ pub(super) const OPERATIONS: &[Operation] = &[
         .refusing(NAMED),
     post("/api/v1/users/{name}/disable", "Let a user do nothing any more", Answers::One("UserDisabled"))
         .refusing(CHANGING),
+    post("/api/v1/users/{name}/enable", "Let a disabled user act again", Answers::One("UserEnabled"))
+        .refusing(CHANGING),
+    post("/api/v1/users/{name}/promote", "Make a user an administrator", Answers::One("UserAdmin"))
+        .refusing(CHANGING),
+    post("/api/v1/users/{name}/demote", "Make a user no administrator any more", Answers::One("UserAdmin"))
+        .refusing(CHANGING),
     post("/api/v1/users/{name}/password", "Give a user another password", Answers::One("UserName"))
         .taking("NewPassword")
         .refusing(CHANGING),
@@ -66,6 +73,16 @@ pub(super) const OPERATIONS: &[Operation] = &[
         .refusing(CHANGING),
     post("/api/v1/tokens/{id}/disable", "Make a token void", Answers::One("TokenDisabled"))
         .refusing(CHANGING),
+    post("/api/v1/tokens/disable", "Make a token void, by itself", Answers::One("TokenDisabled"))
+        .taking("TokenSecret")
+        .refusing(CHANGING),
+    get(
+        "/api/v1/groups",
+        "All groups for administrators, else those in which the caller has rights",
+        Answers::One("GroupList"),
+    )
+    .asking(&["limit", "after"])
+    .refusing(PRIVATE),
     post("/api/v1/groups", "Create a group, for administrators", Answers::One("Group"))
         .taking("Group")
         .refusing(CHANGING),
