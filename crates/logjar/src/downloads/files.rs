@@ -5,7 +5,7 @@
 //! |---|---|
 //! | `downloads-2026-11-25.jsonl` | what was written that day, by any instance |
 //! | `downloads-2026-11-23.7.jsonl` | a past day, set aside for the merge that makes total 7 |
-//! | `downloads-total.7.jsonl` | all days that were set aside for this total or one before |
+//! | `downloads-total.7.jsonl` | all days that were set aside for this total or one before, by month |
 //!
 //! So a name tells whether a file is counted in the newest total, whenever a merge was cut off.
 
@@ -48,6 +48,9 @@ pub(super) struct Line<'a> {
     pub(super) group: &'a str,
     pub(super) artifact: &'a str,
     pub(super) version: &'a str,
+    /// Of a total: when it was downloaded, `2026-11`. Totals from before months were kept have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) month: Option<&'a str>,
     pub(super) count: u64,
 }
 
@@ -126,6 +129,7 @@ pub(super) fn append(folder: &Path, now: Moment, counts: &mut Vec<Count>) -> io:
                 group: gav.group.as_str(),
                 artifact: gav.artifact.as_str(),
                 version: gav.version.as_str(),
+                month: None,
                 count: *count,
             };
             write_line(&mut text, &line)?;

@@ -1,5 +1,5 @@
-//! Puts the counts of past days together into one sorted file, so that the time of a start depends on how many versions
-//! were ever downloaded and not on how long ago.
+//! Puts the counts of past days together into one sorted file with a line for each version and month, so that a start
+//! reads some lines for each version that is still downloaded and not what every day wrote.
 //!
 //! Safe to be cut off at any point. Days are set aside under the number of the total to be made; it gets its name when
 //! it is whole and durable, and from that moment on what was set aside for it is merged. Lines of the total before are
@@ -16,15 +16,24 @@ use crate::storage::sync_folder;
 
 /// Name of a total that is being written.
 const UNFINISHED: &str = "downloads-total.new";
+/// Letters of `2026-11`.
+const MONTH_LEN: usize = 7;
 
-/// Repository, group, artifact and version: what lines of a total are sorted by.
-type Names = [String; 4];
+/// Repository, group, artifact, version and month: what lines of a total are sorted by. No month is the empty text.
+type Names = [String; 5];
+
+/// A day that is set aside.
+struct Aside {
+    /// The month that it is in, `2026-11`.
+    month: String,
+    path: PathBuf,
+}
 
 /// Merges the files of days before `before` (`yyyy-mm-dd`) into a new total, if there are any, and removes what is
 /// merged.
 pub(super) fn merge(folder: &Path, before: &str, damage: &mut Damage) -> io::Result<()> {
     let listed = list(folder)?;
-    remove(&listed.merged)?;
+    remove(listed.merged.iter())?;
     let set_aside = listed.days.iter().filter_map(|file| file.generation);
     let generation = set_aside.max().unwrap_or_default().max(listed.generation + 1);
     let days = set_days_aside(folder, &listed, before, generation)?;
@@ -33,9 +42,9 @@ pub(super) fn merge(folder: &Path, before: &str, damage: &mut Damage) -> io::Res
     }
     sync_folder(folder)?;
     let mut counts = BTreeMap::new();
-    for path in &days {
+    for Aside { month, path } in &days {
         read(path, damage, &mut |line| {
-            let sum: &mut u64 = counts.entry(names(line)).or_default();
+            let sum: &mut u64 = counts.entry(names(line, Some(month))).or_default();
             *sum = sum.saturating_add(line.count);
             Ok(())
         })?;
@@ -48,21 +57,22 @@ pub(super) fn merge(folder: &Path, before: &str, damage: &mut Damage) -> io::Res
     }
     fs::rename(&unfinished, total_path(folder, generation))?;
     sync_folder(folder)?;
-    remove(&days)?;
-    remove(listed.total.as_slice())
+    remove(days.iter().map(|day| &day.path))?;
+    remove(listed.total.iter())
 }
 
 /// Gives the files of these days the number of the total that will hold them. One whose new name is taken waits for
 /// the next merge.
-fn set_days_aside(folder: &Path, listed: &Listed, before: &str, generation: u64) -> io::Result<Vec<PathBuf>> {
+fn set_days_aside(folder: &Path, listed: &Listed, before: &str, generation: u64) -> io::Result<Vec<Aside>> {
     let mut days = Vec::new();
     for file in listed.days.iter().filter(|file| *file.day < *before || file.generation.is_some()) {
+        let month = file.day.chars().take(MONTH_LEN).collect();
         let aside = path_of(folder, &file.day, generation);
         if file.generation.is_some() {
-            days.push(file.path.clone());
+            days.push(Aside { month, path: file.path.clone() });
         } else if !aside.exists() {
             fs::rename(&file.path, &aside)?;
-            days.push(aside);
+            days.push(Aside { month, path: aside });
         }
     }
     Ok(days)
@@ -79,7 +89,7 @@ fn write_total(
     let mut total = BufWriter::with_capacity(1 << 16, file);
     if let Some(before) = before {
         read(before, damage, &mut |line| {
-            let names = names(line);
+            let names = names(line, line.month);
             while let Some(first) = counts.first_entry().filter(|first| *first.key() < names) {
                 let (names, count) = first.remove_entry();
                 write_count(&mut total, &names, count)?;
@@ -95,15 +105,16 @@ fn write_total(
     total.get_ref().sync_all()
 }
 
-fn names(line: &Line<'_>) -> Names {
-    [line.repository, line.group, line.artifact, line.version].map(str::to_owned)
+fn names(line: &Line<'_>, month: Option<&str>) -> Names {
+    [line.repository, line.group, line.artifact, line.version, month.unwrap_or_default()].map(str::to_owned)
 }
 
 fn write_count(into: &mut impl Write, names: &Names, count: u64) -> io::Result<()> {
-    let [repository, group, artifact, version] = names;
-    write_line(into, &Line { at: None, repository, group, artifact, version, count })
+    let [repository, group, artifact, version, month] = names;
+    let month = (!month.is_empty()).then_some(&**month);
+    write_line(into, &Line { at: None, repository, group, artifact, version, month, count })
 }
 
-fn remove(paths: &[PathBuf]) -> io::Result<()> {
-    paths.iter().try_for_each(fs::remove_file)
+fn remove<'a>(mut paths: impl Iterator<Item = &'a PathBuf>) -> io::Result<()> {
+    paths.try_for_each(fs::remove_file)
 }

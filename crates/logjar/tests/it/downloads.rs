@@ -243,6 +243,39 @@ fn past_days_are_merged() {
 }
 
 #[test]
+fn totals_keep_a_line_a_version_and_month() {
+    let folder = TempDir::new().unwrap();
+    let folder = folder.path();
+    // As totals were before they kept months.
+    let old = r#"{"repository":"repo","group":"org.example","artifact":"lib","version":"1.0","count":100}"#;
+    fs::write(folder.join("downloads-total.3.jsonl"), format!("{old}\n")).unwrap();
+    for back in [60, 31, 3, 2] {
+        count(folder, NOON.plus_seconds(-DAY * back), &["1.0", "2.0"]);
+        merge(folder, NOON);
+    }
+    assert_eq!(loaded(folder), [108, 104, 4]);
+    assert_eq!(files_below(folder), ["downloads-total.7.jsonl"]);
+    let total = fs::read_to_string(folder.join("downloads-total.7.jsonl")).unwrap();
+    let lines: Vec<String> = total
+        .lines()
+        .map(|line| {
+            let line: Value = serde_json::from_str(line).unwrap();
+            format!("{} {} {}", line["version"].as_str().unwrap(), line["month"], line["count"])
+        })
+        .collect();
+    let expected = [
+        "1.0 null 100",
+        "1.0 \"2026-09\" 1",
+        "1.0 \"2026-10\" 1",
+        "1.0 \"2026-11\" 2",
+        "2.0 \"2026-09\" 1",
+        "2.0 \"2026-10\" 1",
+        "2.0 \"2026-11\" 2",
+    ];
+    assert_eq!(lines, expected);
+}
+
+#[test]
 fn a_merge_may_be_cut_off_anywhere() {
     let names =
         |names: &[&str]| names.iter().map(|name| format!("downloads-{name}.jsonl")).collect::<Vec<_>>();
