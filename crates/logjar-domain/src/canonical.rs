@@ -1,12 +1,17 @@
 //! The canonical text of a state: equal registries have equal texts, whatever the way they came about.
 //!
-//! Positions, and what the log says about itself, are not in it.
+//! Positions, and what the log says about itself, are not in it. Every field stands behind its name and is written by a
+//! rule of its own: servers of two versions, built by two compilers, have to write the same text.
 
-use std::fmt::{self, Write};
+use std::fmt::{self, Display, Formatter, Write};
 
-use crate::state::{Artifact, BuildState, Group, Repository, State, Token, User};
+use crate::access::{Abilities, Scope, TokenLimit};
+use crate::ids::Moment;
+use crate::state::{
+    Artifact, BuildState, Group, Member, MoreOfVersion, Repository, State, Token, User, VersionState,
+};
 
-/// Writes the canonical text, a line a thing, sorted.
+/// Writes the canonical text, a line a thing, sorted; versions in Maven's order, builds as they came.
 ///
 /// # Errors
 /// Only those of `out`.
@@ -28,44 +33,140 @@ pub fn write(state: &State, out: &mut impl Write) -> fmt::Result {
 
 fn write_user(out: &mut impl Write, id: &str, user: &User) -> fmt::Result {
     let User { name, kind, admin, email, password_hash, disabled, since } = user;
-    writeln!(out, "user {id} {name:?} {kind:?} {admin} {email:?} {password_hash:?} {disabled} {}", since.0)
+    write!(out, "user {id} name={} kind={} admin={admin}", Quoted(name), kind.as_str())?;
+    write!(out, " email={} password_hash={}", quoted(email.as_deref()), quoted(password_hash.as_deref()))?;
+    writeln!(out, " disabled={disabled} since={}", since.0)
 }
 
 fn write_token(out: &mut impl Write, id: &str, token: &Token) -> fmt::Result {
     let Token { user, name, hash, limit, can, expires, single_use, used_by, disabled, since } = token;
-    let used_by = used_by.as_ref().map(|deploy| deploy.as_str());
-    writeln!(
-        out,
-        "token {id} {user} {name:?} {hash:?} {limit:?} {can:?} {expires:?} {single_use} {used_by:?} {disabled} {}",
-        since.0
-    )
+    write!(out, "token {id} user={user} name={} hash={}", quoted(name.as_deref()), Hex(hash))?;
+    match limit {
+        Some(TokenLimit { group, scope }) => write!(out, " group={group} scope={}", ScopeName(scope))?,
+        None => write!(out, " group=- scope=-")?,
+    }
+    let expires = OrNone(expires.map(|Moment(micros)| micros));
+    write!(out, " can={} expires={expires} single_use={single_use}", Names(*can))?;
+    writeln!(out, " used_by={} disabled={disabled} since={}", OrNone(used_by.as_ref()), since.0)
 }
 
 fn write_group(out: &mut impl Write, name: &str, group: &Group) -> fmt::Result {
-    let mut members: Vec<_> = group.members.iter().collect();
+    let Group { members } = group;
+    let mut members: Vec<_> = members.iter().collect();
     members.sort_by(|a, b| (&a.user, &a.scope).cmp(&(&b.user, &b.scope)));
     writeln!(out, "group {name}")?;
-    for member in members {
-        writeln!(out, " member {} {:?} {:?} {}", member.user, member.scope, member.can, member.admin)?;
+    for Member { user, scope, can, admin } in members {
+        writeln!(out, " member {user} scope={} can={} admin={admin}", ScopeName(scope), Names(*can))?;
     }
     Ok(())
 }
 
 fn write_repository(out: &mut impl Write, name: &str, repository: &Repository) -> fmt::Result {
-    writeln!(out, "repository {name} {} {}", repository.policy.as_str(), repository.read.as_str())?;
-    for ((group, artifact), details) in &repository.artifacts {
-        writeln!(out, " artifact {group}:{artifact} {} {:?}", details.updated.0, details.plugin_prefix)?;
-        write_versions(out, details)?;
+    let Repository { policy, read, artifacts } = repository;
+    writeln!(out, "repository {name} policy={} read={}", policy.as_str(), read.as_str())?;
+    for ((group, artifact), details) in artifacts {
+        let Artifact { versions, revision: _, changed: _, updated, dated: _, plugin_prefix } =
+            details.as_ref();
+        let plugin_prefix = quoted(plugin_prefix.as_deref());
+        writeln!(out, " artifact {group}:{artifact} updated={} plugin_prefix={plugin_prefix}", updated.0)?;
+        versions.iter().try_for_each(|version| write_version(out, version))?;
     }
     Ok(())
 }
 
-fn write_versions(out: &mut impl Write, artifact: &Artifact) -> fmt::Result {
-    for version in &artifact.versions {
-        writeln!(out, "  version {} {} {:016x}", version.version, version.moment.0, version.fingerprint.0)?;
-        for BuildState { stamp, plain, moment, fingerprint, .. } in version.builds() {
-            writeln!(out, "   build {stamp} {plain} {} {:016x}", moment.0, fingerprint.0)?;
-        }
+fn write_version(out: &mut impl Write, state: &VersionState) -> fmt::Result {
+    let VersionState { version, seq: _, moment, fingerprint, more } = state;
+    writeln!(out, "  version {version} moment={} fingerprint={:016x}", moment.0, fingerprint.0)?;
+    // What the newest files are follows from the builds and their files.
+    let Some(MoreOfVersion { builds, late: _, newest: _ }) = more.as_deref() else { return Ok(()) };
+    for BuildState { stamp, plain, seq: _, moment, late: _, fingerprint } in builds {
+        write!(out, "   build {stamp} plain={plain} moment={}", moment.0)?;
+        writeln!(out, " fingerprint={:016x}", fingerprint.0)?;
     }
     Ok(())
+}
+
+/// A text, or a bar if there is none.
+fn quoted(text: Option<&str>) -> OrNone<Quoted<'_>> {
+    OrNone(text.map(Quoted))
+}
+
+/// A text between quotes, in one line. Not by `Debug`, which goes by the standard library's tables of Unicode.
+struct Quoted<'a>(&'a str);
+
+impl Display for Quoted<'_> {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        formatter.write_char('"')?;
+        for character in self.0.chars() {
+            match character {
+                '"' | '\\' => write!(formatter, "\\{character}")?,
+                '\0'..'\u{20}' | '\u{7f}' => {
+                    write!(formatter, "\\u{:04x}", u32::from(character))?;
+                }
+                _ => formatter.write_char(character)?,
+            }
+        }
+        formatter.write_char('"')
+    }
+}
+
+/// A value, or a bar if there is none.
+struct OrNone<T>(Option<T>);
+
+impl<T: Display> Display for OrNone<T> {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Some(value) => value.fmt(formatter),
+            None => formatter.write_char('-'),
+        }
+    }
+}
+
+/// What somebody may do, each by its name on the log, with commas between.
+struct Names(Abilities);
+
+impl Display for Names {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.0.names().collect();
+        OrNone((!names.is_empty()).then(|| names.join(","))).fmt(formatter)
+    }
+}
+
+/// The artifact, or `*` for the whole group.
+struct ScopeName<'a>(&'a Scope);
+
+impl Display for ScopeName<'_> {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Scope::Group => formatter.write_char('*'),
+            Scope::Artifact(artifact) => formatter.write_str(artifact.as_str()),
+        }
+    }
+}
+
+/// Bytes in hexadecimal digits.
+struct Hex<'a>(&'a [u8]);
+
+impl Display for Hex<'_> {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(formatter, "{byte:02x}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_quoted_in_one_line() {
+        assert_eq!(quoted(None).to_string(), "-");
+        for (text, expected) in [
+            ("", r#""""#),
+            ("-", r#""-""#),
+            ("Ä \u{1F600}\u{301}", "\"Ä \u{1F600}\u{301}\""),
+            ("a\"b\\c\n\0\u{7f}", r#""a\"b\\c\u000a\u0000\u007f""#),
+        ] {
+            assert_eq!(quoted(Some(text)).to_string(), expected);
+        }
+    }
 }

@@ -4,6 +4,8 @@
 //! Only what every repository requires is checked here. Rules of one profile (lower case only) and rules
 //! that need the registry's state (a name that differs from another by case only) are decided elsewhere.
 
+mod stored;
+
 use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;

@@ -33,6 +33,20 @@ proptest! {
         }
     }
 
+    /// What may be deployed can be read back from the log for ever.
+    #[test]
+    fn every_name_can_be_stored(text in text()) {
+        if let Ok(group) = GroupId::parse(&text) {
+            prop_assert_eq!(GroupId::from_stored(&text), Some(group));
+        }
+        if let Ok(artifact) = ArtifactId::parse(&text) {
+            prop_assert_eq!(ArtifactId::from_stored(&text), Some(artifact));
+        }
+        if let Ok(version) = Version::parse(&text) {
+            prop_assert_eq!(Version::from_stored(&text), Some(version));
+        }
+    }
+
     #[test]
     fn errors_are_one_line(text in text()) {
         let names = [GroupId::parse(&text).err(), ArtifactId::parse(&text).err()];

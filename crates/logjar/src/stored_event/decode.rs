@@ -148,7 +148,8 @@ fn decode_event(line: &Parts<'_>, detail: Detail) -> Result<Event, DecodeError> 
     })
 }
 
-/// Turns stored forms into domain types; every error names the kind.
+/// Turns stored forms into domain types; every error names the kind. Names are read by the grammar of stored names, not
+/// by what is asked of new ones.
 struct Decoder<'k> {
     kind: &'k str,
 }
@@ -163,15 +164,21 @@ impl Decoder<'_> {
     }
 
     fn group(&self, name: &str) -> Result<GroupId, DecodeError> {
-        GroupId::parse(name).map_err(|error| self.invalid(error))
+        GroupId::from_stored(name).ok_or_else(|| self.invalid(format!("`{name}` is not a group")))
+    }
+
+    fn artifact(&self, name: &str) -> Result<ArtifactId, DecodeError> {
+        ArtifactId::from_stored(name).ok_or_else(|| self.invalid(format!("`{name}` is not an artifact")))
+    }
+
+    fn version(&self, text: &str) -> Result<Version, DecodeError> {
+        Version::from_stored(text).ok_or_else(|| self.invalid(format!("`{text}` is not a version")))
     }
 
     fn scope(&self, artifact: Option<&str>) -> Result<Scope, DecodeError> {
         match artifact {
             None => Ok(Scope::Group),
-            Some(artifact) => {
-                ArtifactId::parse(artifact).map(Scope::Artifact).map_err(|error| self.invalid(error))
-            }
+            Some(artifact) => self.artifact(artifact).map(Scope::Artifact),
         }
     }
 
@@ -189,8 +196,8 @@ impl Decoder<'_> {
     fn gav(&self, group: &str, artifact: &str, version: &str) -> Result<Gav, DecodeError> {
         Ok(Gav {
             group: self.group(group)?,
-            artifact: ArtifactId::parse(artifact).map_err(|error| self.invalid(error))?,
-            version: Version::parse(version).map_err(|error| self.invalid(error))?,
+            artifact: self.artifact(artifact)?,
+            version: self.version(version)?,
         })
     }
 

@@ -33,6 +33,7 @@ mod deploying;
 mod derived;
 mod downloads;
 mod generating;
+mod golden_registry;
 mod hostile;
 mod limits;
 mod metrics;

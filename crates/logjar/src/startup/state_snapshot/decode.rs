@@ -89,9 +89,9 @@ impl Tables {
     fn read(cursor: &mut Cursor<'_>) -> Option<Self> {
         Some(Self {
             texts: table(cursor, |text| Some(Arc::from(text)))?,
-            groups: table(cursor, |text| GroupId::parse(text).ok())?,
-            artifacts: table(cursor, |text| ArtifactId::parse(text).ok())?,
-            versions: table(cursor, |text| Version::parse(text).ok())?,
+            groups: table(cursor, GroupId::from_stored)?,
+            artifacts: table(cursor, ArtifactId::from_stored)?,
+            versions: table(cursor, Version::from_stored)?,
         })
     }
 }
