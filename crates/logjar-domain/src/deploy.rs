@@ -223,6 +223,10 @@ fn inside(repository: &Repository, gav: &Gav) -> Option<String> {
     {
         return Some(format!("{}/{}", artifact_as_group.path(), gav.version));
     }
+    // A label of a group holds no dot, so nothing can be inside the folder of a version that has one.
+    if gav.version.as_str().contains('.') {
+        return None;
+    }
     let version_as_group = GroupId::parse(&format!("{artifact_as_group}.{}", gav.version)).ok()?;
     let below = format!("{version_as_group}.");
     repository

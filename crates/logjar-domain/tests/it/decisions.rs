@@ -390,3 +390,23 @@ fn what_a_token_leaves_of_its_owners_rights() {
         assert_eq!(tag(registry.deploy(&actor, "org.amy:lib:2.0")), "password-not-token");
     }
 }
+
+#[test]
+fn version_folders_lie_beside_each_other() {
+    for (first, second, expected) in [
+        ("org.example.lib.1:inner:2", "org.example:lib:1", "project-name-invalid"),
+        ("org.example.lib.1.deep:inner:2", "org.example:lib:1", "project-name-invalid"),
+        ("org.example.lib:1.0:2", "org.example:lib:1.0", "project-name-invalid"),
+        ("org.example:lib:1", "org.example.lib.1:inner:2", "project-name-invalid"),
+        // `lib/1/0` is not in `lib/1.0`.
+        ("org.example.lib.1.0:inner:2", "org.example:lib:1.0", "yes"),
+        ("org.example:lib:1.0", "org.example.lib.1.0:inner:2", "yes"),
+        ("org.example.lib.10:inner:2", "org.example:lib:1", "yes"),
+    ] {
+        let mut registry = Registry::new(GroupCreation::Admin);
+        let amy = registry.user("amy", true);
+        registry.local(&create("org.example", "amy"));
+        assert_eq!(tag(registry.deploy(&amy, first)), "yes", "{first}");
+        assert_eq!(tag(registry.deploy(&amy, second)), expected, "{first}, then {second}");
+    }
+}
