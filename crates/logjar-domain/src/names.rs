@@ -78,156 +78,48 @@ pub const RESERVED: &[&str] = &[
     "welcome",
 ];
 
-/// Labels under which anybody can get a name, and the prefixes of hosting services: nobody owns these, so no
-/// group of that name can be claimed. Two-letter labels (countries) are covered by [`is_public_suffix`].
-const PUBLIC_SUFFIXES: &[&str] = &[
-    "academy",
-    "agency",
-    "aero",
-    "ai",
-    "app",
-    "art",
-    "asia",
-    "biz",
-    "blog",
-    "build",
-    "business",
-    "cat",
-    "center",
-    "cloud",
-    "club",
-    "codes",
-    "com",
-    "community",
-    "company",
-    "computer",
-    "consulting",
-    "coop",
-    "design",
-    "dev",
-    "digital",
-    "edu",
-    "email",
-    "energy",
-    "engineering",
-    "events",
-    "expert",
-    "finance",
-    "foundation",
-    "games",
-    "global",
-    "gov",
-    "group",
-    "guru",
-    "host",
-    "info",
-    "ink",
-    "institute",
-    "int",
-    "international",
-    "jobs",
-    "land",
-    "life",
-    "link",
-    "live",
-    "ltd",
-    "media",
-    "mil",
-    "mobi",
-    "museum",
-    "name",
-    "net",
-    "network",
-    "news",
-    "ninja",
-    "one",
-    "online",
-    "org",
-    "page",
-    "partners",
-    "plus",
-    "post",
-    "press",
-    "pro",
-    "run",
-    "school",
-    "science",
-    "services",
-    "shop",
-    "site",
-    "software",
-    "solutions",
-    "space",
-    "store",
-    "studio",
-    "systems",
-    "team",
-    "tech",
-    "technology",
-    "tel",
-    "tools",
-    "top",
-    "travel",
-    "university",
-    "work",
-    "works",
-    "world",
-    "xyz",
-    "zone",
-    // hosting services, as group prefixes
-    "com.appspot",
+/// Group prefixes of hosting services whose domain is no public suffix, because their users' pages are elsewhere:
+/// `github.com` is, whose pages are at `github.io`. And the parents of groups that users get with their names.
+const HOSTING_PREFIXES: &[&str] = &[
     "com.bitbucket",
-    "com.blogspot",
     "com.gitee",
     "com.github",
     "com.gitlab",
     "com.googlecode",
-    "com.herokuapp",
     "com.netlify",
+    "com.sourceforge",
     "com.wordpress",
-    "app.netlify",
-    "app.vercel",
-    "dev.pages",
-    "dev.workers",
+    "ht.sr",
     "io.bitbucket",
     "io.gitee",
-    "io.github",
     "io.gitlab",
-    "io.readthedocs",
     "io.sourceforge",
-    "ht.sr",
+    "net.clojars",
+    "net.launchpad",
+    "net.sourceforge",
     "org.bitbucket",
+    "org.clojars",
     "org.codeberg",
     "org.framagit",
-    "page.codeberg",
-    "net.sourceforge",
-    "net.launchpad",
-    "com.sourceforge",
-    "net.clojars",
-    "org.clojars",
-    "co.uk",
-    "com.au",
-    "co.jp",
-    "com.br",
-    "co.nz",
-    "co.za",
-    "org.uk",
 ];
 
-/// Second-level labels that registries of countries sell names under (`uk.co`, `au.com`, `jp.ac`).
-const COUNTRY_SECOND_LEVELS: &[&str] =
-    &["ac", "co", "com", "edu", "gob", "gov", "govt", "mil", "ne", "net", "nom", "or", "org"];
-
-/// Whether a group name is one under which anybody can get a name, so that nobody may claim all of it.
+/// Whether a group name is one under which anybody can get a name, so that nobody may claim all of it: a public suffix
+/// of the published list, in the order of groups (`uk.co`) or of domains (`co.uk`), a country, or the prefix of a
+/// hosting service.
 pub fn is_public_suffix(group: &str) -> bool {
     let lower = group.to_ascii_lowercase();
-    if PUBLIC_SUFFIXES.contains(&lower.as_str()) {
-        return true;
-    }
-    match lower.split_once('.') {
-        None => lower.len() == 2,
-        Some((country, second)) => country.len() == 2 && COUNTRY_SECOND_LEVELS.contains(&second),
-    }
+    let labels: Vec<&str> = lower.rsplit('.').collect();
+    is_listed_suffix(&labels.join("."))
+        || is_listed_suffix(&lower)
+        || lower.len() == 2
+        || HOSTING_PREFIXES.contains(&lower.as_str())
+}
+
+/// Whether the whole domain is a suffix that is on the published list. A label that is not on it is no suffix here,
+/// although every last label of a domain is one for browsers.
+fn is_listed_suffix(domain: &str) -> bool {
+    psl::suffix(domain.as_bytes())
+        .is_some_and(|suffix| suffix.is_known() && suffix.as_bytes() == domain.as_bytes())
 }
 
 /// Whether a name is a first path segment of the server's own.
@@ -280,10 +172,52 @@ mod tests {
 
     #[test]
     fn nobody_can_own_what_everybody_shares() {
-        for shared in ["com", "ORG", "uk", "uk.co", "co.uk", "io.github", "com.github", "au.com"] {
+        for shared in [
+            "com",
+            "ORG",
+            "uk",
+            "uk.co",
+            "co.uk",
+            "io.github",
+            "com.github",
+            "au.com",
+            "com.au",
+            "app.web",
+            "app.Web",
+            "net.azurewebsites",
+            "com.firebaseapp",
+            "dev.fly",
+            "com.onrender",
+            "in.co",
+            "com.herokuapp",
+            "app.vercel",
+            "org.clojars",
+            "jp.co",
+            "ck.anything",
+            "tools",
+            "zz",
+        ] {
             assert!(is_public_suffix(shared), "{shared}");
         }
-        for own in ["hiccup", "com.example", "io.github.amy", "uk.co.example", "org.example"] {
+        for own in [
+            "hiccup",
+            "com.example",
+            "io.github.amy",
+            "uk.co.example",
+            "org.example",
+            "app.web.amy",
+            "org.clojure",
+            "ring",
+            "compojure",
+            "com.amazonaws",
+            "org.apache.maven",
+            "io.netty",
+            "ck.www",
+            "com.google.guava",
+            "org.jetbrains.kotlin",
+            "io.quarkus",
+            "dev.zio",
+        ] {
             assert!(!is_public_suffix(own), "{own}");
         }
     }
