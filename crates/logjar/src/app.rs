@@ -25,13 +25,15 @@ use crate::queries::counts::LastCounts;
 use crate::rebuild::Turns;
 use crate::search::SearchIndex;
 use crate::sequencer::{Sequencer, SubmitError};
+use crate::storage::sums::Sums;
 use crate::storage::{DataFolder, tree};
 
 /// Name of the repository that a new registry has.
 pub const FIRST_REPOSITORY: &str = "repo";
 
-/// Stored files that are hashed on request at once.
-const DIGESTING_AT_ONCE: usize = 2;
+/// Answers that wait for the disk at once, each with a thread of its own. There are more threads than that, so that
+/// what else waits for a disk goes on.
+const READING_AT_ONCE: usize = 16;
 
 /// Everything that answers requests.
 pub struct App {
@@ -62,8 +64,10 @@ pub struct App {
     /// Who may make what is derived from the log anew.
     pub turns: Turns,
     pub(crate) last_counts: LastCounts,
-    /// Permits for hashing stored files on request.
-    pub(crate) digesting: Semaphore,
+    /// Sums of stored files that were made.
+    pub(crate) sums: Arc<Sums>,
+    /// Turns of those whose answer waits for the disk.
+    pub(crate) reading: Arc<Semaphore>,
     pub(crate) cache: Cache,
     pub(crate) chunks: Arc<ChunkPool>,
 }
@@ -98,7 +102,8 @@ impl App {
             search: Arc::new(search),
             downloads,
             turns: Turns::default(),
-            digesting: Semaphore::new(DIGESTING_AT_ONCE),
+            sums: Arc::default(),
+            reading: Arc::new(Semaphore::new(READING_AT_ONCE)),
             cache: Cache::new(config.http_cache_bytes),
             chunks: Arc::new(ChunkPool::default()),
             config,

@@ -14,10 +14,12 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::{Body, Frame, SizeHint};
 use rustix::io::{Errno, ReadWriteFlags, pread, preadv2};
-use tokio::task::JoinHandle;
+use tokio::sync::Semaphore;
 
 /// Bytes of one chunk of a file.
 const CHUNK: usize = 128 * 1024;
+/// Downloads that wait for the disk at once, each with a thread of its own.
+const WAITING_MAX: usize = 16;
 /// Chunks that are kept for the next answer.
 const POOL_MAX: usize = 48;
 
@@ -77,13 +79,16 @@ impl Body for Answer {
     }
 }
 
+/// A read that waits for the disk.
+type Reading = Pin<Box<dyn Future<Output = io::Result<(Chunk, usize)>> + Send>>;
+
 /// A range of a file that is read while it is sent.
 pub struct FileBody {
     file: Arc<File>,
     offset: u64,
     left: u64,
     pool: Arc<ChunkPool>,
-    reading: Option<JoinHandle<io::Result<(Chunk, usize)>>>,
+    reading: Option<Reading>,
 }
 
 impl FileBody {
@@ -101,10 +106,10 @@ impl FileBody {
                 Some(read) => read,
                 None => {
                     let reading = self.reading.insert(self.read_aside());
-                    flatten(ready!(Pin::new(reading).poll(context)))
+                    ready!(reading.as_mut().poll(context))
                 }
             },
-            Some(reading) => flatten(ready!(Pin::new(reading).poll(context))),
+            Some(reading) => ready!(reading.as_mut().poll(context)),
         };
         self.reading = None;
         Poll::Ready(Some(read.and_then(|(chunk, length)| self.take(chunk, length))))
@@ -127,15 +132,21 @@ impl FileBody {
         }
     }
 
-    fn read_aside(&self) -> JoinHandle<io::Result<(Chunk, usize)>> {
+    /// The same on a thread that may wait, when one is free for it.
+    fn read_aside(&self) -> Reading {
         let (file, offset, wanted, pool) = (self.file.clone(), self.offset, self.wanted(), self.pool.clone());
-        tokio::task::spawn_blocking(move || {
-            let mut chunk = pool.take();
-            let length = match chunk.buffer.get_mut(..wanted) {
-                Some(target) => pread(&*file, target, offset)?,
-                None => 0,
-            };
-            Ok((chunk, length))
+        Box::pin(async move {
+            let turn = pool.waiting.clone().acquire_owned().await.map_err(io::Error::other)?;
+            let read = tokio::task::spawn_blocking(move || {
+                let _turn = turn;
+                let mut chunk = pool.take();
+                let length = match chunk.buffer.get_mut(..wanted) {
+                    Some(target) => pread(&*file, target, offset)?,
+                    None => 0,
+                };
+                Ok((chunk, length))
+            });
+            read.await.map_err(io::Error::other)?
         })
     }
 
@@ -153,14 +164,16 @@ impl FileBody {
     }
 }
 
-fn flatten(joined: Result<io::Result<(Chunk, usize)>, tokio::task::JoinError>) -> io::Result<(Chunk, usize)> {
-    joined.unwrap_or_else(|error| Err(io::Error::other(error)))
-}
-
-/// Buffers that go round, so that a download allocates nothing.
-#[derive(Default)]
+/// Buffers that go round, so that a download allocates nothing, and turns of those that wait for the disk.
 pub struct ChunkPool {
     free: Mutex<Vec<Box<[u8]>>>,
+    waiting: Arc<Semaphore>,
+}
+
+impl Default for ChunkPool {
+    fn default() -> Self {
+        Self { free: Mutex::default(), waiting: Arc::new(Semaphore::new(WAITING_MAX)) }
+    }
 }
 
 impl ChunkPool {

@@ -12,8 +12,6 @@ use http::HeaderMap;
 
 use crate::downloads::VersionCounter;
 
-/// The largest content that is kept.
-pub(crate) const CONTENT_MAX: u64 = 128 * 1024;
 /// What an entry costs besides its content and key.
 const ENTRY_OVERHEAD: usize = 1_024;
 

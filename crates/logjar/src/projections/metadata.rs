@@ -1,7 +1,5 @@
 //! `maven-metadata.xml`, generated from the state: never stored as sent, so no deploy loses a version from it.
 
-use std::time::{Duration, SystemTime};
-
 use logjar_domain::ids::{RepositoryName, Second};
 use logjar_domain::sight::Extent;
 use logjar_domain::state::{Artifact, State};
@@ -38,11 +36,6 @@ impl Basis {
     /// Of a document that depends on both.
     fn newest(self, other: Self) -> Self {
         Self { revision: self.revision.max(other.revision), dated: self.dated.max(other.dated) }
-    }
-
-    /// The document's `Last-Modified`.
-    pub fn modified(self) -> SystemTime {
-        SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(self.dated).unwrap_or_default())
     }
 }
 

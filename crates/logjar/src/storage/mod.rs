@@ -7,6 +7,8 @@ pub mod digest;
 pub mod listed;
 pub mod publish;
 pub mod read;
+pub mod stored;
+pub mod sums;
 pub mod tree;
 pub mod uploads;
 pub mod verify;

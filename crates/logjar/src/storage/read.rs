@@ -4,27 +4,27 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::io;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
 
 use logjar_domain::ids::{DeployId, RepositoryName};
 use logjar_maven::checksum::Algorithm;
 use logjar_maven::coordinates::Gav;
 use logjar_maven::layout::{METADATA_NAME, version_folder};
 
+use rustix::fs::{Mode, OFlags};
+
+use super::sums::Identity;
 use super::{DataFolder, uploads};
 
 /// A stored file, open.
 pub struct Found {
     /// The file.
     pub file: File,
-    /// Where it lies.
-    pub path: PathBuf,
     /// Bytes.
     pub length: u64,
-    /// When it was stored.
-    pub modified: SystemTime,
+    /// Tells it from others that lay in its place.
+    pub identity: Identity,
 }
 
 /// Deploys whose event is durable and whose files are on their way, by the folder of their version.
@@ -101,10 +101,13 @@ pub fn is_never_served(name: &str) -> bool {
     is_being_written || name.starts_with('.') || name.ends_with('~') || name == "lost+found"
 }
 
-fn open(path: &std::path::Path) -> io::Result<Option<Found>> {
-    let file = match File::open(path) {
-        Ok(file) => file,
+/// Opens a file. It does not wait for what is none, as a pipe without a writer.
+fn open(path: &Path) -> io::Result<Option<Found>> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+    let file = match rustix::fs::open(path, flags, Mode::empty()) {
+        Ok(file) => File::from(file),
         Err(error) => {
+            let error = io::Error::from(error);
             return match error.kind() {
                 io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::InvalidFilename => {
                     Ok(None)
@@ -117,12 +120,11 @@ fn open(path: &std::path::Path) -> io::Result<Option<Found>> {
     if !metadata.is_file() {
         return Ok(None);
     }
-    let modified = metadata.modified()?;
-    Ok(Some(Found { file, path: path.to_owned(), length: metadata.len(), modified }))
+    Ok(Some(Found { length: metadata.len(), identity: Identity::of(&metadata), file }))
 }
 
 /// The sum that lies beside a stored file, if it is there and whole.
-pub fn stored_sum(file: &std::path::Path, algorithm: Algorithm) -> Option<String> {
+pub fn stored_sum(file: &Path, algorithm: Algorithm) -> Option<String> {
     let mut name = file.as_os_str().to_owned();
     name.push(".");
     name.push(algorithm.extension());

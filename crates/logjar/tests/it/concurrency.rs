@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::client::{Connection, Request};
+use crate::client::{Connection, Request, Response};
 use crate::deploy::{Deploy, Sent};
 use crate::server::TestServer;
 
@@ -104,15 +104,18 @@ fn metadata_and_its_sums_match_while_versions_come() {
         scope.spawn(move || {
             let mut connection = server.connect();
             let path = "/repo/org/example/lib/maven-metadata.xml";
-            let mut dates = Vec::new();
+            let headers = |answer: &Response| {
+                ["last-modified", "etag"].map(|name| answer.header(name).unwrap().to_owned())
+            };
+            let mut before = headers(&connection.send(&Request::get(path)));
             while !done.load(Ordering::Relaxed) {
-                let metadata = connection.send(&Request::get(path));
-                let modified = httpdate::parse_http_date(metadata.header("last-modified").unwrap()).unwrap();
-                dates.push((modified, metadata.body));
-            }
-            for pair in dates.windows(2) {
-                assert!(pair[0].0 <= pair[1].0, "Last-Modified went back");
-                assert_eq!(pair[0].0 == pair[1].0, pair[0].1 == pair[1].1, "a change shows in whole seconds");
+                let asked = Request::get(path).header("If-Modified-Since", &before[0]);
+                let answer = connection.send(&asked);
+                let after = headers(&answer);
+                let [was, is] = [&before, &after].map(|each| httpdate::parse_http_date(&each[0]).unwrap());
+                assert!(was <= is, "Last-Modified went back");
+                assert!(answer.status != 304 || after[1] == before[1], "a change shows in whole seconds");
+                before = after;
             }
         });
         for number in 0..12 {

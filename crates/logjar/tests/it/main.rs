@@ -56,6 +56,7 @@ mod sign_in;
 mod snapshots;
 mod snippets;
 mod state_snapshots;
+mod stored_files;
 mod strays;
 mod tokens;
 mod tree_copies;

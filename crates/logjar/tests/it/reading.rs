@@ -186,11 +186,8 @@ fn generated_metadata() {
         "{text}"
     );
     assert_ne!(first.header("etag"), second.header("etag"));
-    assert_ne!(
-        first.header("last-modified"),
-        second.header("last-modified"),
-        "a change shows in whole seconds"
-    );
+    let since = [("If-Modified-Since", first.header("last-modified").unwrap())];
+    get_with(&server, path, &since).expect(200, "a change shows in whole seconds");
     assert_eq!(second.header("cache-control"), Some("no-cache"));
     server.get("/repo/org/example/maven-metadata.xml").expect(404, "a group without plugins has none");
 }
@@ -271,7 +268,6 @@ fn folders_and_what_is_not_there() {
         "/repo/org/example/lib/1.0/lib-1.0.war",
         "/repo/org/example/lib/9.9/lib-9.9.jar",
         "/repo/org/example/lib/1.0/lib-1.0.jar/below",
-        "/repo/.meta/prefixes.txt",
         "/repository/absent/org/example/lib/1.0/lib-1.0.jar",
         "/repository/..hidden/a",
         "/nothing",

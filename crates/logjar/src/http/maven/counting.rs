@@ -5,31 +5,27 @@
 //! classifier that is no POM and describes nothing. So a version with a jar and a zip counts both. A POM counts where
 //! nothing else does: that of a parent, or of a list of versions.
 
-use std::fs;
 use std::sync::Arc;
 
 use http::{Method, StatusCode};
 use hyper::Response;
-use logjar_maven::layout::{self, Target, VersionFile, is_main_extension};
+use logjar_domain::event::StoredFile;
+use logjar_maven::layout::{self, VersionFile, is_main_extension};
 
 use super::get::Reader;
 use crate::app::App;
 use crate::downloads::{Downloads, VersionCounter};
 use crate::http::body::Answer;
 use crate::http::error::HttpError;
-use crate::storage::read::Found;
 
 /// What counts downloads of the file, if they are downloads of its version.
 pub(super) fn counter_of(
     app: &App,
     reader: &Reader,
-    segments: &[&str],
-    found: &Found,
+    file: &VersionFile,
+    listed: &[StoredFile],
 ) -> Option<Arc<VersionCounter>> {
-    let path = layout::parse(segments).ok()?;
-    let Target::File(file) = path.target else { return None };
-    let counts = path.sum.is_none()
-        && (file.may_be_main() || file.is_pom() && !has_main_file(app, reader, &file, found));
+    let counts = file.may_be_main() || file.is_pom() && !has_main_file(app, reader, file, listed);
     counts.then(|| Downloads::counter(&reader.repository, &file.gav))
 }
 
@@ -52,20 +48,16 @@ pub(super) fn count(
 }
 
 /// Whether the version has a main file besides its POM.
-fn has_main_file(app: &App, reader: &Reader, pom: &VersionFile, found: &Found) -> bool {
+fn has_main_file(app: &App, reader: &Reader, pom: &VersionFile, listed: &[StoredFile]) -> bool {
     if pom.gav.version.is_snapshot() {
-        // Its folder holds the files of all builds, thousands perhaps; the state knows what there is.
+        // A further build may come without one; the state knows what there is of all builds.
         let state = app.projections.read();
         let more = state.version(&reader.repository, &pom.gav).and_then(|version| version.more.as_ref());
         return more.is_some_and(|more| {
             more.newest.iter().any(|file| file.classifier.is_none() && is_main_extension(&file.extension))
         });
     }
-    // Files that just move to their place can't be listed: better no count than a wrong one.
-    let Some(Ok(entries)) = found.path.parent().map(fs::read_dir) else { return true };
-    entries.flatten().any(|entry| {
-        let name = entry.file_name();
-        let file = name.to_str().and_then(|name| layout::file_of_version(&pom.gav, name).ok());
-        file.is_some_and(|file| file.may_be_main())
-    })
+    listed
+        .iter()
+        .any(|file| layout::file_of_version(&pom.gav, &file.name).is_ok_and(|file| file.may_be_main()))
 }

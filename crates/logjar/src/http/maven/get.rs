@@ -1,9 +1,11 @@
-//! Reading: stored files, their sums, generated metadata, and listings of folders.
+//! Reading: who may, and what the path names: generated metadata, here; a stored file or its sum, or a folder, in files
+//! of their own.
 //!
-//! Stored files need the file system only; neither the log nor the writer is asked.
+//! The writer is never asked. Whatever waits for the disk does so away from the async threads; answers at hand need no
+//! disk.
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -11,7 +13,7 @@ use hyper::body::Incoming;
 use hyper::{Request, Response};
 use logjar_domain::access::Actor;
 use logjar_domain::event::ReadAccess;
-use logjar_domain::ids::RepositoryName;
+use logjar_domain::ids::{RepositoryName, Second};
 use logjar_domain::permission::{Readable, readable};
 use logjar_domain::rejection::Rejection;
 use logjar_domain::rules::Rules;
@@ -19,22 +21,19 @@ use logjar_domain::sight::Extent;
 use logjar_domain::state::State;
 use logjar_maven::checksum::{Algorithm, Digests};
 use logjar_maven::coordinates::Gav;
-use logjar_maven::layout::{self, Build, MetadataFolder, Target, VersionFile};
+use logjar_maven::layout::{self, MetadataFolder, Path, Target, VersionFile};
 
 use super::path::RepositoryPath;
-use super::{counting, listing, repository_named};
+use super::{counting, file, listing, prefixes, repository_named};
 use crate::app::App;
 use crate::auth;
 use crate::clock::now;
-use crate::downloads::VersionCounter;
-use crate::http::body::{Answer, FileBody};
-use crate::http::cache::{CONTENT_MAX, ReadyAnswer};
-use crate::http::conditional::{self, Selected};
+use crate::http::body::Answer;
+use crate::http::cache::ReadyAnswer;
+use crate::http::conditional;
 use crate::http::error::HttpError;
 use crate::http::request_body::RequestBody;
 use crate::projections::metadata;
-use crate::storage::digest::digest;
-use crate::storage::read::{self, Found};
 
 /// Who asks, and for what.
 pub(super) struct Reader {
@@ -45,33 +44,30 @@ pub(super) struct Reader {
     pub(super) public: bool,
     rules: Rules,
     /// The access revision before all this was found out.
-    access: u64,
+    pub(super) access: u64,
 }
 
 /// Answers GET and HEAD.
 pub(super) async fn get(
-    app: &App,
+    app: &Arc<App>,
     path: &RepositoryPath,
     request: &Request<RequestBody>,
 ) -> Result<Response<Answer>, HttpError> {
     let reader = admit(app, path, request.headers())?;
     let segments: Vec<&str> = path.segments.iter().map(String::as_str).collect();
-    match layout::parse(&segments).map(|path| path.target) {
-        Ok(Target::Metadata(folder)) => {
-            return generated(app, &reader, request, &folder, sum_of(&segments));
+    if segments == prefixes::PATH {
+        return prefixes::answer(app, &reader, request).await;
+    }
+    match layout::parse(&segments) {
+        Ok(Path { target: Target::Metadata(folder), sum }) => {
+            return generated(app, &reader, request, &folder, sum);
         }
-        Ok(Target::File(named)) if reader.may_read(&app.projections.read(), &named) => {
-            if let Some(found) = locate(app, &reader.repository, &segments)? {
-                let counter = counting::counter_of(app, &reader, &segments, &found);
-                let answered = file(app, &reader, request, &segments, found, counter.clone());
-                counting::count(app, counter.as_ref(), reader.public, request.method(), &answered);
-                return answered;
-            }
-            if let Some(answered) = sum_on_request(app, &reader, request, &segments).await? {
+        Ok(Path { target: Target::File(named), sum }) if reader.may_read(&app.projections.read(), &named) => {
+            if let Some(answered) = file::answer(app, &reader, request, &named, sum).await? {
                 return Ok(answered);
             }
         }
-        Ok(Target::File(_)) | Err(_) => {}
+        Ok(Path { target: Target::File(_), .. }) | Err(_) => {}
     }
     let extent = reader.folder_in_sight(&app.projections.read(), &segments).ok_or(HttpError::NotFound)?;
     if path.folder {
@@ -148,10 +144,6 @@ fn admit(app: &App, path: &RepositoryPath, headers: &HeaderMap) -> Result<Reader
     }
 }
 
-fn sum_of(segments: &[&str]) -> Option<Algorithm> {
-    segments.last()?.rsplit_once('.').and_then(|(_, extension)| Algorithm::from_extension(extension))
-}
-
 /// Generated metadata or the sum of it. Both are made from one look at the state, so they always match.
 fn generated(
     app: &App,
@@ -174,14 +166,14 @@ fn generated(
         metadata::generate(&state, &reader.repository, folder, &extent).ok_or(HttpError::NotFound)?;
     drop(state);
     let digests = Digests::of(generated.xml.as_bytes());
-    let modified = basis.modified();
+    let modified = Second(basis.dated);
     let content = match sum {
         Some(algorithm) => digests.hex(algorithm),
         None => generated.xml,
     };
     let kind = if sum.is_some() { "text/plain" } else { "application/xml" };
     let own = Digests::of(content.as_bytes());
-    let mut headers = headers_of(kind, &own, content.len() as u64, modified, "no-cache");
+    let mut headers = headers_of(kind, &own, content.len() as u64, Some(modified), "no-cache");
     set_private(&mut headers, reader.public);
     let ready = Arc::new(ReadyAnswer {
         headers,
@@ -196,82 +188,6 @@ fn generated(
     conditional::answer(request.headers(), &ready)
 }
 
-/// Finds a file on disk; a plain snapshot name stands for the newest build that came under it.
-fn locate(app: &App, repository: &RepositoryName, segments: &[&str]) -> Result<Option<Found>, HttpError> {
-    let found = read::find(&app.folder, app.projections.on_their_way(), repository, segments)?;
-    if found.is_some() {
-        return Ok(found);
-    }
-    let stored = stored_name_of_plain(&app.projections.read(), repository, segments);
-    let (Some(name), Some((_, folders))) = (stored, segments.split_last()) else { return Ok(None) };
-    let stored: Vec<&str> = folders.iter().copied().chain([name.as_str()]).collect();
-    Ok(read::find(&app.folder, app.projections.on_their_way(), repository, &stored)?)
-}
-
-/// The stored name behind `a-1.0-SNAPSHOT.jar`, if the newest build of the version came under the plain name. A build
-/// that came with a timestamp is not served under it: a client could mix two builds.
-fn stored_name_of_plain(state: &State, repository: &RepositoryName, segments: &[&str]) -> Option<String> {
-    let path = layout::parse(segments).ok()?;
-    let Target::File(VersionFile { gav, build: Build::Plain, name, .. }) = path.target else { return None };
-    let newest = state.version(repository, &gav)?.builds().last()?;
-    let stored = newest.plain.then(|| layout::with_stamp(&gav, &name, newest.stamp))?;
-    Some(match path.sum {
-        Some(sum) => format!("{stored}.{}", sum.extension()),
-        None => stored,
-    })
-}
-
-fn file(
-    app: &App,
-    reader: &Reader,
-    request: &Request<RequestBody>,
-    segments: &[&str],
-    found: Found,
-    counter: Option<Arc<VersionCounter>>,
-) -> Result<Response<Answer>, HttpError> {
-    let name = segments.last().copied().unwrap_or_default();
-    let sums = [Algorithm::Sha1, Algorithm::Md5].map(|algorithm| read::stored_sum(&found.path, algorithm));
-    let snapshot = segments.len() >= 2
-        && segments.get(segments.len() - 2).is_some_and(|folder| folder.ends_with("-SNAPSHOT"));
-    let is_plain = snapshot && name.contains("-SNAPSHOT");
-    let caching = if is_plain { "no-cache" } else { "public, max-age=31536000, immutable" };
-    let mut headers = file_headers(name, &found, &sums, caching);
-    set_private(&mut headers, reader.public);
-    let is_sum = sum_of(segments).is_some();
-    // Just after a deploy the sums may be on their way, and an answer without them must not be kept.
-    let is_whole = is_sum || sums.iter().all(Option::is_some);
-    if found.length <= CONTENT_MAX && !is_plain && reader.public && is_whole {
-        let content = read_whole(found)?;
-        let ready = Arc::new(ReadyAnswer {
-            headers,
-            content: Bytes::from(content),
-            revision: 0,
-            access: reader.access,
-            counter,
-        });
-        app.cache.put(request.uri().path(), ready.clone());
-        return conditional::answer(request.headers(), &ready);
-    }
-    match conditional::select(request.headers(), &headers, found.length)? {
-        Selected::NotModified => Ok(conditional::not_modified(&headers)),
-        Selected::Whole => {
-            let body = FileBody::new(found.file, 0, found.length, app.chunks.clone());
-            Ok(respond(StatusCode::OK, headers, Answer::File(body)))
-        }
-        Selected::Range { first, last } => {
-            conditional::set_range(&mut headers, first, last, found.length);
-            let body = FileBody::new(found.file, first, last - first + 1, app.chunks.clone());
-            Ok(respond(StatusCode::PARTIAL_CONTENT, headers, Answer::File(body)))
-        }
-    }
-}
-
-fn read_whole(mut found: Found) -> Result<Vec<u8>, HttpError> {
-    let mut content = Vec::with_capacity(usize::try_from(found.length).unwrap_or_default());
-    std::io::Read::read_to_end(&mut found.file, &mut content)?;
-    if content.len() as u64 == found.length { Ok(content) } else { Err(HttpError::Internal) }
-}
-
 pub(crate) fn respond(status: StatusCode, headers: HeaderMap, body: Answer) -> Response<Answer> {
     let mut response = Response::new(body);
     *response.status_mut() = status;
@@ -279,124 +195,50 @@ pub(crate) fn respond(status: StatusCode, headers: HeaderMap, body: Answer) -> R
     response
 }
 
-fn file_headers(name: &str, found: &Found, sums: &[Option<String>; 2], caching: &'static str) -> HeaderMap {
-    let mut headers = HeaderMap::with_capacity(14);
-    insert(&mut headers, header::CONTENT_TYPE, content_type(name));
-    insert(&mut headers, header::CONTENT_LENGTH, &found.length.to_string());
-    insert(&mut headers, header::LAST_MODIFIED, &httpdate::fmt_http_date(found.modified));
-    insert(&mut headers, header::CACHE_CONTROL, caching);
-    insert(&mut headers, header::ACCEPT_RANGES, "bytes");
-    let [sha1, md5] = sums;
-    match sha1 {
-        Some(sha1) => insert(&mut headers, header::ETAG, &format!("\"{sha1}\"")),
-        // A stored sum has none of its own; its length and date do.
-        None => {
-            let since = found.modified.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-            insert(&mut headers, header::ETAG, &format!("\"{:x}-{:x}\"", found.length, since.as_micros()));
-        }
-    }
-    set_sums(&mut headers, sha1.as_deref(), md5.as_deref());
-    if !is_shown_inline(name) {
-        insert(&mut headers, header::CONTENT_DISPOSITION, "attachment");
-    }
-    headers
-}
-
-fn headers_of(
+/// Headers of what is small and made here.
+pub(super) fn headers_of(
     kind: &str,
     digests: &Digests,
     length: u64,
-    modified: SystemTime,
+    modified: Option<Second>,
     caching: &'static str,
 ) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(12);
     insert(&mut headers, header::CONTENT_TYPE, kind);
     insert(&mut headers, header::CONTENT_LENGTH, &length.to_string());
-    insert(&mut headers, header::LAST_MODIFIED, &httpdate::fmt_http_date(modified));
+    if let Some(modified) = modified {
+        insert(&mut headers, header::LAST_MODIFIED, &http_date(modified));
+    }
     insert(&mut headers, header::CACHE_CONTROL, caching);
     insert(&mut headers, header::ACCEPT_RANGES, "bytes");
     insert(&mut headers, header::ETAG, &format!("\"{}\"", digests.hex(Algorithm::Sha1)));
-    set_sums(&mut headers, Some(&digests.hex(Algorithm::Sha1)), Some(&digests.hex(Algorithm::Md5)));
+    set_sums(&mut headers, digests);
     headers
 }
 
 /// Newer resolvers that see these ask for no sums.
-fn set_sums(headers: &mut HeaderMap, sha1: Option<&str>, md5: Option<&str>) {
-    if let Some(sha1) = sha1 {
-        insert(headers, header::HeaderName::from_static("x-checksum-sha1"), sha1);
-    }
-    if let Some(md5) = md5 {
-        insert(headers, header::HeaderName::from_static("x-checksum-md5"), md5);
-    }
+pub(super) fn set_sums(headers: &mut HeaderMap, digests: &Digests) {
+    insert(headers, header::HeaderName::from_static("x-checksum-sha1"), &digests.hex(Algorithm::Sha1));
+    insert(headers, header::HeaderName::from_static("x-checksum-md5"), &digests.hex(Algorithm::Md5));
 }
 
-fn set_private(headers: &mut HeaderMap, public: bool) {
+/// As HTTP writes it.
+pub(super) fn http_date(moment: Second) -> String {
+    let seconds = u64::try_from(moment.0).unwrap_or_default();
+    httpdate::fmt_http_date(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
+}
+
+pub(super) fn set_private(headers: &mut HeaderMap, public: bool) {
     if !public {
         insert(headers, header::CACHE_CONTROL, "private, no-cache");
         insert(headers, header::VARY, "Authorization");
     }
 }
 
-fn insert(headers: &mut HeaderMap, name: header::HeaderName, value: &str) {
+pub(super) fn insert(headers: &mut HeaderMap, name: header::HeaderName, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
         headers.insert(name, value);
     }
-}
-
-fn is_shown_inline(name: &str) -> bool {
-    let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
-    extension == "pom" || extension == "xml" || Algorithm::from_extension(extension).is_some()
-}
-
-fn content_type(name: &str) -> &'static str {
-    match name.rsplit_once('.').map_or("", |(_, extension)| extension) {
-        "jar" | "war" | "ear" | "aar" => "application/java-archive",
-        "pom" | "xml" => "application/xml",
-        "module" | "json" => "application/json",
-        "asc" => "application/pgp-signature",
-        "zip" => "application/zip",
-        "gz" | "tgz" => "application/gzip",
-        "md5" | "sha1" | "sha256" | "sha512" => "text/plain",
-        _ => "application/octet-stream",
-    }
-}
-
-/// `.sha256` and `.sha512` of a stored file, which lie nowhere; `None` if the path is no sum of one.
-async fn sum_on_request(
-    app: &App,
-    reader: &Reader,
-    request: &Request<RequestBody>,
-    segments: &[&str],
-) -> Result<Option<Response<Answer>>, HttpError> {
-    let (Some(algorithm), Some((last, folders))) = (sum_of(segments), segments.split_last()) else {
-        return Ok(None);
-    };
-    let file_name = last.strip_suffix(algorithm.extension()).and_then(|name| name.strip_suffix('.'));
-    let Some(file_name) = file_name else { return Ok(None) };
-    let of: Vec<&str> = folders.iter().copied().chain([file_name]).collect();
-    let Some(found) = locate(app, &reader.repository, &of)? else { return Ok(None) };
-    let modified = found.modified;
-    // Hashing is the one costly thing that anybody may ask for, so only a few at a time.
-    let _permit = app.digesting.acquire().await.map_err(|_| HttpError::Busy)?;
-    let digests =
-        tokio::task::spawn_blocking(move || digest(found.file)).await.map_err(|_| HttpError::Internal)??;
-    let content = digests.hex(algorithm);
-    let caching =
-        if file_name.contains("-SNAPSHOT") { "no-cache" } else { "public, max-age=31536000, immutable" };
-    let mut headers =
-        headers_of("text/plain", &Digests::of(content.as_bytes()), content.len() as u64, modified, caching);
-    set_private(&mut headers, reader.public);
-    let ready = Arc::new(ReadyAnswer {
-        headers,
-        content: Bytes::from(content),
-        revision: 0,
-        access: reader.access,
-        counter: None,
-    });
-    if reader.public && !file_name.contains("-SNAPSHOT") {
-        app.cache.put(request.uri().path(), ready.clone());
-    }
-    conditional::answer(request.headers(), &ready).map(Some)
 }
 
 fn redirect_to_folder(app: &App, raw_path: &str) -> Result<Response<Answer>, HttpError> {

@@ -3,6 +3,7 @@
 //! cost their rows, and know files that are on their way.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use hyper::Response;
@@ -16,6 +17,7 @@ use logjar_maven::checksum::Algorithm;
 use logjar_maven::coordinates::Gav;
 use logjar_maven::layout::{self, METADATA_NAME, Target};
 
+use super::file::on_the_shelf;
 use super::get::{Reader, respond};
 use super::path::encode;
 use crate::app::App;
@@ -39,20 +41,20 @@ pub(super) fn is_in_sight(repository: &Repository, extent: &Extent, segments: &[
 
 /// The listing of a folder that is in sight.
 pub(super) async fn listing(
-    app: &App,
+    app: &Arc<App>,
     reader: &Reader,
     extent: Extent,
     segments: &[&str],
 ) -> Result<Response<Answer>, HttpError> {
-    let (projections, log) = (app.projections.clone(), app.reader.clone());
+    let projections = app.projections.clone();
     let repository = reader.repository.clone();
     let segments: Vec<String> = segments.iter().map(|&segment| segment.to_owned()).collect();
-    let listed = tokio::task::spawn_blocking(move || {
+    let listed = on_the_shelf(app, move |shelf| {
         let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
         let asked = Asked { repository: &repository, extent: &extent, segments: &segments };
-        rows(&projections, &*log, &asked).map(|rows| asked.render(&rows))
+        rows(&projections, shelf.log, &asked).map(|rows| asked.render(&rows))
     });
-    let page = listed.await.map_err(|_| HttpError::Internal)??;
+    let page = listed.await??;
     let caching = if reader.public { "no-cache" } else { "private, no-cache" };
     let mut headers = HeaderMap::new();
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(page.len()));

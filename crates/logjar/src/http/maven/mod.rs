@@ -1,14 +1,18 @@
 //! `/repository/<name>/…` and `/repo/…`: what build tools read and deploy.
 
 mod counting;
+mod file;
 pub(crate) mod get;
 pub(crate) mod listing;
 pub(crate) mod path;
+mod prefixes;
 pub(crate) mod put;
 
 use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::SystemTime;
 
-use http::{HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use hyper::body::Incoming;
 use hyper::{Request, Response};
 use logjar_domain::ids::RepositoryName;
@@ -34,7 +38,7 @@ pub(crate) fn answer_at_hand(app: &App, request: &Request<Incoming>) -> Option<R
 
 /// Answers one request at a repository address.
 pub(crate) async fn answer(
-    app: &App,
+    app: &Arc<App>,
     path: &RepositoryPath,
     mut request: Request<RequestBody>,
     client: Option<IpAddr>,
@@ -56,10 +60,26 @@ pub(crate) async fn answer(
 fn finished(answered: Result<Response<Answer>, HttpError>, head: bool) -> Response<Answer> {
     let mut response = answered.unwrap_or_else(|error| error.response());
     secure(&mut response);
+    never_ahead(response.headers_mut());
     if head {
         *response.body_mut() = Answer::empty();
     }
     response
+}
+
+/// A date that lies ahead of that of the answer must not be sent (RFC 9110 §8.8.2.1): documents that change often are
+/// dated ahead within the second, and the log may be ahead of a clock that was set back. Conditions are judged by the
+/// date as it is.
+fn never_ahead(headers: &mut HeaderMap) {
+    let Some(modified) = headers.get(header::LAST_MODIFIED).and_then(|value| value.to_str().ok()) else {
+        return;
+    };
+    let now = SystemTime::now();
+    if httpdate::parse_http_date(modified).is_ok_and(|modified| modified > now)
+        && let Ok(value) = HeaderValue::from_str(&httpdate::fmt_http_date(now))
+    {
+        headers.insert(header::LAST_MODIFIED, value);
+    }
 }
 
 /// The repository of that name, or the refusal of one that can't exist.

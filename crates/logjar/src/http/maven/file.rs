@@ -1,0 +1,211 @@
+//! Stored files and their sums: what is opened, hashed or read from the log is so away from the async threads.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode, header};
+use hyper::{Request, Response};
+use logjar_maven::checksum::{Algorithm, Digests, to_hex};
+use logjar_maven::layout::{Build, VersionFile};
+
+use super::counting;
+use super::get::{Reader, headers_of, http_date, insert, respond, set_private, set_sums};
+use crate::app::App;
+use crate::downloads::VersionCounter;
+use crate::http::body::{Answer, FileBody};
+use crate::http::cache::ReadyAnswer;
+use crate::http::conditional::{self, Selected};
+use crate::http::error::HttpError;
+use crate::http::request_body::RequestBody;
+use crate::storage::stored::{Body, ReadError, Shelf, Stored, Wanted};
+use crate::storage::sums::Verdict;
+
+/// What may be kept of files that never change.
+const FOR_EVER: &str = "public, max-age=31536000, immutable";
+
+impl From<ReadError> for HttpError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Io(error) => error.into(),
+            // Whoever found it out has said which file it is.
+            ReadError::Damaged => Self::Internal,
+        }
+    }
+}
+
+/// Answers for a stored file, or a sum of one; `None` if there is no such file.
+pub(super) async fn answer(
+    app: &Arc<App>,
+    reader: &Reader,
+    request: &Request<RequestBody>,
+    named: &VersionFile,
+    sum: Option<Algorithm>,
+) -> Result<Option<Response<Answer>>, HttpError> {
+    let wanted = Wanted::of(&app.projections.read(), &reader.repository, named);
+    let Some(wanted) = wanted else { return Ok(None) };
+    match sum {
+        Some(algorithm) => sum_of(app, reader, request, (named, wanted), algorithm).await,
+        None => whole(app, reader, request, (named, wanted)).await,
+    }
+}
+
+/// Waits for the disk away from the async threads. A turn is held until the work is done, whoever still waits for it,
+/// so that a disk that hangs takes no more threads than there are turns.
+pub(super) async fn on_the_shelf<T: Send + 'static>(
+    app: &Arc<App>,
+    work: impl FnOnce(&Shelf<'_>) -> T + Send + 'static,
+) -> Result<T, HttpError> {
+    let turn = app.reading.clone().acquire_owned().await.map_err(|_| HttpError::Busy)?;
+    let app = app.clone();
+    let done = tokio::task::spawn_blocking(move || {
+        let _turn = turn;
+        work(&Shelf {
+            folder: &app.folder,
+            on_their_way: app.projections.on_their_way(),
+            log: &*app.reader,
+            sums: &app.sums,
+        })
+    });
+    done.await.map_err(|_| HttpError::Internal)
+}
+
+async fn whole(
+    app: &Arc<App>,
+    reader: &Reader,
+    request: &Request<RequestBody>,
+    (named, wanted): (&VersionFile, Wanted),
+) -> Result<Option<Response<Answer>>, HttpError> {
+    let Some(stored) = on_the_shelf(app, move |shelf| shelf.open(&wanted)).await?? else { return Ok(None) };
+    let counter = counting::counter_of(app, reader, named, &stored.listed);
+    let headers = file_headers(reader, named, &stored);
+    let answered = match stored.body {
+        Body::Content(content) => {
+            let may_be_kept = reader.public && named.build != Build::Plain;
+            let ready = ready(reader, headers, content, counter.clone());
+            if may_be_kept {
+                app.cache.put(request.uri().path(), ready.clone());
+            }
+            conditional::answer(request.headers(), &ready)
+        }
+        Body::File(file, _) => part(app, request, headers, file, stored.length),
+    };
+    counting::count(app, counter.as_ref(), reader.public, request.method(), &answered);
+    answered.map(Some)
+}
+
+/// What the request asks for of a file that is too large to be kept.
+fn part(
+    app: &App,
+    request: &Request<RequestBody>,
+    mut headers: HeaderMap,
+    file: std::fs::File,
+    length: u64,
+) -> Result<Response<Answer>, HttpError> {
+    match conditional::select(request.headers(), &headers, length)? {
+        Selected::NotModified => Ok(conditional::not_modified(&headers)),
+        Selected::Whole => {
+            let body = FileBody::new(file, 0, length, app.chunks.clone());
+            Ok(respond(StatusCode::OK, headers, Answer::File(body)))
+        }
+        Selected::Range { first, last } => {
+            conditional::set_range(&mut headers, first, last, length);
+            let body = FileBody::new(file, first, last - first + 1, app.chunks.clone());
+            Ok(respond(StatusCode::PARTIAL_CONTENT, headers, Answer::File(body)))
+        }
+    }
+}
+
+/// A sum of a stored file: SHA-256 as the log has it, the others made from the file, once.
+async fn sum_of(
+    app: &Arc<App>,
+    reader: &Reader,
+    request: &Request<RequestBody>,
+    (named, wanted): (&VersionFile, Wanted),
+    algorithm: Algorithm,
+) -> Result<Option<Response<Answer>>, HttpError> {
+    let (path, modified) = (wanted.path(), wanted.moment());
+    let text = if algorithm == Algorithm::Sha256 {
+        let Some(listed) = on_the_shelf(app, move |shelf| shelf.listed(&wanted)).await? else {
+            return Ok(None);
+        };
+        to_hex(&listed.sha256)
+    } else {
+        let Some(stored) = on_the_shelf(app, move |shelf| shelf.open(&wanted)).await?? else {
+            return Ok(None);
+        };
+        let digests = match (stored.sums, stored.body, stored.sha256) {
+            (Some(digests), _, _) => digests,
+            (None, Body::File(file, identity), Some(sha256)) => {
+                match app.sums.make_in_turn(&path, identity, file, sha256).await? {
+                    Verdict::Right(digests) => digests,
+                    Verdict::Damaged => return Err(HttpError::Internal),
+                }
+            }
+            // Nothing tells whether the file is right, so there is no sum of it.
+            (None, _, _) => return Ok(None),
+        };
+        digests.hex(algorithm)
+    };
+    let is_plain = named.build == Build::Plain;
+    let own = Digests::of(text.as_bytes());
+    let caching = if is_plain { "no-cache" } else { FOR_EVER };
+    let mut headers = headers_of("text/plain", &own, text.len() as u64, Some(modified), caching);
+    set_private(&mut headers, reader.public);
+    let ready = ready(reader, headers, text.into_bytes(), None);
+    if reader.public && !is_plain {
+        app.cache.put(request.uri().path(), ready.clone());
+    }
+    conditional::answer(request.headers(), &ready).map(Some)
+}
+
+fn ready(
+    reader: &Reader,
+    headers: HeaderMap,
+    content: Vec<u8>,
+    counter: Option<Arc<VersionCounter>>,
+) -> Arc<ReadyAnswer> {
+    let content = Bytes::from(content);
+    Arc::new(ReadyAnswer { headers, content, revision: 0, access: reader.access, counter })
+}
+
+fn file_headers(reader: &Reader, named: &VersionFile, stored: &Stored) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(14);
+    insert(&mut headers, header::CONTENT_TYPE, content_type(&named.name));
+    insert(&mut headers, header::CONTENT_LENGTH, &stored.length.to_string());
+    insert(&mut headers, header::LAST_MODIFIED, &http_date(stored.modified));
+    insert(
+        &mut headers,
+        header::CACHE_CONTROL,
+        if named.build == Build::Plain { "no-cache" } else { FOR_EVER },
+    );
+    insert(&mut headers, header::ACCEPT_RANGES, "bytes");
+    let tag = match &stored.sha256 {
+        Some(sha256) => format!("\"{}\"", to_hex(sha256)),
+        None => format!("\"{:x}-{:x}\"", stored.length, stored.modified.0),
+    };
+    insert(&mut headers, header::ETAG, &tag);
+    if let Some(sums) = &stored.sums {
+        set_sums(&mut headers, sums);
+    }
+    if !is_shown_inline(&named.name) {
+        insert(&mut headers, header::CONTENT_DISPOSITION, "attachment");
+    }
+    set_private(&mut headers, reader.public);
+    headers
+}
+
+fn is_shown_inline(name: &str) -> bool {
+    matches!(name.rsplit_once('.'), Some((_, "pom" | "xml")))
+}
+
+fn content_type(name: &str) -> &'static str {
+    match name.rsplit_once('.').map_or("", |(_, extension)| extension) {
+        "jar" | "war" | "ear" | "aar" => "application/java-archive",
+        "pom" | "xml" => "application/xml",
+        "module" | "json" => "application/json",
+        "asc" => "application/pgp-signature",
+        "zip" => "application/zip",
+        "gz" | "tgz" => "application/gzip",
+        _ => "application/octet-stream",
+    }
+}

@@ -1,0 +1,83 @@
+//! `.meta/prefixes.txt`: where the groups of a repository begin. Maven asks for it before anything else, and then asks
+//! for nothing that cannot be here.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use hyper::{Request, Response};
+use logjar_domain::folder;
+use logjar_domain::ids::RepositoryName;
+use logjar_maven::checksum::Digests;
+
+use super::file::on_the_shelf;
+use super::get::{Reader, headers_of};
+use crate::app::App;
+use crate::http::body::Answer;
+use crate::http::cache::ReadyAnswer;
+use crate::http::conditional;
+use crate::http::error::HttpError;
+use crate::http::request_body::RequestBody;
+use crate::projections::Projections;
+
+/// Path of the file below a repository.
+pub(super) const PATH: [&str; 2] = [".meta", "prefixes.txt"];
+
+/// How the file begins, by which Maven knows it.
+const FIRST_LINE: &str = "## repository-prefixes/2.0\n";
+/// Labels of a group that are told, unless there are too many.
+const LABELS: usize = 2;
+/// The most lines that Maven reads.
+const LINES_MAX: usize = 100_000;
+/// Groups that are taken from the state at once.
+const GROUPS_AT_ONCE: usize = 1_000;
+
+/// Answers for a repository that everybody may read and that holds something. Which groups there are elsewhere is
+/// nobody's business.
+pub(super) async fn answer(
+    app: &Arc<App>,
+    reader: &Reader,
+    request: &Request<RequestBody>,
+) -> Result<Response<Answer>, HttpError> {
+    if !reader.public {
+        return Err(HttpError::NotFound);
+    }
+    let raw = request.uri().path();
+    let position = app.projections.read().position();
+    if let Some(ready) = app.cache.get(raw, |ready| ready.revision == position) {
+        return conditional::answer(request.headers(), &ready);
+    }
+    let (projections, repository) = (app.projections.clone(), reader.repository.clone());
+    let text = on_the_shelf(app, move |_| prefixes(&projections, &repository)).await?;
+    if text.is_empty() {
+        return Err(HttpError::NotFound);
+    }
+    let length = (FIRST_LINE.len() + text.len()) as u64;
+    let content = Bytes::from(format!("{FIRST_LINE}{text}"));
+    let headers = headers_of("text/plain", &Digests::of(&content), length, None, "no-cache");
+    let ready =
+        Arc::new(ReadyAnswer { headers, content, revision: position, access: reader.access, counter: None });
+    app.cache.put(raw, ready.clone());
+    conditional::answer(request.headers(), &ready)
+}
+
+/// A line for each beginning; no text if there is none.
+fn prefixes(projections: &Projections, repository: &RepositoryName) -> String {
+    let mut found = beginnings(projections, repository, LABELS);
+    if found.len() > LINES_MAX {
+        found = beginnings(projections, repository, 1);
+    }
+    found.iter().map(|group| format!("/{}\n", group.replace('.', "/"))).collect()
+}
+
+fn beginnings(projections: &Projections, repository: &RepositoryName, labels: usize) -> BTreeSet<String> {
+    let (mut found, mut from) = (BTreeSet::new(), Some(String::new()));
+    while let Some(at) = from {
+        let state = projections.read();
+        let Some(repository) = state.repositories.get(repository) else { break };
+        let (some, next) = folder::beginnings(repository, labels, &at, GROUPS_AT_ONCE);
+        found.extend(some);
+        from = next;
+    }
+    found
+}

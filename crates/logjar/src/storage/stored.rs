@@ -1,0 +1,191 @@
+//! Stored files as readers get them: what the log lists of a version, opened, and with sums that are the file's own.
+//! Everything here waits for the disk.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use logjar_domain::event::StoredFile;
+use logjar_domain::ids::{RepositoryName, Second};
+use logjar_domain::state::State;
+use logjar_eventlog::log::LogReader;
+use logjar_maven::checksum::Digests;
+use logjar_maven::coordinates::Gav;
+use logjar_maven::layout::{self, Build, VersionFile, version_folder};
+
+use super::DataFolder;
+use super::listed::{self, Place};
+use super::read::{self, Found, OnTheirWay};
+use super::sums::{Identity, Sums, Verdict};
+
+/// Files up to this size are read at once when they are opened.
+pub const CONTENT_MAX: u64 = 128 * 1024;
+/// Files up to this size are hashed when they are first opened, which nobody notices; larger ones when somebody asks for
+/// a sum.
+const HASHED_AT_ONCE_MAX: u64 = 4 << 20;
+
+/// A file that somebody may read, and that the log may list.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    repository: RepositoryName,
+    gav: Gav,
+    /// The name in the version's folder.
+    name: String,
+    place: Place,
+}
+
+/// A stored file.
+#[derive(Debug)]
+pub struct Stored {
+    /// Bytes.
+    pub length: u64,
+    /// The moment of its version or build.
+    pub modified: Second,
+    /// What the log says of its bytes; `None` if it can't be read there.
+    pub sha256: Option<[u8; 32]>,
+    /// Its sums; `None` if they are not known yet.
+    pub sums: Option<Arc<Digests>>,
+    /// All files of its release or build that the log lists.
+    pub listed: Vec<StoredFile>,
+    /// The file itself.
+    pub body: Body,
+}
+
+/// The bytes of a stored file.
+#[derive(Debug)]
+pub enum Body {
+    /// Of a small one.
+    Content(Vec<u8>),
+    /// Of a large one, open.
+    File(File, Identity),
+}
+
+/// Why a file that is listed can't be had.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The system.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// What is stored is not what was deployed.
+    #[error("the stored file is damaged")]
+    Damaged,
+}
+
+/// Where files and what is known of them lie.
+#[derive(Clone, Copy)]
+pub struct Shelf<'a> {
+    /// The data folder.
+    pub folder: &'a DataFolder,
+    /// Files that have no place yet.
+    pub on_their_way: &'a OnTheirWay,
+    /// The log.
+    pub log: &'a dyn LogReader,
+    /// Sums that were made.
+    pub sums: &'a Sums,
+}
+
+impl Wanted {
+    /// The file of that name; a plain snapshot name stands for the current build, if that came under it. A build that
+    /// came with a stamp is not served under the plain name: a client could mix two builds.
+    pub fn of(state: &State, repository: &RepositoryName, file: &VersionFile) -> Option<Self> {
+        let version = state.version(repository, &file.gav)?;
+        let (stamp, name) = match file.build {
+            Build::Release => (None, file.name.to_string()),
+            Build::Stamped(stamp) => (Some(stamp), file.name.to_string()),
+            Build::Plain => {
+                let current = version.current().filter(|build| build.plain)?;
+                (Some(current.stamp), layout::with_stamp(&file.gav, &file.name, current.stamp))
+            }
+        };
+        let place = Place::of(version, stamp)?;
+        Some(Self { repository: repository.clone(), gav: file.gav.clone(), name, place })
+    }
+
+    /// The moment of its version or build.
+    pub fn moment(&self) -> Second {
+        self.place.moment
+    }
+
+    /// What sums are remembered under.
+    pub fn path(&self) -> String {
+        format!("{}/{}/{}", self.repository, version_folder(&self.gav), self.name)
+    }
+
+    /// What the log says of the file, and of all others of its release or build; nothing if it does not list it. A log
+    /// that can't be read there is no reason to keep a file from its readers: they get it without sums.
+    fn look_up(&self, log: &dyn LogReader) -> Option<(Option<StoredFile>, Vec<StoredFile>)> {
+        match listed::files(log, &self.place) {
+            Ok(files) => {
+                let this = files.iter().find(|file| *file.name == *self.name)?.clone();
+                Some((Some(this), files))
+            }
+            Err(error) => {
+                tracing::error!("what the log says of `{}` cannot be read: {error}", self.path());
+                Some((None, Vec::new()))
+            }
+        }
+    }
+}
+
+impl Shelf<'_> {
+    /// What the log says of a file, without a look at the file.
+    pub fn listed(&self, wanted: &Wanted) -> Option<StoredFile> {
+        wanted.look_up(self.log)?.0
+    }
+
+    /// Opens a file; `None` if it is not listed, or not there.
+    ///
+    /// # Errors
+    /// If the system refuses, or the file is damaged.
+    pub fn open(&self, wanted: &Wanted) -> Result<Option<Stored>, ReadError> {
+        let Some((this, listed)) = wanted.look_up(self.log) else { return Ok(None) };
+        let folder = version_folder(&wanted.gav);
+        let path: Vec<&str> = folder.split('/').chain([wanted.name.as_str()]).collect();
+        let Some(found) = read::find(self.folder, self.on_their_way, &wanted.repository, &path)? else {
+            return Ok(None);
+        };
+        let length = found.length;
+        let (sums, body) = match &this {
+            Some(this) => self.checked(wanted, found, this)?,
+            None => (None, Body::File(found.file, found.identity)),
+        };
+        let (modified, sha256) = (wanted.moment(), this.map(|this| this.sha256));
+        Ok(Some(Stored { length, modified, sha256, sums, listed, body }))
+    }
+
+    /// The bytes of a file with its sums, as far as they can be had at once.
+    fn checked(
+        &self,
+        wanted: &Wanted,
+        found: Found,
+        file: &StoredFile,
+    ) -> Result<(Option<Arc<Digests>>, Body), ReadError> {
+        let (path, Found { file: mut opened, identity, length, .. }) = (wanted.path(), found);
+        let mut known = self.sums.known(&path, identity);
+        if known.is_none() && length != file.size {
+            known = Some(self.sums.damaged(&path, identity));
+        }
+        if matches!(known, Some(Verdict::Damaged)) {
+            return Err(ReadError::Damaged);
+        }
+        if length <= CONTENT_MAX {
+            let mut content = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
+            opened.read_to_end(&mut content)?;
+            let digests = Digests::of(&content);
+            if digests.sha256 != file.sha256 {
+                self.sums.damaged(&path, identity);
+                return Err(ReadError::Damaged);
+            }
+            return Ok((Some(Arc::new(digests)), Body::Content(content)));
+        }
+        if known.is_none() && length <= HASHED_AT_ONCE_MAX {
+            known = self.sums.make(&path, identity, &opened, file.sha256, &AtomicBool::new(false))?;
+        }
+        match known {
+            Some(Verdict::Damaged) => Err(ReadError::Damaged),
+            Some(Verdict::Right(digests)) => Ok((Some(digests), Body::File(opened, identity))),
+            None => Ok((None, Body::File(opened, identity))),
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! Sums of stored files: made once a file, held against the log, remembered. What lies beside a file as its sum is for
+//! other web servers and is believed nowhere.
+
+use std::collections::{HashMap, VecDeque};
+use std::fs::File;
+use std::hash::{DefaultHasher, Hash, Hasher as _};
+use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use logjar_maven::checksum::{Digests, Hasher};
+use tokio::sync::{Mutex as Turn, Semaphore};
+
+/// Files that are hashed at once for those who wait for it.
+const HASHED_AT_ONCE: usize = 2;
+/// Files whose sums are remembered, at about 400 bytes each.
+const REMEMBERED_MAX: usize = 16_384;
+/// Locks that see to it that a file is hashed by one of those who want its sums.
+const TURNS: usize = 64;
+/// What is hashed between two looks at whether anybody still waits.
+const PIECE: usize = 128 * 1024;
+
+/// What is known of the bytes of a file.
+#[derive(Clone, Debug)]
+pub enum Verdict {
+    /// They are those that the log lists, and these are their sums.
+    Right(Arc<Digests>),
+    /// They are others.
+    Damaged,
+}
+
+/// Tells a file from another one that took its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identity {
+    device: u64,
+    inode: u64,
+    length: u64,
+    modified: (i64, i64),
+}
+
+/// The sums that were made.
+pub struct Sums {
+    known: Mutex<Known>,
+    turns: Vec<Turn<()>>,
+    hashing: Semaphore,
+}
+
+#[derive(Default)]
+struct Known {
+    verdicts: HashMap<Arc<str>, (Identity, Verdict)>,
+    order: VecDeque<Arc<str>>,
+}
+
+impl Identity {
+    /// That of an open file.
+    pub fn of(metadata: &std::fs::Metadata) -> Self {
+        Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            length: metadata.len(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+        }
+    }
+}
+
+impl Default for Sums {
+    fn default() -> Self {
+        Self {
+            known: Mutex::default(),
+            turns: std::iter::repeat_with(Turn::default).take(TURNS).collect(),
+            hashing: Semaphore::new(HASHED_AT_ONCE),
+        }
+    }
+}
+
+impl Sums {
+    /// What is known of a file by its place, if it is still the same one.
+    pub fn known(&self, place: &str, identity: Identity) -> Option<Verdict> {
+        let known = self.lock();
+        known.verdicts.get(place).filter(|(of, _)| *of == identity).map(|(_, verdict)| verdict.clone())
+    }
+
+    /// Remembers that a file has other bytes than the log says.
+    pub fn damaged(&self, place: &str, identity: Identity) -> Verdict {
+        self.remember(place, identity, Verdict::Damaged);
+        Verdict::Damaged
+    }
+
+    /// Hashes a file, compares it with what the log says, and remembers what came out. Nothing if `leaves` becomes true
+    /// meanwhile.
+    ///
+    /// # Errors
+    /// If the system refuses.
+    pub fn make(
+        &self,
+        place: &str,
+        identity: Identity,
+        file: &File,
+        sha256: [u8; 32],
+        leaves: &AtomicBool,
+    ) -> io::Result<Option<Verdict>> {
+        let (mut hasher, mut buffer, mut file) = (Hasher::new(), vec![0; PIECE], file);
+        loop {
+            if leaves.load(Ordering::Relaxed) {
+                return Ok(None);
+            }
+            let read = file.read(&mut buffer)?;
+            if read == 0 {
+                break;
+            }
+            hasher.update(buffer.get(..read).unwrap_or_default());
+        }
+        let digests = hasher.finish();
+        let verdict =
+            if digests.sha256 == sha256 { Verdict::Right(Arc::new(digests)) } else { Verdict::Damaged };
+        self.remember(place, identity, verdict.clone());
+        Ok(Some(verdict))
+    }
+
+    /// As [`Self::make`], away from the async threads and after those who came before. It ends when nobody waits for it
+    /// any more.
+    ///
+    /// # Errors
+    /// If the system refuses.
+    pub async fn make_in_turn(
+        self: &Arc<Self>,
+        place: &str,
+        identity: Identity,
+        file: File,
+        sha256: [u8; 32],
+    ) -> io::Result<Verdict> {
+        let mut hash = DefaultHasher::new();
+        place.hash(&mut hash);
+        let turn = usize::try_from(hash.finish() % TURNS as u64).ok().and_then(|at| self.turns.get(at));
+        let _turn = match turn {
+            Some(turn) => Some(turn.lock().await),
+            None => None,
+        };
+        if let Some(verdict) = self.known(place, identity) {
+            return Ok(verdict);
+        }
+        let _permit = self.hashing.acquire().await.map_err(io::Error::other)?;
+        let waiting = Waiting::default();
+        let (sums, place, leaves) = (self.clone(), place.to_owned(), waiting.left.clone());
+        let made = tokio::task::spawn_blocking(move || sums.make(&place, identity, &file, sha256, &leaves));
+        made.await.map_err(io::Error::other)??.ok_or_else(|| io::Error::other("nobody waits for the sum"))
+    }
+
+    fn remember(&self, place: &str, identity: Identity, verdict: Verdict) {
+        if matches!(verdict, Verdict::Damaged) {
+            tracing::error!("the stored file `{place}` has other bytes than the log says; it is not served");
+        }
+        let mut known = self.lock();
+        let place: Arc<str> = place.into();
+        if known.verdicts.insert(place.clone(), (identity, verdict)).is_none() {
+            known.order.push_back(place);
+        }
+        if known.order.len() > REMEMBERED_MAX
+            && let Some(oldest) = known.order.pop_front()
+        {
+            known.verdicts.remove(&oldest);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Somebody who waits for a sum; says so when they leave.
+#[derive(Default)]
+struct Waiting {
+    left: Arc<AtomicBool>,
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.left.store(true, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(content: &[u8]) -> (tempfile::TempDir, File, Identity) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("file");
+        std::fs::write(&path, content).expect("written");
+        let file = File::open(&path).expect("open");
+        let identity = Identity::of(&file.metadata().expect("its metadata"));
+        (folder, file, identity)
+    }
+
+    #[tokio::test]
+    async fn a_file_is_hashed_once_whoever_asks() {
+        let sums = Arc::new(Sums::default());
+        let (_folder, file, identity) = file(b"content");
+        let sha256 = Digests::of(b"content").sha256;
+        let again = file.try_clone().expect("a second descriptor");
+        let made = sums.make_in_turn("a", identity, file, sha256).await.expect("made");
+        let known = sums.make_in_turn("a", identity, again, [0; 32]).await.expect("known");
+        let (Verdict::Right(made), Verdict::Right(known)) = (made, known) else { panic!("they are right") };
+        assert!(Arc::ptr_eq(&made, &known) && *made == Digests::of(b"content"));
+        let other = Identity { inode: identity.inode + 1, ..identity };
+        assert!(sums.known("a", other).is_none(), "another file in its place");
+    }
+
+    #[test]
+    fn other_bytes_than_the_log_says_have_no_sums() {
+        let sums = Sums::default();
+        let (_folder, file, identity) = file(b"damaged");
+        let made = sums.make("a", identity, &file, [0; 32], &AtomicBool::new(false)).expect("read");
+        assert!(matches!(made, Some(Verdict::Damaged)));
+        assert!(matches!(sums.known("a", identity), Some(Verdict::Damaged)));
+    }
+
+    #[test]
+    fn nobody_hashes_for_a_client_that_left_and_little_is_remembered() {
+        let sums = Sums::default();
+        let (_folder, file, identity) = file(b"content");
+        let made = sums.make("a", identity, &file, [0; 32], &AtomicBool::new(true)).expect("not read");
+        assert!(made.is_none() && sums.known("a", identity).is_none());
+        for number in 0..REMEMBERED_MAX + 10 {
+            sums.remember(&number.to_string(), identity, Verdict::Right(Arc::new(Digests::of(b""))));
+        }
+        let known = sums.lock();
+        assert_eq!((known.verdicts.len(), known.order.len()), (REMEMBERED_MAX, REMEMBERED_MAX));
+    }
+}
