@@ -21,10 +21,13 @@ use crate::document::Origin;
 use crate::query::Class;
 use crate::schema;
 
-/// How popular artifacts are. It is asked for each document that a query finds, so it must answer at once.
+/// Documents that are asked about at once.
+const ASKED_AT_ONCE: usize = 1_024;
+
+/// How popular artifacts are. It is asked for the documents that a query finds, so it must answer at once.
 pub trait Popularity: Send + Sync {
-    /// How popular the artifact is whose documents bear that number; more is better.
-    fn of(&self, artifact: u64) -> u64;
+    /// How popular each of the artifacts is whose documents bear these numbers, in their order; more is better.
+    fn of_each(&self, artifacts: &[u64]) -> Vec<u64>;
 }
 
 /// Collects the best hits that are in sight.
@@ -74,9 +77,22 @@ pub(crate) struct Harvest {
     shared: Vec<(u64, Worth, u64)>,
 }
 
+/// A hit whose worth is not known yet.
+struct Found {
+    class: Class,
+    origin: u64,
+    /// By which its popularity is asked for.
+    key: u64,
+    /// What joins it with others; 0 if nothing does.
+    join_key: u64,
+    /// The ordinal of its id.
+    id: u64,
+}
+
 /// Collects in one segment.
 pub(crate) struct InSegment {
     harvest: Harvest,
+    found: Vec<Found>,
     id: Numbers,
     shared: Option<Numbers>,
     origin: Numbers,
@@ -134,6 +150,7 @@ impl Collector for Best {
             key: numbers(schema::DOWNLOADS)?,
             visible: Visible::new(&self.sight, segment, ids.as_ref())?,
             popularity: self.popularity.clone(),
+            found: Vec::new(),
             harvest: Harvest { ids, top: Top::new(self.limit), alone: 0, shared: Vec::new() },
         })
     }
@@ -195,29 +212,39 @@ impl SegmentCollector for InSegment {
         }
         let class = Class::of(score);
         let join_key = self.shared.as_ref().map_or(0, |shared| shared.get_val(document));
-        if join_key != 0 {
-            let shared = (join_key, self.worth(document, class), self.id.get_val(document));
-            self.harvest.shared.push(shared);
-            return;
+        if join_key == 0 {
+            self.harvest.alone += 1;
+            if !self.harvest.top.wants(class) {
+                return;
+            }
         }
-        self.harvest.alone += 1;
-        if self.harvest.top.wants(class) {
-            let placed = (std::cmp::Reverse(self.worth(document, class)), self.id.get_val(document));
-            self.harvest.top.push(placed);
+        let origin = self.origin.get_val(document);
+        let most = if class.is_exact() { origin } else { Origin::Elsewhere.number() };
+        let (key, id) = (self.key.get_val(document), self.id.get_val(document));
+        self.found.push(Found { class, origin: origin.min(most), key, join_key, id });
+        if self.found.len() == ASKED_AT_ONCE {
+            self.weigh();
         }
     }
 
-    fn harvest(self) -> Harvest {
+    fn harvest(mut self) -> Harvest {
+        self.weigh();
         self.harvest
     }
 }
 
 impl InSegment {
-    fn worth(&self, document: DocId, class: Class) -> Worth {
-        let origin = self.origin.get_val(document);
-        let most = if class.is_exact() { origin } else { Origin::Elsewhere.number() };
-        let downloads = self.popularity.of(self.key.get_val(document));
-        Worth { class, origin: origin.min(most), downloads }
+    /// Asks how popular what was found is, in one look, and puts it where it belongs.
+    fn weigh(&mut self) {
+        let keys: Vec<u64> = self.found.iter().map(|found| found.key).collect();
+        let popularity = self.popularity.of_each(&keys);
+        for (Found { class, origin, join_key, id, .. }, downloads) in self.found.drain(..).zip(popularity) {
+            let worth = Worth { class, origin, downloads };
+            match join_key {
+                0 => self.harvest.top.push((std::cmp::Reverse(worth), id)),
+                _ => self.harvest.shared.push((join_key, worth, id)),
+            }
+        }
     }
 }
 

@@ -96,6 +96,12 @@ impl Downloads {
         totals.artifacts.get(&artifact.0).copied().unwrap_or_default()
     }
 
+    /// Downloads of each of the artifacts with these keys, in their order, from one look at the totals.
+    pub fn of_each(&self, artifacts: &[u64]) -> Vec<u64> {
+        let totals = self.totals.read().unwrap_or_else(PoisonError::into_inner);
+        artifacts.iter().map(|key| totals.artifacts.get(key).copied().unwrap_or_default()).collect()
+    }
+
     /// Downloads of a version, up to a second ago.
     pub fn of_version(&self, repository: &RepositoryName, gav: &Gav) -> u64 {
         let totals = self.totals.read().unwrap_or_else(PoisonError::into_inner);

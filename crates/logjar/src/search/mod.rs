@@ -22,7 +22,7 @@ use logjar_search::search::{Found, Page, QueryError, Searcher, View};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::timeout;
 
-use crate::downloads::{ArtifactKey, Downloads};
+use crate::downloads::Downloads;
 use crate::projections::Projections;
 
 /// How long a search waits for an index that is being opened: at a start all its files are read once.
@@ -94,8 +94,8 @@ pub enum BuildError {
 }
 
 impl Popularity for Downloads {
-    fn of(&self, artifact: u64) -> u64 {
-        Self::of(self, ArtifactKey(artifact))
+    fn of_each(&self, artifacts: &[u64]) -> Vec<u64> {
+        Self::of_each(self, artifacts)
     }
 }
 
