@@ -55,6 +55,7 @@ mod search_sight;
 mod sign_in;
 mod snapshots;
 mod snippets;
+mod state_format;
 mod state_snapshots;
 mod stored_files;
 mod strays;

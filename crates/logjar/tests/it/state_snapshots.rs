@@ -200,7 +200,10 @@ fn rebuilding_says_how_far_it_is_and_leaves_one_file() {
     let mut heard = Vec::new();
     rebuild(&registry.folder, &mut |done, total| heard.push((done, total))).unwrap();
     assert_eq!(heard, (1..=31).map(|done| (done, 31)).collect::<Vec<_>>());
-    // A file that a killed process left behind goes some time later.
+    // What an earlier program left goes at once, and a file that a killed process left behind some time later.
+    let earlier = registry.folder.derived().join("state-1");
+    fs::create_dir(&earlier).unwrap();
+    fs::write(earlier.join("state"), "of an earlier form").unwrap();
     let left = registry.file().with_file_name("left.new");
     fs::write(&left, "half").unwrap();
     let old = std::time::SystemTime::now() - Duration::from_secs(7_200);

@@ -29,8 +29,9 @@ use crate::startup::fold::Fold;
 use crate::storage::{DataFolder, sync_folder, uploads};
 
 const MAGIC: &[u8; 8] = b"ljstate\n";
-/// Number of the form of the file, also in the name of its folder. Raise it with every change of the form.
-const FORMAT: u32 = 2;
+/// Number of the form of the file, also in the name of its folder. Raise it when the form changes, and when old lines
+/// make another state than before; a test sees to it that this is thought of.
+pub const FORMAT: u32 = 2;
 /// A snapshot is good for the version of the program that made it: another one may fold events otherwise.
 const PROGRAM: &str = env!("CARGO_PKG_VERSION");
 /// The place of a string that there is not.
@@ -151,7 +152,11 @@ pub enum SnapshotError {
 
 /// The file of the newest snapshot.
 pub fn file(folder: &DataFolder) -> PathBuf {
-    folder.derived().join(format!("state-{FORMAT}")).join("state")
+    folder_of(folder, FORMAT).join("state")
+}
+
+fn folder_of(folder: &DataFolder, format: u32) -> PathBuf {
+    folder.derived().join(format!("state-{format}"))
 }
 
 /// The newest snapshot, if there is one. Whether it fits the log is found out when that is opened.
@@ -321,7 +326,16 @@ fn write(folder: &DataFolder, snapshot: Snapshot) -> Result<Written, SnapshotErr
     }
     let path = file(folder);
     replace(&path, &bytes).map_err(|source| SnapshotError::Io { path, source })?;
+    remove_earlier_forms(folder);
     Ok(Written { position, digest, bytes: bytes.len() as u64 })
+}
+
+/// Removes what programs before this one have left: nobody reads it any more, and it is large.
+fn remove_earlier_forms(folder: &DataFolder) {
+    for format in 1..FORMAT {
+        // Mostly there is none; one that can't be removed does no harm.
+        let _ = fs::remove_dir_all(folder_of(folder, format));
+    }
 }
 
 /// Puts the bytes in the place of the file, durably. Several processes may do so at once: the last one wins.
