@@ -52,7 +52,7 @@ class Crowd:
         # Of this thread only; the server's core is the server's.
         os.sched_setaffinity(0, {int(LOAD_CORE)})
         connection = http.client.HTTPConnection("127.0.0.1", PORT)
-        headers = {"X-Forwarded-For": f"192.0.2.{person}"}
+        headers = {"X-Forwarded-For": f"192.0.2.{person}", "Content-Type": "application/json"}
         body = json.dumps({"name": name_of(person), "password": password_of(person)})
         while not done.is_set():
             before = time.perf_counter()
@@ -107,7 +107,9 @@ def register(server, token):
     for person in range(PEOPLE):
         user = {"name": name_of(person), "email": "person@example.org", "password": password_of(person)}
         request = urllib.request.Request(
-            f"{server.url}/api/v1/users", json.dumps(user).encode(), {"Authorization": "Basic " + credentials}
+            f"{server.url}/api/v1/users",
+            json.dumps(user).encode(),
+            {"Authorization": "Basic " + credentials, "Content-Type": "application/json"},
         )
         with urllib.request.urlopen(request):
             pass

@@ -1,36 +1,48 @@
 //! Refused deploys, kept for people whose build tool shows them a number only: a file a day in `activity/`, and the
-//! latest in memory for `/api/v1/refusals`. Refused sign-ins have a file a day of their own, so that nobody who guesses
-//! passwords fills up the one of the deploys. Not state: it may be lost without harm to the registry.
+//! latest in memory for `/api/v1/refusals`. Anybody can be refused, as often as they like; so what comes with no
+//! credentials of ours has a file of its own, with a cap, and of one address only so much is kept. Refused sign-ins
+//! have a file of their own too. Not state: it may be lost without harm to the registry.
+//!
+//! Lines are written by a thread ([`writer`]), so that nobody who is refused waits for the disk.
+
+mod strangers;
+mod writer;
 
 use std::collections::{HashMap, VecDeque};
-use std::fs::{self, OpenOptions};
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use logjar_domain::day::day;
 use logjar_domain::ids::Moment;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-/// Refusals that are kept in memory.
-const RECENT_MAX: usize = 1_000;
-/// Bytes of what a client sent that are kept of it.
+use self::strangers::Strangers;
+use self::writer::Writer;
+
+/// Refusals of users that are kept in memory.
+const USERS_MAX: usize = 1_000;
+/// Refusals of everybody else that are.
+const STRANGERS_MAX: usize = 200;
+/// Characters of what a client sent that are kept of it.
 const TEXT_MAX: usize = 300;
-/// Bytes of a day's file; anybody can be refused, as often as they like.
-const FILE_MAX: u64 = 16 << 20;
+/// How much of a file is read back at most, from its end.
+const READ_BACK: u64 = 1 << 20;
 /// Wrong credentials that are remembered.
 const CREDENTIALS_MAX: usize = 10_000;
-/// Seconds within which repeats of one wrong credential count once.
-const REPEAT_SECONDS: i64 = 60;
+/// Within which time repeats of one wrong credential count once.
+const REPEAT: Duration = Duration::from_secs(60);
 
 /// A refused deploy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusal {
     /// When.
     pub at: String,
-    /// The name that was given, if any.
+    /// The name that was given, if a user has it. Another may be a token in the wrong place.
     pub user: Option<String>,
     /// What was to be deployed: the path.
     pub path: String,
@@ -43,6 +55,18 @@ pub struct Refusal {
     /// Where it came from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client: Option<String>,
+    /// The request's name in the diagnostics.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<String>,
+}
+
+/// Whose refusal it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whose {
+    /// Somebody's who sent a token of ours, a void one perhaps.
+    User,
+    /// Anybody's, from that address.
+    Stranger(Option<IpAddr>),
 }
 
 /// A refused sign-in. The password is not kept, nor a name that no user has: it may be a password too.
@@ -68,110 +92,139 @@ pub enum SignInReason {
     Throttled,
 }
 
-/// The kinds of files; their names go on with the day.
-const REFUSALS: &str = "refusals";
-const SIGN_INS: &str = "sign-ins";
+/// A kind of file; the name goes on with the day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Kind {
+    name: &'static str,
+    /// Bytes of a day.
+    bytes_max: u64,
+}
+
+const USERS: Kind = Kind { name: "refusals", bytes_max: 16 << 20 };
+const STRANGERS: Kind = Kind { name: "strangers", bytes_max: 4 << 20 };
+const SIGN_INS: Kind = Kind { name: "sign-ins", bytes_max: 16 << 20 };
+const KINDS: [Kind; 3] = [USERS, STRANGERS, SIGN_INS];
+
+impl Kind {
+    fn file(self, folder: &Path, day: &str) -> PathBuf {
+        folder.join(format!("{}-{day}.jsonl", self.name))
+    }
+}
 
 /// The keeper of refusals.
 pub struct Activity {
-    folder: PathBuf,
+    writer: Writer,
     inner: Mutex<Inner>,
 }
 
 #[derive(Default)]
 struct Inner {
-    recent: VecDeque<Refusal>,
-    wrong_credentials: HashMap<[u8; 32], Moment>,
+    users: VecDeque<Refusal>,
+    strangers: VecDeque<Refusal>,
+    by_address: Strangers,
+    wrong_credentials: HashMap<[u8; 32], Duration>,
 }
 
 impl Activity {
-    /// Reads back what was refused today and yesterday, and removes files that are older than `keep_days`.
+    /// Reads back what was refused today and yesterday. Files live for `keep_days`, if [`Self::keep_house`] is called.
     pub fn open(folder: PathBuf, now: Moment, keep_days: u32) -> Self {
-        let mut recent = VecDeque::new();
-        for back in [1, 0] {
-            let path = file_of(&folder, REFUSALS, now.plus_seconds(-86_400 * back));
-            let text = fs::read_to_string(path).unwrap_or_default();
-            recent.extend(text.lines().filter_map(|line| serde_json::from_str::<Refusal>(line).ok()));
-        }
-        while recent.len() > RECENT_MAX {
-            recent.pop_front();
-        }
-        let activity = Self { folder, inner: Mutex::new(Inner { recent, ..Inner::default() }) };
-        activity.remove_old(now, keep_days);
-        activity
+        let latest = |kind: Kind, most: usize| {
+            let days = [1, 0].map(|back| day(now.plus_seconds(-86_400 * back)));
+            let texts = days.map(|day| end_of(&kind.file(&folder, &day)).unwrap_or_default());
+            let lines = texts.iter().flat_map(|text| text.lines());
+            let mut refusals: VecDeque<Refusal> =
+                lines.filter_map(|line| serde_json::from_str(line).ok()).collect();
+            refusals.drain(..refusals.len().saturating_sub(most));
+            refusals
+        };
+        let (users, strangers) = (latest(USERS, USERS_MAX), latest(STRANGERS, STRANGERS_MAX));
+        let inner = Mutex::new(Inner { users, strangers, ..Inner::default() });
+        Self { writer: Writer::new(folder, keep_days), inner }
     }
 
-    fn remove_old(&self, now: Moment, keep_days: u32) {
-        let oldest = day(now.plus_seconds(-86_400 * i64::from(keep_days)));
-        for entry in fs::read_dir(&self.folder).into_iter().flatten().flatten() {
-            let name = entry.file_name();
-            let name = name.to_str().and_then(|name| name.strip_suffix(".jsonl")).unwrap_or_default();
-            let day = [REFUSALS, SIGN_INS].iter().find_map(|kind| name.strip_prefix(kind)?.strip_prefix('-'));
-            if day.is_some_and(|day| *day < *oldest)
-                && let Err(error) = fs::remove_file(entry.path())
-            {
-                tracing::warn!("could not remove {}: {error}", entry.path().display());
-            }
-        }
+    /// Removes old files from now on, for as long as this lives. For the server; a command that only looks leaves them.
+    pub fn keep_house(&self) {
+        self.writer.start();
+    }
+
+    /// Waits for what is still to be written, a while at most. What comes after is written as well as time allows.
+    pub fn finish(&self, most: Duration) {
+        self.writer.flush(most);
     }
 
     /// Whether this wrong credential was refused within the last minute already: clients try one again and again.
-    pub fn is_repeat(&self, credential: [u8; 32], now: Moment) -> bool {
-        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+    /// `now` is a moment of the boot clock.
+    pub fn is_repeat(&self, credential: [u8; 32], now: Duration) -> bool {
+        let mut inner = self.lock();
         if inner.wrong_credentials.len() >= CREDENTIALS_MAX {
-            inner.wrong_credentials.retain(|_, since| since.plus_seconds(REPEAT_SECONDS) > now);
+            inner.wrong_credentials.retain(|_, since| *since + REPEAT > now);
         }
         if inner.wrong_credentials.len() >= CREDENTIALS_MAX {
             inner.wrong_credentials.clear();
         }
-        inner
-            .wrong_credentials
-            .insert(credential, now)
-            .is_some_and(|since| since.plus_seconds(REPEAT_SECONDS) > now)
+        inner.wrong_credentials.insert(credential, now).is_some_and(|since| since + REPEAT > now)
     }
 
-    /// Keeps a refusal. A write that fails is only diagnosed: the refusal itself was answered.
-    pub fn keep(&self, mut refusal: Refusal, now: Moment) {
+    /// Keeps a refusal; of what one address is refused as a stranger, only the first of a day.
+    pub fn keep(&self, mut refusal: Refusal, whose: Whose, now: Moment) {
         cut(&mut refusal.path);
         cut(&mut refusal.detail);
-        refusal.user.as_mut().map(cut);
-        self.write(REFUSALS, &refusal, now);
-        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        if inner.recent.len() == RECENT_MAX {
-            inner.recent.pop_front();
+        let today = day(now);
+        let mut inner = self.lock();
+        let (kind, latest, most) = match whose {
+            Whose::User => (USERS, &mut inner.users, USERS_MAX),
+            Whose::Stranger(address) => {
+                if !inner.by_address.admit(address, &today) {
+                    return;
+                }
+                (STRANGERS, &mut inner.strangers, STRANGERS_MAX)
+            }
+        };
+        if latest.len() == most {
+            latest.pop_front();
         }
-        inner.recent.push_back(refusal);
+        latest.push_back(refusal.clone());
+        drop(inner);
+        self.writer.write(kind, today, &refusal);
     }
 
     /// Keeps a refused sign-in; of throttled ones with one name from one address one a minute, as they cost nothing.
-    pub fn keep_sign_in(&self, refused: &RefusedSignIn, now: Moment) {
+    /// `since_boot` is the same moment by the boot clock.
+    pub fn keep_sign_in(&self, refused: &RefusedSignIn, now: Moment, since_boot: Duration) {
         let tried = format!("{:?} {}", refused.user, refused.client);
-        if refused.reason == SignInReason::Wrong || !self.is_repeat(Sha256::digest(tried).into(), now) {
-            self.write(SIGN_INS, refused, now);
-        }
-    }
-
-    /// Adds a line to the day's file, unless it is full.
-    fn write(&self, kind: &str, line: &impl Serialize, now: Moment) {
-        let line = serde_json::to_string(line).unwrap_or_default();
-        let path = file_of(&self.folder, kind, now);
-        let written =
-            OpenOptions::new().append(true).create(true).mode(0o600).open(&path).and_then(|mut file| {
-                match file.metadata()?.len() {
-                    FILE_MAX.. => Ok(()),
-                    _ => file.write_all(format!("{line}\n").as_bytes()),
-                }
-            });
-        if let Err(error) = written {
-            tracing::warn!("could not write {}: {error}", path.display());
+        if refused.reason == SignInReason::Wrong || !self.is_repeat(Sha256::digest(tried).into(), since_boot)
+        {
+            self.writer.write(SIGN_INS, day(now), refused);
         }
     }
 
     /// The latest refusals, newest first: all, or those of one user.
     pub fn recent(&self, user: Option<&str>) -> Vec<Refusal> {
-        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let inner = self.lock();
+        let all = inner.users.iter().chain(&inner.strangers);
         let wanted = |refusal: &&Refusal| user.is_none() || refusal.user.as_deref() == user;
-        inner.recent.iter().rev().filter(wanted).cloned().collect()
+        let mut refusals: Vec<Refusal> = all.filter(wanted).cloned().collect();
+        drop(inner);
+        refusals.sort_by(|one, other| other.at.cmp(&one.at));
+        refusals
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whole lines at the end of a file.
+fn end_of(path: &Path) -> Option<String> {
+    let mut file = File::open(path).ok()?;
+    let start = file.metadata().ok()?.len().saturating_sub(READ_BACK);
+    file.seek(SeekFrom::Start(start)).ok()?;
+    let mut bytes = Vec::new();
+    file.take(READ_BACK).read_to_end(&mut bytes).ok()?;
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    match start {
+        0 => Some(text),
+        _ => text.split_once('\n').map(|(_, whole)| whole.to_owned()),
     }
 }
 
@@ -181,60 +234,5 @@ fn cut(text: &mut String) {
     }
 }
 
-fn file_of(folder: &Path, kind: &str, moment: Moment) -> PathBuf {
-    folder.join(format!("{kind}-{}.jsonl", day(moment)))
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn refused_sign_ins_are_kept_apart_and_old_files_go() {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let now = Moment(1_800_000_000_000_000);
-        for name in ["refusals-2020-01-01.jsonl", "sign-ins-2020-01-01.jsonl", "other-2020-01-01.jsonl"] {
-            fs::write(folder.path().join(name), "").expect("writable");
-        }
-        let activity = Activity::open(folder.path().to_owned(), now, 90);
-        let keep = |user: Option<&str>, reason, seconds| {
-            let refused = RefusedSignIn {
-                at: String::new(),
-                user: user.map(str::to_owned),
-                reason,
-                client: "192.0.2.1".to_owned(),
-            };
-            activity.keep_sign_in(&refused, now.plus_seconds(seconds));
-        };
-        for (user, reason, seconds) in [
-            (Some("amy"), SignInReason::Wrong, 0),
-            (Some("amy"), SignInReason::Wrong, 0),
-            (Some("amy"), SignInReason::Throttled, 1),
-            (Some("amy"), SignInReason::Throttled, 2),
-            (None, SignInReason::Throttled, 3),
-            (Some("amy"), SignInReason::Throttled, 70),
-        ] {
-            keep(user, reason, seconds);
-        }
-        let kept = fs::read_to_string(file_of(folder.path(), SIGN_INS, now)).expect("the day's file");
-        let parts = |line: &str| {
-            let line: serde_json::Value = serde_json::from_str(line).expect("JSON");
-            format!("{} {}", line["user"], line["reason"])
-        };
-        assert_eq!(
-            kept.lines().map(parts).collect::<Vec<_>>(),
-            [
-                r#""amy" "wrong""#,
-                r#""amy" "wrong""#,
-                r#""amy" "throttled""#,
-                r#"null "throttled""#,
-                r#""amy" "throttled""#
-            ]
-        );
-        assert!(activity.recent(None).is_empty(), "they push no deploy out of memory");
-        let mut names: Vec<_> =
-            fs::read_dir(folder.path()).expect("readable").flatten().map(|entry| entry.file_name()).collect();
-        names.sort();
-        assert_eq!(names, ["other-2020-01-01.jsonl", "sign-ins-2027-01-15.jsonl"]);
-    }
-}
+mod tests;

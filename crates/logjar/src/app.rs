@@ -17,6 +17,7 @@ use crate::clock::now;
 use crate::config::Config;
 use crate::deploy::Deploys;
 use crate::downloads::Downloads;
+use crate::http::blocking::LogTurns;
 use crate::http::body::ChunkPool;
 use crate::http::cache::Cache;
 use crate::metrics::Metrics;
@@ -64,6 +65,8 @@ pub struct App {
     /// Who may make what is derived from the log anew.
     pub turns: Turns,
     pub(crate) last_counts: LastCounts,
+    /// Turns for reading the log.
+    pub(crate) log_turns: LogTurns,
     /// Sums of stored files that were made.
     pub(crate) sums: Arc<Sums>,
     /// Turns of those whose answer waits for the disk.
@@ -102,6 +105,7 @@ impl App {
             search: Arc::new(search),
             downloads,
             turns: Turns::default(),
+            log_turns: LogTurns::default(),
             sums: Arc::default(),
             reading: Arc::new(Semaphore::new(READING_AT_ONCE)),
             cache: Cache::new(config.http_cache_bytes),

@@ -49,8 +49,10 @@ pub struct Config {
     pub deploy_metadata_agents: Vec<String>,
     /// `http.connections`: how many at once.
     pub http_connections: u32,
-    /// `http.idle_timeout`: seconds that a connection may send nothing.
+    /// `http.idle_timeout`: seconds that a connection may send nothing while something is due.
     pub http_idle_timeout: u64,
+    /// `http.keep_alive`: seconds that a connection waits for its next request.
+    pub http_keep_alive: u64,
     /// `http.cache_bytes`: cap of the cache of ready answers, in bytes.
     pub http_cache_bytes: u64,
     /// `activity.keep`: for how many days refusals are kept.
@@ -85,6 +87,7 @@ impl Default for Config {
             ]),
             http_connections: 1024,
             http_idle_timeout: 30,
+            http_keep_alive: 75,
             http_cache_bytes: 8 << 20,
             activity_keep: 90,
         }
@@ -280,6 +283,14 @@ mod tests {
             ("colour = 1", "unknown key `colour`"),
             ("listen = \"here\"", "`listen`"),
             ("[groups]\ncreate = \"all\"", "admin or open"),
+            ("[http]\nidle_timeout = 0", "1 to 3600"),
+            ("[http]\nidle_timeout = 9223372036854775807", "1 to 3600"),
+            ("[http]\nkeep_alive = 100000", "1 to 3600"),
+            ("[deploy]\nbody_limit = 0", "at least 1KiB and at most 1024GiB"),
+            ("[deploy]\nbody_limit = \"17179869183GiB\"", "at least 1KiB and at most 1024GiB"),
+            ("[deploy]\nopen_bytes = \"2000000GiB\"", "at most 1048576GiB"),
+            ("[deploy]\nlate_window = 9223372036854775807", "0 to 31536000"),
+            ("[activity]\nkeep = 4294967295", "0 to 36500"),
             ("listen =", "not valid TOML"),
         ] {
             let Err(error) = load_text(text, &[]) else { panic!("`{text}` was taken") };

@@ -7,6 +7,7 @@ pub mod clock;
 pub mod config;
 pub mod exit;
 mod numbers;
+mod quoting;
 
 pub mod digest;
 pub mod log_filter;

@@ -3,6 +3,7 @@
 
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
+use unicode_normalization::{UnicodeNormalization, is_nfc};
 
 /// The shortest password.
 pub const LENGTH_MIN: usize = 12;
@@ -46,11 +47,13 @@ impl Memory {
     }
 }
 
-/// Hashes a password. Takes tens of milliseconds.
+/// Hashes a password, in Unicode's form NFC: keyboards and systems differ in how they write an `ä`, and all mean the
+/// same password. Takes tens of milliseconds.
 ///
 /// # Errors
 /// If its length is out of bounds.
 pub fn hash(password: &str, memory: &mut Memory) -> Result<String, PasswordError> {
+    let password: String = password.nfc().collect();
     if !(LENGTH_MIN..=LENGTH_MAX).contains(&password.chars().count()) {
         return Err(PasswordError::Length);
     }
@@ -76,12 +79,23 @@ pub fn hash(password: &str, memory: &mut Memory) -> Result<String, PasswordError
     Ok(hash.to_string())
 }
 
-/// Whether the password is the one of a stored hash, made with whatever parameters of argon2 that hash names. Takes as
-/// long as making it did.
+/// Whether the password is the one of a stored hash, made with whatever parameters of argon2 that hash names. It is
+/// tried in form NFC, as [`hash`] makes it, and then as it was typed, for hashes that were made elsewhere. Takes as long
+/// as making it did, or twice that for a password in another form, whether or not it is right in the first.
 ///
 /// # Errors
 /// If the hash is of another kind, damaged, or would take more memory or time than a server can spare.
 pub fn verify(password: &str, hash: &str, memory: &mut Memory) -> Result<bool, PasswordError> {
+    if is_nfc(password) {
+        return verify_as_it_is(password, hash, memory);
+    }
+    let composed: String = password.nfc().collect();
+    let is_composed = verify_as_it_is(&composed, hash, memory)?;
+    let is_typed = verify_as_it_is(password, hash, memory)?;
+    Ok(is_composed | is_typed)
+}
+
+fn verify_as_it_is(password: &str, hash: &str, memory: &mut Memory) -> Result<bool, PasswordError> {
     let unusable = |error: &dyn std::fmt::Display| PasswordError::Unusable(error.to_string());
     let stored = PasswordHash::new(hash).map_err(|error| unusable(&error))?;
     let algorithm = Algorithm::try_from(stored.algorithm.as_str()).map_err(|error| unusable(&error))?;
@@ -127,6 +141,24 @@ mod tests {
                 assert!(Argon2::default().verify_password(password.as_bytes(), &stored).is_ok());
             }
         }
+    }
+
+    #[test]
+    fn a_password_is_the_same_in_both_forms() {
+        let memory = &mut Memory::default();
+        let (composed, decomposed) = ("Pfl\u{e4}nzchen im Caf\u{e9}", "Pfla\u{308}nzchen im Cafe\u{301}");
+        for registered in [composed, decomposed] {
+            let made = hash(registered, memory).expect("a hash");
+            for typed in [composed, decomposed] {
+                assert!(verify(typed, &made, memory).expect("it is one of ours"), "{registered:?} {typed:?}");
+            }
+            assert!(!verify("Pflanzchen im Cafe", &made, memory).expect("it is one of ours"));
+        }
+        // Made elsewhere, of what was typed.
+        let elsewhere = Argon2::default().hash_password_with_salt(decomposed.as_bytes(), b"0123456789abcdef");
+        let elsewhere = elsewhere.expect("a hash").to_string();
+        assert!(verify(decomposed, &elsewhere, memory).expect("argon2"));
+        assert!(!verify(composed, &elsewhere, memory).expect("argon2"));
     }
 
     #[test]

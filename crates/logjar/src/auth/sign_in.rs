@@ -5,8 +5,9 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
-use logjar_domain::ids::{Moment, UserId};
+use logjar_domain::ids::UserId;
 use logjar_domain::state::State;
 
 use super::hashing::{Hashing, HashingError};
@@ -39,7 +40,7 @@ impl SignIns {
     }
 
     /// Who has this name and password; `None` if nobody has both. `from` is where the try comes from: nothing for the
-    /// command line of the server's own machine, which is not throttled.
+    /// command line of the server's own machine, which is not throttled. `now` is a moment of the boot clock.
     ///
     /// # Errors
     /// If there were too many tries, or too many at once.
@@ -48,7 +49,7 @@ impl SignIns {
         name: &str,
         password: String,
         from: Option<IpAddr>,
-        now: Moment,
+        now: Duration,
     ) -> Result<Option<UserId>, SignInError> {
         let admitted = from.map(|address| self.throttle.admit(name, address, now));
         let admitted = admitted.transpose().map_err(SignInError::Throttled)?;
@@ -67,7 +68,7 @@ impl SignIns {
         if !is_right {
             return Ok(None);
         }
-        admitted.iter().for_each(|this| self.throttle.was_right(this));
+        admitted.iter().for_each(|this| self.throttle.was_right(this, now));
         Ok(known.map(|(user, _)| user))
     }
 }
@@ -90,11 +91,13 @@ fn is_password(password: &str, hash: &str, memory: &mut Memory) -> bool {
 #[cfg(test)]
 mod tests {
     use logjar_domain::event::{By, Event, Recorded, UserKind, UserRegistered};
+    use logjar_domain::ids::Moment;
     use logjar_domain::state::evolve;
 
     use super::*;
 
     const NOW: Moment = Moment(1_800_000_000_000_000);
+    const BOOTED: Duration = Duration::from_secs(1_000);
     const PASSWORD: &str = "correct horse battery staple";
 
     fn register(state: &mut State, name: &str, password_hash: Option<String>) {
@@ -144,7 +147,7 @@ mod tests {
             ("nobody", PASSWORD, None),
             ("", "", None),
         ] {
-            let signed_in = runtime().block_on(sign_ins.sign_in(name, password.to_owned(), None, NOW));
+            let signed_in = runtime().block_on(sign_ins.sign_in(name, password.to_owned(), None, BOOTED));
             let signed_in = signed_in.expect("nothing is throttled here");
             assert_eq!(signed_in.as_ref().map(UserId::as_str), user, "{name} with `{password}`");
         }
@@ -157,12 +160,12 @@ mod tests {
         let from = Some(IpAddr::from([192, 0, 2, 1]));
         let mut outcomes = Vec::new();
         for name in ["amy", "nobody"] {
-            let busy = runtime().block_on(sign_ins.sign_in(name, PASSWORD.to_owned(), from, NOW));
+            let busy = runtime().block_on(sign_ins.sign_in(name, PASSWORD.to_owned(), from, BOOTED));
             assert!(matches!(busy, Err(SignInError::Hashing(HashingError::Busy))), "{busy:?}");
             for _ in 0..5 {
-                sign_ins.throttle.admit(name, IpAddr::from([192, 0, 2, 2]), NOW).expect("a free try");
+                sign_ins.throttle.admit(name, IpAddr::from([192, 0, 2, 1]), BOOTED).expect("a free try");
             }
-            let throttled = runtime().block_on(sign_ins.sign_in(name, PASSWORD.to_owned(), from, NOW));
+            let throttled = runtime().block_on(sign_ins.sign_in(name, PASSWORD.to_owned(), from, BOOTED));
             outcomes.push(throttled.expect_err("throttled").to_string());
         }
         assert_eq!(outcomes, ["too many tries to sign in, wait 1 s"; 2]);

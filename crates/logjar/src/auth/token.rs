@@ -54,6 +54,13 @@ pub fn credentials(headers: &HeaderMap) -> Option<Credentials> {
     Some(Credentials { user: user.to_owned(), password: password.to_owned() })
 }
 
+/// Whether the password of credentials is a token of this registry, good or void, and the name is its owner's.
+pub fn is_ours(state: &State, credentials: &Credentials) -> bool {
+    let token = state.token_with_hash(&hash(&credentials.password));
+    let owner = token.and_then(|(_, token)| state.users.get(&token.user));
+    owner.is_some_and(|user| *user.name == *credentials.user)
+}
+
 /// The actor of a request. Without credentials it is anonymous; with wrong ones it is nobody.
 ///
 /// # Errors

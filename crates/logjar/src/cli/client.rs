@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use bytes::Bytes;
-use http::{Method, Request, StatusCode, header};
+use http::{HeaderValue, Method, Request, StatusCode, header};
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
@@ -179,7 +179,8 @@ impl Client {
         *request.method_mut() = method;
         *request.uri_mut() =
             path.parse().map_err(|_| Failure::Usage(format!("`{path}` has characters that no name has")))?;
-        request.headers_mut().insert(header::HOST, http::HeaderValue::from_static("logjar"));
+        request.headers_mut().insert(header::HOST, HeaderValue::from_static("logjar"));
+        request.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let (status, mut body) = match &mut self.way {
             Way::Socket(sender) => {
                 let response =

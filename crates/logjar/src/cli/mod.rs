@@ -27,6 +27,7 @@ use logjar_eventlog::error::{Class, LogError};
 
 use crate::config::ConfigError;
 use crate::exit;
+use crate::quoting::quoted;
 use crate::startup::OpenError;
 use crate::storage::DataFolder;
 
@@ -209,10 +210,10 @@ impl Global {
     fn to_type(&self, command: &str) -> String {
         let program = match std::env::var_os("CARGO") {
             Some(_) => "cargo run --release --".to_owned(),
-            None => std::env::args().next().unwrap_or_else(|| "logjar".to_owned()),
+            None => std::env::args_os().next().map_or_else(|| "logjar".to_owned(), quoted),
         };
         let is_default = self.data == std::path::Path::new("./data");
-        let data = if is_default { String::new() } else { format!(" --data {}", self.data.display()) };
+        let data = if is_default { String::new() } else { format!(" --data {}", quoted(&self.data)) };
         format!("{program} {command}{data}")
     }
 

@@ -8,7 +8,7 @@ use clap::Args;
 use logjar_domain::event::ReadAccess;
 use logjar_eventlog::error::LogError;
 use tokio::net::{TcpListener, UnixListener};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use super::{Failure, Global, groups, output};
@@ -29,6 +29,8 @@ const RETRY: Duration = Duration::from_secs(5);
 const BLOCKING_THREADS: usize = 64;
 /// How long a stop waits for a rebuild to end that is under way.
 const REBUILD_ENDS: Duration = Duration::from_millis(500);
+/// How long a stop waits for lines of activity to be written.
+const ACTIVITY_ENDS: Duration = Duration::from_millis(500);
 /// How often time passes for deploys under way.
 const TICK: Duration = Duration::from_secs(1);
 
@@ -124,9 +126,14 @@ fn io_failure(what: String) -> impl FnOnce(std::io::Error) -> Failure {
 }
 
 fn bind(address: SocketAddr) -> Result<std::net::TcpListener, Failure> {
-    std::net::TcpListener::bind(address)
-        .and_then(|listener| listener.set_nonblocking(true).map(|()| listener))
-        .map_err(io_failure(format!("could not listen on {address}")))
+    let listen = || {
+        let listener = std::net::TcpListener::bind(address)?;
+        listener.set_nonblocking(true)?;
+        // As many connections may wait as the system allows (`net.core.somaxconn`); the standard library asks for 128.
+        rustix::net::listen(&listener, i32::MAX)?;
+        Ok(listener)
+    };
+    listen().map_err(io_failure(format!("could not listen on {address}")))
 }
 
 /// Serves reads while the disk is too full to become the writer. `None`: the server was stopped meanwhile.
@@ -185,6 +192,7 @@ async fn write(
         let admin = admin_socket::listen(app.folder.root())
             .and_then(UnixListener::from_std)
             .map_err(io_failure("could not make admin.sock".to_owned()))?;
+        app.activity.keep_house();
         let network = tokio::spawn(server.clone().serve_network(listener));
         let commands = tokio::spawn(server.serve_admin(admin));
         let tree = tokio::spawn(tree_metadata::run(app.clone(), changed));
@@ -213,7 +221,11 @@ async fn write(
     let served = served.await;
     // A rebuild should write nothing after the lock is gone. One of search may: it can't be broken off.
     let _ = tokio::time::timeout(REBUILD_ENDS, app.turns.at_rest()).await;
-    let closed = tokio::task::spawn_blocking(move || running.stop()).await;
+    let closed = tokio::task::spawn_blocking(move || {
+        app.activity.finish(ACTIVITY_ENDS);
+        running.stop()
+    })
+    .await;
     match closed {
         // All that was answered is durable; only the note that the stop was clean is missing.
         Ok(Err(error @ LogError::NoSpace { .. })) => output::warning(&error.to_string()),
@@ -225,21 +237,44 @@ async fn write(
 
 /// The signals that end the server.
 struct Ends {
-    terminate: tokio::signal::unix::Signal,
-    interrupt: tokio::signal::unix::Signal,
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Option<Signal>,
 }
 
 impl Ends {
     fn new() -> std::io::Result<Self> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+        // Whoever started the server with nohup wants it to go on when the terminal closes.
+        let hang_up = if is_hang_up_ignored() { None } else { Some(signal(SignalKind::hangup())?) };
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hang_up,
+        })
     }
 
     async fn wait(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
+            () = Self::of_terminal(&mut self.hang_up) => {}
         }
     }
+
+    async fn of_terminal(hang_up: &mut Option<Signal>) {
+        match hang_up {
+            Some(signal) => drop(signal.recv().await),
+            None => std::future::pending().await,
+        }
+    }
+}
+
+/// Whether the process was started so that a terminal that closes does not matter (proc_pid_status(5): `SigIgn` is a
+/// mask of signals in hexadecimal digits).
+fn is_hang_up_ignored() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
 }
 
 async fn pass_time(app: Arc<App>) {

@@ -19,6 +19,9 @@ pub struct Key {
     pub(super) set: fn(&mut Config, &str) -> Result<(), String>,
 }
 
+const KIB: u64 = 1 << 10;
+const TIB: u64 = 1 << 40;
+
 /// All keys, in the order of the file.
 pub const KEYS: &[Key] = &[
     Key {
@@ -79,19 +82,21 @@ pub const KEYS: &[Key] = &[
         name: "deploy.body_limit",
         about: "The largest file, in bytes (1048576, 64MiB, 1GiB).",
         get: |c| c.deploy_body_limit.to_string(),
-        set: |c, v| bytes(v).map(|n| c.deploy_body_limit = n),
+        set: |c, v| put_bytes(&mut c.deploy_body_limit, v, KIB..=TIB),
     },
     Key {
         name: "deploy.open_bytes",
         about: "What all open deploys of one token may hold together, in bytes.",
         get: |c| c.deploy_open_bytes.to_string(),
-        set: |c, v| bytes(v).map(|n| c.deploy_open_bytes = n),
+        set: |c, v| put_bytes(&mut c.deploy_open_bytes, v, KIB..=TIB * 1024),
     },
     Key {
         name: "deploy.late_window",
         about: "Seconds during which a deployed version takes late files.",
         get: |c| c.deploy_late_window.to_string(),
-        set: |c, v| put(&mut c.deploy_late_window, v, "a number of seconds"),
+        set: |c, v| {
+            put_in(&mut c.deploy_late_window, v, 0..=31_536_000, "a number of seconds, 0 to 31536000")
+        },
     },
     Key {
         name: "deploy.require_sums",
@@ -127,19 +132,25 @@ pub const KEYS: &[Key] = &[
         name: "http.idle_timeout",
         about: "Seconds that a connection may send nothing while something is due.",
         get: |c| c.http_idle_timeout.to_string(),
-        set: |c, v| put(&mut c.http_idle_timeout, v, "a number of seconds"),
+        set: |c, v| put_in(&mut c.http_idle_timeout, v, 1..=3_600, "a number of seconds, 1 to 3600"),
+    },
+    Key {
+        name: "http.keep_alive",
+        about: "Seconds that a connection waits for its next request.",
+        get: |c| c.http_keep_alive.to_string(),
+        set: |c, v| put_in(&mut c.http_keep_alive, v, 1..=3_600, "a number of seconds, 1 to 3600"),
     },
     Key {
         name: "http.cache_bytes",
         about: "Cap of the cache of ready answers for small files, in bytes.",
         get: |c| c.http_cache_bytes.to_string(),
-        set: |c, v| bytes(v).map(|n| c.http_cache_bytes = n),
+        set: |c, v| put_bytes(&mut c.http_cache_bytes, v, 0..=TIB),
     },
     Key {
         name: "activity.keep",
         about: "Days for which refused deploys are kept.",
         get: |c| c.activity_keep.to_string(),
-        set: |c, v| put(&mut c.activity_keep, v, "a number of days"),
+        set: |c, v| put_in(&mut c.activity_keep, v, 0..=36_500, "a number of days, 0 to 36500"),
     },
 ];
 
@@ -160,9 +171,25 @@ fn put<T: std::str::FromStr>(target: &mut T, value: &str, expected: &str) -> Res
     Ok(())
 }
 
-fn put_in(target: &mut u32, value: &str, allowed: RangeInclusive<u32>, expected: &str) -> Result<(), String> {
+fn put_in<T: std::str::FromStr + PartialOrd>(
+    target: &mut T,
+    value: &str,
+    allowed: RangeInclusive<T>,
+    expected: &str,
+) -> Result<(), String> {
     let parsed = value.trim().parse().ok().filter(|number| allowed.contains(number));
     *target = parsed.ok_or_else(|| expected.to_owned())?;
+    Ok(())
+}
+
+fn put_bytes(target: &mut u64, value: &str, allowed: RangeInclusive<u64>) -> Result<(), String> {
+    let number = bytes(value)?;
+    if !allowed.contains(&number) {
+        let least =
+            if *allowed.start() == 0 { "0".to_owned() } else { format!("{}KiB", allowed.start() / KIB) };
+        return Err(format!("at least {least} and at most {}GiB", allowed.end() >> 30));
+    }
+    *target = number;
     Ok(())
 }
 

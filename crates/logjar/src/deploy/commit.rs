@@ -13,17 +13,12 @@ use logjar_maven::plugin;
 use logjar_maven::snapshot_version::Stamp;
 
 use super::placing::Placing;
-use super::{DeployError, Deploys, actor_of};
+use super::{DeployError, Deploys, actor_of, plugin_jar};
 use crate::clock::now;
 use crate::sequencer::Outcome;
 use crate::storage::is_full;
 use crate::storage::publish::{PrepareError, Prepared, prepare};
 use crate::storage::uploads::files_of;
-
-/// The largest plugin whose jar is opened: its directory is read into memory.
-const PLUGIN_JAR_MAX: u64 = 64 << 20;
-/// The largest plugin descriptor that is read for its prefix.
-const PLUGIN_DESCRIPTOR_MAX: u64 = 4 << 20;
 
 /// A file with the name that it will be stored under.
 struct Named {
@@ -156,25 +151,12 @@ impl Deploys {
         let main = logjar_maven::layout::file_name(&commit.gav, &build, None, "jar");
         let from_jar = if files.iter().any(|file| *file.name == *main) {
             let path = files_of(&self.folder, &commit.upload).join(main);
-            tokio::task::spawn_blocking(move || prefix_in_jar(&path)).await.ok().flatten()
+            plugin_jar::prefix(path).await
         } else {
             None
         };
         from_jar.or_else(|| plugin::default_plugin_prefix(commit.gav.artifact.as_str())).map(Arc::from)
     }
-}
-
-fn prefix_in_jar(path: &std::path::Path) -> Option<String> {
-    let file = std::fs::File::open(path).ok()?;
-    if file.metadata().ok()?.len() > PLUGIN_JAR_MAX {
-        return None;
-    }
-    let mut jar = zip::ZipArchive::new(file).ok()?;
-    let entry = jar.by_name("META-INF/maven/plugin.xml").ok()?;
-    let mut descriptor = Vec::new();
-    std::io::Read::read_to_end(&mut std::io::Read::take(entry, PLUGIN_DESCRIPTOR_MAX), &mut descriptor)
-        .ok()?;
-    plugin::plugin_prefix(&descriptor)
 }
 
 fn named(commit: &Commit, stamp: Option<Stamp>) -> Vec<Named> {

@@ -17,9 +17,10 @@ impl Deploys {
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, DeployError> {
         let permit = self.disk.clone().acquire_owned().await.map_err(|_| DeployError::Busy)?;
+        let request = tracing::Span::current();
         let working = tokio::task::spawn_blocking(move || {
             let _permit = permit;
-            work()
+            request.in_scope(work)
         });
         working.await.map_err(|panic| {
             tracing::error!("work on the files of a deploy failed: {panic}");

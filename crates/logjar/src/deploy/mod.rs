@@ -8,6 +8,7 @@ mod body;
 mod commit;
 mod disk;
 mod placing;
+mod plugin_jar;
 mod published;
 pub mod record;
 mod shards;
@@ -33,6 +34,7 @@ use logjar_maven::layout::{Build, MetadataFolder, Target, VersionFile};
 use logjar_maven::pom::Pom;
 use logjar_maven::snapshot_version::Stamp;
 use tokio::sync::Semaphore;
+use tracing::Instrument;
 
 use crate::clock::{fresh_id, now};
 use crate::projections::Projections;
@@ -400,9 +402,13 @@ impl Deploys {
         deployer: &Deployer,
     ) -> Result<Moment, DeployError> {
         let (deploys, commit, deployer) = (self.clone(), commit.clone(), deployer.clone());
-        let deploy = commit.deploy.clone();
-        let committing = tokio::spawn(async move { deploys.commit(&commit, &deployer).await });
-        committing.await.unwrap_or_else(|panic| {
+        let (deploy, gav) = (commit.deploy.clone(), commit.gav.clone());
+        let committing = async move { deploys.commit(&commit, &deployer).await };
+        let committed = tokio::spawn(committing.in_current_span()).await;
+        if let Ok(Ok(_)) = committed {
+            tracing::debug!("deploy {deploy} of {gav} is on the log");
+        }
+        committed.unwrap_or_else(|panic| {
             tracing::error!("the commit of {deploy} failed: {panic}");
             Err(DeployError::Failed)
         })
@@ -419,7 +425,7 @@ impl Deploys {
 async fn to_the_end(
     work: impl Future<Output = Result<Option<String>, DeployError>> + Send + 'static,
 ) -> Result<Option<String>, DeployError> {
-    tokio::spawn(work).await.unwrap_or_else(|panic| {
+    tokio::spawn(work.in_current_span()).await.unwrap_or_else(|panic| {
         tracing::error!("work on a deploy failed: {panic}");
         Err(DeployError::Failed)
     })

@@ -7,6 +7,7 @@ use http::{HeaderMap, header};
 use logjar_domain::ids::RepositoryName;
 
 use super::Origin;
+use super::forwarded::is_encrypted;
 use crate::app::FIRST_REPOSITORY;
 use crate::config::Config;
 
@@ -16,13 +17,12 @@ pub(crate) fn base(config: &Config, origin: Origin, headers: &HeaderMap) -> Stri
     if let Some(url) = &config.public_url {
         return url.clone();
     }
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let Origin::Network(peer) = origin else { return listening(config.listen) };
-    let Some(host) = text(header::HOST.as_str()).and_then(plain_host) else {
-        return listening(config.listen);
-    };
-    let encrypted = config.trusted_proxies.contains(&peer) && text("x-forwarded-proto") == Some("https");
-    format!("{}://{host}", if encrypted { "https" } else { "http" })
+    let host = headers.get(header::HOST).and_then(|value| value.to_str().ok()).and_then(plain_host);
+    match host.filter(|_| origin != Origin::AdminSocket) {
+        Some(host) if is_encrypted(config, origin, headers) => format!("https://{host}"),
+        Some(host) => format!("http://{host}"),
+        None => listening(config.listen),
+    }
 }
 
 /// The address of a server that listens there, as somebody on its own machine can type it.

@@ -45,6 +45,39 @@ impl Answer {
     }
 }
 
+/// An answer with something that lives until all of it was handed on.
+pub(crate) struct Held<T> {
+    answer: Answer,
+    _held: T,
+}
+
+impl<T> Held<T> {
+    /// Holds something along with an answer.
+    pub(crate) fn new(answer: Answer, held: T) -> Self {
+        Self { answer, _held: held }
+    }
+}
+
+impl<T: Unpin> Body for Held<T> {
+    type Data = Bytes;
+    type Error = <Answer as Body>::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        Pin::new(&mut self.answer).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.answer.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.answer.size_hint()
+    }
+}
+
 impl Body for Answer {
     type Data = Bytes;
     type Error = Box<dyn std::error::Error + Send + Sync>;

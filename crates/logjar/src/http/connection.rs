@@ -1,13 +1,15 @@
-//! A connection that is closed so that the client still reads its answer.
+//! A connection that is closed so that the client still reads its answer, and that waits for requests as long as it
+//! says and no longer.
 //!
 //! A server that closes a connection with unread bytes in it resets it, and the reset overtakes the answer: a build
 //! tool whose 100 MB were refused would see "broken pipe" instead of the reason. So shutting down here means: say
 //! that nothing more will come, then read and drop what the client still sends, within bounds.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -21,40 +23,112 @@ const DRAIN_TIME: Duration = Duration::from_secs(30);
 /// How long it may pause meanwhile.
 const DRAIN_IDLE: Duration = Duration::from_secs(5);
 
+/// What a client may take its time for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Patience {
+    /// The head of a request, once it has begun; and for the first one to begin.
+    pub(crate) head: Duration,
+    /// The next request.
+    pub(crate) next: Duration,
+    /// Taking something of an answer.
+    pub(crate) write: Duration,
+}
+
+/// Whether a request is being answered on a connection: odd while one is. Whoever answers tells.
+#[derive(Clone, Default)]
+pub(crate) struct Answering(Arc<AtomicU64>);
+
+/// Lives as long as a request is being answered.
+pub(crate) struct Busy(Answering);
+
+impl Answering {
+    /// The head of a request has come.
+    pub(crate) fn begin(&self) -> Busy {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Busy(self.clone())
+    }
+
+    fn phase(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
 /// The connection.
 pub(crate) struct Connection<S> {
     stream: S,
     drain_bytes_max: u64,
-    write_timeout: Duration,
+    patience: Patience,
+    answering: Answering,
+    /// What was said of answering when it was last looked at.
+    phase: u64,
+    /// Whether something of a head has come.
+    in_head: bool,
+    waiting: Option<Pin<Box<Sleep>>>,
     stalled: Option<Pin<Box<Sleep>>>,
     closing: Option<Closing>,
+    /// The other side took too long: there is nobody to read anything.
+    given_up: bool,
     metrics: Arc<Metrics>,
 }
 
 struct Closing {
     half_closed: bool,
+    drained: bool,
     deadline: Instant,
     idle: Pin<Box<Sleep>>,
     bytes_left: u64,
 }
 
 impl<S> Connection<S> {
-    /// Wraps a stream. `drain_bytes_max` is what is read and dropped at most, `write_timeout` how long the other
-    /// side may take nothing of what we send.
+    /// Wraps a stream. `drain_bytes_max` is what is read and dropped at most.
     pub(crate) fn new(
         stream: S,
         drain_bytes_max: u64,
-        write_timeout: Duration,
+        patience: Patience,
+        answering: Answering,
         metrics: Arc<Metrics>,
     ) -> Self {
-        Self { stream, drain_bytes_max, write_timeout, stalled: None, closing: None, metrics }
+        Self {
+            stream,
+            drain_bytes_max,
+            patience,
+            phase: answering.phase(),
+            answering,
+            in_head: false,
+            waiting: None,
+            stalled: None,
+            closing: None,
+            given_up: false,
+            metrics,
+        }
+    }
+
+    fn timed_out(&mut self, what: &'static str) -> io::Error {
+        self.given_up = true;
+        io::Error::new(io::ErrorKind::TimedOut, what)
     }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
-    fn count_sent(&self, written: &Poll<io::Result<usize>>) {
+    /// Closes it, unless that was done.
+    pub(crate) async fn close(mut self) {
+        if !self.given_up {
+            // Whether the client was there to read is not ours to know.
+            let _ = poll_fn(|context| Pin::new(&mut self).poll_shutdown(context)).await;
+        }
+    }
+
+    fn count_sent(&mut self, written: &Poll<io::Result<usize>>) {
         if let Poll::Ready(Ok(bytes)) = written {
             self.metrics.sent_bytes.add(*bytes as u64);
+            // The rest of an answer is on its way: the wait for the next request has not begun.
+            self.waiting = None;
         }
     }
 
@@ -68,32 +142,65 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             self.stalled = None;
             return written;
         }
-        let timeout = self.write_timeout;
+        let timeout = self.patience.write;
         let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + timeout)));
         ready!(stalled.as_mut().poll(context));
-        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client takes nothing of the answer")))
+        Poll::Ready(Err(self.timed_out("the client takes nothing of the answer")))
     }
 
-    fn drain(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+    /// Turns a read that waits too long for a request into an error. While one is answered, whoever answers looks at
+    /// the time.
+    fn watch_read(
+        &mut self,
+        context: &mut Context<'_>,
+        read: Poll<io::Result<()>>,
+        bytes: usize,
+    ) -> Poll<io::Result<()>> {
+        let phase = self.answering.phase();
+        if phase != self.phase {
+            self.phase = phase;
+            self.in_head = false;
+            self.waiting = None;
+        }
+        if phase % 2 == 1 {
+            return read;
+        }
+        if bytes > 0 && !self.in_head {
+            self.in_head = true;
+            self.waiting = None;
+        }
+        if read.is_ready() && bytes == 0 {
+            return read;
+        }
+        let time = if phase == 0 || self.in_head { self.patience.head } else { self.patience.next };
+        let waiting = self.waiting.get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + time)));
+        if read.is_ready() {
+            return read;
+        }
+        ready!(waiting.as_mut().poll(context));
+        Poll::Ready(Err(self.timed_out("no whole head of a request came in time")))
+    }
+
+    fn drain(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let mut scratch = [0; 16 * 1024];
-        let Some(closing) = &mut self.closing else { return Poll::Ready(Ok(())) };
+        let Some(closing) = &mut self.closing else { return Poll::Ready(()) };
         loop {
             let mut buffer = ReadBuf::new(&mut scratch);
             match Pin::new(&mut self.stream).poll_read(context, &mut buffer) {
-                Poll::Ready(Err(_)) => return Poll::Ready(Ok(())),
-                Poll::Ready(Ok(())) if buffer.filled().is_empty() => return Poll::Ready(Ok(())),
+                Poll::Ready(Err(_)) => return Poll::Ready(()),
+                Poll::Ready(Ok(())) if buffer.filled().is_empty() => return Poll::Ready(()),
                 Poll::Ready(Ok(())) => {
                     let read = buffer.filled().len() as u64;
                     closing.bytes_left = closing.bytes_left.saturating_sub(read);
                     if closing.bytes_left == 0 {
-                        return Poll::Ready(Ok(()));
+                        return Poll::Ready(());
                     }
                     let pause_ends = Instant::now() + DRAIN_IDLE;
                     closing.idle.as_mut().reset(pause_ends.min(closing.deadline));
                 }
                 Poll::Pending => {
                     ready!(closing.idle.as_mut().poll(context));
-                    return Poll::Ready(Ok(()));
+                    return Poll::Ready(());
                 }
             }
         }
@@ -108,8 +215,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Connection<S> {
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(context, buffer);
-        self.metrics.received_bytes.add((buffer.filled().len() - before) as u64);
-        read
+        let bytes = buffer.filled().len() - before;
+        self.metrics.received_bytes.add(bytes as u64);
+        self.watch_read(context, read, bytes)
     }
 }
 
@@ -147,16 +255,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Connection<S> {
         let bytes_left = self.drain_bytes_max;
         let closing = self.closing.get_or_insert_with(|| Closing {
             half_closed: false,
+            drained: false,
             deadline: Instant::now() + DRAIN_TIME,
             idle: Box::pin(sleep_until(Instant::now() + DRAIN_IDLE)),
             bytes_left,
         });
+        if closing.drained {
+            return Poll::Ready(Ok(()));
+        }
         if !closing.half_closed {
             ready!(Pin::new(&mut self.stream).poll_shutdown(context))?;
             if let Some(closing) = &mut self.closing {
                 closing.half_closed = true;
             }
         }
-        self.drain(context)
+        ready!(self.drain(context));
+        if let Some(closing) = &mut self.closing {
+            closing.drained = true;
+        }
+        Poll::Ready(Ok(()))
     }
 }

@@ -13,6 +13,7 @@ use logjar_eventlog::error::LogError;
 use logjar_search::search::QueryError;
 
 use super::body::Answer;
+use super::request_id;
 use crate::auth::hashing::HashingError;
 use crate::auth::sign_in::SignInError;
 use crate::rebuild::RebuildError;
@@ -47,6 +48,15 @@ pub enum HttpError {
         /// Those that can be; `None` if the router adds the header with them.
         allow: Option<&'static str>,
     },
+    /// A page of another site had a browser send this.
+    #[error("a page of another site may not change anything here")]
+    CrossSite,
+    /// A body in a form that is not taken; which, and what is.
+    #[error("{0}")]
+    UnsupportedMedia(String),
+    /// Something else is expected than a sign to go on.
+    #[error("the only `Expect` that can be met is `100-continue`")]
+    ExpectationFailed,
     /// A condition of the request does not hold.
     #[error("the file is not as the condition of the request says")]
     PreconditionFailed,
@@ -89,7 +99,7 @@ pub enum HttpError {
     #[error(transparent)]
     NoSearch(SearchError),
     /// Something failed on our side; the reason is in the diagnostics, not in the answer.
-    #[error("something failed on the server, its diagnostics say what")]
+    #[error("something failed on the server{}", of_request())]
     Internal,
 }
 
@@ -127,7 +137,7 @@ impl From<std::io::Error> for HttpError {
         match error.kind() {
             std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Self::NoSpace,
             _ => {
-                tracing::error!("{error}");
+                tracing::error!("a file could not be read or written: {error}");
                 Self::Internal
             }
         }
@@ -136,7 +146,7 @@ impl From<std::io::Error> for HttpError {
 
 impl From<LogError> for HttpError {
     fn from(error: LogError) -> Self {
-        tracing::error!("{error}");
+        tracing::error!("the log could not be read: {error}");
         Self::Internal
     }
 }
@@ -147,7 +157,7 @@ impl From<SearchError> for HttpError {
             SearchError::Query(QueryError::Syntax(text)) => Self::BadRequest(text),
             SearchError::Unavailable | SearchError::Busy => Self::NoSearch(error),
             SearchError::Query(QueryError::Index(_)) | SearchError::Build(_) => {
-                tracing::error!("{error}");
+                tracing::error!("the search index could not be read: {error}");
                 Self::Internal
             }
         }
@@ -168,6 +178,9 @@ impl HttpError {
             Self::BadRequest(_) | Self::BrokenOff(_) => StatusCode::BAD_REQUEST,
             Self::NotFound | Self::Missing(_) => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
+            Self::CrossSite => StatusCode::FORBIDDEN,
+            Self::UnsupportedMedia(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::ExpectationFailed => StatusCode::EXPECTATION_FAILED,
             Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
             Self::RangeNotSatisfiable { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
@@ -194,6 +207,9 @@ impl HttpError {
             Self::BadRequest(_) => "bad-request",
             Self::NotFound | Self::Missing(_) => "not-found",
             Self::MethodNotAllowed { .. } => "method-not-allowed",
+            Self::CrossSite => "cross-site",
+            Self::UnsupportedMedia(_) => "unsupported-media-type",
+            Self::ExpectationFailed => "expectation-failed",
             Self::PreconditionFailed => "precondition-failed",
             Self::RangeNotSatisfiable { .. } => "range-not-satisfiable",
             Self::TooLarge { .. } => "body-too-large",
@@ -222,12 +238,16 @@ impl HttpError {
 
     /// The problem document.
     pub fn problem(&self) -> serde_json::Value {
-        serde_json::json!({
+        let mut problem = serde_json::json!({
             "type": format!("tag:logjar,2026:{}", self.tag()),
             "title": self.title(),
             "status": self.status().as_u16(),
             "detail": self.detail(),
-        })
+        });
+        if let Some(request) = request_id::current() {
+            problem["request"] = request.into();
+        }
+        problem
     }
 
     /// The answer for build tools and programs.
@@ -263,6 +283,14 @@ impl HttpError {
             _ => {}
         }
         response
+    }
+}
+
+/// Where whoever runs the server finds out more.
+fn of_request() -> String {
+    match request_id::current() {
+        Some(id) => format!("; its diagnostics say what, with `id={id}`"),
+        None => "; its diagnostics say what".to_owned(),
     }
 }
 

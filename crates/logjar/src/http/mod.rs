@@ -4,14 +4,22 @@
 
 mod accept;
 pub(crate) mod address;
+pub(crate) mod blocking;
 pub mod body;
 pub(crate) mod cache;
 pub(crate) mod conditional;
 mod connection;
 pub mod error;
+pub mod extract;
+pub(crate) mod forwarded;
+mod gate;
+pub mod hits;
+mod lent;
 pub mod maven;
 pub mod paging;
 mod request_body;
+pub(crate) mod request_id;
+pub mod search;
 pub mod serve;
 
 pub mod api;
@@ -20,19 +28,21 @@ pub mod web;
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::routing::{get, patch, post};
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderValue, StatusCode, header};
 use hyper::body::Incoming;
 use hyper::{Request, Response};
-use logjar_domain::access::Actor;
 use tower::ServiceExt;
 
 use self::body::Answer;
 use self::error::HttpError;
+use self::forwarded::client_address;
 use self::maven::path::{Split, split};
+use self::request_body::RequestBody;
+use self::request_id::{RequestId, X_REQUEST_ID};
 use crate::app::App;
 use crate::metrics::Area;
 
@@ -52,6 +62,7 @@ pub enum Origin {
 pub fn router(app: Arc<App>) -> Router {
     Router::new()
         .route("/", get(web::home::home))
+        .route("/login", get(web::login::login))
         .route("/static/{file}", get(web::style::sheet))
         .route("/health/live", get(api::health::live))
         .route("/health/ready", get(api::health::ready))
@@ -87,7 +98,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/v1/log/stat", get(api::log::stat))
         .route("/api/v1/log/digest", get(api::log::digest))
         .route("/api/v1/log/lines", get(api::log::lines))
-        .route("/search", get(clojars::search::search))
+        .route("/search", get(search::search))
         .route("/api/artifacts/{artifact}", get(clojars::artifacts::show_named_alike))
         .route("/api/artifacts/{group}/{artifact}", get(clojars::artifacts::show))
         .route("/api/groups/{group}", get(clojars::artifacts::of_group))
@@ -97,8 +108,8 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/{artifact}/latest-version.svg", get(clojars::badge::svg_named_alike))
         .route("/{group}/{artifact}/latest-version.json", get(clojars::badge::json))
         .route("/{group}/{artifact}/latest-version.svg", get(clojars::badge::svg))
-        .fallback(api::not_found)
-        .method_not_allowed_fallback(api::wrong_method)
+        .fallback(web::error::not_found)
+        .method_not_allowed_fallback(web::error::wrong_method)
         .with_state(app)
 }
 
@@ -109,43 +120,99 @@ pub async fn answer(
     origin: Origin,
     request: Request<Incoming>,
 ) -> Response<Answer> {
-    if let Some(response) = maven::answer_at_hand(&app, &request) {
+    let passed = gate::check(&app.config, &request);
+    if passed.is_ok()
+        && let Some(response) = maven::answer_at_hand(&app, &request)
+    {
         app.metrics.answered(Area::Repository, response.status().as_u16());
         return response;
     }
     let _in_flight = app.metrics.requests_in_flight.hold();
-    let (mut request, unread) = request_body::watch(request);
-    let (area, mut response) = match split(request.uri().path()) {
+    let began = Instant::now();
+    let id = RequestId::of(&app.config, origin, request.headers());
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let header = id.value();
+    let answered = async {
+        let mut response = answered(&app, router, origin, passed, request).await;
+        response.headers_mut().insert(X_REQUEST_ID, header);
+        tracing::debug!(
+            status = response.status().as_u16(),
+            milliseconds = began.elapsed().as_millis(),
+            "answered"
+        );
+        response
+    };
+    id.scope(&method, &path, answered).await
+}
+
+async fn answered(
+    app: &Arc<App>,
+    router: Router,
+    origin: Origin,
+    passed: Result<(), HttpError>,
+    request: Request<Incoming>,
+) -> Response<Answer> {
+    let (request, unread) = request_body::watch(request);
+    let (area, mut response) = match passed {
+        Ok(()) => directed(app, router, origin, request).await,
+        Err(error) => (Area::Other, refused(&error)),
+    };
+    if response.status() == StatusCode::UNAUTHORIZED {
+        challenge(app, &mut response);
+    }
+    app.metrics.answered(area, response.status().as_u16());
+    unread.settle(&mut response).await;
+    response
+}
+
+/// Answers a request by its path.
+async fn directed(
+    app: &Arc<App>,
+    router: Router,
+    origin: Origin,
+    request: Request<RequestBody>,
+) -> (Area, Response<Answer>) {
+    match split(request.uri().path()) {
         Split::Repository(path) => {
-            let client = client_address(&app, origin, request.headers());
-            (Area::Repository, maven::answer(&app, &path, request, client).await)
+            let client = client_address(&app.config, origin, request.headers());
+            (Area::Repository, maven::answer(app, &path, request, client).await)
         }
-        Split::Refused(why) => {
-            let mut response = HttpError::BadRequest(why.to_owned()).response();
-            maven::secure(&mut response);
-            (Area::Other, response)
-        }
+        Split::Refused(why) => (Area::Other, refused(&HttpError::BadRequest(why.to_owned()))),
         Split::Other => {
             let area = Area::of_path(request.uri().path());
-            request.extensions_mut().insert(origin);
-            let authorized = request.headers().contains_key(header::AUTHORIZATION);
-            let time = Duration::from_secs(app.config.http_idle_timeout) + ROUTER_TIME;
-            let answered =
-                tokio::time::timeout(time, router.oneshot(request.map(axum::body::Body::new))).await;
-            let response = match answered {
-                Ok(Ok(response)) => ask_again(response.map(Answer::Router), authorized),
-                Ok(Err(never)) => match never {},
-                Err(_) => HttpError::Busy.response(),
+            let checked = if area == Area::Api { gate::check_json(&request) } else { Ok(()) };
+            let response = match checked {
+                Ok(()) => routed(app, router, origin, request).await,
+                Err(error) => refused(&error),
             };
             let is_nowhere = area == Area::Page && response.status() == StatusCode::NOT_FOUND;
             (if is_nowhere { Area::Other } else { area }, response)
         }
-    };
-    if response.status() == StatusCode::UNAUTHORIZED {
-        challenge(&app, &mut response);
     }
-    app.metrics.answered(area, response.status().as_u16());
-    unread.settle(&mut response).await;
+}
+
+/// Has the router answer.
+async fn routed(
+    app: &App,
+    router: Router,
+    origin: Origin,
+    mut request: Request<RequestBody>,
+) -> Response<Answer> {
+    request.extensions_mut().insert(origin);
+    let authorized = request.headers().contains_key(header::AUTHORIZATION);
+    let time = Duration::from_secs(app.config.http_idle_timeout) + ROUTER_TIME;
+    let answered = tokio::time::timeout(time, router.oneshot(request.map(axum::body::Body::new))).await;
+    match answered {
+        Ok(Ok(response)) => ask_again(response.map(Answer::Router), authorized),
+        Ok(Err(never)) => match never {},
+        Err(_) => HttpError::Busy.response(),
+    }
+}
+
+/// The answer to what nobody looks at any further.
+fn refused(error: &HttpError) -> Response<Answer> {
+    let mut response = error.response();
+    maven::secure(&mut response);
     response
 }
 
@@ -164,30 +231,5 @@ fn ask_again(mut response: Response<Answer>, authorized: bool) -> Response<Answe
 fn challenge(app: &App, response: &mut Response<Answer>) {
     if let Ok(value) = HeaderValue::from_str(&format!("Basic realm=\"{}\"", app.config.realm)) {
         response.headers_mut().insert(header::WWW_AUTHENTICATE, value);
-    }
-}
-
-/// The client's address: that of the connection, or what a trusted proxy says; none on the admin socket.
-fn client_address(app: &App, origin: Origin, headers: &HeaderMap) -> Option<IpAddr> {
-    let Origin::Network(peer) = origin else { return None };
-    if !app.config.trusted_proxies.contains(&peer) {
-        return Some(peer);
-    }
-    // Some proxies add a line of their own behind those that the client sent.
-    let last_line = headers.get_all("x-forwarded-for").into_iter().next_back();
-    let forwarded = last_line.and_then(|value| value.to_str().ok());
-    let nearest =
-        forwarded.and_then(|list| list.rsplit(',').next()).and_then(|last| last.trim().parse().ok());
-    nearest.or(Some(peer))
-}
-
-/// Who makes a request to the router.
-fn actor(app: &App, origin: Option<&Origin>, headers: &HeaderMap) -> Result<Actor, HttpError> {
-    match origin {
-        Some(Origin::AdminSocket) => Ok(Actor::Local),
-        _ => {
-            let state = app.projections.read();
-            Ok(crate::auth::token::authenticate(&state, crate::clock::now(), headers)?)
-        }
     }
 }

@@ -35,6 +35,13 @@ pub(crate) struct Unread {
     is_held_back: bool,
 }
 
+impl RequestBody {
+    /// The body of a request that has none.
+    pub(crate) fn none() -> Self {
+        Self { body: None, unread: None }
+    }
+}
+
 /// Has the body watched.
 pub(crate) fn watch(request: Request<Incoming>) -> (Request<RequestBody>, Unread) {
     let (sender, receiver) = oneshot::channel();

@@ -7,15 +7,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use http::header::{self, HeaderName};
+use http::{HeaderValue, Version};
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
-use super::connection::Connection;
+use super::body::{Answer, Held};
+use super::connection::{Answering, Connection, Patience};
+use super::lent::lend;
 use super::{Origin, answer};
 use crate::app::App;
 
@@ -23,6 +29,9 @@ use crate::app::App;
 const STOP_TIME: Duration = Duration::from_secs(6);
 /// What is read and dropped of a refused body beyond the limit: a client that sends a little too much reads why.
 const DRAIN_MORE: u64 = 64 << 20;
+/// How much longer than it says a connection waits for the next request, so that one that is on its way still arrives.
+const KEEP_ALIVE_MORE: Duration = Duration::from_secs(2);
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 /// The largest head of a request.
 const HEAD_MAX: usize = 64 * 1024;
 
@@ -101,34 +110,74 @@ impl Server {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let Self { app, router, mut stop } = self;
-        let idle = Duration::from_secs(app.config.http_idle_timeout);
-        let drain_max = app.config.deploy_body_limit + DRAIN_MORE;
         let metrics = app.metrics.clone();
-        let drained = Connection::new(stream, drain_max, idle * 2, metrics.clone());
-        let service = service_fn(move |request| {
+        let answering = Answering::default();
+        let connection = wrapped(&app, stream, answering.clone());
+        let keep_alive = keep_alive(app.config.http_keep_alive);
+        let service = service_fn(move |request: Request<Incoming>| {
+            let busy = answering.begin();
+            let version = request.version();
             let answered = answer(app.clone(), router.clone(), origin, request);
-            async move { Ok::<_, std::convert::Infallible>(answered.await) }
+            let keep_alive = keep_alive.clone();
+            async move {
+                let mut response = answered.await;
+                say_how_long_it_lives(&mut response, version, keep_alive);
+                Ok::<_, std::convert::Infallible>(response.map(|answer| Held::new(answer, busy)))
+            }
         });
         async move {
             let _open = metrics.connections.hold();
-            let connection = http1::Builder::new()
-                .timer(TokioTimer::new())
-                .header_read_timeout(idle)
+            let (lent, mut returned) = lend(connection);
+            let serving = http1::Builder::new()
+                // The connection looks at the time itself.
+                .header_read_timeout(None)
                 .half_close(true)
                 .max_buf_size(HEAD_MAX)
-                .serve_connection(TokioIo::new(drained), service);
-            let mut connection = std::pin::pin!(connection);
+                .serve_connection(TokioIo::new(lent), service);
+            let mut serving = Box::pin(serving);
             let served = tokio::select! {
-                served = connection.as_mut() => served,
+                served = serving.as_mut() => served,
                 () = stopped(&mut stop) => {
-                    connection.as_mut().graceful_shutdown();
-                    connection.await
+                    serving.as_mut().graceful_shutdown();
+                    serving.as_mut().await
                 }
             };
             if let Err(error) = served {
                 tracing::debug!("a connection ended early: {error}");
             }
+            drop(serving);
+            if let Ok(connection) = returned.try_recv() {
+                connection.close().await;
+            }
         }
+    }
+}
+
+fn wrapped<S>(app: &App, stream: S, answering: Answering) -> Connection<S> {
+    let idle = Duration::from_secs(app.config.http_idle_timeout);
+    let patience = Patience {
+        head: idle,
+        next: Duration::from_secs(app.config.http_keep_alive) + KEEP_ALIVE_MORE,
+        write: idle * 2,
+    };
+    let drain_max = app.config.deploy_body_limit.saturating_add(DRAIN_MORE);
+    Connection::new(stream, drain_max, patience, answering, app.metrics.clone())
+}
+
+/// What clients read of how long a connection waits for their next request.
+fn keep_alive(seconds: u64) -> Option<HeaderValue> {
+    HeaderValue::from_str(&format!("timeout={seconds}")).ok()
+}
+
+/// Says how long the connection waits for the next request, if it does; HTTP/1.0 has words of its own for that.
+fn say_how_long_it_lives(response: &mut Response<Answer>, version: Version, keep_alive: Option<HeaderValue>) {
+    let headers = response.headers_mut();
+    if version == Version::HTTP_11
+        && !headers.contains_key(header::CONNECTION)
+        && let Some(keep_alive) = keep_alive
+    {
+        headers.insert(header::CONNECTION, HeaderValue::from_static("keep-alive"));
+        headers.insert(KEEP_ALIVE, keep_alive);
     }
 }
 

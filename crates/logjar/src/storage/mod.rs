@@ -22,6 +22,8 @@ use logjar_domain::ids::RepositoryName;
 use logjar_maven::coordinates::Gav;
 use logjar_maven::layout;
 
+use crate::quoting::quoted;
+
 /// Why the data folder can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum FolderError {
@@ -37,7 +39,7 @@ pub enum FolderError {
     )]
     LogMissing(PathBuf),
     /// Others may read secrets.
-    #[error("everybody on this machine can read `{path}`; run: chmod {mode} {path}")]
+    #[error("everybody on this machine can read `{path}`; run: chmod {mode} {}", quoted(.path))]
     WorldReadable {
         /// The file or folder.
         path: PathBuf,

@@ -220,7 +220,7 @@ impl Table {
             (method, route) => panic!("say in authorization.rs how to ask for {method} {route}"),
         };
         let request = Request::new(&row.method, &path);
-        if body.is_null() { request } else { request.body(body.to_string()) }
+        if body.is_null() { request } else { request.json(body.to_string()) }
     }
 
     /// A fresh token of the user, to be disabled.

@@ -41,7 +41,12 @@ impl Request {
     }
 
     pub(crate) fn post(path: &str, body: &Value) -> Self {
-        Self::new("POST", path).body(body.to_string())
+        Self::new("POST", path).json(body.to_string())
+    }
+
+    /// A body that says that it is JSON.
+    pub(crate) fn json(self, body: impl Into<Vec<u8>>) -> Self {
+        self.header("Content-Type", "application/json").body(body)
     }
 
     pub(crate) fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
@@ -95,6 +100,15 @@ impl Response {
 
     pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// The text without the name of the request, which no two have in common.
+    pub(crate) fn told(&self) -> String {
+        let Ok(mut document) = serde_json::from_slice::<Value>(&self.body) else { return self.text() };
+        match document.as_object_mut().and_then(|problem| problem.remove("request")) {
+            Some(_) => document.to_string(),
+            None => self.text(),
+        }
     }
 
     pub(crate) fn json(&self) -> Value {
@@ -184,7 +198,7 @@ impl Connection {
         let status_line = self.read_line()?;
         let mut words = status_line.splitn(3, ' ');
         let (version, status) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-        assert_eq!(version, "HTTP/1.1", "an answer begins with {status_line:?}");
+        assert!(matches!(version, "HTTP/1.0" | "HTTP/1.1"), "an answer begins with {status_line:?}");
         let mut response = Response {
             status: status.parse().unwrap_or_else(|_| panic!("an answer begins with {status_line:?}")),
             reason: words.next().unwrap_or_default().to_owned(),

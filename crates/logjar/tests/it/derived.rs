@@ -142,7 +142,7 @@ impl Step {
                 deploy.send(server, "amy");
             }
             Self::Ask(method, path, body) => {
-                let request = Request::new(method, path).body(body.to_string());
+                let request = Request::new(method, path).json(body.to_string());
                 let answer = Connection::admin(&server.folder()).send(&request);
                 assert!(answer.status < 500, "{self:?}: {}", answer.text());
             }

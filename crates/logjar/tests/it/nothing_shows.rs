@@ -46,7 +46,7 @@ const ADDRESSES: [&str; 31] = [
 fn answers(server: &TestServer) -> Vec<(&'static str, u16, String)> {
     let asked = |user: Option<&str>, path: &'static str| {
         let answer = get(server, user, path);
-        (path, answer.status, without_ages(&answer.text()))
+        (path, answer.status, without_ages(&answer.told()))
     };
     ADDRESSES.into_iter().flat_map(|path| [asked(None, path), asked(Some("cid"), path)]).collect()
 }

@@ -176,7 +176,7 @@ fn texts_of_others_stay_texts() {
     assert!(home.text.contains("<script>alert(1)</script> <img src=x onerror=alert(2)> \"'` & turned"));
     assert!(!home.text.contains(&"and on ".repeat(60)), "a long description is shortened");
     let echoed = page(&server, query).values_of("input", "name", "q", "value");
-    assert_eq!(echoed, ["\"><script>alert(3)</script>\u{202e}"], "the query can be changed and sent again");
+    assert_eq!(echoed, ["\"><script>alert(3)</script>"], "the query can be changed and sent again");
 }
 
 #[test]
@@ -276,13 +276,14 @@ fn an_empty_registry_says_what_to_do_first() {
     for (host, shown) in [
         (server.address().to_string(), address.as_str()),
         ("repo.example.org".to_owned(), "http://repo.example.org/repo/"),
-        ("a\"><script>".to_owned(), address.as_str()),
         ("$(reboot)".to_owned(), address.as_str()),
     ] {
         connection.write(format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n").as_bytes()).unwrap();
         let answer = connection.read_response(false).unwrap();
         assert!(Page::of(&answer).text.contains(shown), "{host}: {}", answer.text());
     }
+    connection.write(b"GET / HTTP/1.1\r\nHost: a\"><script>\r\n\r\n").unwrap();
+    connection.read_response(false).unwrap().expect(400, "no host at all");
 }
 
 #[test]

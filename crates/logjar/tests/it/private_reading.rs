@@ -48,7 +48,7 @@ fn anonymous_readers_get_a_challenge_whether_or_not_it_exists() {
             let path = format!("/repository/{repository}/{below}");
             let answer = get(&server, None, &path).expect(401, &path);
             assert_eq!(answer.header("www-authenticate"), Some("Basic realm=\"logjar\""));
-            answers.push(answer.text());
+            answers.push(answer.told());
             server.send(&Request::get(&path).authorized("amy", "wrong")).expect(401, &path);
         }
         answers.dedup();
@@ -100,7 +100,7 @@ fn granted_readers_see_what_is_granted() {
     ] {
         let answer = get(&server, Some("ben"), &few(below));
         assert_eq!(answer.status, 404, "{below}: {}", answer.text());
-        hidden.push(answer.text());
+        hidden.push(answer.told());
     }
     hidden.dedup();
     assert_eq!(hidden.len(), 1, "what exists looks like what does not: {hidden:?}");

@@ -110,6 +110,29 @@ fn only_http_knows_status_codes() {
     check("status codes outside http/", found);
 }
 
+/// What API, pages, Clojars' shapes and repositories share stands beside their folders.
+#[test]
+fn the_kinds_of_clients_know_nothing_of_each_other() {
+    const KINDS: [&str; 4] = ["api", "clojars", "maven", "web"];
+    // How a path is written is the same for everybody.
+    const SHARED: &str = "maven::path";
+    let files = rust_files();
+    let mut found = Vec::new();
+    for kind in KINDS {
+        let folder = format!("crates/logjar/src/http/{kind}/");
+        for other in KINDS.into_iter().filter(|other| *other != kind) {
+            let import = format!("http::{other}::");
+            let own = files.iter().filter(|file| file.path.starts_with(&folder));
+            for (file, (number, line)) in own.flat_map(|file| file.code().map(move |line| (file, line))) {
+                if line.contains(&import) && !line.contains(SHARED) {
+                    found.push(format!("{}:{number}", file.path));
+                }
+            }
+        }
+    }
+    check("imports between the folders of http/", found);
+}
+
 #[test]
 fn only_the_sequencer_appends() {
     let files = rust_files();
@@ -126,7 +149,8 @@ fn only_boundaries_are_serialized() {
     let boundaries = [
         "crates/logjar/src/stored_event",
         "crates/logjar/src/http/api/",
-        "crates/logjar/src/activity.rs",
+        "crates/logjar/src/http/extract.rs",
+        "crates/logjar/src/activity",
         "crates/logjar/src/downloads/files.rs",
         "crates/logjar-search/src/stamp.rs",
         "crates/logjar/src/deploy/record.rs",

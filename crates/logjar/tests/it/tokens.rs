@@ -29,7 +29,7 @@ fn nobody_learns_from_a_refusal_which_names_exist() {
         let put = Request::put(&release("1.0").path(".pom"), "pom").authorized(user, token);
         let answer = server.send(&put).expect(401, user);
         assert_eq!(answer.header("www-authenticate"), Some("Basic realm=\"logjar\""));
-        answers.push((answer.text(), answer.reason));
+        answers.push((answer.told(), answer.reason));
     }
     answers.dedup();
     assert_eq!(answers.len(), 1, "one answer for all: {answers:?}");
@@ -37,7 +37,7 @@ fn nobody_learns_from_a_refusal_which_names_exist() {
 
 #[test]
 fn without_credentials_it_is_a_challenge() {
-    let server = TestServer::with_amy();
+    let mut server = TestServer::with_amy();
     let path = release("1.0").path(".pom");
     for put in [
         Request::put(&path, "pom"),
@@ -52,6 +52,7 @@ fn without_credentials_it_is_a_challenge() {
     release("1.0").send(&server, "amy").created();
     let anonymous = server.send(&Request::put(&path, "pom"));
     assert_eq!(anonymous.status, 401);
+    server.stop();
     let refusals = fs::read_dir(server.folder().join("activity"))
         .unwrap()
         .map(|entry| fs::read_to_string(entry.unwrap().path()).unwrap());
@@ -190,7 +191,7 @@ fn nobody_learns_names_by_asking_for_tokens() {
     };
     let plain = server.new_token("eve", &[]);
     let (known, unknown) = (ask("amy", 1, &plain), ask("nobody", 1, &plain));
-    assert_eq!((known.status, known.text()), (unknown.status, unknown.text()));
+    assert_eq!((known.status, known.told()), (unknown.status, unknown.told()));
     let manages = server.new_token("eve", &["--can", "manage"]);
     ask("eve", 1, &manages).expect(200, "her own");
     ask("eve", 4_294_967_295, &manages).expect(400, "an end that could not be written as a date");

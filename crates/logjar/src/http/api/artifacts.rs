@@ -9,12 +9,15 @@ use logjar_maven::coordinates::{ArtifactId, GroupId};
 use logjar_maven::pom::{Dependency, Pom};
 use serde_json::{Value, json};
 
-use super::search::{hits_of, results};
+use super::search::hits_of;
 use super::views::{Which, list_of, shown};
-use super::{ApiError, Params, Path, Viewer, artifact_id, blocking, group_id, searching};
+use super::{artifact_id, group_id};
 use crate::app::App;
 use crate::clock::{now, rfc3339};
+use crate::http::blocking::{reading, searching};
 use crate::http::error::HttpError;
+use crate::http::extract::{ApiError, Params, Path, Viewer};
+use crate::http::hits::results;
 use crate::http::paging::Paging;
 use crate::queries::catalog::{self, Deployed};
 use crate::queries::summary::{Outline, Summary, downloads_of_version};
@@ -29,13 +32,14 @@ pub async fn show(
     let (group, artifact) = (group_id(&group)?, artifact_id(&artifact)?);
     let paging = which.paging()?;
     let sight = Sight::of(&app.projections.read(), now(), &actor, &app.config.rules());
-    let answer = blocking(move || {
-        let Some(found) = find(&app, &sight, &group, &artifact, paging)? else {
+    let looking = app.clone();
+    let answer = reading(&app, move || {
+        let Some(found) = find(&looking, &sight, &group, &artifact, paging)? else {
             return Err(HttpError::Missing(format!("artifact `{group}:{artifact}`")));
         };
         let mut answer = shown(&found.summary);
         add_facts(&mut answer, found.summary.pom.as_deref());
-        let rows = found.versions.iter().map(|version| version_shown(&app, version)).collect();
+        let rows = found.versions.iter().map(|version| version_shown(&looking, version)).collect();
         list_of(&mut answer, paging, found.total, "versions", rows);
         Ok(answer)
     });

@@ -11,13 +11,14 @@ use logjar_maven::coordinates::ArtifactId;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{ApiError, Caller, Json};
 use crate::activity::{RefusedSignIn, SignInReason};
 use crate::app::App;
 use crate::auth::sign_in::SignInError;
-use crate::clock::{now, rfc3339};
+use crate::clock::{now, rfc3339, since_boot};
+use crate::http::Origin;
 use crate::http::error::HttpError;
-use crate::http::{Origin, client_address};
+use crate::http::extract::{ApiError, Caller, Json};
+use crate::http::forwarded::client_address;
 use crate::metrics::SignIn;
 
 /// The largest body with a name and a password, in bytes.
@@ -41,7 +42,7 @@ impl FromRequestParts<Arc<App>> for From {
         // What came from nowhere would be throttled like the network, as one address.
         let nowhere = Origin::Network(Ipv4Addr::UNSPECIFIED.into());
         let origin = parts.extensions.get::<Origin>().copied().unwrap_or(nowhere);
-        Ok(Self(client_address(app, origin, &parts.headers)))
+        Ok(Self(client_address(&app.config, origin, &parts.headers)))
     }
 }
 
@@ -51,8 +52,8 @@ pub async fn check(
     From(client): From,
     Json(Credentials { name, password }): Json<Credentials, CREDENTIALS_MAX>,
 ) -> Result<axum::Json<Value>, ApiError> {
-    let moment = now();
-    let signed_in = app.sign_ins.sign_in(&name, password, client, moment).await;
+    let (moment, since_boot) = (now(), since_boot());
+    let signed_in = app.sign_ins.sign_in(&name, password, client, since_boot).await;
     let reason = match &signed_in {
         Ok(Some(_)) => None,
         Ok(None) => Some(SignInReason::Wrong),
@@ -70,7 +71,7 @@ pub async fn check(
         let is_known = app.projections.read().user_named(&name).is_some();
         let user = is_known.then_some(name);
         let refused = RefusedSignIn { at: rfc3339(moment), user, reason, client: client.to_string() };
-        app.activity.keep_sign_in(&refused, moment);
+        app.activity.keep_sign_in(&refused, moment, since_boot);
     }
     let Some(user) = signed_in? else {
         return Ok(axum::Json(json!({ "authenticated": false })));

@@ -13,10 +13,10 @@ use logjar_maven::snapshot_version::Stamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{ApiError, Caller, Params, Path};
 use crate::app::App;
 use crate::clock::now;
 use crate::http::error::HttpError;
+use crate::http::extract::{ApiError, Caller, Params, Path};
 
 /// Which build to finish.
 #[derive(Deserialize)]

@@ -17,10 +17,12 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::views::{Which, list_of, shown};
-use super::{ApiError, Caller, Json, Params, Path, Viewer, artifact_id, blocking, group_id, submit};
+use super::{artifact_id, group_id, submit};
 use crate::app::App;
 use crate::clock::now;
+use crate::http::blocking::reading;
 use crate::http::error::HttpError;
+use crate::http::extract::{ApiError, Caller, Json, Params, Path, Viewer};
 use crate::http::paging::{PER_PAGE_MAX, number};
 use crate::queries::catalog;
 use crate::queries::summary::{Outline, read_all};
@@ -76,7 +78,8 @@ pub async fn show(
         let answer = json!({ "group": group.as_str(), "members": members });
         (answer, artifacts.len(), outlines.collect::<Vec<_>>())
     };
-    let artifacts = blocking(move || read_all(outlines, app.reader.as_ref())).await?;
+    let reader = app.reader.clone();
+    let artifacts = reading(&app, move || read_all(outlines, reader.as_ref())).await?;
     let rows = artifacts.iter().map(shown).collect();
     list_of(&mut answer, paging, total, "artifacts", rows);
     Ok(axum::Json(answer))

@@ -11,11 +11,12 @@ use logjar_eventlog::error::ReplayError;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{ApiError, Caller, Params, ndjson};
+use super::ndjson;
 use crate::app::App;
 use crate::clock::now;
 use crate::digest;
 use crate::http::error::HttpError;
+use crate::http::extract::{ApiError, Caller, Params};
 use crate::log_filter::{LogFilter, Topic};
 use crate::stored_event::{Detail, decode};
 

@@ -11,10 +11,10 @@ use http::header;
 use logjar_domain::access::Actor;
 use logjar_domain::sight::Sight;
 
-use super::ApiError;
 use crate::app::App;
 use crate::clock::now;
 use crate::http::error::HttpError;
+use crate::http::extract::ApiError;
 use crate::metrics::text::{CONTENT_TYPE, Page};
 use crate::metrics::{Area, SignIn, process};
 use crate::queries::counts::Counts;

@@ -160,8 +160,8 @@ impl Operation {
         let mut responses = Map::new();
         let success = json!({ "description": "Done", "content": { content_type: { "schema": schema } } });
         responses.insert("200".to_owned(), success);
-        let of_body = self.takes.map(|_| &413);
-        for status in [400, 401].iter().chain(of_body).chain(self.refusals) {
+        let of_body = self.takes.map(|_| [413, 415]);
+        for status in [400, 401].iter().chain(of_body.iter().flatten()).chain(self.refusals) {
             let content = json!({ "application/problem+json": { "schema": reference("Problem") } });
             let refusal = json!({ "description": reason(*status), "content": content });
             responses.insert(status.to_string(), refusal);
@@ -186,6 +186,7 @@ fn reason(status: u16) -> &'static str {
         404 => "It is not there",
         409 => "It is there already, or something else is under way",
         413 => "The body is too large",
+        415 => "The body has another `Content-Type` than `application/json`",
         429 => "Too many tries; `Retry-After` says when the next one may be",
         503 => "The server is busy or stopping, try again",
         507 => "The disk of the server is full",

@@ -13,10 +13,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use super::{ApiError, Caller, Json, ndjson};
+use super::ndjson;
 use crate::app::App;
 use crate::clock::now;
 use crate::http::error::HttpError;
+use crate::http::extract::{ApiError, Caller, Json};
 use crate::rebuild::{Before, Outcome, Part, RebuildError, Turn, begin, rebuild as make};
 use crate::startup::state_snapshot::Verdict;
 

@@ -8,9 +8,10 @@ use logjar_eventlog::error::LogError;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{ApiError, Params, Viewer, blocking};
 use crate::app::App;
 use crate::clock::{now, rfc3339};
+use crate::http::blocking::reading;
+use crate::http::extract::{ApiError, Params, Viewer};
 use crate::http::paging::{PER_PAGE, PER_PAGE_MAX, number};
 use crate::queries::{catalog, recent};
 
@@ -32,7 +33,8 @@ pub async fn list(
     let before = number("before", which.before.as_deref(), u64::MAX)?;
     let sight = Sight::of(&app.projections.read(), now(), &actor, &app.config.rules());
     let asked = recent::Asked { before, limit };
-    Ok(axum::Json(blocking(move || read(&app, &sight, asked)).await?))
+    let looking = app.clone();
+    Ok(axum::Json(reading(&app, move || read(&looking, &sight, asked)).await?))
 }
 
 fn read(app: &App, sight: &Sight, asked: recent::Asked) -> Result<Value, LogError> {

@@ -10,10 +10,11 @@ use logjar_domain::permission::{Readable, readable};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{ApiError, Caller, Json, Path, submit};
+use super::submit;
 use crate::app::App;
 use crate::clock::now;
 use crate::http::error::HttpError;
+use crate::http::extract::{ApiError, Caller, Json, Path};
 
 /// A repository to be.
 #[derive(Deserialize)]

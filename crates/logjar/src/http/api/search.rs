@@ -1,22 +1,19 @@
 //! Search: `/api/v1/search`.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use axum::extract::State;
 use logjar_domain::sight::Sight;
-use logjar_search::search::{Found, Page};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::views::{list_of, shown};
-use super::{ApiError, Params, Viewer, searching};
 use crate::app::App;
 use crate::clock::now;
-use crate::http::error::HttpError;
+use crate::http::blocking::searching;
+use crate::http::extract::{ApiError, Params, Viewer};
+use crate::http::hits::find;
 use crate::http::paging::Paging;
-use crate::queries::summary::{Summary, outlines, read_all};
-use crate::search::SearchError;
 
 /// What is searched for.
 #[derive(Deserialize)]
@@ -25,40 +22,6 @@ pub struct Which {
     q: String,
     page: Option<String>,
     per_page: Option<String>,
-}
-
-/// What a query found, with all that lists show.
-#[derive(Debug, Default)]
-pub struct Results {
-    /// How many artifacts there are in all.
-    pub total: usize,
-    /// Those of the page, the best first.
-    pub artifacts: Vec<Summary>,
-}
-
-/// Artifacts in sight that the query means; none for an empty one. Blocks: not for async threads.
-///
-/// # Errors
-/// A query that breaks the syntax, an index or log that can't be read.
-pub fn find(app: &App, query: &str, sight: &Sight, page: Page) -> Result<Results, HttpError> {
-    if query.trim().is_empty() {
-        return Ok(Results::default());
-    }
-    let began = Instant::now();
-    let results = results(app, sight, |app| app.search.search(query, sight, page))?;
-    app.metrics.searches.note(began.elapsed());
-    Ok(results)
-}
-
-/// Adds what lists show to what the index found. Blocks: not for async threads.
-pub(super) fn results(
-    app: &App,
-    sight: &Sight,
-    search: impl FnOnce(&App) -> Result<Found, SearchError>,
-) -> Result<Results, HttpError> {
-    let found = search(app)?;
-    let outlines = outlines(&app.projections.read(), sight, &app.downloads, &found.hits);
-    Ok(Results { total: found.total, artifacts: read_all(outlines, app.reader.as_ref())? })
 }
 
 /// Artifacts that a query means, the best first.

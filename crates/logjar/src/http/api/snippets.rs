@@ -11,12 +11,12 @@ use logjar_domain::permission::{Readable, readable};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{ApiError, Params, Path, Viewer};
 use crate::app::{App, FIRST_REPOSITORY};
 use crate::clock::now;
 use crate::http::Origin;
 use crate::http::address::{base, repository_path};
 use crate::http::error::HttpError;
+use crate::http::extract::{ApiError, Params, Path, Viewer};
 use crate::snippets::{self, Place, Tool};
 
 /// Which snippet of the tool.

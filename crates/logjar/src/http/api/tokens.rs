@@ -16,11 +16,12 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::groups::missing;
-use super::{ApiError, Caller, Json, Path, artifact_id, group_id, submit};
+use super::{artifact_id, group_id, submit};
 use crate::app::App;
 use crate::auth::token::{generate, hash};
 use crate::clock::{now, rfc3339};
 use crate::http::error::HttpError;
+use crate::http::extract::{ApiError, Caller, Json, Path};
 use crate::sequencer::Outcome;
 
 /// A token to be.

@@ -13,11 +13,12 @@ use logjar_maven::coordinates::ArtifactId;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{ApiError, Caller, Json, Path, submit};
+use super::submit;
 use crate::app::App;
 use crate::auth::password;
 use crate::clock::{now, rfc3339};
 use crate::http::error::HttpError;
+use crate::http::extract::{ApiError, Caller, Json, Path};
 
 /// A user to be.
 #[derive(Deserialize)]

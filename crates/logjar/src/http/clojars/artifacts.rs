@@ -8,6 +8,7 @@ use axum::response::Response;
 use http::HeaderMap;
 use logjar_domain::access::Actor;
 use logjar_domain::sight::Sight;
+use logjar_eventlog::error::LogError;
 use logjar_maven::coordinates::{ArtifactId, GroupId};
 use logjar_maven::pom::Pom;
 use serde_json::{Value, json};
@@ -15,7 +16,8 @@ use serde_json::{Value, json};
 use super::{in_wanted_form, missing};
 use crate::app::App;
 use crate::clock::now;
-use crate::http::api::{ApiError, Path, Viewer, blocking};
+use crate::http::blocking::reading;
+use crate::http::extract::{ApiError, Path, Viewer};
 use crate::queries::catalog;
 use crate::queries::summary::{Outline, Summary, downloads_of_version, read_all};
 
@@ -39,24 +41,28 @@ pub async fn show(
     let (Ok(group), Ok(artifact)) = (GroupId::parse(&group), ArtifactId::parse(&artifact)) else {
         return Ok(missing());
     };
+    let looking = app.clone();
+    let found = reading(&app, move || find(&looking, &actor, &group, &artifact)).await?;
+    Ok(found.map_or_else(missing, |answer| in_wanted_form(&headers, &answer)))
+}
+
+fn find(app: &App, actor: &Actor, group: &GroupId, artifact: &ArtifactId) -> Result<Option<Value>, LogError> {
     let (outline, versions) = {
         let state = app.projections.read();
-        let sight = Sight::of(&state, now(), &actor, &app.config.rules());
-        let Some(listed) = catalog::artifact(&state, &sight, &group, &artifact) else { return Ok(missing()) };
-        let Some(outline) = Outline::of(&listed, &app.downloads) else { return Ok(missing()) };
+        let sight = Sight::of(&state, now(), actor, &app.config.rules());
+        let Some(listed) = catalog::artifact(&state, &sight, group, artifact) else { return Ok(None) };
+        let Some(outline) = Outline::of(&listed, &app.downloads) else { return Ok(None) };
         let versions = listed.versions().into_iter().map(|version| {
             let downloads = downloads_of_version(&app.downloads, &listed, &version);
             json!({ "version": version.version.as_str(), "downloads": downloads })
         });
         (outline, versions.collect::<Vec<_>>())
     };
-    let reading = app.clone();
-    let summary = blocking(move || outline.read(reading.reader.as_ref())).await?;
-    let Some(summary) = summary else { return Ok(missing()) };
-    let mut answer = shown(&app, &summary);
+    let Some(summary) = outline.read(app.reader.as_ref())? else { return Ok(None) };
+    let mut answer = shown(app, &summary);
     add_facts(&mut answer, summary.pom.as_deref());
     answer["recent_versions"] = Value::Array(versions);
-    Ok(in_wanted_form(&headers, &answer))
+    Ok(Some(answer))
 }
 
 /// The artifacts of a group, by name.
@@ -67,19 +73,22 @@ pub async fn of_group(
     Path(group): Path<String>,
 ) -> Result<Response, ApiError> {
     let Ok(group) = GroupId::parse(&group) else { return Ok(missing()) };
-    let outlines: Vec<Outline> = {
-        let state = app.projections.read();
-        let sight = Sight::of(&state, now(), &actor, &app.config.rules());
-        let artifacts = catalog::artifacts_of(&state, &sight, &group);
-        artifacts.iter().filter_map(|listed| Outline::of(listed, &app.downloads)).collect()
-    };
-    if outlines.is_empty() {
-        return Ok(missing());
+    let looking = app.clone();
+    let found = reading(&app, move || {
+        let outlines: Vec<Outline> = {
+            let state = looking.projections.read();
+            let sight = Sight::of(&state, now(), &actor, &looking.config.rules());
+            let artifacts = catalog::artifacts_of(&state, &sight, &group);
+            artifacts.iter().filter_map(|listed| Outline::of(listed, &looking.downloads)).collect()
+        };
+        let summaries = read_all(outlines, looking.reader.as_ref())?;
+        Ok::<_, LogError>(summaries.iter().map(|summary| shown(&looking, summary)).collect::<Vec<_>>())
+    });
+    let artifacts = found.await?;
+    match artifacts.is_empty() {
+        true => Ok(missing()),
+        false => Ok(in_wanted_form(&headers, &Value::Array(artifacts))),
     }
-    let reading = app.clone();
-    let summaries = blocking(move || read_all(outlines, reading.reader.as_ref())).await?;
-    let answer: Vec<Value> = summaries.iter().map(|summary| shown(&app, summary)).collect();
-    Ok(in_wanted_form(&headers, &Value::Array(answer)))
 }
 
 /// The groups that somebody is a member of, as far as the caller may know of them.

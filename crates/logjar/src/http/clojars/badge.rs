@@ -15,7 +15,7 @@ use super::search_results::attribute;
 use super::{in_json, missing, with_type};
 use crate::app::App;
 use crate::clock::now;
-use crate::http::api::{Path, Viewer};
+use crate::http::extract::{Path, Viewer};
 use crate::queries::catalog;
 
 const SVG: HeaderValue = HeaderValue::from_static("image/svg+xml; charset=UTF-8");

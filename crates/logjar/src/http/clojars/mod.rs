@@ -5,7 +5,6 @@ pub mod artifacts;
 pub mod badge;
 mod edn;
 pub mod release_feed;
-pub mod search;
 pub(super) mod search_results;
 
 use axum::body::Body;

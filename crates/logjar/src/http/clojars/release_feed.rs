@@ -17,7 +17,8 @@ use serde_json::{Value, json};
 use super::{in_json, in_wanted_form};
 use crate::app::App;
 use crate::clock::{now, rfc3339};
-use crate::http::api::{ApiError, Viewer, blocking};
+use crate::http::blocking::reading;
+use crate::http::extract::{ApiError, Viewer};
 use crate::projections::recent::RecentDeploy;
 use crate::stored_event::{Detail, decode};
 
@@ -50,7 +51,8 @@ pub async fn releases(
     };
     let sight = Sight::of(&app.projections.read(), now(), &actor, &app.config.rules());
     let after = after.as_microsecond().div_euclid(1_000);
-    let page = blocking(move || read(&app, &sight, after)).await?;
+    let looking = app.clone();
+    let page = reading(&app, move || read(&looking, &sight, after)).await?;
     let next_from = written(Moment(page.reached * 1_000));
     let answer = json!({
         "next_from": next_from,

@@ -1,48 +1,27 @@
 //! Results of a search in Clojars' JSON and XML, and its errors.
 
 use axum::response::Response;
-use http::{HeaderValue, StatusCode};
+use http::HeaderValue;
 use logjar_maven::pom::is_direction_mark;
 use serde_json::{Value, json};
 
-use super::search::SearchParams;
 use super::{in_json, with_type};
 use crate::clock::random_bytes;
-use crate::http::api::search::Results;
+use crate::http::error::HttpError;
+use crate::http::hits::Results;
 use crate::http::paging::Paging;
 use crate::queries::summary::Summary;
 
-/// Results of a page.
-pub(in crate::http) const PER_PAGE: u32 = 24;
-
 const XML: HeaderValue = HeaderValue::from_static("text/xml; charset=UTF-8");
 
-/// Why a search has no answer.
-pub(super) struct Refused {
-    status: StatusCode,
-    message: String,
-    /// Names this refusal in the diagnostics.
-    id: String,
-}
-
-impl Refused {
-    /// A refusal with an id of its own.
-    pub(super) fn new(status: StatusCode, message: String) -> Self {
-        let id = uuid();
-        tracing::debug!("search refused, error-id {id}: {message}");
-        Self { status, message, id }
-    }
-}
-
 /// Where a page stands; nothing is said of an empty query.
-fn place(results: &Results, params: &SearchParams) -> Option<(usize, u32, usize)> {
-    let paging = Paging { page: params.page, per_page: PER_PAGE };
-    (!params.q.trim().is_empty()).then(|| (results.total, PER_PAGE, paging.offset()))
+fn place(results: &Results, query: &str, paging: Paging) -> Option<(usize, u32, usize)> {
+    (!query.trim().is_empty()).then(|| (results.total, paging.per_page, paging.offset()))
 }
 
 /// Results in JSON.
-pub(super) fn json(results: &Results, params: &SearchParams) -> Response {
-    let place = place(results, params);
+pub(in crate::http) fn json(results: &Results, query: &str, paging: Paging) -> Response {
+    let place = place(results, query, paging);
     let rows: Vec<Value> = results
         .artifacts
         .iter()
@@ -66,15 +45,16 @@ pub(super) fn json(results: &Results, params: &SearchParams) -> Response {
 }
 
 /// A refusal in JSON.
-pub(super) fn json_error(refused: &Refused) -> Response {
-    let mut response = in_json(&json!({ "error": refused.message, "error-id": refused.id }));
-    *response.status_mut() = refused.status;
+pub(in crate::http) fn json_error(refused: &HttpError) -> Response {
+    let id = noted(refused);
+    let mut response = in_json(&json!({ "error": refused.to_string(), "error-id": id }));
+    *response.status_mut() = refused.status();
     response
 }
 
 /// Results in XML.
-pub(super) fn xml(results: &Results, params: &SearchParams) -> Response {
-    let (total, per_page, offset) = match place(results, params) {
+pub(in crate::http) fn xml(results: &Results, query: &str, paging: Paging) -> Response {
+    let (total, per_page, offset) = match place(results, query, paging) {
         Some((total, per_page, offset)) => (total.to_string(), per_page.to_string(), offset.to_string()),
         None => Default::default(),
     };
@@ -99,15 +79,22 @@ pub(super) fn xml(results: &Results, params: &SearchParams) -> Response {
 }
 
 /// A refusal in XML.
-pub(super) fn xml_error(refused: &Refused) -> Response {
+pub(in crate::http) fn xml_error(refused: &HttpError) -> Response {
+    let id = noted(refused);
     let text = format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?><error message=\"{}\" id=\"{}\"/>",
-        attribute(&refused.message),
-        refused.id
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?><error message=\"{}\" id=\"{id}\"/>",
+        attribute(&refused.to_string()),
     );
     let mut response = with_type(XML, text);
-    *response.status_mut() = refused.status;
+    *response.status_mut() = refused.status();
     response
+}
+
+/// Names a refusal in the diagnostics.
+fn noted(refused: &HttpError) -> String {
+    let id = uuid();
+    tracing::debug!("search refused, error-id {id}: {refused}");
+    id
 }
 
 /// When the latest version was deployed: milliseconds since 1970, as text.

@@ -7,6 +7,7 @@ pub(crate) mod listing;
 pub(crate) mod path;
 mod prefixes;
 pub(crate) mod put;
+mod put_headers;
 
 use std::net::IpAddr;
 use std::sync::Arc;

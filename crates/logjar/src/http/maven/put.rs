@@ -16,14 +16,16 @@ use logjar_maven::layout::{self, Target};
 use tokio::time::{Instant, timeout_at};
 
 use super::path::RepositoryPath;
-use crate::activity::Refusal;
+use super::put_headers;
+use crate::activity::{Refusal, Whose};
 use crate::app::App;
 use crate::auth;
-use crate::clock::{now, rfc3339};
+use crate::clock::{now, rfc3339, since_boot};
 use crate::deploy::{Arrived, BodyOfFile, DeployError, Upload, fresh_deploy_id};
 use crate::http::body::Answer;
 use crate::http::error::HttpError;
 use crate::http::request_body::RequestBody;
+use crate::http::request_id;
 use crate::storage::read::is_never_served;
 
 /// The largest sum.
@@ -58,7 +60,10 @@ pub(super) async fn put(
     client: Option<IpAddr>,
 ) -> Result<Response<Answer>, HttpError> {
     let credentials = auth::token::credentials(request.headers());
-    let answered = take(app, path, request).await;
+    let answered = match put_headers::check_whole(request.headers()) {
+        Ok(()) => take(app, path, request).await,
+        Err(error) => Err(error),
+    };
     let error = match answered {
         Ok(missing) => return Ok(created(missing)),
         Err(error) => error,
@@ -66,22 +71,29 @@ pub(super) async fn put(
     // A request without credentials only asks how to identify itself; it says nothing about anybody.
     if let Some(credentials) = credentials {
         let moment = now();
-        let unknown = error.status() == StatusCode::UNAUTHORIZED;
+        let (user, whose) = {
+            let state = app.projections.read();
+            let is_ours = auth::token::is_ours(&state, &credentials);
+            // What no user is called may be a token in the wrong place.
+            let user = state.user_named(&credentials.user).map(|(_, user)| user.name.to_string());
+            (user, if is_ours { Whose::User } else { Whose::Stranger(client) })
+        };
         let credential = auth::token::hash(&format!("{}:{}", credentials.user, credentials.password));
-        if !unknown || !app.activity.is_repeat(credential, moment) {
+        if whose == Whose::User || !app.activity.is_repeat(credential, since_boot()) {
             app.metrics.refused(error.tag());
             // What no user is called may be a token that somebody put into the wrong field.
             let known = app.projections.read().user_named(&credentials.user).is_some();
             let refusal = Refusal {
                 at: rfc3339(moment),
-                user: known.then_some(credentials.user),
+                user,
                 path: format!("{}/{}", path.repository, path.segments.join("/")),
                 tag: error.tag().to_owned(),
                 detail: error.detail(),
                 status: error.status().as_u16(),
                 client: client.map(|address| address.to_string()),
+                request: request_id::current(),
             };
-            app.activity.keep(refusal, moment);
+            app.activity.keep(refusal, whose, moment);
         }
     }
     Err(error)
@@ -93,6 +105,7 @@ async fn take(
     request: Request<RequestBody>,
 ) -> Result<Option<String>, HttpError> {
     let deployer = deployer(app, &request)?;
+    let address = path;
     let repository = parse_repository_name(&path.repository)
         .map_err(|_| Rejection::RepositoryMissing { name: path.repository.clone() })?;
     let segments: Vec<&str> = path.segments.iter().map(String::as_str).collect();
@@ -139,6 +152,7 @@ async fn take(
         fresh_id: fresh_deploy_id(),
     };
     let upload = app.deploys.begin(put).await?;
+    put_headers::check_conditions(app, address, &request).await?;
     let mut body =
         TimedBody::new(request.into_body(), limit, Duration::from_secs(app.config.http_idle_timeout));
     let arrived = match on_disk {

@@ -1,8 +1,11 @@
 //! Errors as pages, for whoever asks for pages. Everybody else gets what [`HttpError::response`] says.
 
+use std::sync::Arc;
+
 use askama::Template;
 use axum::body::Body;
-use axum::response::Response;
+use axum::extract::{OriginalUri, State};
+use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
 use super::site::Site;
@@ -25,8 +28,37 @@ struct ErrorPage {
     hint: &'static str,
 }
 
+/// What nobody answers: with a page for browsers, with a line for everybody else.
+pub(crate) async fn not_found(
+    State(app): State<Arc<App>>,
+    OriginalUri(uri): OriginalUri,
+    headers: HeaderMap,
+) -> Response {
+    if wants_page(&headers) {
+        return nowhere(&app, uri.path());
+    }
+    let base = app.config.public_url.as_deref().unwrap_or_default();
+    let text = format!(
+        "There is nothing at {}.\n\nThis is logjar, a Maven repository server. \
+         Its repositories are at {base}/repository/NAME/, the first one also at {base}/repo/.\n",
+        uri.path()
+    );
+    let content_type = [(header::CONTENT_TYPE, "text/plain; charset=utf-8")];
+    (StatusCode::NOT_FOUND, content_type, text).into_response()
+}
+
+/// A method that the address does not have.
+pub(crate) async fn wrong_method(
+    State(app): State<Arc<App>>,
+    method: http::Method,
+    headers: HeaderMap,
+) -> Response {
+    let error = HttpError::MethodNotAllowed { method: method.to_string(), allow: None };
+    shown(&app, &headers, &error)
+}
+
 /// Whether a client asks for pages.
-pub(crate) fn wants_page(headers: &HeaderMap) -> bool {
+fn wants_page(headers: &HeaderMap) -> bool {
     quality(headers, "text/html") > 0.0
 }
 
@@ -43,7 +75,7 @@ pub(crate) fn shown(app: &App, headers: &HeaderMap, error: &HttpError) -> Respon
 }
 
 /// The page of an address that leads nowhere.
-pub(crate) fn nowhere(app: &App, path: &str) -> Response {
+fn nowhere(app: &App, path: &str) -> Response {
     let error = HttpError::NotFound;
     let (title, hint) = words(error.status());
     let message = sentence(&format!("nothing is at `{}` on this server", shortened(path, PATH_MAX)));
@@ -66,6 +98,10 @@ fn in_page(mut response: Response, template: &ErrorPage) -> Response {
 /// What a status means, and what to do.
 fn words(status: StatusCode) -> (&'static str, &'static str) {
     match status.as_u16() {
+        401 => (
+            "Who are you?",
+            "Reload the page to be asked again: for your user name, and for a token as the password.",
+        ),
         400 => ("That request cannot be understood", "Go back and change it, or search anew."),
         404 => ("There is nothing here", "Perhaps the address has a slip in it. Search for what you want:"),
         405 => ("That is not possible here", "Follow a link to it in place of sending something."),

@@ -19,7 +19,8 @@ use crate::app::{App, FIRST_REPOSITORY};
 use crate::clock::now;
 use crate::http::Origin;
 use crate::http::address::{base, repository_path};
-use crate::http::api::{Viewer, blocking};
+use crate::http::blocking::reading;
+use crate::http::extract::Viewer;
 use crate::queries::counts::Counts;
 use crate::queries::{catalog, recent};
 use crate::snippets::{self, Place, Tool};
@@ -78,15 +79,15 @@ pub async fn home(
     headers: HeaderMap,
 ) -> Response {
     let sight = Sight::of(&app.projections.read(), now(), &actor, &app.config.rules());
+    let site = Site { focus: true, ..Site::seen_by(&app, &actor) };
     let base = base(&app.config, origin, &headers);
-    let reading = app.clone();
-    let built = blocking(move || build(&reading, &sight, &base)).await;
+    let looking = app.clone();
+    let built = reading(&app, move || build(&looking, site, &sight, &base)).await;
     let shown = built.and_then(|built| page(&headers, StatusCode::OK, &built));
     shown.unwrap_or_else(|failed| error::shown(&app, &headers, &failed))
 }
 
-fn build(app: &App, sight: &Sight, base: &str) -> Result<HomePage, LogError> {
-    let site = Site { focus: true, ..Site::of(app) };
+fn build(app: &App, site: Site, sight: &Sight, base: &str) -> Result<HomePage, LogError> {
     let rows = rows(app, sight, &site)?;
     let Counts { groups, artifacts, versions } = app.last_counts.of(&app.projections, sight);
     // One of which the caller may read nothing would be a link to nowhere.

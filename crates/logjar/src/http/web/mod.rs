@@ -1,10 +1,12 @@
 //! Pages for people, rendered here and whole without any script. What is shown is escaped by the templates
 //! (`templates/`, one a page); what a POM says is text and never markup.
 //!
-//! Reading order: [`site`] (what every page knows), [`home`], [`search`], [`error`], [`style`].
+//! Reading order: [`site`] (what every page knows), [`home`], [`search`], [`login`],
+//! [`error`], [`style`].
 
 pub(crate) mod error;
 pub mod home;
+pub mod login;
 pub(crate) mod search;
 mod site;
 pub mod style;

@@ -1,24 +1,18 @@
 //! Search results as a page: `/search`.
 
-use std::sync::Arc;
-
 use askama::Template;
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
 use logjar_domain::access::Actor;
-use logjar_domain::sight::Sight;
 use logjar_search::search::HITS_MAX;
 
 use super::site::{Row, RowContext, Site};
-use super::text::{Piece, counted, sentence, shortened};
+use super::text::{Piece, counted, sentence, shortened, without_unseen};
 use super::{error, page};
 use crate::app::App;
 use crate::clock::now;
-use crate::http::api::search::{Results, find};
-use crate::http::api::searching;
-use crate::http::clojars::search::SearchParams;
-use crate::http::clojars::search_results::PER_PAGE;
 use crate::http::error::HttpError;
+use crate::http::hits::Results;
 use crate::http::maven::path::encode;
 use crate::http::paging::{PAGE_MAX, Paging};
 use crate::numbers::grouped;
@@ -56,47 +50,44 @@ struct Link {
     page: u32,
 }
 
-/// What was found, as a page.
-pub(crate) async fn html(
-    app: Arc<App>,
-    actor: Actor,
-    headers: &HeaderMap,
-    params: Result<SearchParams, HttpError>,
-) -> Response {
-    let shown = match params {
-        Ok(params) => searched(&app, &actor, headers, params).await,
-        Err(wrong) => Err(wrong),
-    };
-    shown.unwrap_or_else(|failed| error::shown(&app, headers, &failed))
+/// What was asked for.
+#[derive(Clone, Copy)]
+pub(crate) struct Asked<'a> {
+    /// The query, as it was sent.
+    pub(crate) query: &'a str,
+    /// The page of its results.
+    pub(crate) paging: Paging,
+    /// Who asks.
+    pub(crate) actor: &'a Actor,
+    /// Whether the caller sees so many repositories that it has to be said which ones have something.
+    pub(crate) name_repositories: bool,
 }
 
-async fn searched(
-    app: &Arc<App>,
-    actor: &Actor,
+/// What was found, as a page.
+pub(crate) fn html(
+    app: &App,
     headers: &HeaderMap,
-    params: SearchParams,
-) -> Result<Response, HttpError> {
-    let sight = Sight::of(&app.projections.read(), now(), actor, &app.config.rules());
-    let name_repositories = sight.repositories().count() > 1;
-    let paging = Paging { page: params.page, per_page: PER_PAGE };
-    let site = Site { query: params.q, ..Site::of(app) };
-    let (searched, query) = (app.clone(), site.query.clone());
-    let found = searching(app, move || find(&searched, &query, &sight, paging.of_search())).await;
+    asked: Asked<'_>,
+    found: Result<Results, HttpError>,
+) -> Response {
+    let Asked { query, actor, name_repositories, .. } = asked;
+    let site = Site { query: without_unseen(query), ..Site::seen_by(app, actor) };
     let (outcome, status) = match found {
-        Ok(_) if site.query.trim().is_empty() => (Outcome::Unasked, StatusCode::OK),
+        Ok(_) if query.trim().is_empty() => (Outcome::Unasked, StatusCode::OK),
         Ok(results) => {
             let context = RowContext { site: &site, now: now(), name_repositories };
-            (outcome(app, &context, paging, &results), StatusCode::OK)
+            (outcome(app, &context, asked, &results), StatusCode::OK)
         }
         Err(HttpError::BadRequest(why)) => (Outcome::Wrong(sentence(&why)), StatusCode::BAD_REQUEST),
-        Err(failed) => return Err(failed),
+        Err(failed) => return error::shown(app, headers, &failed),
     };
-    let shown = shortened(&site.query, SHOWN_MAX);
-    page(headers, status, &SearchPage { site, shown, outcome })
+    let shown = shortened(query, SHOWN_MAX);
+    let page = page(headers, status, &SearchPage { site, shown, outcome });
+    page.unwrap_or_else(|failed| error::shown(app, headers, &failed))
 }
 
-fn outcome(app: &App, context: &RowContext<'_>, paging: Paging, results: &Results) -> Outcome {
-    let query = &context.site.query;
+fn outcome(app: &App, context: &RowContext<'_>, asked: Asked<'_>, results: &Results) -> Outcome {
+    let Asked { query, paging, .. } = asked;
     let link = |page: u32| Link { path: address(context.site, query, page), page };
     let last = u32::try_from(paging.pages_of_search(results.total)).unwrap_or(PAGE_MAX);
     if results.total == 0 {
@@ -113,7 +104,7 @@ fn outcome(app: &App, context: &RowContext<'_>, paging: Paging, results: &Result
         total
     } else {
         let first = paging.offset() + 1;
-        let end = (paging.offset() + PER_PAGE as usize).min(results.total).min(HITS_MAX);
+        let end = (paging.offset() + paging.per_page as usize).min(results.total).min(HITS_MAX);
         format!("{}–{} of {total}", grouped(first as u64), grouped(end as u64))
     };
     Outcome::Found {

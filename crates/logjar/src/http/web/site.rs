@@ -1,5 +1,6 @@
 //! What every page knows: addresses of this server, and rows of lists.
 
+use logjar_domain::access::Actor;
 use logjar_domain::ids::{Moment, RepositoryName};
 use logjar_maven::coordinates::{ArtifactId, GroupId};
 
@@ -23,6 +24,8 @@ pub(super) struct Site {
     pub(super) query: String,
     /// Whether the search box has the focus.
     pub(super) focus: bool,
+    /// Who looks at the page, if that is somebody known.
+    pub(super) viewer: Option<String>,
 }
 
 /// An artifact or a deploy in a list.
@@ -66,6 +69,21 @@ impl Site {
             version: env!("CARGO_PKG_VERSION"),
             query: String::new(),
             focus: false,
+            viewer: None,
+        }
+    }
+
+    /// The frame of a page for somebody.
+    pub(super) fn seen_by(app: &App, actor: &Actor) -> Self {
+        let viewer = actor.user().map(|user| app.projections.read().name_of(user));
+        Self { viewer, ..Self::of(app) }
+    }
+
+    /// Where a browser is asked who its user is; the query comes along.
+    pub(super) fn login(&self) -> String {
+        match self.query.trim() {
+            "" => format!("{}/login", self.root),
+            query => format!("{}/login?q={}", self.root, encode(query)),
         }
     }
 

@@ -7,9 +7,10 @@ use axum::extract::{OriginalUri, State};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, header};
 
+use super::error::not_found;
 use super::tag_of;
 use crate::app::App;
-use crate::http::api::{Path, not_found};
+use crate::http::extract::Path;
 
 const SHEET: &str = include_str!("../../../static/style.css");
 const CACHING: &str = "public, max-age=31536000, immutable";

@@ -53,7 +53,7 @@ pub(super) struct Piece {
 
 /// A message as a sentence, in pieces, without what is not seen: it may repeat what was asked.
 pub(super) fn sentence(message: &str) -> Vec<Piece> {
-    let message: String = message.chars().filter(|each| !is_unseen(*each)).collect();
+    let message = without_unseen(message);
     let pieces = message.split('`').enumerate();
     let mut pieces: Vec<Piece> =
         pieces.map(|(index, text)| Piece { text: text.to_owned(), is_code: index % 2 == 1 }).collect();
@@ -75,7 +75,7 @@ pub(super) fn shortened(text: &str, most: usize) -> String {
     let mut line = String::new();
     let mut length = 0;
     for word in text.split_whitespace() {
-        let word: String = word.chars().filter(|each| !is_unseen(*each)).collect();
+        let word = without_unseen(word);
         if word.is_empty() {
             continue;
         }
@@ -97,6 +97,11 @@ pub(super) fn shortened(text: &str, most: usize) -> String {
         length += gap + count;
     }
     line
+}
+
+/// The text without what is not seen or turns the direction of the text around it.
+pub(super) fn without_unseen(text: &str) -> String {
+    text.chars().filter(|each| !is_unseen(*each)).collect()
 }
 
 /// Control characters, and marks that turn or hide text (Unicode: bidirectional formatting, zero width, tags).

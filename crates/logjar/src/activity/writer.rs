@@ -1,0 +1,154 @@
+//! The thread that writes lines of activity, so that a disk that hangs or is full holds nobody up. Lines that it cannot
+//! keep up with are dropped.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TrySendError};
+use std::time::Duration;
+
+use logjar_domain::day::day;
+use serde::Serialize;
+
+use super::{KINDS, Kind};
+use crate::clock::now;
+
+/// Lines that may wait.
+const WAITING_MAX: usize = 1_024;
+/// How often the age of files is looked at.
+const HOUSEKEEPING: Duration = Duration::from_secs(3_600);
+
+/// The way to the thread, which begins with the first line.
+pub(super) struct Writer {
+    folder: PathBuf,
+    keep_days: u32,
+    thread: OnceLock<Option<SyncSender<Work>>>,
+}
+
+enum Work {
+    Line {
+        kind: Kind,
+        day: String,
+        line: String,
+    },
+    /// Says that all before it was done.
+    Flush(mpsc::Sender<()>),
+}
+
+impl Writer {
+    /// A writer of lines in a folder, where files live for so many days.
+    pub(super) fn new(folder: PathBuf, keep_days: u32) -> Self {
+        Self { folder, keep_days, thread: OnceLock::new() }
+    }
+
+    /// Begins the thread, if it has not begun.
+    pub(super) fn start(&self) {
+        self.sender();
+    }
+
+    /// Has a line added to the day's file.
+    pub(super) fn write(&self, kind: Kind, day: String, line: &impl Serialize) {
+        let Ok(line) = serde_json::to_string(line) else { return };
+        let Some(sender) = self.sender() else { return };
+        if let Err(TrySendError::Full(_)) = sender.try_send(Work::Line { kind, day, line }) {
+            tracing::debug!("a line of {} is lost, because writing does not keep up", kind.name);
+        }
+    }
+
+    /// Waits until all lines are written, a while at most.
+    pub(super) fn flush(&self, most: Duration) {
+        let Some(Some(sender)) = self.thread.get() else { return };
+        let (done, all_done) = mpsc::channel();
+        // If so many lines wait that this one finds no place, the disk hangs.
+        if sender.try_send(Work::Flush(done)).is_ok() {
+            let _ = all_done.recv_timeout(most);
+        }
+    }
+
+    fn sender(&self) -> Option<&SyncSender<Work>> {
+        let sender = self.thread.get_or_init(|| {
+            let (sender, work) = mpsc::sync_channel(WAITING_MAX);
+            let pen = Pen { folder: self.folder.clone(), keep_days: self.keep_days, is_troubled: false };
+            let thread = std::thread::Builder::new().name("activity".to_owned());
+            match thread.spawn(move || pen.run(&work)) {
+                Ok(_) => Some(sender),
+                Err(error) => {
+                    tracing::warn!("refusals are not kept, as there is no thread for it: {error}");
+                    None
+                }
+            }
+        });
+        sender.as_ref()
+    }
+}
+
+/// What the thread has.
+struct Pen {
+    folder: PathBuf,
+    keep_days: u32,
+    /// Whether the last line could not be written. What lasts is told once.
+    is_troubled: bool,
+}
+
+impl Pen {
+    fn run(mut self, work: &Receiver<Work>) {
+        let mut cleaned = String::new();
+        loop {
+            let today = day(now());
+            if cleaned != today {
+                self.remove_old();
+                cleaned = today;
+            }
+            match work.recv_timeout(HOUSEKEEPING) {
+                Ok(Work::Line { kind, day, line }) => self.write(kind, &day, &line),
+                Ok(Work::Flush(done)) => {
+                    // Whoever asked may have stopped waiting.
+                    let _ = done.send(());
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    }
+
+    /// Adds a line, unless the file is full.
+    fn write(&mut self, kind: Kind, day: &str, line: &str) {
+        let path = kind.file(&self.folder, day);
+        match (append(&path, line, kind.bytes_max), self.is_troubled) {
+            (Ok(()), true) => {
+                self.is_troubled = false;
+                tracing::info!("refusals are kept again");
+            }
+            (Err(error), false) => {
+                self.is_troubled = true;
+                tracing::warn!("could not write {}, refusals are not kept for now: {error}", path.display());
+            }
+            _ => {}
+        }
+    }
+
+    /// Removes files that are older than they may get.
+    fn remove_old(&self) {
+        let oldest = day(now().plus_seconds(-86_400 * i64::from(self.keep_days)));
+        for entry in fs::read_dir(&self.folder).into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            let name = name.to_str().and_then(|name| name.strip_suffix(".jsonl")).unwrap_or_default();
+            let day = KINDS.iter().find_map(|kind| name.strip_prefix(kind.name)?.strip_prefix('-'));
+            if day.is_some_and(|day| *day < *oldest)
+                && let Err(error) = fs::remove_file(entry.path())
+            {
+                tracing::warn!("could not remove {}: {error}", entry.path().display());
+            }
+        }
+    }
+}
+
+fn append(path: &Path, line: &str, bytes_max: u64) -> io::Result<()> {
+    let mut file = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
+    if file.metadata()?.len() >= bytes_max {
+        return Ok(());
+    }
+    file.write_all(format!("{line}\n").as_bytes())
+}

@@ -1,0 +1,66 @@
+//! Work of the router that waits for a disk or takes long, off the async threads, and in turns: so many at once that
+//! whoever asks for much holds up neither downloads nor deploys, which need threads too.
+
+use std::num::NonZero;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+
+use super::error::HttpError;
+use super::request_id::in_its_name;
+use crate::app::App;
+
+/// How long somebody waits for their turn to read the log.
+const WAITING: Duration = Duration::from_secs(5);
+/// Who reads the log at once, on a machine with one core.
+const AT_ONCE_MIN: usize = 2;
+
+/// Turns for reading the log: one a core, as it is mostly in memory.
+pub(crate) struct LogTurns(Arc<Semaphore>);
+
+impl Default for LogTurns {
+    fn default() -> Self {
+        let cores = std::thread::available_parallelism().map_or(0, NonZero::get);
+        Self(Arc::new(Semaphore::new(cores.max(AT_ONCE_MIN))))
+    }
+}
+
+/// Runs what reads the log, when it has its turn.
+///
+/// # Errors
+/// Those of the work; and if it does not get its turn in time.
+pub(crate) async fn reading<T: Send + 'static, E: Into<HttpError> + Send + 'static>(
+    app: &App,
+    work: impl FnOnce() -> Result<T, E> + Send + 'static,
+) -> Result<T, HttpError> {
+    let turn = timeout(WAITING, app.log_turns.0.clone().acquire_owned()).await;
+    let turn = turn.ok().and_then(Result::ok).ok_or(HttpError::Busy)?;
+    blocking(turn, work).await
+}
+
+/// Runs what searches, when it has its turn.
+///
+/// # Errors
+/// Those of the work; and if it does not get its turn in time.
+pub(crate) async fn searching<T: Send + 'static, E: Into<HttpError> + Send + 'static>(
+    app: &App,
+    work: impl FnOnce() -> Result<T, E> + Send + 'static,
+) -> Result<T, HttpError> {
+    let turn = app.search.turn().await?;
+    blocking(turn, work).await
+}
+
+/// The turn lasts as long as the work, which nobody breaks off when a client leaves.
+async fn blocking<T: Send + 'static, E: Into<HttpError> + Send + 'static>(
+    turn: OwnedSemaphorePermit,
+    work: impl FnOnce() -> Result<T, E> + Send + 'static,
+) -> Result<T, HttpError> {
+    let done = tokio::task::spawn_blocking(in_its_name(move || {
+        let done = work();
+        drop(turn);
+        done
+    }));
+    done.await.map_err(|_| HttpError::Internal)?.map_err(Into::into)
+}

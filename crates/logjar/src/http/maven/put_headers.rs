@@ -1,0 +1,154 @@
+//! What the headers of a PUT say of its body, and on what condition it is to be stored. What is no whole file as it
+//! will be served is no release; whoever names a condition gets its answer (RFC 9110 §13, §14.5).
+
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use hyper::Request;
+
+use super::get;
+use super::path::RepositoryPath;
+use crate::app::App;
+use crate::http::conditional::matches_etag;
+use crate::http::error::HttpError;
+use crate::http::request_body::RequestBody;
+
+/// Checks that the body is a file, whole and as it is.
+///
+/// # Errors
+/// If it is a part of one, is packed, or is a form with a file in it.
+pub(super) fn check_whole(headers: &HeaderMap) -> Result<(), HttpError> {
+    if headers.contains_key(header::CONTENT_RANGE) {
+        let why = "a PUT with `Content-Range` sends a part of a file; only whole files are taken";
+        return Err(HttpError::BadRequest(why.to_owned()));
+    }
+    if let Some(coding) = items(headers, &header::CONTENT_ENCODING).find(|coding| !is(coding, "identity")) {
+        return Err(HttpError::UnsupportedMedia(format!(
+            "a body with `Content-Encoding: {}` is not the file itself; send it without",
+            coding.chars().take(40).collect::<String>()
+        )));
+    }
+    let is_form = |kind: &str| kind.split(';').next().is_some_and(|kind| is(kind, "multipart/form-data"));
+    if items(headers, &header::CONTENT_TYPE).any(is_form) {
+        let why = "a form is not the file itself; send the file alone as the body (curl: -T, not -F)";
+        return Err(HttpError::UnsupportedMedia(why.to_owned()));
+    }
+    Ok(())
+}
+
+/// Checks the conditions `If-Match` and `If-None-Match` against what a reader would get now.
+///
+/// # Errors
+/// If one does not hold.
+pub(super) async fn check_conditions(
+    app: &App,
+    path: &RepositoryPath,
+    request: &Request<RequestBody>,
+) -> Result<(), HttpError> {
+    let headers = request.headers();
+    if !headers.contains_key(header::IF_MATCH) && !headers.contains_key(header::IF_NONE_MATCH) {
+        return Ok(());
+    }
+    let present = present(app, path, headers).await?;
+    match holds(headers, present.as_ref()) {
+        true => Ok(()),
+        false => Err(HttpError::PreconditionFailed),
+    }
+}
+
+/// The tag of what is there, empty if it has none; `None` if nothing is there that the caller may read.
+async fn present(
+    app: &App,
+    path: &RepositoryPath,
+    headers: &HeaderMap,
+) -> Result<Option<HeaderValue>, HttpError> {
+    let mut asked = Request::new(RequestBody::none());
+    *asked.method_mut() = Method::HEAD;
+    if let Some(credentials) = headers.get(header::AUTHORIZATION) {
+        asked.headers_mut().insert(header::AUTHORIZATION, credentials.clone());
+    }
+    match get::get(app, path, &asked).await {
+        Ok(answer) if answer.status() == StatusCode::OK => {
+            Ok(Some(answer.headers().get(header::ETAG).cloned().unwrap_or(HeaderValue::from_static(""))))
+        }
+        Ok(_) | Err(HttpError::NotFound) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn holds(headers: &HeaderMap, present: Option<&HeaderValue>) -> bool {
+    let tag = present.map(|tag| tag.to_str().unwrap_or_default());
+    let names = |wanted: &HeaderValue| {
+        wanted.to_str().is_ok_and(|wanted| tag.is_some_and(|tag| matches_etag(wanted.trim(), tag)))
+    };
+    let mut wanted = headers.get_all(header::IF_MATCH).into_iter().peekable();
+    let mut unwanted = headers.get_all(header::IF_NONE_MATCH).into_iter();
+    (wanted.peek().is_none() || wanted.any(names)) && !unwanted.any(names)
+}
+
+/// The items of a list, in all lines of a header.
+fn items<'a>(headers: &'a HeaderMap, name: &header::HeaderName) -> impl Iterator<Item = &'a str> {
+    let lines = headers.get_all(name).into_iter();
+    // What cannot be read is none of what is taken.
+    let items = lines.flat_map(|line| line.to_str().unwrap_or("?").split(',')).map(str::trim);
+    items.filter(|item| !item.is_empty())
+}
+
+fn is(text: &str, name: &str) -> bool {
+    text.trim().eq_ignore_ascii_case(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(lines: &[(&'static str, &'static str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in lines {
+            headers.append(*name, HeaderValue::from_static(value));
+        }
+        headers
+    }
+
+    #[test]
+    fn only_whole_files_as_they_are() {
+        for (lines, status) in [
+            (&[][..], None),
+            (&[("content-type", "application/java-archive")][..], None),
+            (&[("content-type", "application/x-www-form-urlencoded")][..], None),
+            (&[("content-encoding", "identity")][..], None),
+            (&[("content-encoding", "Identity, ")][..], None),
+            (&[("content-range", "bytes 0-599999/1000000")][..], Some(400)),
+            (&[("content-range", "")][..], Some(400)),
+            (&[("content-encoding", "gzip")][..], Some(415)),
+            (&[("content-encoding", "identity, br")][..], Some(415)),
+            (&[("content-encoding", "identity"), ("content-encoding", "aws-chunked")][..], Some(415)),
+            (&[("content-type", "multipart/form-data; boundary=x")][..], Some(415)),
+            (&[("content-type", "Multipart/Form-Data")][..], Some(415)),
+        ] {
+            let checked = check_whole(&headers(lines));
+            assert_eq!(checked.err().map(|error| error.status().as_u16()), status, "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn conditions() {
+        let there = HeaderValue::from_static("\"abc\"");
+        for (lines, if_there, if_absent) in [
+            (&[("if-none-match", "*")][..], false, true),
+            (&[("if-none-match", "\"abc\"")][..], false, true),
+            (&[("if-none-match", "\"x\"")][..], true, true),
+            (&[("if-none-match", "\"x\", \"abc\"")][..], false, true),
+            (&[("if-none-match", "\"x\""), ("if-none-match", "*")][..], false, true),
+            (&[("if-match", "*")][..], true, false),
+            (&[("if-match", "\"abc\"")][..], true, false),
+            (&[("if-match", "\"x\"")][..], false, false),
+            (&[("if-match", "*"), ("if-none-match", "*")][..], false, false),
+        ] {
+            let headers = headers(lines);
+            assert_eq!(
+                (holds(&headers, Some(&there)), holds(&headers, None)),
+                (if_there, if_absent),
+                "{lines:?}"
+            );
+        }
+    }
+}
