@@ -227,7 +227,7 @@ fn shown(answer: &Response) -> String {
     let headers = ["content-type", "last-modified", "cache-control"].map(header);
     // The tag of a page changes with the ages on it.
     let tag = if headers[0].starts_with("text/html") { "-".to_owned() } else { header("etag") };
-    format!("{} {headers:?} {tag} {}", answer.status, without_ages(&answer.text()))
+    format!("{} {headers:?} {tag} {}", answer.status, without_ages(&answer.told()))
 }
 
 /// A page without the texts that say how long ago something was: its exact time is beside them.

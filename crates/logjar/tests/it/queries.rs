@@ -176,7 +176,7 @@ fn what_is_hidden_answers_as_what_is_not_there() {
     ] {
         let [one, other] = [hidden, absent].map(|path| {
             let name = path.rsplit('/').next().unwrap();
-            server.get(path).expect(404, path).text().replace(name, "NAME")
+            server.get(path).expect(404, path).told().replace(name, "NAME")
         });
         assert_eq!(one, other);
     }

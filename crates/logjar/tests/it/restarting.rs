@@ -47,7 +47,7 @@ fn answers(server: &TestServer) -> Vec<String> {
         let answer = server.get(path);
         let headers = ["etag", "last-modified", "content-type", "cache-control", "x-checksum-sha1"];
         let headers = headers.map(|name| answer.header(name).unwrap_or("-").to_owned());
-        format!("{path} {} {headers:?} {}", answer.status, answer.text())
+        format!("{path} {} {headers:?} {}", answer.status, answer.told())
     };
     paths.into_iter().map(shown).collect()
 }

@@ -81,8 +81,6 @@ pub(super) async fn put(
         let credential = auth::token::hash(&format!("{}:{}", credentials.user, credentials.password));
         if whose == Whose::User || !app.activity.is_repeat(credential, since_boot()) {
             app.metrics.refused(error.tag());
-            // What no user is called may be a token that somebody put into the wrong field.
-            let known = app.projections.read().user_named(&credentials.user).is_some();
             let refusal = Refusal {
                 at: rfc3339(moment),
                 user,
