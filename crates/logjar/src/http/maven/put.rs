@@ -2,6 +2,7 @@
 //! client that asks first (`Expect: 100-continue`) sends nothing in vain.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -54,7 +55,7 @@ impl From<DeployError> for HttpError {
 
 /// Answers PUT. Every refusal is also kept in the activity file: some clients show nothing but a number.
 pub(super) async fn put(
-    app: &App,
+    app: &Arc<App>,
     path: &RepositoryPath,
     request: Request<RequestBody>,
     client: Option<IpAddr>,
@@ -98,7 +99,7 @@ pub(super) async fn put(
 }
 
 async fn take(
-    app: &App,
+    app: &Arc<App>,
     path: &RepositoryPath,
     request: Request<RequestBody>,
 ) -> Result<Option<String>, HttpError> {

@@ -1,6 +1,8 @@
 //! What the headers of a PUT say of its body, and on what condition it is to be stored. What is no whole file as it
 //! will be served is no release; whoever names a condition gets its answer (RFC 9110 §13, §14.5).
 
+use std::sync::Arc;
+
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use hyper::Request;
 
@@ -39,7 +41,7 @@ pub(super) fn check_whole(headers: &HeaderMap) -> Result<(), HttpError> {
 /// # Errors
 /// If one does not hold.
 pub(super) async fn check_conditions(
-    app: &App,
+    app: &Arc<App>,
     path: &RepositoryPath,
     request: &Request<RequestBody>,
 ) -> Result<(), HttpError> {
@@ -56,7 +58,7 @@ pub(super) async fn check_conditions(
 
 /// The tag of what is there, empty if it has none; `None` if nothing is there that the caller may read.
 async fn present(
-    app: &App,
+    app: &Arc<App>,
     path: &RepositoryPath,
     headers: &HeaderMap,
 ) -> Result<Option<HeaderValue>, HttpError> {
