@@ -3,6 +3,7 @@
 //! Nothing here reads a file, a clock or the network, and nothing here knows users, rights or the event log.
 
 pub mod coordinates;
+pub mod maturity;
 pub mod snapshot_version;
 pub mod version_order;
 

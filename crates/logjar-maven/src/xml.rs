@@ -2,9 +2,9 @@
 //!
 //! It reads as Maven's own reader does: the namespace of the root, whichever that is, the named characters of HTML,
 //! text joined over comments and CDATA and trimmed. It is not a general XML reader: attributes are checked and dropped,
-//! nothing external is loaded. Beyond what Maven refuses it refuses a document type that defines entities and characters
-//! that XML forbids, which no other tool reads. Hostile input ends in an error, never in a panic, in deep recursion or
-//! in more memory than a multiple of [`DOCUMENT_BYTES_MAX`].
+//! nothing external is loaded. Beyond what Maven refuses it refuses a document type that defines entities, and
+//! characters that XML forbids, which no other tool reads. Hostile input ends in an error, never in a panic, in deep
+//! recursion or in more memory than a multiple of [`DOCUMENT_BYTES_MAX`].
 
 mod encoding;
 mod entities;

@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use crate::coordinates::{self, Coordinates};
 use crate::times::{self, Times};
 use crate::tokens::{Field, Token, tokens};
-use crate::words::{without_scheme, words};
+use crate::words::{ends_in_word, without_scheme, words};
 
 /// How much of a query counts.
 const CHARACTERS_MAX: usize = 1_000;
@@ -276,7 +276,7 @@ impl Parser {
             };
             return Ok(self.count_one().then_some(Node::Leaf(Some(field), matter)));
         }
-        let begun = begun.filter(|begun| begun.ends_with(char::is_alphanumeric));
+        let begun = begun.filter(|begun| ends_in_word(begun));
         if begun.is_some() && !self.count_prefix() {
             return Ok(None);
         }

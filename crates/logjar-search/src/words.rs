@@ -1,8 +1,13 @@
 //! How names and texts become words: the same way when they are indexed and when they are asked for.
 //!
-//! A word is a run of letters and digits, in lower case. Everything else separates words, `-`, `_`, `.`, `/` and `:`
-//! alike; only `+` and `#` at a word's end belong to it, so that `c++` and `f#` are words of their own. Scripts that
-//! write without blanks have one word a character.
+//! A word is a run of letters and digits, in lower case and without accents, in one of the several forms that Unicode
+//! has for it. Everything else separates words, `-`, `_`, `.`, `/` and `:` alike; only `+` and `#` at a word's end
+//! belong to it, so that `c++` and `f#` are words of their own. Scripts that write without blanks have one word a
+//! character.
+
+use std::borrow::Cow;
+
+use unicode_normalization::UnicodeNormalization;
 
 /// Most bytes of a word; what is longer is cut. No language has such words, but texts have such runs.
 const WORD_BYTES_MAX: usize = 64;
@@ -10,16 +15,58 @@ const WORD_BYTES_MAX: usize = 64;
 /// Most marks at a word's end, as in `c++`.
 const MARKS_MAX: usize = 2;
 
+/// Letters that Unicode does not take apart, and what people type who do not have them.
+const TYPED: [(char, &str); 9] = [
+    ('ß', "ss"),
+    ('æ', "ae"),
+    ('ð', "d"),
+    ('ø', "o"),
+    ('đ', "d"),
+    ('ħ', "h"),
+    ('ı', "i"),
+    ('ł', "l"),
+    ('œ', "oe"),
+];
+
 /// The words of a text, in its order.
 pub(crate) fn words(text: &str) -> Vec<String> {
+    let folded = folded(text);
     let mut words = Vec::new();
-    let mut rest = text;
+    let mut rest = folded.as_ref();
     while let Some(start) = rest.find(is_letter) {
         let (word, after) = cut_word(rest.get(start..).unwrap_or_default());
-        words.push(shortened(word).to_lowercase());
+        words.push(shortened(word).to_owned());
         rest = after;
     }
     words
+}
+
+/// Whether the last character of a text belongs to a word, an accent to the one that it stands on.
+pub(crate) fn ends_in_word(text: &str) -> bool {
+    text.ends_with(|last| is_letter(last) || is_accent(last))
+}
+
+/// A text in lower case, in one form, without accents.
+fn folded(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() {
+        let has_capitals = text.bytes().any(|byte| byte.is_ascii_uppercase());
+        return if has_capitals { Cow::Owned(text.to_ascii_lowercase()) } else { Cow::Borrowed(text) };
+    }
+    // What a sign is taken apart into may have capitals.
+    let lower = text.nfkd().flat_map(char::to_lowercase).nfkd().filter(|each| !is_accent(*each));
+    let mut typed = String::with_capacity(text.len());
+    for character in lower {
+        match TYPED.iter().find(|(letter, _)| *letter == character) {
+            Some((_, letters)) => typed.push_str(letters),
+            None => typed.push(character),
+        }
+    }
+    Cow::Owned(typed.nfc().collect())
+}
+
+/// Accents of Latin, Greek and Cyrillic letters. Marks of other scripts make other words.
+fn is_accent(character: char) -> bool {
+    matches!(character, '\u{300}'..='\u{36F}' | '\u{1AB0}'..='\u{1AFF}' | '\u{1DC0}'..='\u{1DFF}')
 }
 
 /// `https` is in nearly every address and says nothing.
@@ -80,6 +127,15 @@ mod tests {
             ("Кириллица", "кириллица"),
             ("עברית", "עברית"),
             ("don't", "don t"),
+            ("Café", "cafe"),
+            ("Cafe\u{301}s", "cafes"),
+            ("ŁÓDŹ", "lodz"),
+            ("Straße", "strasse"),
+            ("Ελλάδα", "ελλαδα"),
+            ("İstanbul", "istanbul"),
+            ("ﬁne ＡＢ", "fine ab"),
+            ("가각", "가각"),
+            ("\u{1100}\u{1161}", "가"),
             ("\u{202e}x\u{0}y", "x y"),
             ("::: -- \"\"", ""),
             ("", ""),

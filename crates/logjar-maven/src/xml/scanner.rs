@@ -145,8 +145,8 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Behind `<` within an element: takes what is not a tag, and adds a CDATA section to the text. Of a tag it takes the
-    /// first character, and says which it is.
+    /// Behind `<` within an element: takes what is not a tag, and adds a CDATA section to the text. Of a tag it takes
+    /// the first character, and says which it is.
     fn tag_after_markup(&mut self, text: &mut String) -> Scanned<Option<char>> {
         match self.more()? {
             '?' => self.instruction()?,

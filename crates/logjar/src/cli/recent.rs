@@ -3,7 +3,7 @@
 use clap::Args;
 use serde_json::Value;
 
-use super::client::{Client, Wants, with_client};
+use super::client::{Client, Wants, segment, with_client};
 use super::listing::{age, coordinates, print, rows_of, text};
 use super::{Failure, Global, output};
 use crate::clock::now;
@@ -13,21 +13,25 @@ pub(super) struct Options {
     /// How many deploys at most
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=100))]
     limit: u64,
-    /// Only deploys before this position of the log
-    #[arg(long, value_name = "SEQ", value_parser = clap::value_parser!(u64).range(1..))]
-    before: Option<u64>,
+    /// Where the list goes on, as the part before it says
+    #[arg(long, value_name = "CURSOR")]
+    before: Option<String>,
 }
 
 pub(super) fn run(global: &Global, options: &Options) -> Result<(), Failure> {
-    let answer = with_client(global, Wants::Reading, async |client| newest(client, options).await)?;
+    let answered = with_client(global, Wants::Reading, async |client| newest(client, options).await);
+    let answer = answered.map_err(|failure| match failure {
+        Failure::Invalid(why) => Failure::Usage(why),
+        other => other,
+    })?;
     let deploys: Vec<&Value> = rows_of(&answer, "deploys").collect();
     if global.json {
         output::json(&answer)?;
     }
     if deploys.is_empty() {
-        return Err(Failure::Refused(match options.before {
+        return Err(Failure::Refused(match &options.before {
             None => "nothing was deployed yet".to_owned(),
-            Some(before) => format!("nothing was deployed before position {before}"),
+            Some(_) => "nothing was deployed before that".to_owned(),
         }));
     }
     if global.json {
@@ -53,9 +57,9 @@ pub(super) fn run(global: &Global, options: &Options) -> Result<(), Failure> {
 
 /// The first part of the list that is not empty: the server looks only so far back at once.
 async fn newest(client: &mut Client, options: &Options) -> Result<Value, Failure> {
-    let mut before = options.before;
+    let mut before = options.before.clone();
     loop {
-        let cursor = before.map(|before| format!("&before={before}")).unwrap_or_default();
+        let cursor = before.map(|before| format!("&before={}", segment(&before))).unwrap_or_default();
         let answer = client.get(&format!("/api/v1/recent?limit={}{cursor}", options.limit)).await?;
         before = next(&answer);
         if before.is_none() || rows_of(&answer, "deploys").next().is_some() {
@@ -64,8 +68,8 @@ async fn newest(client: &mut Client, options: &Options) -> Result<Value, Failure
     }
 }
 
-fn next(answer: &Value) -> Option<u64> {
-    answer.get("next").and_then(Value::as_u64)
+fn next(answer: &Value) -> Option<String> {
+    answer.get("next").and_then(Value::as_str).map(str::to_owned)
 }
 
 /// The version; for a build of a snapshot version with its stamp in place of `SNAPSHOT`, as its files are named.

@@ -25,6 +25,14 @@ pub(crate) fn base(config: &Config, origin: Origin, headers: &HeaderMap) -> Stri
     }
 }
 
+/// What paths on this server begin with for a client: the path of the address that is configured, without a slash at
+/// the end.
+pub(crate) fn root(config: &Config) -> &str {
+    let url = config.public_url.as_deref().unwrap_or_default();
+    let rest = url.split_once("://").map_or("", |(_, rest)| rest);
+    rest.find('/').and_then(|at| rest.get(at..)).unwrap_or_default().trim_end_matches('/')
+}
+
 /// The address of a server that listens there, as somebody on its own machine can type it.
 pub(crate) fn listening(address: SocketAddr) -> String {
     format!("http://{}", to_type(address))
@@ -69,6 +77,17 @@ mod tests {
 
     fn asked(host: &'static str) -> HeaderMap {
         HeaderMap::from_iter([(header::HOST, HeaderValue::from_static(host))])
+    }
+
+    #[test]
+    fn paths_begin_with_the_path_of_the_public_address() {
+        for (url, expected) in [
+            (None, ""),
+            (Some("https://repo.example.org"), ""),
+            (Some("https://example.org/maven/x"), "/maven/x"),
+        ] {
+            assert_eq!(root(&Config { public_url: url.map(str::to_owned), ..Config::default() }), expected);
+        }
     }
 
     #[test]

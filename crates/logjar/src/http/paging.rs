@@ -88,6 +88,14 @@ pub fn number(name: &'static str, text: Option<&str>, most: u64) -> Result<Optio
     }
 }
 
+/// The refusal of a cursor that no list gave.
+pub fn not_a_cursor(name: &'static str, text: &str) -> HttpError {
+    let shown: String = text.chars().take(40).collect();
+    HttpError::BadRequest(format!(
+        "`{name}` is `{shown}`; it is the `next` of an earlier answer, or left out for the beginning"
+    ))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -53,6 +53,9 @@ pub async fn search(
         Ok(params) => params,
         Err(wrong) => return refused(&app, format, &headers, &wrong),
     };
+    if format != Format::Html {
+        app.search.caught_up().await;
+    }
     let sight = Sight::of(&app.projections.read(), now(), &actor, &app.config.rules());
     let name_repositories = sight.repositories().count() > 1;
     let (searched, query) = (app.clone(), q.clone());

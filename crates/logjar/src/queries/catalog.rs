@@ -1,7 +1,8 @@
 //! What is there, as a caller sees it: artifacts and versions joined over the repositories in sight, from memory. What
 //! a POM says is read from the log when it is asked for.
 //!
-//! By time, not by Maven's order: the latest version is the one that was deployed last.
+//! The latest version is the one that was deployed last; the latest release is the one that people should take, which
+//! Maven's order tells better.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -9,12 +10,14 @@ use std::sync::Arc;
 use logjar_domain::event::{By, Event, VersionDeployed};
 use logjar_domain::ids::{Moment, RepositoryName};
 use logjar_domain::sight::Sight;
-use logjar_domain::state::{Artifact, State, VersionState};
+use logjar_domain::state::{Artifact, State, When};
 use logjar_eventlog::error::LogError;
 use logjar_eventlog::log::LogReader;
 use logjar_maven::coordinates::{ArtifactId, GroupId, Version};
+use logjar_maven::maturity::{begins_with_day, is_early};
 use logjar_maven::pom::Pom;
 use logjar_maven::snapshot_version::Stamp;
+use logjar_maven::version_order;
 
 use crate::stored_event::{Detail, decode};
 
@@ -37,8 +40,8 @@ pub struct Listed<'a> {
 pub struct ListedVersion<'a> {
     /// The version.
     pub version: &'a Version,
-    /// Position of the deploy that dates it: of a release the first, of a snapshot version the last.
-    pub seq: u64,
+    /// Where the deploy stands that dates it: of a release the first, of a snapshot version the last.
+    pub when: When,
     /// The repositories that have it.
     pub repositories: Vec<&'a RepositoryName>,
 }
@@ -100,22 +103,22 @@ impl<'a> Listed<'a> {
         let mut versions: BTreeMap<&'a Version, ListedVersion<'a>> = BTreeMap::new();
         for (repository, artifact) in &self.places {
             for state in &artifact.versions {
-                let seq = dated_at(state);
+                let when = state.when();
                 versions
                     .entry(&state.version)
                     .and_modify(|known| {
                         known.repositories.push(repository);
-                        known.seq = telling(&state.version, known.seq, seq);
+                        known.when = telling(&state.version, known.when, when);
                     })
                     .or_insert_with(|| ListedVersion {
                         version: &state.version,
-                        seq,
+                        when,
                         repositories: vec![repository],
                     });
             }
         }
         let mut versions: Vec<_> = versions.into_values().collect();
-        versions.sort_by_key(|version| std::cmp::Reverse(version.seq));
+        versions.sort_by_key(|version| std::cmp::Reverse(version.when));
         versions
     }
 
@@ -124,9 +127,32 @@ impl<'a> Listed<'a> {
         self.latest_where(|_| true)
     }
 
-    /// The release that was deployed last.
-    pub fn latest_release(&self) -> Option<ListedVersion<'a>> {
+    /// The release that was deployed last, as Clojars tells it.
+    pub fn newest_release(&self) -> Option<ListedVersion<'a>> {
         self.latest_where(|version| !version.is_snapshot())
+    }
+
+    /// The release that people should take: the highest in Maven's order that is not an early one, so that a fix of an
+    /// old line does not become it. Versions that are named after a day count only if the newest of these is one.
+    pub fn latest_release(&self) -> Option<ListedVersion<'a>> {
+        let counts = |version: &Version| !version.is_snapshot() && !is_early(version.as_str());
+        let highest = self.highest(counts)?;
+        if !begins_with_day(highest.as_str()) {
+            return self.version(highest);
+        }
+        let newest = self.latest_where(counts)?;
+        if begins_with_day(newest.version.as_str()) {
+            return self.version(highest);
+        }
+        self.version(self.highest(|version| counts(version) && !begins_with_day(version.as_str()))?)
+    }
+
+    fn highest(&self, wanted: impl Fn(&Version) -> bool) -> Option<&'a Version> {
+        let highest_of = |artifact: &'a Artifact| {
+            artifact.versions.iter().rev().map(|state| &state.version).find(|version| wanted(version))
+        };
+        let highest = self.places.iter().filter_map(|(_, artifact)| highest_of(artifact));
+        highest.max_by(|one, other| version_order::compare(one.as_str(), other.as_str()))
     }
 
     fn latest_where(&self, wanted: impl Fn(&Version) -> bool) -> Option<ListedVersion<'a>> {
@@ -134,7 +160,7 @@ impl<'a> Listed<'a> {
             return self.versions().into_iter().find(|listed| wanted(listed.version));
         }
         let all = self.places.iter().flat_map(|(_, artifact)| &artifact.versions);
-        let newest = all.filter(|state| wanted(&state.version)).max_by_key(|state| dated_at(state))?;
+        let newest = all.filter(|state| wanted(&state.version)).max_by_key(|state| state.when())?;
         self.version(&newest.version)
     }
 
@@ -143,15 +169,15 @@ impl<'a> Listed<'a> {
         let mut found: Option<ListedVersion<'a>> = None;
         for (repository, artifact) in &self.places {
             let Some(state) = artifact.version(version) else { continue };
-            let seq = dated_at(state);
+            let when = state.when();
             match &mut found {
                 Some(known) => {
                     known.repositories.push(repository);
-                    known.seq = telling(version, known.seq, seq);
+                    known.when = telling(version, known.when, when);
                 }
                 None => {
                     found =
-                        Some(ListedVersion { version: &state.version, seq, repositories: vec![repository] });
+                        Some(ListedVersion { version: &state.version, when, repositories: vec![repository] });
                 }
             }
         }
@@ -163,19 +189,19 @@ impl<'a> Listed<'a> {
         let mut found: Option<ListedVersion<'a>> = None;
         for (repository, artifact) in &self.places {
             let Some(state) = artifact.version(version) else { continue };
-            let seq = match stamp {
-                None => state.seq,
+            let when = match stamp {
+                None => When { moment: state.moment, seq: state.seq },
                 Some(stamp) => match state.build(stamp) {
-                    Some(build) => build.seq,
+                    Some(build) => build.when(),
                     None => continue,
                 },
             };
             let listed = found.get_or_insert_with(|| ListedVersion {
                 version: &state.version,
-                seq,
+                when,
                 repositories: Vec::new(),
             });
-            listed.seq = listed.seq.min(seq);
+            listed.when = listed.when.min(when);
             listed.repositories.push(repository);
         }
         found
@@ -196,13 +222,8 @@ impl<'a> Listed<'a> {
     }
 }
 
-/// Position of the deploy that dates a version in one repository.
-fn dated_at(state: &VersionState) -> u64 {
-    state.builds().iter().map(|build| build.seq).max().unwrap_or(state.seq)
-}
-
 /// Of two deploys of one version the one that dates it.
-fn telling(version: &Version, one: u64, other: u64) -> u64 {
+fn telling(version: &Version, one: When, other: When) -> When {
     if version.is_snapshot() { one.max(other) } else { one.min(other) }
 }
 

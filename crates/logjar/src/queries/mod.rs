@@ -3,5 +3,6 @@
 
 pub mod catalog;
 pub mod counts;
+pub mod cursor;
 pub mod recent;
 pub mod summary;

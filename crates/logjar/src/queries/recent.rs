@@ -54,7 +54,7 @@ impl RecentDeploy {
     pub fn listed(self, state: &State, sight: &Sight) -> Option<ListedDeploy> {
         let listed = catalog::artifact(state, sight, &self.gav.group, &self.gav.artifact)?;
         let standing = listed.standing(&self.gav.version, self.stamp)?;
-        if standing.seq != self.seq {
+        if standing.when.seq != self.seq {
             return None;
         }
         let repositories = standing.repositories.into_iter().cloned().collect();

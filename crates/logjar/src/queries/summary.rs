@@ -25,8 +25,10 @@ pub struct Outline {
     pub artifact: ArtifactId,
     /// The version that was deployed last.
     pub latest_version: Version,
-    /// The release that was deployed last.
+    /// The release that people should take.
     pub latest_release: Option<Version>,
+    /// The release that was deployed last.
+    pub newest_release: Option<Version>,
     /// The repositories in sight that have the artifact.
     pub repositories: Vec<RepositoryName>,
     /// Downloads from them.
@@ -63,9 +65,10 @@ impl Outline {
             artifact: listed.artifact.clone(),
             latest_version: latest.version.clone(),
             latest_release: listed.latest_release().map(|release| release.version.clone()),
+            newest_release: listed.newest_release().map(|release| release.version.clone()),
             repositories: listed.places.iter().map(|(repository, _)| (*repository).clone()).collect(),
             downloads: counted.sum(),
-            seq: latest.seq,
+            seq: latest.when.seq,
             told_by: listed.deploys_of(latest.version),
         })
     }

@@ -20,7 +20,7 @@ use super::{BuildError, SearchIndex};
 use crate::projections::due::Coordinates;
 
 /// The format of documents and fields. A binary with another one builds an index of its own beside.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// How many artifacts are looked up while the state is held.
 const LOOKED_UP: usize = 500;
@@ -198,7 +198,7 @@ impl SearchIndex {
                 return Err(error);
             }
         }
-        self.position.store(position, Ordering::Release);
+        self.position.send_replace(position);
         Ok(())
     }
 
@@ -221,7 +221,7 @@ impl SearchIndex {
             }
         };
         self.serve(&new);
-        self.position.store(position, Ordering::Release);
+        self.position.send_replace(position);
         *keeper = Some(new);
         Ok(())
     }
@@ -241,7 +241,7 @@ impl SearchIndex {
         self.projections.due().give_back(changed.into_iter().collect());
         self.serve(&open);
         *keeper = Some(open);
-        self.position.store(position, Ordering::Release);
+        self.position.send_replace(position);
         Ok(())
     }
 

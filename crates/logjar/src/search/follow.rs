@@ -9,6 +9,8 @@ use super::{BuildError, SearchIndex};
 
 /// How long events are collected before they are indexed.
 const COLLECTED: Duration = Duration::from_millis(150);
+/// How long they are collected although a search waits for them.
+const COLLECTED_MIN: Duration = Duration::from_millis(20);
 /// How long after the last burst the writer stays open, with its memory. Merges run meanwhile.
 const QUIET: Duration = Duration::from_secs(5);
 /// How long after a failure it is tried again.
@@ -27,7 +29,7 @@ pub async fn run(index: Arc<SearchIndex>) {
     let mut failing = false;
     loop {
         let Err(error) = burst(&index, &mut failing).await else {
-            tokio::time::sleep(COLLECTED).await;
+            collect(&index).await;
             continue;
         };
         let given_up = blocking(&index, |index| {
@@ -43,6 +45,13 @@ pub async fn run(index: Arc<SearchIndex>) {
             failing = true;
         }
     }
+}
+
+/// Lets events come together, for a shorter time if a search waits for them.
+async fn collect(index: &SearchIndex) {
+    tokio::time::sleep(COLLECTED_MIN).await;
+    let rest = COLLECTED.saturating_sub(COLLECTED_MIN);
+    let _ = tokio::time::timeout(rest, index.wanted.notified()).await;
 }
 
 /// Indexes what is due, and waits for more.

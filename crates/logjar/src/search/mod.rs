@@ -9,7 +9,7 @@ mod outline;
 
 use std::num::NonZero;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use logjar_maven::coordinates::{ArtifactId, GroupId};
 use logjar_search::Popularity;
 use logjar_search::keeper::{IndexError, Keeper};
 use logjar_search::search::{Found, Page, QueryError, Searcher, View};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::timeout;
 
 use crate::downloads::Downloads;
@@ -27,6 +27,8 @@ use crate::projections::Projections;
 
 /// How long a search waits for an index that is being opened: at a start all its files are read once.
 const OPENING: Duration = Duration::from_secs(1);
+/// How long a search waits until what was acknowledged before it is found.
+const CATCHING_UP: Duration = Duration::from_millis(300);
 /// How long a search waits for others to end.
 const WAITING: Duration = Duration::from_secs(5);
 /// Searches that run at the same time, however few cores there are: one that takes long holds up no short one.
@@ -51,7 +53,9 @@ pub struct SearchIndex {
     serving: Mutex<Option<Searcher>>,
     /// Whether there is something to search in, or a try failed.
     tried: watch::Sender<bool>,
-    position: AtomicU64,
+    position: watch::Sender<u64>,
+    /// Somebody waits for what is due.
+    wanted: Notify,
     /// One for each search that may run at the same time.
     turns: Arc<Semaphore>,
 }
@@ -120,7 +124,8 @@ impl SearchIndex {
             keeper: Mutex::default(),
             serving: Mutex::default(),
             tried: watch::Sender::new(false),
-            position: AtomicU64::new(0),
+            position: watch::Sender::new(0),
+            wanted: Notify::new(),
             turns: Arc::new(Semaphore::new(at_once())),
         }
     }
@@ -150,7 +155,19 @@ impl SearchIndex {
 
     /// The position up to which the index is complete.
     pub fn position(&self) -> u64 {
-        self.position.load(Ordering::Acquire)
+        *self.position.borrow()
+    }
+
+    /// Waits until the index knows everything that has been acknowledged, for [`CATCHING_UP`] at most: a program that
+    /// deployed and then asks finds what it deployed.
+    pub async fn caught_up(&self) {
+        let position = self.projections.read().position();
+        if !self.followed.load(Ordering::Acquire) || self.position() >= position {
+            return;
+        }
+        self.wanted.notify_one();
+        // The sender lives as long as `self`.
+        let _ = timeout(CATCHING_UP, self.position.subscribe().wait_for(|known| *known >= position)).await;
     }
 
     /// Waits until a search may run, which is to be done before it takes a thread: downloads and deploys need those

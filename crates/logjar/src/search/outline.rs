@@ -46,7 +46,7 @@ pub(super) fn outline(state: &State, group: &GroupId, artifact: &ArtifactId) -> 
         Some(Place {
             repository: repository.clone(),
             version: latest.version.clone(),
-            dated: latest.seq,
+            dated: latest.when.seq,
             deploys,
         })
     });

@@ -25,6 +25,7 @@ mod shelf;
 
 mod about;
 mod authorization;
+mod being_found;
 mod claiming;
 mod clojars_shapes;
 mod command_line;

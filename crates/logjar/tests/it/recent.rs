@@ -273,12 +273,48 @@ fn builds_of_a_snapshot_version_stand_each() {
 #[test]
 fn numbers_that_are_none() {
     let server = TestServer::with_amy();
-    for query in
-        ["limit=0", "limit=101", "limit=-1", "limit=a", "before=0", "before=x", "before=99999999999999999999"]
-    {
+    for query in ["limit=0", "limit=101", "limit=-1", "limit=a"] {
         let answer = server.get(&format!("/api/v1/recent?{query}")).expect(400, query);
         assert!(answer.detail().contains("it is a whole number from 1 to"), "{query}: {}", answer.detail());
     }
-    let answer = server.get("/api/v1/recent?limit=100&before=1").expect(200, "the end").text();
+    let first = id_of(&server, "1");
+    let of_another_log = format!("0{}", first.get(1..).unwrap());
+    let shifted = first.replace(".1", ".99999");
+    for cursor in ["", "0", "1", "x", "x.1", ".1", "99999999999999999999", &shifted, &of_another_log] {
+        let answer = server.get(&format!("/api/v1/recent?before={cursor}")).expect(400, cursor);
+        assert!(
+            answer.detail().contains("it is the `next` of an earlier answer"),
+            "{cursor}: {}",
+            answer.detail()
+        );
+    }
+    let answer =
+        server.get(&format!("/api/v1/recent?limit=100&before={first}")).expect(200, "the end").text();
     assert_eq!(answer, r#"{"deploys":[],"next":null}"#);
+}
+
+/// The id of the line at a position.
+fn id_of(server: &TestServer, position: &str) -> String {
+    let printed = server.logjar(&["log", "cat", "--from", position, "--until", position]).expect(0).stdout;
+    let line: Value = serde_json::from_str(&printed).unwrap();
+    line["id"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_list_goes_on_at_the_id_of_a_line() {
+    let server = TestServer::with_amy();
+    for version in ["1", "2", "3"] {
+        Deploy::new(&format!("org.example:lib:{version}")).send(&server, "amy").created();
+    }
+    let (mut seen, mut cursor) = (Vec::new(), None);
+    loop {
+        let before = cursor.map(|cursor: String| format!("&before={cursor}")).unwrap_or_default();
+        let answer = server.get(&format!("/api/v1/recent?limit=1{before}")).expect(200, &before);
+        seen.extend(rows(&answer).into_iter().map(|(name, _)| name));
+        cursor = answer.json()["next"].as_str().map(str::to_owned);
+        let Some(next) = &cursor else { break };
+        let (_, position) = next.rsplit_once('.').unwrap();
+        assert_eq!(*next, id_of(&server, position));
+    }
+    assert_eq!(seen, ["org.example:lib:3", "org.example:lib:2", "org.example:lib:1"]);
 }

@@ -16,13 +16,13 @@ use crate::server::{TestServer, files_below};
 const MENDING_TIME: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(20);
 /// The folder of the index.
-const INDEX: &str = "derived/search-1";
+const INDEX: &str = "derived/search-2";
 /// What Tantivy's writer holds; with a folder by that name there can be none, whoever the user is.
-const WRITER_LOCK: &str = "derived/search-1/.tantivy-writer.lock";
+const WRITER_LOCK: &str = "derived/search-2/.tantivy-writer.lock";
 /// Where it is built.
-const BESIDE: &str = "derived/search-1.new";
+const BESIDE: &str = "derived/search-2.new";
 /// Where one goes that was replaced.
-const REPLACED: &str = "derived/search-1.old";
+const REPLACED: &str = "derived/search-2.old";
 
 /// What happens to a file.
 type Harm = fn(&Path);

@@ -316,7 +316,7 @@ impl Registry {
 
     /// The folder of the index.
     pub(crate) fn index(&self) -> PathBuf {
-        self.folder().derived().join("search-1")
+        self.folder().derived().join("search-2")
     }
 
     /// Stops, throws away all that is derived from the log, and starts again.

@@ -55,6 +55,7 @@ pub async fn dependents(
 ) -> Result<axum::Json<Value>, ApiError> {
     let (group, artifact) = (group_id(&group)?, artifact_id(&artifact)?);
     let paging = which.paging()?;
+    app.search.caught_up().await;
     let sight = Sight::of(&app.projections.read(), now(), &actor, &app.config.rules());
     let mut answer = json!({ "group": group.as_str(), "artifact": artifact.as_str() });
     let searched = app.clone();
@@ -97,7 +98,7 @@ fn find(
         let of_page = paging.of(&versions).iter().map(|version| {
             let downloads = downloads_of_version(&app.downloads, &listed, version);
             let repositories = version.repositories.iter().map(|name| name.to_string()).collect::<Vec<_>>();
-            (version.seq, version.version.to_string(), repositories, downloads)
+            (version.when.seq, version.version.to_string(), repositories, downloads)
         });
         (outline, versions.len(), of_page.collect::<Vec<_>>())
     };

@@ -4,16 +4,16 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use logjar_domain::sight::Sight;
-use logjar_eventlog::error::LogError;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::clock::{now, rfc3339};
 use crate::http::blocking::reading;
+use crate::http::error::HttpError;
 use crate::http::extract::{ApiError, Params, Viewer};
-use crate::http::paging::{PER_PAGE, PER_PAGE_MAX, number};
-use crate::queries::{catalog, recent};
+use crate::http::paging::{PER_PAGE, PER_PAGE_MAX, not_a_cursor, number};
+use crate::queries::{catalog, cursor, recent};
 
 /// Which part of the list.
 #[derive(Deserialize)]
@@ -30,15 +30,17 @@ pub async fn list(
 ) -> Result<axum::Json<Value>, ApiError> {
     let limit = number("limit", which.limit.as_deref(), PER_PAGE_MAX.into())?;
     let limit = limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(PER_PAGE as usize);
-    let before = number("before", which.before.as_deref(), u64::MAX)?;
     let sight = Sight::of(&app.projections.read(), now(), &actor, &app.config.rules());
-    let asked = recent::Asked { before, limit };
     let looking = app.clone();
-    Ok(axum::Json(reading(&app, move || read(&looking, &sight, asked)).await?))
+    let found = reading(&app, move || read(&looking, &sight, which.before.as_deref(), limit));
+    Ok(axum::Json(found.await?))
 }
 
-fn read(app: &App, sight: &Sight, asked: recent::Asked) -> Result<Value, LogError> {
+fn read(app: &App, sight: &Sight, before: Option<&str>, limit: usize) -> Result<Value, HttpError> {
     let reader = app.reader.as_ref();
+    let before =
+        before.map(|text| cursor::position(reader, text)?.ok_or_else(|| not_a_cursor("before", text)));
+    let asked = recent::Asked { before: before.transpose()?, limit };
     let page = recent::page(&app.projections, reader, sight, asked)?;
     let mut deploys = Vec::new();
     for listed in page.deploys {
@@ -46,7 +48,8 @@ fn read(app: &App, sight: &Sight, asked: recent::Asked) -> Result<Value, LogErro
         let description = facts.as_ref().and_then(|pom| pom.description.as_deref());
         deploys.push(shown(app, &listed, description));
     }
-    Ok(json!({ "deploys": deploys, "next": page.next }))
+    let next = page.next.map(|position| cursor::at(reader, position)).transpose()?.flatten();
+    Ok(json!({ "deploys": deploys, "next": next }))
 }
 
 fn shown(app: &App, listed: &recent::ListedDeploy, description: Option<&str>) -> Value {

@@ -31,6 +31,7 @@ pub async fn search(
     Params(which): Params<Which>,
 ) -> Result<axum::Json<Value>, ApiError> {
     let paging = Paging::parse(which.page.as_deref(), which.per_page.as_deref())?;
+    app.search.caught_up().await;
     let sight = Sight::of(&app.projections.read(), now(), &actor, &app.config.rules());
     let query = which.q.clone();
     let searched = app.clone();

@@ -123,7 +123,7 @@ fn shown(app: &App, summary: &Summary) -> Value {
         "description": summary.description(),
         "homepage": summary.pom.as_ref().and_then(|pom| pom.url.as_deref()),
         "latest_version": outline.latest_version.as_str(),
-        "latest_release": outline.latest_release.as_ref().map(|version| version.as_str()),
+        "latest_release": outline.newest_release.as_ref().map(|version| version.as_str()),
         "downloads": outline.downloads,
     })
 }

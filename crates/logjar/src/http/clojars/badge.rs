@@ -76,7 +76,7 @@ fn is_ours(first: &str) -> bool {
     logjar_domain::names::is_reserved(first)
 }
 
-/// The release that was deployed last, else the snapshot version.
+/// The release that people should take; else what was deployed last.
 fn latest(app: &App, actor: &Actor, group: &str, artifact: &str) -> Option<String> {
     let (group, artifact) = (GroupId::parse(group).ok()?, ArtifactId::parse(artifact).ok()?);
     let state = app.projections.read();

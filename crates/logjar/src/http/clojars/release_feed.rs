@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use super::{in_json, in_wanted_form};
 use crate::app::App;
 use crate::clock::{now, rfc3339};
+use crate::http::address::root;
 use crate::http::blocking::reading;
 use crate::http::extract::{ApiError, Viewer};
 use crate::projections::recent::RecentDeploy;
@@ -53,10 +54,11 @@ pub async fn releases(
     let after = after.as_microsecond().div_euclid(1_000);
     let looking = app.clone();
     let page = reading(&app, move || read(&looking, &sight, after)).await?;
+    let root = root(&app.config);
     let next_from = written(Moment(page.reached * 1_000));
     let answer = json!({
         "next_from": next_from,
-        "next": format!("/api/release-feed?from={next_from}"),
+        "next": format!("{root}/api/release-feed?from={next_from}"),
         "releases": page.releases,
     });
     Ok(in_wanted_form(&headers, &answer))

@@ -7,7 +7,7 @@ use logjar_maven::coordinates::{ArtifactId, GroupId};
 use super::style;
 use super::text::{When, counted, description};
 use crate::app::App;
-use crate::http::address::repository_path;
+use crate::http::address::{repository_path, root};
 use crate::http::maven::path::encode;
 use crate::queries::recent::ListedDeploy;
 use crate::queries::summary::Summary;
@@ -64,7 +64,7 @@ impl Site {
     /// The frame of a page without a query.
     pub(super) fn of(app: &App) -> Self {
         Self {
-            root: root(app.config.public_url.as_deref()),
+            root: root(&app.config).to_owned(),
             style: &style::FILE,
             version: env!("CARGO_PKG_VERSION"),
             query: String::new(),
@@ -136,27 +136,5 @@ impl RowContext<'_> {
     fn names(&self, repositories: &[RepositoryName]) -> Vec<String> {
         let named = repositories.iter().filter(|_| self.name_repositories);
         named.map(ToString::to_string).collect()
-    }
-}
-
-/// The path of an address, without a slash at the end.
-fn root(public_url: Option<&str>) -> String {
-    let rest = public_url.and_then(|url| url.split_once("://")).map_or("", |(_, rest)| rest);
-    rest.find('/').and_then(|at| rest.get(at..)).unwrap_or_default().trim_end_matches('/').to_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn links_begin_with_the_path_of_the_public_address() {
-        for (url, expected) in [
-            (None, ""),
-            (Some("https://repo.example.org"), ""),
-            (Some("https://example.org/maven/x"), "/maven/x"),
-        ] {
-            assert_eq!(root(url), expected);
-        }
     }
 }

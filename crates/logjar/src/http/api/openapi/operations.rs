@@ -31,7 +31,12 @@ pub(super) const PARAMETERS: &[Parameter] = &[
     parameter("per_page", "Rows of a page", "Rows", "20"),
     parameter("limit", "Rows at most", "Rows", "20"),
     parameter("after", "Only what comes after this one by name", "Name", "org.example"),
-    parameter("before", "Only what was before this position, which is at least 1", "Position", "9"),
+    parameter(
+        "before",
+        "Where the list goes on: the `next` of an earlier answer",
+        "Cursor",
+        "97x3fmnb6ktm0.9",
+    ),
     parameter(
         "private",
         "Whole lines in place of public forms, on the server's own machine only",
