@@ -1,5 +1,5 @@
 //! Sums of stored files: made once a file, held against the log, remembered. What lies beside a file as its sum is for
-//! other web servers and is believed nowhere.
+//! other web servers; no reader gets it.
 
 use std::collections::{HashMap, VecDeque};
 use std::fs::File;
@@ -43,7 +43,7 @@ pub struct Identity {
 pub struct Sums {
     known: Mutex<Known>,
     turns: Vec<Turn<()>>,
-    hashing: Semaphore,
+    hashing: Arc<Semaphore>,
 }
 
 #[derive(Default)]
@@ -69,7 +69,7 @@ impl Default for Sums {
         Self {
             known: Mutex::default(),
             turns: std::iter::repeat_with(Turn::default).take(TURNS).collect(),
-            hashing: Semaphore::new(HASHED_AT_ONCE),
+            hashing: Arc::new(Semaphore::new(HASHED_AT_ONCE)),
         }
     }
 }
@@ -140,10 +140,14 @@ impl Sums {
         if let Some(verdict) = self.known(place, identity) {
             return Ok(verdict);
         }
-        let _permit = self.hashing.acquire().await.map_err(io::Error::other)?;
+        let permit = self.hashing.clone().acquire_owned().await.map_err(io::Error::other)?;
         let waiting = Waiting::default();
         let (sums, place, leaves) = (self.clone(), place.to_owned(), waiting.left.clone());
-        let made = tokio::task::spawn_blocking(move || sums.make(&place, identity, &file, sha256, &leaves));
+        let made = tokio::task::spawn_blocking(move || {
+            // Held until the thread is free again: a disk that hangs keeps it after its client has left.
+            let _permit = permit;
+            sums.make(&place, identity, &file, sha256, &leaves)
+        });
         made.await.map_err(io::Error::other)??.ok_or_else(|| io::Error::other("nobody waits for the sum"))
     }
 

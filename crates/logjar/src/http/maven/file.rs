@@ -1,12 +1,14 @@
 //! Stored files and their sums: what is opened, hashed or read from the log is so away from the async threads.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
 use hyper::{Request, Response};
 use logjar_maven::checksum::{Algorithm, Digests, to_hex};
 use logjar_maven::layout::{Build, VersionFile};
+use tokio::time::timeout;
 
 use super::counting;
 use super::get::{Reader, headers_of, http_date, insert, respond, set_private, set_sums};
@@ -22,6 +24,9 @@ use crate::storage::sums::Verdict;
 
 /// What may be kept of files that never change.
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
+
+/// How long a request waits for its turn to read from the disk.
+const TURN_TIME: Duration = Duration::from_secs(10);
 
 impl From<ReadError> for HttpError {
     fn from(error: ReadError) -> Self {
@@ -50,12 +55,13 @@ pub(super) async fn answer(
 }
 
 /// Waits for the disk away from the async threads. A turn is held until the work is done, whoever still waits for it,
-/// so that a disk that hangs takes no more threads than there are turns.
+/// so that a disk that hangs takes no more threads than there are turns; who gets none in time is told so.
 pub(super) async fn on_the_shelf<T: Send + 'static>(
     app: &Arc<App>,
     work: impl FnOnce(&Shelf<'_>) -> T + Send + 'static,
 ) -> Result<T, HttpError> {
-    let turn = app.reading.clone().acquire_owned().await.map_err(|_| HttpError::Busy)?;
+    let turn = timeout(TURN_TIME, app.reading.clone().acquire_owned()).await;
+    let turn = turn.map_err(|_| HttpError::Busy)?.map_err(|_| HttpError::Busy)?;
     let app = app.clone();
     let done = tokio::task::spawn_blocking(move || {
         let _turn = turn;
