@@ -179,6 +179,12 @@ fn files_have_the_moment_of_their_version_or_build() {
 }
 
 #[test]
+fn a_moment_costs_eight_bytes() {
+    // A text, a position, a moment, a fingerprint, and a place for what only some have: there may be a million.
+    assert_eq!(size_of::<VersionState>(), 16 + 4 * 8);
+}
+
+#[test]
 fn the_digest_tells_orders_and_moments_apart() {
     let text = |stamps: [&str; 2], pause: bool| {
         let mut registry = Registry::new();

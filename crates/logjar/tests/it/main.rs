@@ -39,6 +39,7 @@ mod golden_registry;
 mod hostile;
 mod limits;
 mod metrics;
+mod moments;
 mod nothing_shows;
 mod openapi;
 mod other_sites;

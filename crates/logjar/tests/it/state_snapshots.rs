@@ -16,6 +16,7 @@ use logjar_domain::state::{State, evolve};
 use logjar_eventlog::log::EventLog;
 use logjar_eventlog::writer::{FileLog, OpenOptions};
 use proptest::prelude::*;
+use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
 use crate::deploy::Deploy;
@@ -135,6 +136,9 @@ fn every_damage_is_noticed() {
         refused(&whole[..length], &format!("a file of {length} bytes"));
     }
     refused(&[&whole[..], b"x"].concat(), "a byte too many");
+    let (covered, _) = whole.split_last_chunk::<32>().unwrap();
+    let longer = [covered, b"x"].concat();
+    refused(&[&longer[..], &Sha256::digest(&longer)].concat(), "a byte behind the state, with its checksum");
     for (place, byte) in
         [(0, whole[0] ^ 1), (8, 9), (24, b'9'), (whole.len() / 2, whole[whole.len() / 2] ^ 4)]
     {
