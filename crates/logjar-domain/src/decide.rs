@@ -14,7 +14,7 @@ use crate::{deploy, group, repository, token, user};
 /// What a decision may look at besides the state and the command.
 #[derive(Clone, Debug)]
 pub struct Context<'a> {
-    /// The time of the event, if there will be one.
+    /// The time of now, which the rules go by. An event may be dated a little later: dates never run backwards.
     pub now: Moment,
     /// Who asks.
     pub actor: &'a Actor,

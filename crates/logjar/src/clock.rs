@@ -50,13 +50,13 @@ pub fn fresh_id() -> String {
     random_bytes::<16>().iter().map(|byte| char::from(ALPHABET[usize::from(byte % 32)])).collect()
 }
 
-/// Random bytes from the system.
+/// Random bytes from the system. Waits until it gives some: without them no identity and no token is safe, so there is
+/// nothing to go on with.
 pub fn random_bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
-    if let Err(error) = getrandom::fill(&mut bytes) {
-        // Without random numbers no identity and no token is safe: there is nothing to go on with.
-        tracing::error!("the system gives no random numbers: {error}");
-        std::process::exit(crate::exit::IO);
+    while let Err(error) = getrandom::fill(&mut bytes) {
+        tracing::error!("the system gives no random numbers, trying again: {error}");
+        std::thread::sleep(Duration::from_secs(1));
     }
     bytes
 }

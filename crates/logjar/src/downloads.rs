@@ -19,7 +19,6 @@ use logjar_domain::day::day;
 use logjar_domain::ids::{Moment, RepositoryName};
 use logjar_maven::coordinates::{ArtifactId, Gav, GroupId};
 use sha2::{Digest, Sha256};
-use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 
 use self::files::{Count, Damage};
@@ -249,9 +248,8 @@ pub async fn keep(downloads: Arc<Downloads>) {
     }
 }
 
-/// Ends what [`keep`] does, and writes what came last.
-pub async fn finish(downloads: &Arc<Downloads>, keeping: JoinHandle<()>) {
-    keeping.abort();
+/// Writes what came last, after [`keep`] has ended.
+pub async fn write_last(downloads: &Arc<Downloads>) {
     aside(downloads, |downloads| downloads.write(now())).await;
 }
 

@@ -4,7 +4,10 @@
 //! HTTP ([`http`]), and what puts it together ([`app`], [`cli`]). ARCHITECTURE.md has the map and walkthroughs.
 
 pub mod clock;
+pub mod clock_watch;
 pub mod config;
+pub mod descriptors;
+pub mod disk_space;
 pub mod exit;
 mod numbers;
 mod quoting;
@@ -33,3 +36,4 @@ pub mod snippets;
 pub mod admin_socket;
 pub mod app;
 pub mod cli;
+pub mod tasks;

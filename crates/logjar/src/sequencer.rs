@@ -3,10 +3,14 @@
 //!
 //! Commands that wait while a sync is under way share the next one. State is decided on before it is durable, so two
 //! commands of one batch see each other; therefore every answer, a refusal too, goes out only when the position that
-//! it was decided on is durable. An append that fails ends the process: State would be ahead of the log.
+//! it was decided on is durable. An append that fails ends the writer for good, because State is ahead of the log then;
+//! who started it ends the server, and the next start replays what is really there.
 
+use std::iter;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::time::{Duration, Instant};
 
 use logjar_domain::access::Actor;
@@ -21,9 +25,11 @@ use logjar_eventlog::error::LogError;
 use logjar_eventlog::log::EventLog;
 use logjar_eventlog::micros::Micros;
 use logjar_eventlog::new_line::NewLine;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock, oneshot};
 
-use crate::clock::{fresh_id, now};
+use crate::clock::{fresh_id, now, since_boot};
+use crate::clock_watch::ClockWatch;
+use crate::disk_space::{COMEBACK_BYTES, DiskSpace};
 use crate::metrics::Metrics;
 use crate::projections::Projections;
 use crate::stored_event;
@@ -32,8 +38,6 @@ use crate::stored_event;
 const BATCH_MAX: usize = 4_096;
 /// How many commands may wait; more get [`SubmitError::Busy`].
 const QUEUE_MAX: usize = 8_192;
-/// Space without which a writer on a full disk does not come back.
-const COMEBACK_BYTES: u64 = 4 << 20;
 /// How often a writer on a full disk tries again.
 const RETRY: Duration = Duration::from_secs(5);
 /// How long the thread waits for a command before it lets the log do what is due when idle.
@@ -72,33 +76,87 @@ struct Request {
 }
 
 enum Message {
-    Request(Request),
-    /// Write what came before, close the log, end.
+    Request(Box<Request>),
+    /// Write what came before, and end.
     Stop,
+}
+
+/// Why the writer ended by itself, or did not stop cleanly.
+#[derive(Debug, thiserror::Error)]
+pub enum WriterError {
+    /// The log failed.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// A fault in the program: State is in an unknown condition.
+    #[error("the writer failed, because of a fault in the program")]
+    Panicked,
 }
 
 /// The way to the one thread that writes. Cheap to clone.
 #[derive(Clone)]
 pub struct Sequencer {
-    messages: mpsc::Sender<Message>,
-    full: Arc<AtomicBool>,
+    messages: Option<SyncSender<Message>>,
+    shared: Arc<Shared>,
+}
+
+/// What the thread shows of itself.
+struct Shared {
+    is_open: AtomicBool,
+    space: DiskSpace,
+    clocks: ClockWatch,
+    /// Held for reading by whoever works on what is on the log already.
+    work: Arc<RwLock<()>>,
+}
+
+/// Work that goes on after an event, see [`Sequencer::begin_work`].
+pub struct Working {
+    _guard: OwnedRwLockReadGuard<()>,
 }
 
 /// The thread itself.
 pub struct Running {
-    messages: mpsc::Sender<Message>,
-    thread: std::thread::JoinHandle<Result<(), LogError>>,
+    messages: SyncSender<Message>,
+    thread: std::thread::JoinHandle<Ended>,
+    ended: oneshot::Receiver<()>,
+}
+
+/// A writer that takes nothing more. The lock of the log is held as long as this is.
+pub struct Ended {
+    log: Option<Box<dyn EventLog>>,
+    result: Result<(), WriterError>,
 }
 
 impl Running {
-    /// Writes what was submitted before, closes the log cleanly and waits for that. Blocks.
+    /// Waits until the writer has ended by itself, which it does only when it can't go on.
+    pub async fn failed(&mut self) {
+        // An error is an end, too.
+        let _ = (&mut self.ended).await;
+    }
+
+    /// Has everything written that was submitted before, and nothing after it. Blocks.
+    pub fn end(self) -> Ended {
+        // Fails only if the thread has ended already.
+        let _ = self.messages.send(Message::Stop);
+        self.thread.join().unwrap_or(Ended { log: None, result: Err(WriterError::Panicked) })
+    }
+
+    /// The same, and closes the log. Blocks.
     ///
     /// # Errors
-    /// If the log could not be closed.
-    pub fn stop(self) -> Result<(), LogError> {
-        // Fails only if the thread has ended already.
-        let _ = self.messages.blocking_send(Message::Stop);
-        self.thread.join().unwrap_or(Ok(()))
+    /// As [`Ended::close`].
+    pub fn stop(self) -> Result<(), WriterError> {
+        self.end().close()
+    }
+}
+
+impl Ended {
+    /// Closes the log cleanly and gives up its lock.
+    ///
+    /// # Errors
+    /// Why the writer had ended; or the log could not be closed, though all that was answered is durable.
+    pub fn close(self) -> Result<(), WriterError> {
+        self.result?;
+        Ok(self.log.map_or(Ok(()), |log| log.close())?)
     }
 }
 
@@ -112,23 +170,36 @@ pub fn start(
     projections: Arc<Projections>,
     rules: Rules,
     metrics: Arc<Metrics>,
+    space: DiskSpace,
 ) -> std::io::Result<(Sequencer, Running)> {
-    let (messages, queue) = mpsc::channel(QUEUE_MAX);
-    let full = Arc::new(AtomicBool::new(false));
-    let worker = Worker { log, state, projections, rules, metrics, full: full.clone(), retry_at: None };
-    let thread = std::thread::Builder::new().name("sequencer".to_owned()).spawn(move || worker.run(queue))?;
-    Ok((Sequencer { messages: messages.clone(), full }, Running { messages, thread }))
+    let (messages, queue) = sync_channel(QUEUE_MAX);
+    let clocks = ClockWatch::new(Moment(log.head().at.0), now(), since_boot());
+    let shared = Arc::new(Shared { is_open: AtomicBool::new(true), space, clocks, work: Arc::default() });
+    let worker = Worker { log, state, projections, rules, metrics, shared: shared.clone(), retry_at: None };
+    let (end, ended) = oneshot::channel();
+    let thread = std::thread::Builder::new().name("sequencer".to_owned()).spawn(move || {
+        let ended = worker.work(queue);
+        // Nobody may wait for it.
+        let _ = end.send(());
+        ended
+    })?;
+    let sequencer = Sequencer { messages: Some(messages.clone()), shared };
+    Ok((sequencer, Running { messages, thread, ended }))
 }
 
 impl Sequencer {
-    /// One that takes nothing: for reading only. `full` says whether a full disk is the reason.
-    pub fn closed(full: bool) -> Self {
-        Self { messages: mpsc::channel(1).0, full: Arc::new(AtomicBool::new(full)) }
+    /// One that takes nothing: for reading only. `full` says whether a full disk is the reason, `last_event` when the
+    /// last event on the log happened.
+    pub fn closed(full: bool, last_event: Moment) -> Self {
+        let space = if full { DiskSpace::full() } else { DiskSpace::default() };
+        let clocks = ClockWatch::new(last_event, now(), since_boot());
+        let shared = Shared { is_open: AtomicBool::new(false), space, clocks, work: Arc::default() };
+        Self { messages: None, shared: Arc::new(shared) }
     }
 
     /// Whether commands are taken at all.
     pub fn is_open(&self) -> bool {
-        !self.messages.is_closed()
+        self.shared.is_open.load(Ordering::Relaxed)
     }
 
     /// Has the command decided. Returns when the answer may be given: what it rests on is durable.
@@ -137,17 +208,45 @@ impl Sequencer {
     /// A refusal, or that it could not be decided now.
     pub async fn submit(&self, command: Command, actor: Actor) -> Result<Outcome, SubmitError> {
         let (answer, answered) = oneshot::channel();
-        match self.messages.try_send(Message::Request(Request { command, actor, answer })) {
-            Ok(()) => answered.await.unwrap_or(Err(SubmitError::Stopped)),
-            Err(mpsc::error::TrySendError::Full(_)) => Err(SubmitError::Busy),
-            Err(mpsc::error::TrySendError::Closed(_)) if self.disk_is_full() => Err(SubmitError::NoSpace),
-            Err(mpsc::error::TrySendError::Closed(_)) => Err(SubmitError::Stopped),
+        let request = Message::Request(Box::new(Request { command, actor, answer }));
+        match self.messages.as_ref().map(|messages| messages.try_send(request)) {
+            Some(Ok(())) => answered.await.unwrap_or(Err(SubmitError::Stopped)),
+            Some(Err(TrySendError::Full(_))) => Err(SubmitError::Busy),
+            None | Some(Err(TrySendError::Disconnected(_))) if self.space().is_full() => {
+                Err(SubmitError::NoSpace)
+            }
+            None | Some(Err(TrySendError::Disconnected(_))) => Err(SubmitError::Stopped),
         }
     }
 
     /// Whether the disk was full when something was last written.
     pub fn disk_is_full(&self) -> bool {
-        self.full.load(Ordering::Relaxed)
+        self.space().is_full()
+    }
+
+    /// Begins work that goes on after an event is on the log, such as moving its files. The lock of the log is kept
+    /// until the result is dropped.
+    ///
+    /// # Errors
+    /// The server stops: the work is the next start's.
+    pub fn begin_work(&self) -> Result<Working, SubmitError> {
+        let working = self.shared.work.clone().try_read_owned();
+        working.map(|guard| Working { _guard: guard }).map_err(|_| SubmitError::Stopped)
+    }
+
+    /// Waits until all such work is done, and lets none begin while the result lives.
+    pub async fn at_rest(&self) -> OwnedRwLockWriteGuard<()> {
+        self.shared.work.clone().write_owned().await
+    }
+
+    /// What is known of the disk. Whoever meets a full one says so here.
+    pub fn space(&self) -> &DiskSpace {
+        &self.shared.space
+    }
+
+    /// What is known of the clocks.
+    pub fn clocks(&self) -> &ClockWatch {
+        &self.shared.clocks
     }
 }
 
@@ -158,7 +257,8 @@ struct Worker {
     projections: Arc<Projections>,
     rules: Rules,
     metrics: Arc<Metrics>,
-    full: Arc<AtomicBool>,
+    shared: Arc<Shared>,
+    /// When a writer on a full disk tries again; `None` if nobody met that it is full.
     retry_at: Option<Instant>,
 }
 
@@ -169,65 +269,68 @@ struct Pending {
 }
 
 impl Worker {
-    fn run(mut self, mut queue: mpsc::Receiver<Message>) -> Result<(), LogError> {
-        let _guard = DieWithThread;
-        let runtime = match tokio::runtime::Builder::new_current_thread().enable_time().build() {
-            Ok(runtime) => runtime,
-            Err(error) => die(&format!("no timer for the writer: {error}")),
-        };
-        let mut messages = Vec::new();
+    fn work(mut self, queue: Receiver<Message>) -> Ended {
+        // A panic leaves State in an unknown condition, so nothing is written after it; the log only keeps its lock.
+        let result = catch_unwind(AssertUnwindSafe(|| self.run(&queue)));
+        self.shared.is_open.store(false, Ordering::Relaxed);
+        let result = result.map_or(Err(WriterError::Panicked), |result| result.map_err(WriterError::Log));
+        // Those who still wait in the queue are told that the server stops.
+        drop(queue);
+        Ended { log: Some(self.log), result }
+    }
+
+    /// Until it is stopped; an error is fatal.
+    fn run(&mut self, queue: &Receiver<Message>) -> Result<(), LogError> {
         loop {
-            let received = runtime.block_on(async {
-                tokio::time::timeout(IDLE, queue.recv_many(&mut messages, BATCH_MAX)).await
-            });
-            if received.is_err() {
-                self.idle();
-            }
-            let stop = messages.iter().any(|message| matches!(message, Message::Stop));
-            let requests: Vec<Request> = messages
-                .drain(..)
-                .filter_map(|message| match message {
-                    Message::Request(request) => Some(request),
-                    Message::Stop => None,
-                })
-                .collect();
-            if !requests.is_empty() {
-                self.write(requests);
-            }
-            if stop || received == Ok(0) {
-                return self.log.close();
-            }
-        }
-    }
-
-    fn idle(&mut self) {
-        if let Err(error) = self.log.idle() {
-            die(&error.to_string());
-        }
-        self.retry_when_full();
-    }
-
-    /// Tries to come back from a full disk, every [`RETRY`].
-    fn retry_when_full(&mut self) {
-        if self.retry_at.is_some_and(|at| at <= Instant::now()) {
-            match self.log.reserve(COMEBACK_BYTES) {
-                Ok(()) => {
-                    tracing::info!("the disk has space again, writing goes on");
-                    self.retry_at = None;
-                    self.full.store(false, Ordering::Relaxed);
+            let first = match queue.recv_timeout(IDLE) {
+                Ok(first) => first,
+                Err(RecvTimeoutError::Timeout) => {
+                    self.log.idle()?;
+                    self.retry_when_full()?;
+                    continue;
                 }
-                Err(_) => self.retry_at = Some(Instant::now() + RETRY),
+                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            };
+            let (mut requests, mut stop) = (Vec::new(), false);
+            for message in iter::once(first).chain(queue.try_iter().take(BATCH_MAX - 1)) {
+                match message {
+                    Message::Request(request) => requests.push(*request),
+                    Message::Stop => stop = true,
+                }
+            }
+            if !requests.is_empty() {
+                self.write(requests)?;
+            }
+            if stop {
+                return Ok(());
             }
         }
     }
 
-    fn write(&mut self, requests: Vec<Request>) {
-        self.retry_when_full();
-        if self.retry_at.is_some() || !self.reserve(&requests) {
-            for request in requests {
-                let _ = request.answer.send(Err(SubmitError::NoSpace));
+    /// Tries to come back from a full disk, at once if somebody else met that it is full, and then every [`RETRY`].
+    fn retry_when_full(&mut self) -> Result<(), LogError> {
+        if !self.shared.space.is_full() || self.retry_at.is_some_and(|at| at > Instant::now()) {
+            return Ok(());
+        }
+        match self.log.reserve(COMEBACK_BYTES) {
+            Ok(()) if self.shared.space.has_come_back() => {
+                self.retry_at = None;
+                self.shared.space.met_space();
             }
-            return;
+            Ok(()) | Err(LogError::NoSpace { .. } | LogError::Short { .. }) => {
+                self.retry_at = Some(Instant::now() + RETRY);
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, requests: Vec<Request>) -> Result<(), LogError> {
+        if let Some(refusal) = self.refusal(&requests)? {
+            for request in requests {
+                let _ = request.answer.send(Err(refusal()));
+            }
+            return Ok(());
         }
         let mut lines = Vec::new();
         let mut recorded = Vec::new();
@@ -238,29 +341,37 @@ impl Worker {
         }
         if !lines.is_empty() {
             let begun = Instant::now();
-            if let Err(error) = self.log.append(&lines) {
-                die(&error.to_string());
-            }
+            self.log.append(&lines)?;
             self.metrics.appended(&recorded, begun.elapsed());
             self.projections.apply(&recorded);
+            self.shared.clocks.note_event(Moment(self.log.head().at.0));
         }
         for Pending { answer, result } in pending {
             let _ = answer.send(result);
         }
+        Ok(())
     }
 
-    /// Reserves the space of a batch before any of it is decided, so that State never has to be undone.
-    fn reserve(&mut self, requests: &[Request]) -> bool {
+    /// Reserves the space of a batch before any of it is decided, so that State never has to be undone. Returns what
+    /// all are told if that can't be done now.
+    fn refusal(&mut self, requests: &[Request]) -> Result<Option<fn() -> SubmitError>, LogError> {
+        self.retry_when_full()?;
+        if self.retry_at.is_some() {
+            return Ok(Some(|| SubmitError::NoSpace));
+        }
         let bytes = requests.iter().map(|request| stored_event::len_max(&request.command)).sum();
         match self.log.reserve(bytes) {
-            Ok(()) => true,
+            Ok(()) => Ok(None),
             Err(LogError::NoSpace { .. }) => {
-                tracing::error!("the disk is full: nothing can be deployed until there is space");
-                self.full.store(true, Ordering::Relaxed);
+                self.shared.space.met_full();
                 self.retry_at = Some(Instant::now() + RETRY);
-                false
+                Ok(Some(|| SubmitError::NoSpace))
             }
-            Err(error) => die(&error.to_string()),
+            Err(error @ LogError::Short { .. }) => {
+                tracing::warn!("{error}; what was to be written is refused for now");
+                Ok(Some(|| SubmitError::Busy))
+            }
+            Err(error) => Err(error),
         }
     }
 
@@ -270,10 +381,13 @@ impl Worker {
         lines: &mut Vec<NewLine>,
         recorded: &mut Vec<Arc<Recorded>>,
     ) -> Result<Outcome, SubmitError> {
-        let earliest = self.log.next_at(Micros(now().0));
-        let at = recorded.last().map_or(earliest, |last: &Arc<Recorded>| earliest.max(Micros(last.at.0 + 1)));
+        // What is decided by, and what the event is dated: only a date may not run backwards.
+        let now = now();
+        let earliest = self.log.next_at(Micros(now.0));
+        let at =
+            recorded.last().map_or(earliest, |last: &Arc<Recorded>| earliest.max(Micros(last.at.0).next()));
         let fresh = fresh_id();
-        let context = Context { now: Moment(at.0), actor: &request.actor, fresh: &fresh, rules: &self.rules };
+        let context = Context { now, actor: &request.actor, fresh: &fresh, rules: &self.rules };
         let event = match decide(&self.state, &request.command, &context)? {
             Decision::Nothing => return Ok(Outcome::Nothing),
             Decision::Append(event) => event,
@@ -293,21 +407,4 @@ impl Worker {
         recorded.push(one.clone());
         Ok(Outcome::Appended(one))
     }
-}
-
-/// A panic of the writer leaves State in an unknown condition, so nothing may be written after it.
-struct DieWithThread;
-
-impl Drop for DieWithThread {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            die("the writer failed");
-        }
-    }
-}
-
-/// Ends the process: what is in memory may be ahead of the disk. The next start replays what is really there.
-fn die(reason: &str) -> ! {
-    tracing::error!("{reason}; the server ends, start it again");
-    std::process::exit(crate::exit::IO)
 }

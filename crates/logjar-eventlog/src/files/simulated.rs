@@ -1,5 +1,5 @@
-//! A disk in memory, for tests. It knows what would be on it after a power cut, and any call can be made to fail, before
-//! it had its effect or after.
+//! A disk in memory, for tests. It knows what would be on it after a power cut, and any call can be made to fail,
+//! before it had its effect or after.
 //!
 //! What it models: bytes are on disk when their file was synced, names when their folder was. After a failed sync the
 //! bytes that it was about count as written, although they are not on disk: another sync of the same file says yes and

@@ -1,7 +1,8 @@
 //! A line as stored: the envelope, byte for byte (`docs/event-log-format.md`, Line).
 //!
 //! Reading one looks at the envelope only, because replay reads them all: that `data` is a JSON object was checked
-//! when it was appended and is covered by the crc since. What follows from the line before is [`crate::format::chain`]'s.
+//! when it was appended and is covered by the crc since. What follows from the line before is for
+//! [`crate::format::chain`].
 
 use std::ops::Range;
 

@@ -39,7 +39,7 @@ impl Disk {
         self.full.store(full, Ordering::SeqCst);
     }
 
-    /// Whether every sync fails.
+    /// Whether every sync fails, and every reserve.
     pub fn set_failing(&self, failing: bool) {
         self.failing.store(failing, Ordering::SeqCst);
     }
@@ -107,6 +107,10 @@ impl EventLog for MemoryLog {
 
     fn reserve(&mut self, bytes: u64) -> Result<(), LogError> {
         self.refuse_if_poisoned()?;
+        if self.disk.failing.load(Ordering::SeqCst) {
+            self.poisoned = true;
+            return Err(Self::failure("reserve", io::ErrorKind::Other));
+        }
         if self.disk.full.load(Ordering::SeqCst) {
             return Err(Self::failure("reserve", io::ErrorKind::StorageFull));
         }

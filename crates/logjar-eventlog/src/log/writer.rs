@@ -1,7 +1,7 @@
 //! The log in files, for its one writer.
 //!
-//! An append is: one write at the end of the active segment, fdatasync, a look at EPOCH, mark written. A sync that failed
-//! is never tried again, because after it nobody knows what is on disk.
+//! An append is: one write at the end of the active segment, fdatasync, a look at EPOCH, mark written. A sync that
+//! failed is never tried again, because after it nobody knows what is on disk.
 
 use std::path::Path;
 use std::sync::Arc;

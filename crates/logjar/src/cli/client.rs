@@ -230,9 +230,15 @@ fn failure(status: StatusCode, problem: &Value) -> Failure {
     match status {
         StatusCode::BAD_REQUEST => Failure::Invalid(detail),
         StatusCode::TOO_MANY_REQUESTS => Failure::Busy(detail),
+        StatusCode::INTERNAL_SERVER_ERROR if is_damage(problem) => Failure::Damaged(detail),
+        StatusCode::INTERNAL_SERVER_ERROR => Failure::Failed(detail),
         _ if status.is_server_error() => Failure::Busy(detail),
         _ => Failure::Refused(detail),
     }
+}
+
+fn is_damage(problem: &Value) -> bool {
+    problem.get("type").and_then(Value::as_str).is_some_and(|tag| tag.ends_with(":log-damaged"))
 }
 
 /// A name as a segment of a path.

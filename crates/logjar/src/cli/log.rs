@@ -27,12 +27,12 @@ pub(super) enum Command {
     Stat,
     /// Print lines: for people on a terminal, else as stored, in public form
     #[command(
-        after_help = "Examples:\n  logjar log cat --from 100\n  logjar log cat --about user:amy --about group:org.example\n  logjar log cat --about version:org.example:lib:1.0\n  logjar log cat | jq -r 'select(.kind == \"version.deployed\") | .data.version'"
+        after_help = "Examples:\n  logjar log cat --from 100\n  logjar log cat --from 2026-11-24 --until 2026-11-24\n  logjar log cat --about user:amy --about group:org.example\n  logjar log cat --about version:org.example:lib:1.0\n  logjar log cat | jq -r 'select(.kind == \"version.deployed\") | .data.version'"
     )]
     Cat {
-        /// First line
-        #[arg(long, value_name = "SEQ", default_value_t = 1)]
-        from: u64,
+        /// First line, or the time or day from which on
+        #[arg(long, value_name = "SEQ|TIME", default_value = "1")]
+        from: String,
         /// Last line, or a time such as 2026-11-24T04:01:17Z
         #[arg(long, value_name = "SEQ|TIME")]
         until: Option<String>,
@@ -64,11 +64,12 @@ pub(super) fn run(global: &Global, command: Command) -> Result<(), Failure> {
     match command {
         Command::Stat => stat(global),
         Command::Cat { from, until, about, private } => {
-            let until = until.as_deref().map(Until::parse).transpose()?;
+            let from = Place::parse(&from, "T00:00:00Z")?;
+            let until = until.as_deref().map(|until| Place::parse(until, "T23:59:59.999999Z")).transpose()?;
             let printed = with_client(global, Wants::Reading, async |client| {
                 let mut printer = Printer::new(global, private, client).await?;
                 printer.about = about.iter().map(|topic| format!("&about={}", segment(topic))).collect();
-                printer.print(client, from, until.as_ref()).await
+                printer.print(client, &from, until.as_ref()).await
             });
             printed.map_err(|failure| match failure {
                 // All that can be refused here is a topic that is not there.
@@ -128,7 +129,7 @@ fn tail(global: &Global, follow: bool) -> Result<(), Failure> {
                 }
             };
             printer.next = from;
-            printer.print(client, from, None).await?;
+            printer.print(client, &Place::Line(from), None).await?;
             Ok(printer.next)
         });
         next = Some(looked?);
@@ -139,25 +140,25 @@ fn tail(global: &Global, follow: bool) -> Result<(), Failure> {
     }
 }
 
-/// Where to stop.
-enum Until {
+/// Where to begin or to stop.
+enum Place {
     Line(u64),
     /// As lines have it: `2026-11-24T04:01:17.123456Z`.
     Time(String),
 }
 
-impl Until {
-    /// Reads a position, a time with its zone, or a day, which counts to its end.
-    fn parse(text: &str) -> Result<Self, Failure> {
+impl Place {
+    /// Reads a position, a time with its zone, or a day, which stands for its `end`.
+    fn parse(text: &str, end: &str) -> Result<Self, Failure> {
         if let Ok(seq) = text.parse() {
             return Ok(Self::Line(seq));
         }
-        let end_of_day = format!("{text}T23:59:59.999999Z");
-        let time = [text, &end_of_day].into_iter().find_map(|text| text.parse::<jiff::Timestamp>().ok());
+        let of_day = format!("{text}{end}");
+        let time = [text, &of_day].into_iter().find_map(|text| text.parse::<jiff::Timestamp>().ok());
         let moment = time.map(|time| Moment(time.as_microsecond()));
         moment.map(|moment| Self::Time(rfc3339(moment))).ok_or_else(|| {
             Failure::Usage(format!(
-                "`{text}` is no position, no time such as 2026-11-24T04:01:17Z, and no day"
+                "`{text}` is not a position, a time (for example 2026-11-24T04:01:17Z) or a day (2026-11-24)"
             ))
         })
     }
@@ -190,19 +191,28 @@ impl Printer {
         Ok(Self { people, private, names, about: String::new(), next: 1 })
     }
 
-    async fn print(&mut self, client: &mut Client, from: u64, until: Option<&Until>) -> Result<(), Failure> {
+    async fn print(
+        &mut self,
+        client: &mut Client,
+        from: &Place,
+        until: Option<&Place>,
+    ) -> Result<(), Failure> {
+        let from = match from {
+            Place::Line(seq) => format!("from={seq}"),
+            Place::Time(time) => format!("since={time}"),
+        };
         let line = match until {
-            Some(Until::Line(seq)) => format!("&until={seq}"),
+            Some(Place::Line(seq)) => format!("&until={seq}"),
             _ => String::new(),
         };
-        let path = format!("/api/v1/log/lines?from={from}{line}&private={}{}", self.private, self.about);
+        let path = format!("/api/v1/log/lines?{from}{line}&private={}{}", self.private, self.about);
         client.lines(&path, None, |line| self.line(line, until)).await
     }
 
-    fn line(&mut self, line: &[u8], until: Option<&Until>) -> Result<(), Failure> {
+    fn line(&mut self, line: &[u8], until: Option<&Place>) -> Result<(), Failure> {
         let event: Value = serde_json::from_slice(line).unwrap_or_default();
         let text = |key: &str| event.get(key).and_then(Value::as_str).unwrap_or_default();
-        if matches!(until, Some(Until::Time(end)) if text("at") > end.as_str()) {
+        if matches!(until, Some(Place::Time(end)) if text("at") > end.as_str()) {
             return Ok(());
         }
         let seq = event.get("seq").and_then(Value::as_u64).unwrap_or_default();

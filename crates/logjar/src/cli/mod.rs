@@ -28,6 +28,7 @@ use logjar_eventlog::error::{Class, LogError};
 use crate::config::ConfigError;
 use crate::exit;
 use crate::quoting::quoted;
+use crate::sequencer::WriterError;
 use crate::startup::OpenError;
 use crate::storage::DataFolder;
 
@@ -120,6 +121,9 @@ pub(crate) enum Failure {
     /// The data folder can't be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
+    /// The server's writer failed.
+    #[error("{0}; the server ends, start it again")]
+    Writer(WriterError),
     /// The configuration.
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -131,6 +135,12 @@ pub(crate) enum Failure {
         /// Why it failed.
         source: std::io::Error,
     },
+    /// The log is damaged, and what was asked for can't be told without the damaged part.
+    #[error("{0}")]
+    Damaged(String),
+    /// Something failed in the server.
+    #[error("{0}")]
+    Failed(String),
     /// The server is busy, full or stopping.
     #[error("{0}")]
     Busy(String),
@@ -146,7 +156,9 @@ impl Failure {
             Self::Usage(_) | Self::Config(_) => exit::USAGE,
             Self::Open(OpenError::Log(error)) => exit_code_of(error),
             Self::Open(OpenError::Folder(_)) => exit::NO,
-            Self::Open(_) | Self::Io { .. } => exit::IO,
+            Self::Open(_) | Self::Io { .. } | Self::Writer(_) => exit::IO,
+            Self::Damaged(_) => exit::CORRUPT,
+            Self::Failed(_) => exit::IO,
             Self::Busy(_) => exit::LOCKED,
             Self::ClosedPipe => 0,
         }
@@ -165,6 +177,15 @@ fn exit_code_of(error: &LogError) -> i32 {
 impl From<LogError> for Failure {
     fn from(error: LogError) -> Self {
         Self::Open(error.into())
+    }
+}
+
+impl From<WriterError> for Failure {
+    fn from(error: WriterError) -> Self {
+        match error {
+            WriterError::Log(error) => error.into(),
+            WriterError::Panicked => Self::Writer(error),
+        }
     }
 }
 

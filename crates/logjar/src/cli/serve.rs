@@ -9,19 +9,21 @@ use logjar_domain::event::ReadAccess;
 use logjar_eventlog::error::LogError;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use super::{Failure, Global, groups, output};
 use crate::admin_socket;
 use crate::app::App;
+use crate::clock::{now, rfc3339};
 use crate::config::{Config, Loaded};
-use crate::downloads;
+use crate::descriptors;
 use crate::http::address::{listening, repository_path, to_type};
 use crate::http::serve::Server;
-use crate::search::follow;
-use crate::startup::{self, OpenError, Writing, state_snapshot};
+use crate::projections::Changed;
+use crate::sequencer::{Running, WriterError};
+use crate::startup::{self, OpenError, Writing};
 use crate::storage::DataFolder;
-use crate::tree_metadata;
+use crate::tasks::Tasks;
 
 /// How often a server on a full disk tries to become the writer.
 const RETRY: Duration = Duration::from_secs(5);
@@ -31,8 +33,8 @@ const BLOCKING_THREADS: usize = 64;
 const REBUILD_ENDS: Duration = Duration::from_millis(500);
 /// How long a stop waits for lines of activity to be written.
 const ACTIVITY_ENDS: Duration = Duration::from_millis(500);
-/// How often time passes for deploys under way.
-const TICK: Duration = Duration::from_secs(1);
+/// How long a stop waits for files of deploys to come to their place.
+const MOVES_END: Duration = Duration::from_secs(1);
 
 #[derive(Args)]
 pub(super) struct Options {
@@ -49,6 +51,8 @@ pub(super) fn run(global: &Global, options: &Options) -> Result<(), Failure> {
     let mut loaded = global.load_config()?;
     apply_flags(&mut loaded, options)?;
     check_listen(&loaded.config)?;
+    check_clock()?;
+    hold_connections_below_limit(&mut loaded.config);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .max_blocking_threads(BLOCKING_THREADS)
@@ -76,6 +80,32 @@ fn apply_flags(loaded: &mut Loaded, options: &Options) -> Result<(), Failure> {
     }
     if options.insecure_http {
         loaded.set("insecure_http", "true", "--insecure-http")?;
+    }
+    Ok(())
+}
+
+/// Connections never take the last descriptors: the log and the files of deploys need some.
+fn hold_connections_below_limit(config: &mut Config) {
+    let limit = descriptors::raise_limit();
+    let wanted = config.http_connections;
+    config.http_connections = descriptors::connections(wanted, limit);
+    if let (true, Some(limit)) = (config.http_connections < wanted, limit) {
+        output::warning(&format!(
+            "http.connections is {wanted}, but this process may have only {limit} files open: it takes {} connections at \
+             once; raise the limit (`LimitNOFILE` in a unit, `ulimit -n` in a shell) or lower http.connections",
+            config.http_connections
+        ));
+    }
+}
+
+/// HTTP has no dates before 1970.
+fn check_clock() -> Result<(), Failure> {
+    let now = now();
+    if now.0 < 0 {
+        let shown = rfc3339(now);
+        return Err(Failure::Failed(format!(
+            "the clock of this machine says {shown}: set it, and start again"
+        )));
     }
     Ok(())
 }
@@ -150,7 +180,7 @@ async fn wait_for_space(
         .and_then(TcpListener::from_std)
         .map_err(io_failure("could not listen".to_owned()))?;
     let reading = tokio::spawn(Server::new(app.clone(), stopped).serve_network(listener));
-    let counts = tokio::spawn(downloads::keep(app.downloads.clone()));
+    let tasks = Tasks::of_reader(&app);
     let writing = loop {
         let ended = tokio::select! {
             () = ends.wait() => true,
@@ -169,70 +199,87 @@ async fn wait_for_space(
     };
     let _ = stop.send(true);
     let _ = reading.await;
-    downloads::finish(&app.downloads, counts).await;
+    tasks.end().await;
     Ok(writing)
 }
 
-/// Serves everything, until a signal says stop.
+/// Serves everything, until a signal says stop or the writer fails.
 async fn write(
     global: &Global,
     writing: Writing,
     listener: Result<std::net::TcpListener, Failure>,
     mut ends: Ends,
 ) -> Result<(), Failure> {
-    let Writing { app, running, changed, warnings } = writing;
+    let Writing { app, mut running, changed, warnings } = writing;
     let reaching = groups::reaching(&app.projections.read(), &app.config.rules());
     warnings.iter().chain(&reaching).for_each(|warning| output::warning(warning));
-    let served = async {
-        let (stop, stopped) = watch::channel(false);
-        let server = Server::new(app.clone(), stopped);
-        let listener = listener?;
-        let address = listener.local_addr().map_err(io_failure("could not listen".to_owned()))?;
-        let listener = TcpListener::from_std(listener).map_err(io_failure("could not listen".to_owned()))?;
-        let admin = admin_socket::listen(app.folder.root())
-            .and_then(UnixListener::from_std)
-            .map_err(io_failure("could not make admin.sock".to_owned()))?;
-        app.activity.keep_house();
-        let network = tokio::spawn(server.clone().serve_network(listener));
-        let commands = tokio::spawn(server.serve_admin(admin));
-        let tree = tokio::spawn(tree_metadata::run(app.clone(), changed));
-        let snapshots = tokio::spawn(state_snapshot::run(app.clone()));
-        let search = tokio::spawn(follow::run(app.search.clone()));
-        let ticks = tokio::spawn(pass_time(app.clone()));
-        let counts = tokio::spawn(downloads::keep(app.downloads.clone()));
-        let merges = tokio::spawn(downloads::merge_days(app.downloads.clone()));
-        if let Err(failure) = greet(global, &app, address) {
-            tracing::debug!("nobody reads the greeting: {failure}");
+    let end = async {
+        tokio::select! {
+            () = ends.wait() => tracing::info!("stopping"),
+            () = running.failed() => tracing::error!("nothing can be written any more: stopping"),
         }
-        ends.wait().await;
-        tracing::info!("stopping");
-        let _ = stop.send(true);
-        app.turns.end();
-        let _ = tokio::join!(network, commands);
-        ticks.abort();
-        snapshots.abort();
-        tree.abort();
-        merges.abort();
-        downloads::finish(&app.downloads, counts).await;
-        search.abort();
-        admin_socket::remove(app.folder.root());
-        Ok(())
     };
-    let served = served.await;
+    let served = answer(global, &app, changed, listener, end).await;
+    let closed = close(&app, running).await;
+    // Why the writer failed tells more than what failed after it.
+    closed.and(served)
+}
+
+/// Answers requests until `end`, and then those that are under way.
+async fn answer(
+    global: &Global,
+    app: &Arc<App>,
+    changed: mpsc::UnboundedReceiver<Changed>,
+    listener: Result<std::net::TcpListener, Failure>,
+    end: impl Future<Output = ()>,
+) -> Result<(), Failure> {
+    let (stop, stopped) = watch::channel(false);
+    let server = Server::new(app.clone(), stopped);
+    let listener = listener?;
+    let address = listener.local_addr().map_err(io_failure("could not listen".to_owned()))?;
+    let listener = TcpListener::from_std(listener).map_err(io_failure("could not listen".to_owned()))?;
+    let admin = admin_socket::listen(app.folder.root())
+        .and_then(UnixListener::from_std)
+        .map_err(io_failure("could not make admin.sock".to_owned()))?;
+    app.activity.keep_house();
+    let network = tokio::spawn(server.clone().serve_network(listener));
+    let commands = tokio::spawn(server.serve_admin(admin));
+    let tasks = Tasks::of_writer(app, changed);
+    if let Err(failure) = greet(global, app, address) {
+        tracing::debug!("nobody reads the greeting: {failure}");
+    }
+    end.await;
+    let _ = stop.send(true);
+    app.turns.end();
+    let _ = tokio::join!(network, commands);
+    tasks.end().await;
+    admin_socket::remove(app.folder.root());
+    Ok(())
+}
+
+/// Writes what was submitted, waits for files that are being moved, and gives up the lock.
+async fn close(app: &Arc<App>, running: Running) -> Result<(), Failure> {
     // A rebuild should write nothing after the lock is gone. One of search may: it can't be broken off.
     let _ = tokio::time::timeout(REBUILD_ENDS, app.turns.at_rest()).await;
+    let Ok(ended) = tokio::task::spawn_blocking(move || running.end()).await else { return Ok(()) };
+    // Another server must not take the same files up.
+    let Ok(_at_rest) = tokio::time::timeout(MOVES_END, app.sequencer.at_rest()).await else {
+        output::warning("files of a deploy are still being moved; the lock falls when the process has ended");
+        std::mem::forget(ended);
+        return Ok(());
+    };
+    let app = app.clone();
     let closed = tokio::task::spawn_blocking(move || {
         app.activity.finish(ACTIVITY_ENDS);
-        running.stop()
-    })
-    .await;
-    match closed {
+        ended.close()
+    });
+    match closed.await {
         // All that was answered is durable; only the note that the stop was clean is missing.
-        Ok(Err(error @ LogError::NoSpace { .. })) => output::warning(&error.to_string()),
-        Ok(closed) => closed?,
+        Ok(Err(WriterError::Log(error @ LogError::NoSpace { .. }))) => output::warning(&error.to_string()),
+        Ok(closed) => closed.map_err(Failure::Writer)?,
         Err(_) => {}
     }
-    served
+    Ok(())
 }
 
 /// The signals that end the server.
@@ -275,15 +322,6 @@ fn is_hang_up_ignored() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
-}
-
-async fn pass_time(app: Arc<App>) {
-    let mut ticks = tokio::time::interval(TICK);
-    loop {
-        ticks.tick().await;
-        let app = app.clone();
-        let _ = tokio::task::spawn_blocking(move || app.deploys.tick()).await;
-    }
 }
 
 /// Says where it is, who may read, and what to type next.

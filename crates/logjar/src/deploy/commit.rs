@@ -58,6 +58,8 @@ impl Deploys {
                 times_added: commit.times_added,
             })),
         };
+        // Until the files are in their place.
+        let _working = self.sequencer.begin_work()?;
         let outcome = self.sequencer.submit(command, actor_of(deployer)).await?;
         let placing = Placing {
             upload: commit.upload.clone(),

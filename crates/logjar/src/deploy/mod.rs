@@ -181,6 +181,9 @@ impl Deploys {
         if self.sequencer.disk_is_full() {
             return Err(DeployError::NoSpace);
         }
+        if !self.sequencer.is_open() {
+            return Err(DeployError::Busy);
+        }
         self.check(&put)?;
         if let Target::File(file) = &put.path.target {
             let versions = self.look_up(vec![VersionKey::of_file(&put.repository, file)], None).await?;
@@ -335,6 +338,7 @@ impl Deploys {
     /// Lets time pass: deploys that nobody goes on with are dropped, and files that could not be moved are tried again.
     /// To be called about every second; blocks.
     pub fn tick(&self) {
+        let Ok(_working) = self.sequencer.begin_work() else { return };
         self.place_again();
         for shard in self.shards.iter() {
             let effects = shard.protocol().tick(now());

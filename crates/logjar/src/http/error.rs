@@ -9,7 +9,7 @@ use http::{HeaderValue, StatusCode, header};
 use hyper::Response;
 use hyper::ext::ReasonPhrase;
 use logjar_domain::rejection::{Class, Rejection};
-use logjar_eventlog::error::LogError;
+use logjar_eventlog::error::{Class as LogClass, LogError};
 use logjar_search::search::QueryError;
 
 use super::body::Answer;
@@ -98,6 +98,9 @@ pub enum HttpError {
     /// There is no index to search in, or too many search.
     #[error(transparent)]
     NoSearch(SearchError),
+    /// Lines of the log are not as they were written.
+    #[error("the log is damaged; `logjar log verify` says where")]
+    DamagedLog,
     /// Something failed on our side; the reason is in the diagnostics, not in the answer.
     #[error("something failed on the server{}", of_request())]
     Internal,
@@ -147,7 +150,7 @@ impl From<std::io::Error> for HttpError {
 impl From<LogError> for HttpError {
     fn from(error: LogError) -> Self {
         tracing::error!("the log could not be read: {error}");
-        Self::Internal
+        if error.class() == LogClass::Corrupt { Self::DamagedLog } else { Self::Internal }
     }
 }
 
@@ -196,7 +199,7 @@ impl HttpError {
                 _ => StatusCode::INTERNAL_SERVER_ERROR,
             },
             Self::TooManySignIns { .. } => StatusCode::TOO_MANY_REQUESTS,
-            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::DamagedLog | Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
@@ -220,6 +223,7 @@ impl HttpError {
             Self::NoSearch(_) => "no-search",
             Self::TooManySignIns { .. } => "too-many-sign-ins",
             Self::Rebuild(_) => "not-rebuilt",
+            Self::DamagedLog => "log-damaged",
             Self::Internal => "internal",
         }
     }

@@ -10,6 +10,7 @@ use std::io;
 use std::sync::Arc;
 
 use logjar_domain::event::Event;
+use logjar_domain::ids::Moment;
 use logjar_eventlog::error::{LogError, ReplayError};
 use logjar_eventlog::line::Line;
 use logjar_eventlog::log::EventLog;
@@ -25,6 +26,7 @@ use self::uploads::Unfinished;
 use crate::app::App;
 use crate::clock::now;
 use crate::config::Config;
+use crate::disk_space::DiskSpace;
 use crate::metrics::Metrics;
 use crate::projections::{Changed, Projections};
 use crate::sequencer::{self, Running, Sequencer, SubmitError};
@@ -104,8 +106,10 @@ pub async fn open_writer(folder: DataFolder, config: Config, create: bool) -> Re
     projections.fill_recent(reader.as_ref());
     let rules = config.rules();
     let metrics = Arc::new(Metrics::new(now()));
+    let space = DiskSpace::new(vec![folder.uploads(), folder.repository()]);
     let (sequencer, running) =
-        sequencer::start(Box::new(log), state, projections.clone(), rules, metrics.clone())?;
+        sequencer::start(Box::new(log), state, projections.clone(), rules, metrics.clone(), space)?;
+    warnings.extend(sequencer.clocks().warning_at_start(now()));
     let app = Arc::new(App::assemble(config, folder, projections, reader, sequencer, metrics));
     unfinished.reopen(&app.deploys)?;
     if position == 1 {
@@ -139,7 +143,8 @@ pub fn open_read_only(
     unfinished.look_back(&fold.unplaced, &log)?;
     let (projections, _) = Projections::new(fold.state, log.head().seq);
     unfinished.serve_from_uploads(projections.on_their_way());
-    let (reader, sequencer) = (Arc::new(log), Sequencer::closed(full));
+    let last_event = Moment(log.head().at.0);
+    let (reader, sequencer) = (Arc::new(log), Sequencer::closed(full, last_event));
     let metrics = Arc::new(Metrics::new(now()));
     let app = App::assemble(config, folder, projections, reader, sequencer, metrics);
     Ok((Arc::new(app), warnings))

@@ -232,6 +232,11 @@ fn parts_of_the_log() {
     assert_eq!(seqs(&["--from", "2", "--until", "3"]), [2, 3]);
     assert_eq!(seqs(&["--from", "99"]), [] as [u64; 0]);
     let second = events[1]["at"].as_str().unwrap();
+    assert_eq!(seqs(&["--from", second]), (2..=last).collect::<Vec<_>>());
+    assert_eq!(seqs(&["--from", second, "--until", second]), [2]);
+    assert_eq!(seqs(&["--from", &second[..10]])[0], 1, "a day begins at its first moment");
+    assert_eq!(seqs(&["--from", "2001-01-01T00:00:00Z"]).len() as u64, last);
+    assert_eq!(seqs(&["--from", "2999-01-01"]), [] as [u64; 0]);
     assert_eq!(seqs(&["--until", second]), [1, 2]);
     assert_eq!(seqs(&["--until", "2001-01-01T00:00:00Z"]), [] as [u64; 0]);
     assert_eq!(seqs(&["--until", "2999-01-01T00:00:00Z"]).len() as u64, last);
@@ -244,6 +249,7 @@ fn parts_of_the_log() {
         assert_eq!(public, format!("{front}}}"), "the public form is a prefix");
     }
     server.logjar(&["log", "cat", "--until", "yesterday"]).expect(2);
+    server.logjar(&["log", "cat", "--from", "yesterday"]).expect(2);
 }
 
 #[test]
@@ -263,6 +269,16 @@ fn a_damaged_log() {
         assert!(ran.stderr.contains("000001.jsonl"), "{}", ran.stderr);
     }
     assert_eq!(fs::read(server.folder().join("events/000001.jsonl")).unwrap(), before, "nothing is repaired");
+}
+
+#[test]
+fn damage_before_a_state_snapshot_is_no_reason_to_try_again() {
+    let server = stopped();
+    server.logjar(&["rebuild", "state"]).expect(0);
+    damage(&server.folder(), 3);
+    server.logjar(&["log", "verify"]).expect(1);
+    let ran = server.logjar(&["log", "digest"]).expect(65);
+    assert!(ran.stderr.contains("logjar log verify"), "{}", ran.stderr);
 }
 
 #[test]

@@ -27,6 +27,7 @@ mod about;
 mod authorization;
 mod being_found;
 mod claiming;
+mod clocks;
 mod clojars_shapes;
 mod command_line;
 mod concurrency;
@@ -67,6 +68,7 @@ mod strays;
 mod tokens;
 mod tree_copies;
 mod voided;
+mod writer;
 
 mod source;
 

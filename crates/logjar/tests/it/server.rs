@@ -31,6 +31,8 @@ pub(crate) struct TestServer {
     temporary: TempDir,
     environment: Vec<(String, String)>,
     running: Option<Running>,
+    /// What a shell does before it becomes the server.
+    before: Option<String>,
     tokens: Mutex<BTreeMap<String, String>>,
 }
 
@@ -88,9 +90,19 @@ impl TestServer {
                 .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
                 .collect(),
             running: None,
+            before: None,
             tokens: Mutex::default(),
         };
         fill(&DataFolder::new(server.folder()));
+        server.restart();
+        server
+    }
+
+    /// A new registry, whose server is started by a shell after these commands, such as `ulimit`.
+    pub(crate) fn under(commands: &str) -> Self {
+        let mut server = Self::start();
+        server.stop();
+        server.before = Some(commands.to_owned());
         server.restart();
         server
     }
@@ -111,7 +123,15 @@ impl TestServer {
     pub(crate) fn restart(&mut self) {
         assert!(self.running.is_none(), "the server runs already");
         let diagnostics = File::options().create(true).append(true).open(self.diagnostics()).unwrap();
-        let mut serve = program(&self.folder());
+        let mut serve = self.before.as_deref().map_or_else(
+            || program(&self.folder()),
+            |commands| {
+                let mut shell = Command::new("sh");
+                shell.args(["-c", &format!("{commands}; exec \"$@\""), "sh", env!("CARGO_BIN_EXE_logjar")]);
+                shell.arg("--data").arg(self.folder()).stdin(Stdio::null());
+                shell
+            },
+        );
         serve
             .args(["serve", "--listen", "127.0.0.1:0"])
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
@@ -140,6 +160,11 @@ impl TestServer {
         kill_process(Pid::from_child(&running.child), Signal::TERM).unwrap();
         let status = wait(running, STOP_TIME);
         assert!(status.success(), "a clean stop ends with {status}: {}", self.stderr());
+    }
+
+    /// Waits until the server has ended by itself, and returns its exit code.
+    pub(crate) fn ended(&mut self) -> Option<i32> {
+        wait(self.running.take().expect("the server runs"), STOP_TIME).code()
     }
 
     /// Sends SIGKILL while others still use the server; [`Self::kill`] then collects it.

@@ -196,6 +196,13 @@ fn pure_crates_have_no_doors() {
 }
 
 #[test]
+fn only_main_ends_the_process() {
+    let mut found = places(&rust_files(), "process::exit");
+    found.retain(|place| place.starts_with("crates/") && place.contains("/src/"));
+    check("ends of the process", found);
+}
+
+#[test]
 fn floors_of_the_event_log_know_only_what_lies_below() {
     for (floor, above) in [("format", &["files", "log"][..]), ("files", &["log"])] {
         let folder = format!("crates/logjar-eventlog/src/{floor}/");

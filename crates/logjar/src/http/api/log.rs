@@ -7,7 +7,9 @@ use axum::extract::State;
 use axum::response::Response;
 use logjar_domain::access::Actor;
 use logjar_domain::permission::require_administrator;
-use logjar_eventlog::error::ReplayError;
+use logjar_eventlog::error::{LogError, ReplayError};
+use logjar_eventlog::log::LogReader;
+use logjar_eventlog::micros::Micros;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -28,6 +30,8 @@ const PIECE: usize = 256;
 pub struct Which {
     #[serde(default = "one")]
     from: u64,
+    /// Only lines of this time or later, as lines have it.
+    since: Option<String>,
     until: Option<u64>,
     #[serde(default)]
     private: bool,
@@ -42,7 +46,7 @@ pub async fn stat(State(app): State<Arc<App>>, Caller(actor): Caller) -> Result<
     require_administrator(&app.projections.read(), now(), &actor, "look at the log")?;
     let figures =
         tokio::task::spawn_blocking(move || digest::stat(&app)).await.map_err(|_| HttpError::Internal)?;
-    Ok(axum::Json(figures.map_err(internal)?))
+    Ok(axum::Json(figures.map_err(HttpError::from)?))
 }
 
 /// Last position, Merkle root and digest of the state.
@@ -53,12 +57,7 @@ pub async fn digest(
     require_administrator(&app.projections.read(), now(), &actor, "look at the log")?;
     let made =
         tokio::task::spawn_blocking(move || digest::digest(&app)).await.map_err(|_| HttpError::Internal)?;
-    Ok(axum::Json(made.map_err(internal)?))
-}
-
-fn internal(error: logjar_eventlog::error::LogError) -> HttpError {
-    tracing::error!("{error}");
-    HttpError::Internal
+    Ok(axum::Json(made.map_err(HttpError::from)?))
 }
 
 /// Stored lines, one a line: the public form, or with `private` all of it (on the admin socket only). Each `about`
@@ -76,6 +75,8 @@ pub async fn lines(
         )
         .into());
     }
+    let since = which.since.as_deref().map(str::parse::<Micros>).transpose();
+    let since = since.map_err(|error| HttpError::BadRequest(error.to_string()))?;
     let until = which.until.unwrap_or(u64::MAX).min(app.reader.durable());
     let topics = pairs.iter().filter(|(key, _)| key == "about").map(|(_, topic)| topic.parse());
     let filter = topics
@@ -84,7 +85,7 @@ pub async fn lines(
         .map_err(|error| HttpError::BadRequest(error.to_string()))?;
     let (pieces, received) = tokio::sync::mpsc::channel::<Result<Bytes, std::io::Error>>(4);
     tokio::task::spawn_blocking(move || {
-        let sent = send_lines(&app, &which, &filter, until, &pieces);
+        let sent = send_lines(&app, &which, since, &filter, until, &pieces);
         if let Err(error) = sent {
             let _ = pieces.blocking_send(Err(std::io::Error::other(error)));
         }
@@ -92,15 +93,31 @@ pub async fn lines(
     Ok(ndjson::response(received))
 }
 
+/// Position of the first line of this time or later; the one after the last if there is none. Times only rise, so few
+/// lines are looked at.
+fn first_since(reader: &dyn LogReader, since: Micros) -> Result<u64, LogError> {
+    let (mut low, mut high) = (1, reader.durable() + 1);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        match reader.read(middle)? {
+            Some(line) if line.at() < since => low = middle + 1,
+            _ => high = middle,
+        }
+    }
+    Ok(low)
+}
+
 fn send_lines(
     app: &App,
     which: &Which,
+    since: Option<Micros>,
     filter: &LogFilter,
     until: u64,
     pieces: &tokio::sync::mpsc::Sender<Result<Bytes, std::io::Error>>,
 ) -> Result<(), ReplayError> {
     let mut piece = String::new();
-    for (line, count) in app.reader.scan(which.from)?.zip(1..) {
+    let first = since.map_or(Ok(1), |since| first_since(&*app.reader, since))?;
+    for (line, count) in app.reader.scan(which.from.max(first))?.zip(1..) {
         let line = line?;
         if line.seq() > until {
             break;

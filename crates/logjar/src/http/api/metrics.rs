@@ -12,7 +12,7 @@ use logjar_domain::access::Actor;
 use logjar_domain::sight::Sight;
 
 use crate::app::App;
-use crate::clock::now;
+use crate::clock::{now, since_boot};
 use crate::http::error::HttpError;
 use crate::http::extract::ApiError;
 use crate::metrics::text::{CONTENT_TYPE, Page};
@@ -96,6 +96,11 @@ fn write_log(page: &mut Page, app: &App) {
     page.counter("logjar_log_events_total", "Events appended since the start.", metrics.lines.get());
     let help = "Time to append a batch of events, the sync included.";
     page.histogram("logjar_log_append_seconds", help, &metrics.appends);
+    let (now, clocks) = (now(), app.sequencer.clocks());
+    let help = "By how much the last event is dated ahead of the clock.";
+    page.gauge("logjar_log_ahead_seconds", help, clocks.log_ahead(now));
+    let help = "By how much the clock was moved since the start, beside the time that passed.";
+    page.gauge("logjar_clock_moved_seconds", help, clocks.moved(now, since_boot()));
     let full = u8::from(app.sequencer.disk_is_full());
     page.gauge("logjar_disk_full", "Whether the disk was too full for the last write.", full);
 }

@@ -69,6 +69,9 @@ pub(super) async fn put(
         Ok(missing) => return Ok(created(missing)),
         Err(error) => error,
     };
+    if matches!(error, HttpError::NoSpace) {
+        app.sequencer.space().met_full();
+    }
     // A request without credentials only asks how to identify itself; it says nothing about anybody.
     if let Some(credentials) = credentials {
         let moment = now();

@@ -24,6 +24,7 @@ pub(super) const PARAMETERS: &[Parameter] = &[
     parameter("tool", "Build tool", "Tool", "maven"),
     parameter("deploy", "The snippet for deploying, not for resolving", "Flag", "true"),
     parameter("from", "Position of the first line", "Position", "1"),
+    parameter("since", "Only lines of this time or later", "Moment", "2026-11-25T02:45:40.000000Z"),
     parameter("until", "Position of the last line", "Position", "3"),
     parameter("about", "Only lines about this; given again, about any of them", "Name", "user:amy"),
     parameter("q", "Words, `field:word`, or coordinates", "Query", "greeting"),
@@ -166,7 +167,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     )
     .refusing(PRIVATE),
     get("/api/v1/log/lines", "Stored lines, for administrators", Answers::Text("application/x-ndjson"))
-        .asking(&["from", "until", "private", "about"])
+        .asking(&["from", "since", "until", "private", "about"])
         .refusing(PRIVATE),
 ];
 

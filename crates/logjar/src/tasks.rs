@@ -1,0 +1,77 @@
+//! What a server does besides answering: loops that begin when it serves, and that one shutdown ends.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+
+use crate::app::App;
+use crate::clock::{now, since_boot};
+use crate::downloads::{self, Downloads};
+use crate::projections::Changed;
+use crate::search::follow;
+use crate::startup::state_snapshot;
+use crate::tree_metadata;
+
+/// How often time passes for deploys under way, and the clocks are looked at.
+const TICK: Duration = Duration::from_secs(1);
+
+/// The loops that run.
+pub struct Tasks {
+    stop: watch::Sender<bool>,
+    loops: JoinSet<()>,
+    downloads: Arc<Downloads>,
+}
+
+impl Tasks {
+    /// Starts those of a server that writes.
+    pub fn of_writer(app: &Arc<App>, changed: mpsc::UnboundedReceiver<Changed>) -> Self {
+        let mut tasks = Self::of_reader(app);
+        tasks.add(tree_metadata::run(app.clone(), changed));
+        tasks.add(state_snapshot::run(app.clone()));
+        tasks.add(follow::run(app.search.clone()));
+        tasks.add(pass_time(app.clone()));
+        tasks.add(downloads::merge_days(app.downloads.clone()));
+        tasks
+    }
+
+    /// Starts those of a server that reads only.
+    pub fn of_reader(app: &Arc<App>) -> Self {
+        let (stop, _) = watch::channel(false);
+        let mut tasks = Self { stop, loops: JoinSet::new(), downloads: app.downloads.clone() };
+        tasks.add(downloads::keep(app.downloads.clone()));
+        tasks
+    }
+
+    fn add(&mut self, each: impl Future<Output = ()> + Send + 'static) {
+        let mut stopped = self.stop.subscribe();
+        self.loops.spawn(async move {
+            tokio::select! {
+                () = each => {}
+                // An error means that nobody can stop it any more, so it stops.
+                _ = stopped.wait_for(|stop| *stop) => {}
+            }
+        });
+    }
+
+    /// Ends them all, and writes what was gathered. What one of them does on a thread of its own at this moment goes on
+    /// to its end.
+    pub async fn end(mut self) {
+        let _ = self.stop.send(true);
+        while self.loops.join_next().await.is_some() {}
+        downloads::write_last(&self.downloads).await;
+    }
+}
+
+async fn pass_time(app: Arc<App>) {
+    let mut ticks = tokio::time::interval(TICK);
+    loop {
+        ticks.tick().await;
+        if let Some(jump) = app.sequencer.clocks().look(now(), since_boot()) {
+            tracing::warn!("{jump}");
+        }
+        let app = app.clone();
+        let _ = tokio::task::spawn_blocking(move || app.deploys.tick()).await;
+    }
+}
