@@ -18,7 +18,7 @@ use crate::rejection::Rejection;
 use crate::state::{Repository, State};
 
 /// Files that one event may list: with names of the greatest length its public form still fits into one line.
-const FILES_MAX: usize = 100;
+pub(crate) const FILES_MAX: usize = 100;
 
 /// Decides a deploy: rights, policy of the repository, names, redeploy (rules 3, 4, 6, 7, 11, 19).
 pub(crate) fn deploy(state: &State, context: &Context<'_>, wish: &Deploy) -> Result<Decision, Rejection> {

@@ -143,6 +143,14 @@ pub enum PomError {
     },
 }
 
+/// What Gradle writes into the POM of a version that it publishes a `.module` with.
+const GRADLE_MARKER: &[u8] = b"do_not_remove: published-with-gradle-metadata";
+
+/// Whether a POM says that a `.module` belongs to its version: Gradle then asks for one, and fails without.
+pub fn promises_module(bytes: &[u8]) -> bool {
+    bytes.windows(GRADLE_MARKER.len()).any(|part| part == GRADLE_MARKER)
+}
+
 /// Reads a POM, within the bounds of [`crate::xml`].
 pub fn read(bytes: &[u8]) -> Result<Pom, PomError> {
     let project = xml::read(bytes, "project")?;

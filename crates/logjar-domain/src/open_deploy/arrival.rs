@@ -6,6 +6,7 @@ use logjar_maven::checksum::{Algorithm, Digests};
 use logjar_maven::layout::VersionFile;
 use logjar_maven::pom::Pom;
 
+use super::late::too_many_files;
 use super::open::{OpenDeploy, OpenFile};
 use super::pom_check;
 use super::rejection::DeployRejection;
@@ -13,14 +14,14 @@ use super::request::Put;
 use super::step::{Answer, Effect};
 use super::sums;
 use super::turn::{Slot, Turn};
+use crate::deploy::FILES_MAX;
 
 /// A file whose body was read.
 pub(super) struct Arrived {
     pub(super) size: u64,
     pub(super) digests: Digests,
     pub(super) pom: Option<Result<Arc<Pom>, String>>,
-    /// Whether it fits beside the other open deploys of the token.
-    pub(super) fits: bool,
+    pub(super) promises_module: bool,
 }
 
 impl Turn<'_> {
@@ -70,7 +71,7 @@ impl Turn<'_> {
     /// end all hope for the run: two builds with one token cannot be told apart, so neither may be published.
     fn open_file(&mut self, put: &Put, file: &VersionFile, arrived: Arrived) -> Answer {
         let (now, slot) = (self.now, self.slot_of(file));
-        let (version, limit) = (&file.gav.version, self.settings.open_bytes_per_token);
+        let version = &file.gav.version;
         let deploy = open(self, put, &slot);
         if let Some(next) = deploy.decide_run(&file.name, now, &put.deployer, &put.fresh_id) {
             let old = std::mem::replace(deploy, next);
@@ -87,11 +88,15 @@ impl Turn<'_> {
                 return self.refuse(version, reason);
             }
             None => {
-                if let Err(reason) = check_file(deploy, file, &arrived, limit) {
+                if let Err(reason) = check_file(deploy, file, &arrived) {
                     return self.refuse_file(put, file, reason);
                 }
                 let pom = arrived.pom.and_then(Result::ok);
-                deploy.accept_file(file.clone(), arrived.size, arrived.digests, pom);
+                if file.is_pom() {
+                    deploy.pom = pom;
+                    deploy.promises_module = arrived.promises_module;
+                }
+                deploy.accept_file(file.clone(), arrived.size, arrived.digests);
                 self.effects.push(Effect::Keep { deploy: id.clone(), name: file.name.clone() });
             }
         }
@@ -111,6 +116,9 @@ impl Turn<'_> {
         let (now, slot) = (self.now, self.slot_of(file));
         let version = &file.gav.version;
         let deploy = open(self, put, &slot);
+        if !deploy.has_room_for(&file.name) {
+            return self.refuse_file(put, file, too_many_files(FILES_MAX + 1));
+        }
         let run = deploy.enter_run(now).number;
         let known = deploy.files.get(&file.name).map(|known| known.digests.hex(algorithm));
         let verdict =
@@ -131,7 +139,11 @@ impl Turn<'_> {
         let (now, slot) = (self.now, self.slot_of(file));
         let deploy = open(self, put, &slot);
         deploy.enter_run(now);
-        deploy.refused.insert(file.name.clone(), reason.clone());
+        // One name too many is enough to stand for all.
+        let is_new = !deploy.has_room_for(&file.name);
+        if !(is_new && deploy.refused.len() > FILES_MAX) {
+            deploy.refused.insert(file.name.clone(), reason.clone());
+        }
         // What was refused alone leaves nothing on disk.
         if !deploy.files.is_empty() {
             self.save(&slot);
@@ -148,15 +160,10 @@ fn open<'t>(turn: &'t mut Turn<'_>, put: &Put, slot: &Slot) -> &'t mut OpenDeplo
 }
 
 /// The checks of one file as it comes.
-fn check_file(
-    deploy: &OpenDeploy,
-    file: &VersionFile,
-    arrived: &Arrived,
-    limit: u64,
-) -> Result<(), DeployRejection> {
+fn check_file(deploy: &OpenDeploy, file: &VersionFile, arrived: &Arrived) -> Result<(), DeployRejection> {
     let name = &file.name;
-    if !arrived.fits {
-        return Err(DeployRejection::TooMuchOpen { name: name.clone(), limit });
+    if !deploy.has_room_for(name) {
+        return Err(too_many_files(deploy.files.len() + 1));
     }
     if let Some(wrong) = deploy.sums.judge(name, &arrived.digests).wrong {
         return Err(wrong);
@@ -171,11 +178,8 @@ fn check_file(
 }
 
 impl OpenDeploy {
-    fn accept_file(&mut self, file: VersionFile, size: u64, digests: Digests, pom: Option<Arc<Pom>>) {
+    fn accept_file(&mut self, file: VersionFile, size: u64, digests: Digests) {
         self.refused.remove(&file.name);
-        if file.is_pom() {
-            self.pom = pom;
-        }
         self.files.insert(file.name.clone(), OpenFile { file, size, digests });
     }
 }

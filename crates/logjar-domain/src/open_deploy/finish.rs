@@ -58,6 +58,16 @@ impl Turn<'_> {
         }
     }
 
+    /// The answer to what finishes these deploys: it says which of them lack a file that was promised.
+    pub(super) fn finished_answer<'s>(&self, slots: impl IntoIterator<Item = &'s Slot>) -> Answer {
+        let lacks = |slot: &&Slot| self.artifact.open.get(slot).is_some_and(|deploy| deploy.lacks_module());
+        let missing = slots.into_iter().find(lacks).map(|slot| {
+            let version = slot.key.shown();
+            format!("`{version}` is published without the `.module` that its POM promises; Gradle fails without it, send it")
+        });
+        Answer::Created { missing }
+    }
+
     /// Carries a fate out; returns the reason if it is a refusal.
     pub(super) fn carry_out(&mut self, slot: &Slot, fate: Fate) -> Option<DeployRejection> {
         match fate {
@@ -67,6 +77,7 @@ impl Turn<'_> {
                     // answer.
                     deploy.last_name.clear();
                     self.commits.push(deploy.commit());
+                    self.artifact.touched.insert(slot.clone());
                 }
                 None
             }
@@ -112,7 +123,8 @@ impl Turn<'_> {
         match slots.as_slice() {
             [slot] => {
                 let fate = self.fate(slot);
-                self.carry_out(slot, fate).map_or_else(Answer::done, Answer::Refused)
+                let taken = self.finished_answer([slot]);
+                self.carry_out(slot, fate).map_or(taken, Answer::Refused)
             }
             [] => self.nothing_to_finish(&[gav.version.to_string()]),
             [slot, ..] => {
@@ -128,6 +140,7 @@ impl Turn<'_> {
             self.effects.push(Effect::Discard { deploy: deploy.id });
         }
         self.artifact.announced.remove(slot);
+        self.artifact.touched.insert(slot.clone());
     }
 }
 
@@ -142,6 +155,7 @@ impl ArtifactDeploys {
         finished: &mut FinishedDeploys,
     ) -> Vec<Effect> {
         let slot = Slot { key: commit.version_key(), token: commit.deployer.token.clone() };
+        self.touched.insert(slot.clone());
         match (commit.kind, result) {
             (CommitKind::Deploy, CommitResult::Unavailable) => {
                 if let Some(deploy) = self.open.get_mut(&slot) {

@@ -19,12 +19,15 @@ struct FinishedDeploy {
     came_with_sums: bool,
     /// Name of the file or sum of the deploy's last PUT.
     last_name: String,
+    /// When it was finished, if that was here.
+    at: Option<Moment>,
 }
 
 impl FinishedDeploys {
     /// Notes that a deploy was finished.
     pub(super) fn insert(&mut self, deploy: &DeployId, came_with_sums: bool, last_name: String, now: Moment) {
-        self.deploys.insert(deploy.clone(), FinishedDeploy { came_with_sums, last_name });
+        let finished = FinishedDeploy { came_with_sums, last_name, at: Some(now) };
+        self.deploys.insert(deploy.clone(), finished);
         self.noted.push_back((now, deploy.clone()));
     }
 
@@ -32,8 +35,18 @@ impl FinishedDeploys {
     pub(super) fn put(&mut self, deploy: &DeployId, name: String, now: Moment) {
         match self.deploys.get_mut(deploy) {
             Some(finished) => finished.last_name = name,
-            None => self.insert(deploy, false, name, now),
+            None => {
+                let finished = FinishedDeploy { last_name: name, ..FinishedDeploy::default() };
+                self.deploys.insert(deploy.clone(), finished);
+                self.noted.push_back((now, deploy.clone()));
+            }
         }
+    }
+
+    /// How many seconds ago it was finished, if that was here.
+    pub(super) fn age_s(&self, deploy: &DeployId, now: Moment) -> Option<i64> {
+        let at = self.deploys.get(deploy)?.at?;
+        Some(now.0.saturating_sub(at.0) / 1_000_000)
     }
 
     /// Whether any sum came with the deploy.

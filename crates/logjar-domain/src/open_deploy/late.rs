@@ -6,6 +6,7 @@ use std::sync::Arc;
 use logjar_maven::checksum::{Algorithm, Digests};
 use logjar_maven::layout::VersionFile;
 
+use super::Settings;
 use super::published::{PublishedDeploy, VersionKey};
 use super::rejection::DeployRejection;
 use super::request::{Deployer, Put};
@@ -13,8 +14,12 @@ use super::step::{Answer, Commit, CommitKind, Effect, UploadedFile};
 use super::sums::{self, Sums};
 use super::turn::{Slot, Turn};
 use crate::day::day;
+use crate::deploy::FILES_MAX;
 use crate::ids::{DeployId, Moment};
+use crate::rejection::Rejection;
 
+/// Files that a version may have, with those that were added to it.
+const VERSION_FILES_MAX: usize = 5 * FILES_MAX;
 /// Main file of a version that came without a POM.
 const USUAL_MAIN_EXTENSION: &str = "jar";
 
@@ -25,14 +30,26 @@ pub(super) struct LateFiles {
     pub(super) deployer: Deployer,
     pub(super) waiting: BTreeMap<Arc<str>, WaitingFile>,
     pub(super) sums: Sums,
-    /// Set when a metadata client repeats a file of the version: a redeploy that fails, and its new names
-    /// with it.
-    pub(super) redeploy: bool,
+    /// Whether a metadata client repeats files of the version, and how.
+    pub(super) repeat: Repeat,
     /// When the last PUT came, accepted or not.
     pub(super) last_put: Moment,
+    /// When the first one came.
+    began: Moment,
 }
 
-/// A late file that waits for its first right sum, or for the end of a redeploy.
+/// What a metadata client is up to that sends files of a version again. Its new names wait for its metadata.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Repeat {
+    /// It sends none again.
+    Nothing,
+    /// All had the same bytes: another machine of a build for several, which adds its own files.
+    SameBytes,
+    /// One had other bytes: a redeploy that fails, and its new names with it.
+    OtherBytes,
+}
+
+/// A late file that waits for its first right sum, or for the metadata of a repeat.
 #[derive(Clone, Debug)]
 pub(super) struct WaitingFile {
     /// Each has a folder of its own, because each has an event of its own.
@@ -50,13 +67,30 @@ impl LateFiles {
             deployer,
             waiting: BTreeMap::new(),
             sums: Sums::default(),
-            redeploy: false,
+            repeat: Repeat::Nothing,
             last_put: now,
+            began: now,
         }
     }
 
     pub(super) fn bytes(&self) -> u64 {
         self.waiting.values().map(|file| file.size).fold(0, u64::saturating_add)
+    }
+
+    /// The commit that adds a file.
+    fn commit(&self, slot: &Slot, name: &Arc<str>, file: &WaitingFile, times_added: usize) -> Commit {
+        Commit {
+            kind: CommitKind::AddFiles,
+            deploy: self.deploy.clone(),
+            upload: file.upload.clone(),
+            repository: slot.key.repository.clone(),
+            gav: slot.key.gav.clone(),
+            build: slot.key.build,
+            deployer: self.deployer.clone(),
+            files: vec![UploadedFile { name: name.clone(), size: file.size, digests: file.digests }],
+            pom: None,
+            times_added,
+        }
     }
 
     /// Drops all files that wait.
@@ -65,9 +99,35 @@ impl LateFiles {
         waiting.into_values().map(|file| Effect::Discard { deploy: file.upload }).collect()
     }
 
-    /// Ends what a run of PUTs had begun: sums without a file go, and so do the new names of a redeploy.
+    /// Whether one more name may wait: there is an end to what is kept in memory, and to the lines that a version is
+    /// read from.
+    fn has_room_for(&self, name: &str, published: &PublishedDeploy) -> bool {
+        let waits =
+            |name: &str| self.waiting.contains_key(name) || self.sums.names().any(|other| **other == *name);
+        let names = self.waiting.len() + self.sums.names().count();
+        waits(name) || names < FILES_MAX && published.files.len() < VERSION_FILES_MAX
+    }
+
+    /// Whether there is anything to keep.
+    pub(super) fn is_kept(&self) -> bool {
+        !self.waiting.is_empty() || !self.sums.is_empty() || self.repeat != Repeat::Nothing
+    }
+
+    /// When time next changes something, if nobody works on it.
+    pub(super) fn due(&self, settings: &Settings) -> Moment {
+        if !self.is_kept() {
+            return Moment(i64::MIN);
+        }
+        let ends_run = self.repeat != Repeat::Nothing
+            || self.sums.without_file(|name| self.waiting.contains_key(name)).is_some();
+        let after_s = if ends_run { settings.run_pause_s } else { settings.drop_after_s };
+        self.last_put.plus_seconds(after_s)
+    }
+
+    /// Ends what a run of PUTs had begun: sums without a file go, and so do the new names of a repeat.
     pub(super) fn end_run(&mut self) -> Vec<Effect> {
-        let effects = if std::mem::take(&mut self.redeploy) { self.discard() } else { Vec::new() };
+        let repeat = std::mem::replace(&mut self.repeat, Repeat::Nothing);
+        let effects = if repeat == Repeat::Nothing { Vec::new() } else { self.discard() };
         let waiting = &self.waiting;
         self.sums.forget_without_file(|name| waiting.contains_key(name));
         effects
@@ -75,7 +135,7 @@ impl LateFiles {
 }
 
 /// Whether a new name may be added to the version: by the same user and token, within the window, before
-/// promotion, and if it is no POM, module or main file.
+/// promotion, and if it is no POM or main file. A `.module` may: a version has one name for it, so it has none yet.
 pub(super) fn may_add(
     turn: &Turn<'_>,
     key: &VersionKey,
@@ -89,12 +149,13 @@ pub(super) fn may_add(
     if published.promoted {
         return Err(DeployRejection::Promoted { version, name });
     }
-    if turn.now > published.at.plus_seconds(turn.settings.late_window_s) {
+    let age_s = turn.finished.age_s(&published.deploy, turn.now);
+    if age_s.unwrap_or_else(|| turn.published.age_s(published)) > turn.settings.late_window_s {
         let minutes = turn.settings.late_window_s / 60;
         return Err(DeployRejection::LateWindowOver { version, name, day: day(published.at), minutes });
     }
     let main = published.main_extension.as_deref().unwrap_or(USUAL_MAIN_EXTENSION);
-    if file.is_pom() || file.is_module() || file.is_main(main) {
+    if file.is_pom() || file.is_main(main) {
         return Err(DeployRejection::LateMainFile { version, name });
     }
     Ok(())
@@ -105,9 +166,15 @@ pub(super) fn redeploy(key: &VersionKey, published: &PublishedDeploy, name: &Arc
     DeployRejection::Redeploy {
         version: key.shown(),
         name: name.clone(),
+        is_new: published.sha256(name).is_none(),
         day: day(published.at),
         user: published.user_name.clone(),
     }
+}
+
+/// The refusal of a file beyond those that a version may have.
+pub(super) fn too_many_files(files: usize) -> DeployRejection {
+    DeployRejection::Decided(Arc::new(Rejection::TooManyFiles { files }))
 }
 
 impl Turn<'_> {
@@ -127,13 +194,20 @@ impl Turn<'_> {
         };
         let is_same = *sha256 == digests.sha256;
         let is_retry = is_same && self.finished.last_name(&published.deploy) == Some(&*file.name);
-        // Once a metadata client repeats a file, its new names belong to a redeploy that fails. A retry of
-        // the very last PUT is no repeat: there the answer was lost.
+        // Once a metadata client repeats a file, its new names wait for what its other files are. A retry of the very
+        // last PUT is no repeat: there the answer was lost.
         if put.waits_for_metadata && published.is_by(self.deployer) && !is_retry {
-            self.late_files(&slot, published).redeploy = true;
+            let repeat = if is_same { Repeat::SameBytes } else { Repeat::OtherBytes };
+            let late = self.late_files(&slot, published);
+            late.repeat = late.repeat.max(repeat);
         }
         if is_same {
             self.forget_redeploy(&slot.key.gav.version, &file.name);
+            self.effects.push(Effect::PutBack {
+                repository: slot.key.repository.clone(),
+                gav: slot.key.gav.clone(),
+                name: published.stored_name(&slot.key, &file.name),
+            });
             Answer::done()
         } else {
             self.refuse(&slot.key.gav.version, redeploy(&slot.key, published, &file.name))
@@ -154,6 +228,9 @@ impl Turn<'_> {
         let late = self.late_files(&slot, published);
         if let Some(wrong) = late.sums.judge(&file.name, digests).wrong {
             return self.refuse(&file.gav.version, wrong);
+        }
+        if !late.has_room_for(&file.name, published) {
+            return self.refuse(&file.gav.version, too_many_files(published.files.len() + 1));
         }
         let waiting =
             late.waiting.get(&file.name).map(|file| (file.digests.sha256, file.since, file.upload.clone()));
@@ -215,6 +292,9 @@ impl Turn<'_> {
             };
         }
         let late = self.late_files(&slot, published);
+        if !late.has_room_for(&file.name, published) {
+            return self.refuse(version, too_many_files(published.files.len() + 1));
+        }
         late.sums.insert(&file.name, algorithm, hex.map(str::to_owned), 0);
         let Some(waiting) = late.waiting.get(&file.name) else {
             let missing = format!("`{}` has not come yet, only a sum of it", file.name);
@@ -229,7 +309,7 @@ impl Turn<'_> {
     }
 
     /// Commits a waiting file at its first right sum if none is wrong; at once if its deploy came without
-    /// sums or if it is a signature. New names of a redeploy wait for its end.
+    /// sums or if it is a signature. New names of a repeat wait for its metadata.
     fn commit_late(&mut self, slot: &Slot, name: &Arc<str>, published: &PublishedDeploy) -> Answer {
         self.save_late(slot, name);
         let Some(late) = self.artifact.late.get(slot) else { return Answer::done() };
@@ -237,7 +317,7 @@ impl Turn<'_> {
         let waits = |what: &str| Answer::Created {
             missing: Some(format!("`{name}` is not published yet; missing: {what}")),
         };
-        if late.redeploy {
+        if late.repeat != Repeat::Nothing {
             return waits("the maven-metadata.xml of this deploy");
         }
         let verdict = late.sums.judge(name, &file.digests);
@@ -245,19 +325,40 @@ impl Turn<'_> {
         if verdict.wrong.is_some() || !(verdict.right || needs_no_sum) {
             return waits("a sum of it that is right, and none that is wrong");
         }
-        self.commits.push(Commit {
-            kind: CommitKind::AddFiles,
-            deploy: late.deploy.clone(),
-            upload: file.upload.clone(),
-            repository: slot.key.repository.clone(),
-            gav: slot.key.gav.clone(),
-            build: slot.key.build,
-            deployer: self.deployer.clone(),
-            files: vec![UploadedFile { name: name.clone(), size: file.size, digests: file.digests }],
-            pom: None,
-            times_added: published.times_added,
-        });
+        let commit = late.commit(slot, name, file, published.times_added);
+        self.commits.push(commit);
         Answer::done()
+    }
+
+    /// The metadata of a repeat: with the same bytes its new names are added, and of those that have a wrong sum the
+    /// reason is told; with other bytes they go, and the redeploy is the reason. `None` if there is no repeat.
+    pub(super) fn finish_repeat(&mut self, slot: &Slot) -> Option<Answer> {
+        let published = self.published.find(&slot.key)?;
+        let late = self.artifact.late.get_mut(slot)?;
+        if late.repeat == Repeat::Nothing || late.waiting.is_empty() {
+            return None;
+        }
+        let wrong = late.waiting.iter().find_map(|(name, file)| late.sums.judge(name, &file.digests).wrong);
+        let version = &slot.key.gav.version;
+        let told = self.artifact.refusals.get(&(version.clone(), slot.token.clone()));
+        let told = told.filter(|refusal| refusal.at >= late.began).map(|refusal| refusal.reason.clone());
+        let refusal = match late.repeat {
+            Repeat::OtherBytes => told.or_else(|| {
+                let name = late.waiting.keys().next()?;
+                Some(redeploy(&slot.key, published, name))
+            }),
+            _ => wrong.or(told),
+        };
+        if let Some(reason) = refusal {
+            let effects = late.end_run();
+            self.effects.extend(effects);
+            return Some(self.refuse(version, reason));
+        }
+        late.repeat = Repeat::Nothing;
+        let added = late.waiting.iter().zip(published.times_added..);
+        let commits = added.map(|((name, file), times)| late.commit(slot, name, file, times));
+        self.commits.extend(commits.collect::<Vec<_>>());
+        Some(Answer::done())
     }
 
     /// The late phase of the published deploy; what waited beside an older build is dropped.

@@ -6,18 +6,20 @@ use std::collections::BTreeSet;
 
 use logjar_maven::coordinates::{Gav, Version};
 use logjar_maven::layout::{self, Build, MetadataFolder};
-use logjar_maven::metadata::{Metadata, Versioning};
+use logjar_maven::metadata::{Metadata, SnapshotVersion, Versioning};
 
 use super::finish::Fate;
-use super::late::redeploy;
 use super::published::VersionKey;
 use super::rejection::DeployRejection;
 use super::step::Answer;
 use super::turn::{Slot, Turn};
+use crate::deploy::FILES_MAX;
 use crate::ids::Moment;
 
-/// Files of one announcement that are kept; no deploy has more.
-const LISTED_MAX: usize = 200;
+/// The longest name of a file.
+const NAME_MAX: usize = 240;
+/// What an announcement counts for beside the names in it.
+const ANNOUNCEMENT_BYTES: u64 = 512;
 
 /// A build of a snapshot version that a version-level document named.
 #[derive(Clone, Debug)]
@@ -25,6 +27,16 @@ pub(super) struct Announcement {
     pub(super) at: Moment,
     /// Classifier and extension of the files listed with the build.
     files: Vec<(Option<String>, String)>,
+}
+
+impl Announcement {
+    /// What it takes in memory, about.
+    pub(super) fn bytes(&self) -> u64 {
+        let name = |(classifier, extension): &(Option<String>, String)| {
+            64 + extension.len() + classifier.as_ref().map_or(0, String::len)
+        };
+        ANNOUNCEMENT_BYTES + self.files.iter().map(name).sum::<usize>() as u64
+    }
 }
 
 impl Turn<'_> {
@@ -47,16 +59,24 @@ impl Turn<'_> {
             Some(stamp) => (Build::Stamped(stamp), format!("{}-{stamp}", version.base())),
             None => (Build::Plain, version.to_string()),
         };
-        let listed = versioning.snapshot_versions.iter().filter(|file| file.value == value);
+        let listed = || versioning.snapshot_versions.iter().filter(|file| file.value == value);
+        let name_len =
+            |file: &SnapshotVersion| file.extension.len() + file.classifier.as_ref().map_or(0, String::len);
+        if listed().any(|file| name_len(file) > NAME_MAX) {
+            let why = format!("it lists a file whose name has more than {NAME_MAX} bytes");
+            return Answer::Refused(DeployRejection::MetadataInvalid { why });
+        }
         let announcement = Announcement {
             at: self.now,
-            files: listed
-                .take(LISTED_MAX)
+            // No deploy has more.
+            files: listed()
+                .take(FILES_MAX)
                 .map(|file| (file.classifier.clone(), file.extension.clone()))
                 .collect(),
         };
         let slot = self.slot(version, build);
         self.artifact.announced.insert(slot.clone(), announcement);
+        self.artifact.touched.insert(slot.clone());
         if let Some(deploy) = self.artifact.open.get_mut(&slot)
             && let Some(run) = &mut deploy.run
         {
@@ -92,13 +112,14 @@ impl Turn<'_> {
         let fates = releases.iter().map(|slot| (slot, self.fate(slot))).collect::<Vec<_>>();
         let is_good = |fate: &Fate| matches!(fate, Fate::Commit | Fate::Repeated);
         let all_good = fates.iter().all(|(_, fate)| is_good(fate));
+        let taken = self.finished_answer(releases);
         let mut reasons = Vec::new();
         for (slot, fate) in fates {
             if all_good || !is_good(&fate) {
                 reasons.extend(self.carry_out(slot, fate));
             }
         }
-        let answer = reasons.into_iter().next().map_or_else(Answer::done, Answer::Refused);
+        let answer = reasons.into_iter().next().map_or(taken, Answer::Refused);
         (!releases.is_empty()).then_some(answer)
     }
 
@@ -109,7 +130,9 @@ impl Turn<'_> {
     /// is the answer if nothing was finished.
     fn finish_builds(&mut self, versions: &[String]) -> Option<Answer> {
         let (mut refused, mut waits, mut finished) = (None, None, false);
-        for slot in self.ready_builds(versions) {
+        let ready = self.ready_builds(versions);
+        let taken = self.finished_answer(&ready);
+        for slot in ready {
             let deploy = self.artifact.open.get(&slot)?;
             if deploy.refusal().is_none()
                 && let Some(reason) = deploy.breaks_switched_rule(self.settings)
@@ -125,7 +148,7 @@ impl Turn<'_> {
         }
         match refused.or(waits.filter(|_| !finished)) {
             Some(reason) => Some(Answer::Refused(reason)),
-            None => finished.then(Answer::done),
+            None => finished.then_some(taken),
         }
     }
 
@@ -174,10 +197,13 @@ impl Turn<'_> {
         candidates.next().is_none().then(|| slot.clone())
     }
 
-    /// With nothing to finish: the refusal of a redeploy whose new names waited, or the last refusal of a
+    /// With nothing to finish: what comes of the new names of a repeat, or the last refusal of a
     /// listed version; else it is taken, as a repeat, if a listed version exists.
     pub(super) fn nothing_to_finish(&mut self, versions: &[String]) -> Answer {
-        if let Some(reason) = self.refuse_redeploy(versions).or_else(|| self.last_refusal(versions)) {
+        if let Some(answer) = self.finish_repeats(versions) {
+            return answer;
+        }
+        if let Some(reason) = self.last_refusal(versions) {
             return Answer::Refused(reason);
         }
         let key = self.artifact_key;
@@ -197,19 +223,21 @@ impl Turn<'_> {
         Answer::Refused(lacks.unwrap_or_else(nothing))
     }
 
-    /// New names that waited for the metadata of a redeploy go with its refusal.
-    fn refuse_redeploy(&mut self, versions: &[String]) -> Option<DeployRejection> {
+    /// What comes of the new names that waited for the metadata of a repeat. The first refusal is the answer.
+    fn finish_repeats(&mut self, versions: &[String]) -> Option<Answer> {
         let token = &self.deployer.token;
-        let (slot, late) = self.artifact.late.iter_mut().find(|(slot, late)| {
-            slot.token == *token
-                && lists(versions, &slot.key.gav.version)
-                && late.redeploy
-                && !late.waiting.is_empty()
-        })?;
-        let published = self.published.find(&slot.key)?;
-        let name = late.waiting.keys().next().cloned()?;
-        self.effects.append(&mut late.end_run());
-        Some(redeploy(&slot.key, published, &name))
+        let is_listed = |slot: &&Slot| slot.token == *token && lists(versions, &slot.key.gav.version);
+        let slots = self.artifact.late.keys().filter(is_listed).cloned().collect::<Vec<_>>();
+        let mut answer = None;
+        for slot in slots {
+            self.artifact.touched.insert(slot.clone());
+            match self.finish_repeat(&slot) {
+                Some(refused @ Answer::Refused(_)) => return Some(refused),
+                Some(taken) => answer = Some(taken),
+                None => {}
+            }
+        }
+        answer
     }
 
     /// The last refusal of a listed version by this token.

@@ -12,25 +12,27 @@
 //! Reading order: what comes in ([`request`]), what goes out ([`step`]), why not ([`rejection`]), what is
 //! known ([`published`]); then one call at work (`turn`), one open deploy (`open`), its runs (`run`) and sums
 //! (`sums`), the arrival of a file (`arrival`, `pom_check`), the ways to finish (`metadata`, `finish`), late
-//! files (`late`, `finished`), and what outlives a restart ([`record`]).
+//! files (`late`, `finished`), how much a token may have under way (`owners`, [`room`]), and what outlives a restart
+//! ([`record`]).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use logjar_maven::coordinates::Gav;
+use logjar_maven::coordinates::{Gav, Version};
 use logjar_maven::layout::{MetadataFolder, Target, VersionFile};
 use logjar_maven::pom::Pom;
 use logjar_maven::snapshot_version::Stamp;
 
-use crate::ids::{Moment, RepositoryName};
+use crate::ids::{Moment, RepositoryName, TokenId};
 use arrival::Arrived;
 use finished::FinishedDeploys;
+use owners::Owners;
 use published::{Published, VersionKey};
 use record::DeployRecord;
 use rejection::DeployRejection;
 use request::{Body, Deployer, Put};
 use step::{Answer, Commit, CommitResult, Effect, Step};
-use turn::{ArtifactDeploys, ArtifactKey, Slot, Turn};
+use turn::{ArtifactDeploys, ArtifactKey, Slot, Turn, UnderWay};
 
 pub mod published;
 pub mod record;
@@ -44,10 +46,15 @@ mod finished;
 mod late;
 mod metadata;
 mod open;
+mod owners;
 mod pom_check;
+pub mod room;
 mod run;
 mod sums;
 mod turn;
+
+/// Refusals that are remembered at once.
+const REFUSALS_MAX: usize = 1_000;
 
 /// How the protocol is set up. The default is what a new registry has.
 #[derive(Clone, Debug)]
@@ -60,8 +67,10 @@ pub struct Settings {
     pub late_window_s: i64,
     /// Seconds for which a refusal is repeated to a finish that finds nothing.
     pub refusal_memory_s: i64,
-    /// Bytes that all open deploys of one token may hold.
+    /// Bytes that all open deploys of one token may hold, those of bodies that still come included.
     pub open_bytes_per_token: u64,
+    /// How many versions and builds one token may have under way.
+    pub open_deploys_per_token: usize,
     /// Rule 21: every file but signatures comes with a sum.
     pub require_sums: bool,
     /// Rule 23: all files are signed, or none.
@@ -76,6 +85,7 @@ impl Default for Settings {
             late_window_s: 60 * 60,
             refusal_memory_s: 5 * 60,
             open_bytes_per_token: 5 << 30,
+            open_deploys_per_token: 10_000,
             require_sums: false,
             require_all_signatures: false,
         }
@@ -87,7 +97,7 @@ impl Default for Settings {
 pub struct Held {
     /// Versions and builds that are open.
     pub deploys: usize,
-    /// Bytes of their files, and of late files that wait.
+    /// Bytes of their files, of late files that wait, of announcements and of bodies that come.
     pub bytes: u64,
 }
 
@@ -104,6 +114,9 @@ pub struct OpenDeploys {
     settings: Settings,
     artifacts: BTreeMap<ArtifactKey, ArtifactDeploys>,
     finished: FinishedDeploys,
+    owners: Owners,
+    /// Refusals that are remembered, in the order in which they are forgotten.
+    refusals: VecDeque<(Moment, ArtifactKey, Version, TokenId)>,
     /// Effects of time that passed, not handed out yet.
     effects: Vec<Effect>,
 }
@@ -115,6 +128,8 @@ impl OpenDeploys {
             settings,
             artifacts: BTreeMap::new(),
             finished: FinishedDeploys::default(),
+            owners: Owners::default(),
+            refusals: VecDeque::new(),
             effects: Vec::new(),
         }
     }
@@ -134,7 +149,10 @@ impl OpenDeploys {
                 return turn.refuse(&file.gav.version, reason);
             }
             let slot = turn.slot_of(file);
-            turn.artifact.in_progress.insert(put.fresh_id.clone(), slot);
+            turn.artifact.touched.insert(slot.clone());
+            turn.artifact
+                .in_progress
+                .insert(put.fresh_id.clone(), UnderWay { slot, bytes: 0, is_repeat: false });
             Answer::done()
         });
         self.effects.extend(step.effects);
@@ -147,9 +165,8 @@ impl OpenDeploys {
     /// The body of a PUT was read to its end.
     pub fn complete(&mut self, now: Moment, put: &Put, body: Body, published: &dyn Published) -> Step {
         match (&put.path.target, put.path.sum, body) {
-            (Target::File(file), None, Body::File { size, digests, pom }) => {
-                let fits = self.make_room(now, put, file, size);
-                let arrived = Arrived { size, digests, pom, fits };
+            (Target::File(file), None, Body::File { size, digests, pom, promises_module }) => {
+                let arrived = Arrived { size, digests, pom, promises_module };
                 self.completed_file(now, put, file, published, |turn| turn.file(put, file, arrived))
             }
             (Target::File(file), Some(algorithm), Body::Sum(hex)) => {
@@ -179,24 +196,30 @@ impl OpenDeploys {
         published: &dyn Published,
     ) -> Step {
         let Target::File(file) = &put.path.target else { return only(Answer::Refused(reason)) };
+        // One that has too many deploys open gets none for the sake of a refusal.
+        let is_kept = !matches!(reason, DeployRejection::TooManyOpen { .. });
         self.completed_file(now, put, file, published, |turn| match turn.published_for(file, false, None) {
-            Some(_) => turn.refuse(&file.gav.version, reason),
-            None => turn.refuse_file(put, file, reason),
+            None if is_kept => turn.refuse_file(put, file, reason),
+            _ => turn.refuse(&file.gav.version, reason),
         })
     }
 
     /// The body of a PUT broke off: it leaves nothing.
     pub fn abort(&mut self, put: &Put) {
         let Target::File(file) = &put.path.target else { return };
-        if let Some(artifact) = self.artifacts.get_mut(&artifact_of(&put.repository, &file.gav)) {
-            artifact.in_progress.remove(&put.fresh_id);
+        let key = artifact_of(&put.repository, &file.gav);
+        let Some(artifact) = self.artifacts.get_mut(&key) else { return };
+        if let Some(under_way) = artifact.in_progress.remove(&put.fresh_id) {
+            artifact.touched.insert(under_way.slot);
         }
+        self.recount(&key);
     }
 
     /// The effects of a completed PUT could not be carried out: its file is not there, and has to be sent again.
     pub fn forget(&mut self, put: &Put) {
         let Target::File(file) = &put.path.target else { return };
-        let Some(artifact) = self.artifacts.get_mut(&artifact_of(&put.repository, &file.gav)) else { return };
+        let key = artifact_of(&put.repository, &file.gav);
+        let Some(artifact) = self.artifacts.get_mut(&key) else { return };
         let slot =
             Slot { key: VersionKey::of_file(&put.repository, file), token: put.deployer.token.clone() };
         if let Some(deploy) = artifact.open.get_mut(&slot) {
@@ -205,6 +228,8 @@ impl OpenDeploys {
         if let Some(late) = artifact.late.get_mut(&slot) {
             late.waiting.remove(&file.name);
         }
+        artifact.touched.insert(slot);
+        self.recount(&key);
     }
 
     /// Finishes this token's open deploy of the version, of the build with the stamp if one is named.
@@ -226,17 +251,18 @@ impl OpenDeploys {
         let key = artifact_of(&commit.repository, &commit.gav);
         let Some(artifact) = self.artifacts.get_mut(&key) else { return Vec::new() };
         let effects = artifact.committed(now, commit, result, &mut self.finished);
-        if artifact.is_empty() {
-            self.artifacts.remove(&key);
-        }
+        self.recount(&key);
         effects
     }
 
     /// Lets time pass. To be called every second or so; answers never depend on how often.
     pub fn tick(&mut self, now: Moment) -> Vec<Effect> {
         let mut effects = std::mem::take(&mut self.effects);
-        for artifact in self.artifacts.values_mut() {
+        self.forget_refusals(now);
+        for (key, artifact) in &mut self.artifacts {
             effects.append(&mut artifact.settle(now, &self.settings));
+            artifact.count(&self.settings, &mut self.owners);
+            artifact.note_refusals(key, &mut self.refusals);
         }
         self.artifacts.retain(|_, artifact| !artifact.is_empty());
         self.finished.forget_before(now.plus_seconds(-self.settings.late_window_s));
@@ -245,7 +271,7 @@ impl OpenDeploys {
 
     /// How much is under way.
     pub fn held(&self) -> Held {
-        self.artifacts.values().map(ArtifactDeploys::held).fold(Held::default(), Held::plus)
+        self.owners.all()
     }
 
     /// The versions on the log that the end of a PUT may ask about, whatever its body says.
@@ -276,15 +302,47 @@ impl OpenDeploys {
     /// Takes an open deploy that was read back at start, with its POM, or a late file. Says whether it was
     /// taken: where not, its folder is to be discarded.
     pub fn restore(&mut self, record: DeployRecord, pom: Option<Arc<Pom>>) -> bool {
-        let artifact = self.artifacts.entry(artifact_of(&record.repository, &record.gav)).or_default();
-        match record.late_for.clone() {
+        let key = artifact_of(&record.repository, &record.gav);
+        let slot = record.slot();
+        let artifact = self.artifacts.entry(key.clone()).or_default();
+        let is_taken = match record.late_for.clone() {
             Some(deploy) => record.into_late(deploy, &mut artifact.late).is_some(),
             None => record.into_open(pom).is_some_and(|deploy| {
-                let slot = Slot { key: deploy.key.clone(), token: deploy.deployer.token.clone() };
                 let is_first = !artifact.open.contains_key(&slot);
-                artifact.open.entry(slot).or_insert(deploy);
+                artifact.open.entry(slot.clone()).or_insert(deploy);
                 is_first
             }),
+        };
+        artifact.touched.insert(slot);
+        self.recount(&key);
+        is_taken
+    }
+
+    /// Takes notice of what changed about an artifact, and forgets it if nothing is left.
+    fn recount(&mut self, key: &ArtifactKey) {
+        let Some(artifact) = self.artifacts.get_mut(key) else { return };
+        artifact.count(&self.settings, &mut self.owners);
+        artifact.note_refusals(key, &mut self.refusals);
+        if artifact.is_empty() {
+            self.artifacts.remove(key);
+        }
+    }
+
+    /// Forgets refusals that are old, and the oldest ones if there are too many.
+    fn forget_refusals(&mut self, now: Moment) {
+        let memory_s = self.settings.refusal_memory_s;
+        loop {
+            let is_full = self.refusals.len() > REFUSALS_MAX;
+            let is_over = |(at, ..): &mut (Moment, _, _, _)| is_full || now >= at.plus_seconds(memory_s);
+            let Some((at, key, version, token)) = self.refusals.pop_front_if(is_over) else { return };
+            let Some(artifact) = self.artifacts.get_mut(&key) else { continue };
+            let known = (version, token);
+            if artifact.refusals.get(&known).is_some_and(|refusal| refusal.at == at) {
+                artifact.refusals.remove(&known);
+            }
+            if artifact.is_empty() {
+                self.artifacts.remove(&key);
+            }
         }
     }
 
@@ -300,6 +358,8 @@ impl OpenDeploys {
         let key = artifact_of(&put.repository, &file.gav);
         self.turn(now, &key, &put.deployer, published, |turn| {
             turn.artifact.in_progress.remove(&put.fresh_id);
+            let slot = turn.slot_of(file);
+            turn.artifact.touched.insert(slot);
             work(turn)
         })
     }
@@ -313,6 +373,7 @@ impl OpenDeploys {
         published: &dyn Published,
         work: impl FnOnce(&mut Turn<'_>) -> Answer,
     ) -> Step {
+        self.forget_refusals(now);
         let artifact = self.artifacts.entry(key.clone()).or_default();
         let mut effects = std::mem::take(&mut self.effects);
         effects.append(&mut artifact.settle(now, &self.settings));
@@ -329,34 +390,8 @@ impl OpenDeploys {
         };
         let answer = work(&mut turn);
         let step = turn.step(answer);
-        if self.artifacts.get(key).is_some_and(ArtifactDeploys::is_empty) {
-            self.artifacts.remove(key);
-        }
+        self.recount(key);
         step
-    }
-
-    /// Makes room for a file among the token's open deploys: the oldest quiet ones go first. Says whether it
-    /// fits.
-    fn make_room(&mut self, now: Moment, put: &Put, file: &VersionFile, size: u64) -> bool {
-        let token = &put.deployer.token;
-        let own = Slot { key: VersionKey::of_file(&put.repository, file), token: token.clone() };
-        let limit = self.settings.open_bytes_per_token;
-        loop {
-            let held =
-                self.artifacts.values().map(|artifact| artifact.bytes_of(token)).fold(0, u64::saturating_add);
-            if held.saturating_add(size) <= limit {
-                return true;
-            }
-            let quiet = self.artifacts.values_mut().filter_map(|artifact| {
-                let (last_put, slot) = artifact.oldest_quiet(token, &own, now, &self.settings)?;
-                Some((last_put, slot, artifact))
-            });
-            let Some((_, slot, artifact)) = quiet.min_by_key(|(last_put, ..)| *last_put) else {
-                return false;
-            };
-            let dropped = artifact.open.remove(&slot);
-            self.effects.extend(dropped.map(|deploy| Effect::Discard { deploy: deploy.id }));
-        }
     }
 }
 

@@ -14,6 +14,7 @@ use super::request::Deployer;
 use super::run::Run;
 use super::step::{Commit, CommitKind, UploadedFile};
 use super::sums::{Sums, Verdict};
+use crate::deploy::FILES_MAX;
 use crate::ids::{DeployId, Moment};
 
 /// Extensions of signatures, as in `a-1.0.jar.asc`.
@@ -31,6 +32,8 @@ pub(super) struct OpenDeploy {
     pub(super) last_name: String,
     pub(super) files: BTreeMap<Arc<str>, OpenFile>,
     pub(super) pom: Option<Arc<Pom>>,
+    /// Whether its POM promises a Gradle `.module`.
+    pub(super) promises_module: bool,
     pub(super) sums: Sums,
     /// Files that were refused, until they are accepted.
     pub(super) refused: BTreeMap<Arc<str>, DeployRejection>,
@@ -70,6 +73,7 @@ impl OpenDeploy {
             last_name: String::new(),
             files: BTreeMap::new(),
             pom: None,
+            promises_module: false,
             sums: Sums::default(),
             refused: BTreeMap::new(),
             run: None,
@@ -81,6 +85,15 @@ impl OpenDeploy {
     /// Whether a file of that name came, accepted or refused.
     pub(super) fn has_name(&self, name: &str) -> bool {
         self.files.contains_key(name) || self.refused.contains_key(name)
+    }
+
+    /// Whether it may have a file of one more name: all that came count, refused and known by a sum alone too.
+    pub(super) fn has_room_for(&self, name: &str) -> bool {
+        let sums = self.sums.names().filter(|name| !self.has_name(name));
+        let mut new = self.refused.keys().filter(|name| !self.files.contains_key(*name)).chain(sums);
+        self.has_name(name)
+            || self.files.len() + new.by_ref().take(FILES_MAX).count() < FILES_MAX
+            || self.sums.names().any(|other| **other == *name)
     }
 
     /// Whether nothing of it is left.
@@ -162,9 +175,18 @@ impl OpenDeploy {
         self.pom.as_deref().map(Pom::main_extension)
     }
 
-    /// Whether POM and main file are whole: there, and each with a right sum if the deploy came with any.
+    /// Whether its POM promises a `.module` that has not come.
+    pub(super) fn lacks_module(&self) -> bool {
+        self.promises_module && !self.files.values().any(|file| file.file.is_module())
+    }
+
+    /// Whether POM and main file are whole: there, and each with a right sum if the deploy came with any. So is the
+    /// `.module` if the POM promises one.
     pub(super) fn is_whole(&self) -> bool {
         let Some(main) = self.main_extension() else { return false };
+        if self.lacks_module() {
+            return false;
+        }
         let is_good = |file: &OpenFile| self.sums.is_empty() || self.judge(file).right;
         let there =
             |extension: &str| self.files.values().any(|file| file.file.is_main(extension) && is_good(file));
@@ -214,9 +236,12 @@ impl OpenDeploy {
         if waits_for_metadata {
             missing.push("the maven-metadata.xml that ends the deploy".to_owned());
         } else if let Some(main) = self.main_extension() {
+            if self.lacks_module() {
+                missing.push("the `.module` that its POM promises".to_owned());
+            }
             if !self.files.values().any(|file| file.file.is_main(main)) {
                 missing.push(format!("its main file, a `.{main}`"));
-            } else if !self.is_whole() {
+            } else if !self.lacks_module() && !self.is_whole() {
                 missing.push("a sum of its POM or main file".to_owned());
             }
         }

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use logjar_maven::checksum::Algorithm;
 use logjar_maven::coordinates::Gav;
-use logjar_maven::layout::{Build, VersionFile};
+use logjar_maven::layout::{Build, VersionFile, with_stamp};
+use logjar_maven::snapshot_version::Stamp;
 
 use super::request::Deployer;
 use crate::ids::{DeployId, Moment, RepositoryName, TokenId, UserId};
@@ -30,6 +31,10 @@ pub trait Published {
     /// Whether the version is there, in any build.
     fn version_exists(&self, repository: &RepositoryName, gav: &Gav) -> bool;
 
+    /// How many seconds ago it was published, by the time of day, and not below 0. What was published since this process
+    /// began is known better.
+    fn age_s(&self, published: &PublishedDeploy) -> i64;
+
     /// The sum of a published file in lower-case hex; `None` if it is not at hand, and then one is taken unseen.
     fn sum(&self, key: &VersionKey, name: &str, algorithm: Algorithm) -> Option<String>;
 }
@@ -49,6 +54,8 @@ pub struct PublishedDeploy {
     pub at: Moment,
     /// Names and SHA-256 of all files, late ones too, under the names that they were sent with.
     pub files: Vec<(Arc<str>, [u8; 32])>,
+    /// What a build that came under the plain name is stored as.
+    pub stamp: Option<Stamp>,
     /// How often files were added to it.
     pub times_added: usize,
     /// The extension of the main file, by the POM's packaging; `None` if there is no POM.
@@ -77,6 +84,14 @@ impl PublishedDeploy {
     /// The SHA-256 of the file with the name.
     pub fn sha256(&self, name: &str) -> Option<&[u8; 32]> {
         self.files.iter().find(|(other, _)| **other == *name).map(|(_, sha256)| sha256)
+    }
+
+    /// The name that a file is stored under.
+    pub(super) fn stored_name(&self, key: &VersionKey, name: &Arc<str>) -> Arc<str> {
+        match (key.build, self.stamp) {
+            (Build::Plain, Some(stamp)) => with_stamp(&key.gav, name, stamp).into(),
+            _ => name.clone(),
+        }
     }
 
     /// Whether user and token are those of the deploy.

@@ -44,6 +44,8 @@ pub struct DeployRecord {
     pub sums: Vec<(Arc<str>, Algorithm, Option<String>)>,
     /// Files that were refused, and why.
     pub refused: Vec<(Arc<str>, String)>,
+    /// Whether its POM promises a Gradle `.module`.
+    pub promises_module: bool,
     /// Whether two builds met in the run under way, so that none of it may be published.
     pub conflict: bool,
 }
@@ -69,6 +71,7 @@ impl DeployRecord {
             files: deploy.files.values().map(file).collect(),
             sums: deploy.sums.iter().map(sum).collect(),
             refused: deploy.refused.iter().map(|(name, reason)| (name.clone(), reason.to_string())).collect(),
+            promises_module: deploy.promises_module,
             conflict: deploy.is_in_conflict(),
         }
     }
@@ -89,8 +92,16 @@ impl DeployRecord {
                 .map(|(name, algorithm, hex)| (name.clone(), algorithm, hex.map(str::to_owned)))
                 .collect(),
             refused: Vec::new(),
+            promises_module: false,
             conflict: false,
         })
+    }
+
+    /// Where it belongs.
+    pub(super) fn slot(&self) -> Slot {
+        let key =
+            VersionKey { repository: self.repository.clone(), gav: self.gav.clone(), build: self.build };
+        Slot { key, token: self.deployer.token.clone() }
     }
 
     /// Puts a late file back to those that wait.
@@ -126,6 +137,7 @@ impl DeployRecord {
         let mut deploy = OpenDeploy::new(self.deploy, key, self.deployer, self.last_put);
         let run = Run { number: 1, last: self.last_put, decided: true, conflict: self.conflict };
         deploy.runs = run.number;
+        deploy.promises_module = self.promises_module;
         for file in self.files {
             let name = file.name.clone();
             let file = OpenFile { file: parse(&deploy.key, &name)?, size: file.size, digests: file.digests };

@@ -142,14 +142,16 @@ pub enum DeployRejection {
 
     /// A release or build that exists (rule 19).
     #[error(
-        "`{version}` was deployed on {day} by `{user}`, and `{name}` is not as it was then; what is \
-         deployed cannot change, use a new version"
+        "`{version}` was deployed on {day} by `{user}`{}; what is deployed cannot change, use a new version",
+        if *.is_new { format!(" without `{name}`") } else { format!(", and `{name}` is not as it was then") }
     )]
     Redeploy {
         /// Coordinates of the version or build.
         version: String,
         /// A file that is new or has other bytes.
         name: Arc<str>,
+        /// Whether it is new.
+        is_new: bool,
         /// The day it was deployed, `yyyy-mm-dd`.
         day: String,
         /// Who deployed it.
@@ -172,8 +174,7 @@ pub enum DeployRejection {
     },
     /// A late file that is no attachment.
     #[error(
-        "`{version}` was deployed without `{name}`, and POM, module and main file cannot be added \
-         later; use a new version"
+        "`{version}` was deployed without `{name}`, and POM and main file cannot be added later; use a new version"
     )]
     LateMainFile {
         /// Coordinates of the version or build.
@@ -216,6 +217,14 @@ pub enum DeployRejection {
         name: Arc<str>,
         /// The limit in bytes.
         limit: u64,
+    },
+    /// The token has too many deploys open.
+    #[error(
+        "this token has {limit} deploys open, as many as it may; finish some or wait until they have ended"
+    )]
+    TooManyOpen {
+        /// How many it may have.
+        limit: usize,
     },
     /// Refused by a rule that is not the protocol's: rights, names, size.
     #[error("{0}")]
@@ -273,6 +282,7 @@ impl DeployRejection {
             | Self::Promoted { .. }
             | Self::NothingToFinish { .. }
             | Self::TooMuchOpen { .. }
+            | Self::TooManyOpen { .. }
             | Self::Remembered { .. } => Class::Forbidden,
         }
     }
@@ -299,7 +309,7 @@ impl DeployRejection {
             | Self::Promoted { .. } => "redeploy-non-snapshot",
             Self::NothingToFinish { .. } => "nothing-to-finish",
             Self::SeveralOpen { .. } => "several-open",
-            Self::TooMuchOpen { .. } => "too-much-open",
+            Self::TooMuchOpen { .. } | Self::TooManyOpen { .. } => "too-much-open",
             Self::Decided(rejection) => rejection.tag(),
             Self::Remembered { .. } => "refused-before-restart",
         }
@@ -324,7 +334,7 @@ impl DeployRejection {
             | Self::Promoted { .. } => "Non-SNAPSHOT redeploy",
             Self::NothingToFinish { .. } => "Nothing to finish",
             Self::SeveralOpen { .. } => "Several builds open",
-            Self::TooMuchOpen { .. } => "Too much open",
+            Self::TooMuchOpen { .. } | Self::TooManyOpen { .. } => "Too much open",
             Self::Decided(rejection) => rejection.title(),
             Self::Remembered { .. } => "Refused file",
         }

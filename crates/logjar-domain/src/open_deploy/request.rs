@@ -46,6 +46,8 @@ pub enum Body {
         digests: Digests,
         /// What was read from *the* POM, or why it cannot be read; `None` for all other files.
         pom: Option<Result<Arc<Pom>, String>>,
+        /// Whether it is *the* POM and promises a Gradle `.module`.
+        promises_module: bool,
     },
     /// The sum of a file of a version in lower-case hex; `None` if the body holds none.
     Sum(Option<String>),

@@ -42,6 +42,15 @@ pub enum Effect {
         /// The folder.
         deploy: DeployId,
     },
+    /// The temporary file has the bytes of a stored file: it takes its place if that is missing or damaged.
+    PutBack {
+        /// The repository.
+        repository: RepositoryName,
+        /// The version.
+        gav: Gav,
+        /// The name that the file is stored under.
+        name: Arc<str>,
+    },
     /// The record of a folder is written anew.
     Save {
         /// What is kept; it names the folder.

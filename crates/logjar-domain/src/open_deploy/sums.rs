@@ -44,6 +44,12 @@ impl Sums {
         self.0.iter().map(|((name, algorithm), sum)| (name, *algorithm, sum.hex.as_deref()))
     }
 
+    /// The files of which a sum came.
+    pub(super) fn names(&self) -> impl Iterator<Item = &Arc<str>> {
+        let mut last: Option<&Arc<str>> = None;
+        self.0.keys().map(|(name, _)| name).filter(move |name| last.replace(name) != Some(name))
+    }
+
     /// Compares a file with all sums that came for it.
     pub(super) fn judge(&self, name: &str, digests: &Digests) -> Verdict {
         let mut verdict = Verdict::default();

@@ -1,6 +1,6 @@
 //! One call at work: what is known about one artifact, and what has been found to do about it so far.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use logjar_maven::coordinates::{ArtifactId, GroupId, Version};
@@ -10,12 +10,13 @@ use super::finished::FinishedDeploys;
 use super::late::{LateFiles, may_add, redeploy};
 use super::metadata::Announcement;
 use super::open::{OpenDeploy, Overtaken};
+use super::owners::{Owners, Share};
 use super::published::{Published, PublishedDeploy, VersionKey};
 use super::record::DeployRecord;
 use super::rejection::DeployRejection;
 use super::request::Deployer;
 use super::step::{Answer, Commit, Effect, Step};
-use super::{Held, Settings};
+use super::{Settings, artifact_of};
 use crate::ids::{DeployId, Moment, RepositoryName, TokenId};
 
 /// What an open deploy is keyed by. No cookies and no connections: clients use several, and share none.
@@ -39,10 +40,27 @@ pub(super) struct ArtifactDeploys {
     pub(super) open: BTreeMap<Slot, OpenDeploy>,
     pub(super) late: BTreeMap<Slot, LateFiles>,
     /// Uploads whose bodies are being read.
-    pub(super) in_progress: BTreeMap<DeployId, Slot>,
+    pub(super) in_progress: BTreeMap<DeployId, UnderWay>,
     pub(super) announced: BTreeMap<Slot, Announcement>,
     /// The last refusal by version and token.
     pub(super) refusals: BTreeMap<(Version, TokenId), Refusal>,
+    /// Refusals that came since somebody took notice.
+    pub(super) refused: Vec<(Moment, Version, TokenId)>,
+    /// What changed since it was last counted.
+    pub(super) touched: BTreeSet<Slot>,
+    /// When time next changes something, by version; what is in progress waits for its end instead.
+    due: BTreeSet<(Moment, Slot)>,
+    due_of: BTreeMap<Slot, Moment>,
+}
+
+/// An upload whose body is being read.
+#[derive(Debug)]
+pub(super) struct UnderWay {
+    pub(super) slot: Slot,
+    /// What it counts for.
+    pub(super) bytes: u64,
+    /// Whether that is less than it is, because such a file is there already.
+    pub(super) is_repeat: bool,
 }
 
 /// A refusal that a later finish repeats, because clients overlook refused sums.
@@ -76,7 +94,64 @@ impl ArtifactDeploys {
 
     /// Whether a body for the slot is being read.
     pub(super) fn is_in_progress(&self, slot: &Slot) -> bool {
-        self.in_progress.values().any(|other| other == slot)
+        self.in_progress.values().any(|other| other.slot == *slot)
+    }
+
+    /// What there is of a version; `None` if there is nothing.
+    fn share_of(&self, slot: &Slot) -> Option<Share> {
+        let open = self.open.get(slot);
+        let late = self.late.get(slot);
+        let announced = self.announced.get(slot);
+        let coming = self.in_progress.values().filter(|under_way| under_way.slot == *slot);
+        let coming = coming.map(|under_way| under_way.bytes).reduce(u64::saturating_add);
+        if open.is_none() && late.is_none() && announced.is_none() && coming.is_none() {
+            return None;
+        }
+        let bytes = [
+            open.map(OpenDeploy::bytes),
+            late.map(LateFiles::bytes),
+            announced.map(Announcement::bytes),
+            coming,
+        ];
+        let bytes = bytes.into_iter().flatten().fold(0, u64::saturating_add);
+        Some(Share { is_open: open.is_some(), bytes })
+    }
+
+    /// Takes notice of what changed.
+    pub(super) fn count(&mut self, settings: &Settings, owners: &mut Owners) {
+        for slot in std::mem::take(&mut self.touched) {
+            owners.set(&slot, self.share_of(&slot));
+            self.schedule(&slot, settings);
+        }
+    }
+
+    /// Hands on which refusals came.
+    pub(super) fn note_refusals(
+        &mut self,
+        key: &ArtifactKey,
+        refusals: &mut VecDeque<(Moment, ArtifactKey, Version, TokenId)>,
+    ) {
+        let refused = std::mem::take(&mut self.refused).into_iter();
+        refusals.extend(refused.map(|(at, version, token)| (at, key.clone(), version, token)));
+    }
+
+    /// Notes when time next changes something about a version.
+    fn schedule(&mut self, slot: &Slot, settings: &Settings) {
+        if let Some(before) = self.due_of.remove(slot) {
+            self.due.remove(&(before, slot.clone()));
+        }
+        let is_working =
+            self.is_in_progress(slot) || self.open.get(slot).is_some_and(|deploy| deploy.committing);
+        if is_working {
+            return;
+        }
+        let open = self.open.get(slot).map(|deploy| due_of_open(deploy, settings));
+        let late = self.late.get(slot).map(|late| late.due(settings));
+        let announced = self.announced.get(slot).map(|each| each.at.plus_seconds(settings.drop_after_s));
+        if let Some(due) = [open, late, announced].into_iter().flatten().min() {
+            self.due.insert((due, slot.clone()));
+            self.due_of.insert(slot.clone(), due);
+        }
     }
 
     /// The versions that a token has something under way for.
@@ -85,40 +160,19 @@ impl ArtifactDeploys {
         slots.filter(|slot| slot.token == *token).map(|slot| slot.key.clone()).collect()
     }
 
-    /// How much is under way.
-    pub(super) fn held(&self) -> Held {
-        let open = self.open.values().map(OpenDeploy::bytes);
-        let late = self.late.values().map(LateFiles::bytes);
-        Held { deploys: self.open.len(), bytes: open.chain(late).fold(0, u64::saturating_add) }
-    }
-
-    /// Bytes that a token's deploys hold before they are visible.
-    pub(super) fn bytes_of(&self, token: &TokenId) -> u64 {
-        let open =
-            self.open.iter().filter(|(slot, _)| slot.token == *token).map(|(_, deploy)| deploy.bytes());
-        let late = self.late.iter().filter(|(slot, _)| slot.token == *token).map(|(_, late)| late.bytes());
-        open.chain(late).fold(0, u64::saturating_add)
-    }
-
-    /// The token's open deploy, other than its `own`, with no run under way whose last PUT is longest ago.
-    pub(super) fn oldest_quiet(
-        &self,
-        token: &TokenId,
-        own: &Slot,
-        now: Moment,
-        settings: &Settings,
-    ) -> Option<(Moment, Slot)> {
-        let is_quiet = |(slot, deploy): &(&Slot, &OpenDeploy)| {
-            let is_over =
-                deploy.run.as_ref().is_none_or(|run| now >= run.last.plus_seconds(settings.run_pause_s));
-            slot.token == *token
-                && *slot != own
-                && is_over
-                && !deploy.committing
-                && !self.is_in_progress(slot)
+    /// When the last PUT of an open deploy was, if nobody works on it: no run is under way, no body comes, and nothing
+    /// is being committed. Of what was only announced, when that was.
+    pub(super) fn quiet_since(&self, slot: &Slot, now: Moment, settings: &Settings) -> Option<Moment> {
+        if self.is_in_progress(slot) || self.late.contains_key(slot) {
+            return None;
+        }
+        let Some(deploy) = self.open.get(slot) else {
+            let announced = self.announced.get(slot)?.at;
+            return (now >= announced.plus_seconds(settings.run_pause_s)).then_some(announced);
         };
-        let quiet = self.open.iter().filter(is_quiet).map(|(slot, deploy)| (deploy.last_put, slot.clone()));
-        quiet.min()
+        let run = deploy.run.as_ref();
+        let is_over = run.is_none_or(|run| now >= run.last.plus_seconds(settings.run_pause_s));
+        (is_over && !deploy.committing).then_some(deploy.last_put)
     }
 
     /// Remembers a refusal for the finish that may come.
@@ -130,35 +184,46 @@ impl ArtifactDeploys {
         reason: &DeployRejection,
     ) {
         let refusal = Refusal { at, reason: reason.clone() };
+        self.refused.push((at, version.clone(), token.clone()));
         self.refusals.insert((version.clone(), token.clone()), refusal);
     }
 
     /// Lets time pass: ends runs, and drops what is too old. Returns the folders that go.
     pub(super) fn settle(&mut self, now: Moment, settings: &Settings) -> Vec<Effect> {
         let mut effects = Vec::new();
-        let in_progress = std::mem::take(&mut self.in_progress);
-        let is_idle = |slot: &Slot| !in_progress.values().any(|other| other == slot);
-        self.open.retain(|slot, deploy| {
-            let keeps = deploy.committing || !is_idle(slot) || settle_open(deploy, now, settings);
-            if !keeps {
-                effects.push(Effect::Discard { deploy: deploy.id.clone() });
+        while let Some((due, slot)) = self.due.pop_first() {
+            if due > now {
+                self.due.insert((due, slot));
+                break;
             }
-            keeps
-        });
-        self.late.retain(|slot, late| {
-            if is_idle(slot) && now >= late.last_put.plus_seconds(settings.run_pause_s) {
+            self.due_of.remove(&slot);
+            self.settle_slot(&slot, now, settings, &mut effects);
+            self.touched.insert(slot);
+        }
+        effects
+    }
+
+    fn settle_slot(&mut self, slot: &Slot, now: Moment, settings: &Settings, effects: &mut Vec<Effect>) {
+        if let Some(deploy) = self.open.get_mut(slot)
+            && !settle_open(deploy, now, settings)
+        {
+            effects.extend(self.open.remove(slot).map(|deploy| Effect::Discard { deploy: deploy.id }));
+        }
+        if let Some(late) = self.late.get_mut(slot) {
+            if now >= late.last_put.plus_seconds(settings.run_pause_s) {
                 effects.append(&mut late.end_run());
             }
             if now >= late.last_put.plus_seconds(settings.drop_after_s) {
                 effects.append(&mut late.discard());
             }
-            let is_kept = !late.waiting.is_empty() || !late.sums.is_empty() || late.redeploy;
-            is_kept || !is_idle(slot)
-        });
-        self.announced.retain(|_, announced| now < announced.at.plus_seconds(settings.drop_after_s));
-        self.refusals.retain(|_, refusal| now < refusal.at.plus_seconds(settings.refusal_memory_s));
-        self.in_progress = in_progress;
-        effects
+            if !late.is_kept() {
+                self.late.remove(slot);
+            }
+        }
+        let is_old = |announced: &Announcement| now >= announced.at.plus_seconds(settings.drop_after_s);
+        if self.announced.get(slot).is_some_and(is_old) {
+            self.announced.remove(slot);
+        }
     }
 }
 
@@ -172,10 +237,25 @@ fn settle_open(deploy: &mut OpenDeploy, now: Moment, settings: &Settings) -> boo
         }
         deploy.end_run();
     }
-    // Of a deploy that only was refused nothing is kept but the reason, and that no longer than others.
-    let kept_s = if deploy.files.is_empty() { settings.refusal_memory_s } else { settings.drop_after_s };
-    let is_over = deploy.run.is_none() && now >= deploy.last_put.plus_seconds(kept_s);
-    !(is_over || deploy.run.is_none() && deploy.is_empty())
+    deploy.run.is_some() || now < due_of_open(deploy, settings)
+}
+
+/// When time next changes something about an open deploy that is idle.
+fn due_of_open(deploy: &OpenDeploy, settings: &Settings) -> Moment {
+    match &deploy.run {
+        Some(run) => run.last.plus_seconds(settings.run_pause_s),
+        None if deploy.is_empty() => Moment(i64::MIN),
+        // Of a deploy that only was refused nothing is kept but the reason, and that no longer than others.
+        None if deploy.files.is_empty() => deploy.last_put.plus_seconds(settings.refusal_memory_s),
+        None => deploy.last_put.plus_seconds(settings.drop_after_s),
+    }
+}
+
+impl ArtifactKey {
+    /// The artifact of a version.
+    pub(super) fn of(slot: &Slot) -> Self {
+        artifact_of(&slot.key.repository, &slot.key.gav)
+    }
 }
 
 impl<'a> Turn<'a> {

@@ -13,6 +13,7 @@ mod registry;
 mod script;
 mod world;
 
+mod bounds;
 mod credentials;
 mod decisions;
 mod folders;

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use logjar_domain::ids::RepositoryName;
-use logjar_domain::open_deploy::Settings;
+use logjar_domain::ids::{Moment, RepositoryName};
 use logjar_domain::open_deploy::published::VersionKey;
+use logjar_domain::open_deploy::{Held, Settings};
 use logjar_maven::checksum::Digests;
 use logjar_maven::coordinates::Gav;
 use logjar_maven::layout::Build;
@@ -151,6 +151,9 @@ proptest! {
             prop_assert!(version.is_some(), "{:?} is not published", client.project);
             prop_assert_eq!(version.map(found), Some(expected(&client.project)), "{:?}", client.project);
         }
+        let end = clients.iter().flat_map(|client| &client.plan).map(|planned| planned.end).max().unwrap_or(0);
+        prop_assert_eq!(world.held_in_the_end(Moment(end)), Held::default(), "what is given up counts no longer");
+        prop_assert!(world.uploads.is_empty(), "{:?}", world.uploads);
     }
 
     /// What is published at a finish is of one build, even of those that were cut off.

@@ -5,7 +5,7 @@ use logjar_domain::open_deploy::Settings;
 use crate::script::run;
 
 /// A name for the rule, and the sequence that shows it.
-type Row = (&'static str, &'static str);
+pub(crate) type Row = (&'static str, &'static str);
 
 /// Open deploys and runs.
 const RUNS: &[Row] = &[
@@ -273,6 +273,22 @@ const WHOLE: &[Row] = &[
         "an Ivy descriptor without a POM",
         "curl .jar ivy!pom-file-missing none .pom none says:Ivy ivy has:.jar,.pom,ivy-1.0.xml",
     ),
+    (
+        "a promised module",
+        "curl .pom(gradle) .jar none says:.module .module has:.jar,.module,.pom events:1+0",
+    ),
+    ("with sums", "curl .pom(gradle) .pom.sha1 .jar .jar.sha1 none .module has:.jar,.module,.pom"),
+    ("it outlives a restart", "curl .pom(gradle) restart .jar none .module has:.jar,.module,.pom"),
+    ("metadata finishes without it and says so", ".pom(gradle) .jar meta:1.0 says:.module has:.jar,.pom"),
+    (
+        "so does a request",
+        ".pom(gradle) .jar finish says:.module has:.jar,.pom .module has:.jar,.module,.pom",
+    ),
+    (
+        "and metadata of a snapshot",
+        "v:1.0-SNAPSHOT/1 .pom(gradle) .jar announce:.pom,.jar meta:1.0-SNAPSHOT says:.module has:.jar,.pom",
+    ),
+    ("nothing is said where it is there", ".pom(gradle) .jar .module meta:1.0 has:.jar,.module,.pom"),
     ("a refused commit is the answer", "curl .pom fail:rule .jar!refused-before-restart none held:0"),
     (
         "a commit that could not be made",
@@ -350,7 +366,33 @@ const LATE: &[Row] = &[
         "v:1.0-SNAPSHOT/1 .pom announce: meta:1.0-SNAPSHOT v:1.0-SNAPSHOT/2 -x.jar announce: meta:1.0-SNAPSHOT .pom!redeploy-non-snapshot",
     ),
     ("no late main file", ".pom meta:1.0 .jar!redeploy-non-snapshot says:main"),
-    ("no late module", "curl .pom .jar .module!redeploy-non-snapshot"),
+    (
+        "a late module",
+        "curl .pom .jar .module has:.jar,.module,.pom events:1+1 .module#2!redeploy-non-snapshot",
+    ),
+    (
+        "another machine of a matrix build",
+        ".pom .jar -linux.jar meta:1.0 .pom .jar -mac.jar -mac.jar.sha1 meta:1.0 .pom .jar -win.jar meta:1.0 \
+         has:-linux.jar,-mac.jar,-win.jar,.jar,.pom events:1+2 held:0",
+    ),
+    (
+        "one whose jar is another",
+        ".pom .jar meta:1.0 .pom .jar#2!redeploy-non-snapshot -mac.jar meta:1.0!redeploy-non-snapshot says:a-1.0.jar \
+         events:1+0 held:0",
+    ),
+    (
+        "one that comes too late",
+        ".pom .jar meta:1.0 +3601 .pom .jar -mac.jar!redeploy-non-snapshot says:minutes meta:1.0!redeploy-non-snapshot",
+    ),
+    (
+        "one whose file has a wrong sum",
+        ".pom .jar meta:1.0 .pom -mac.jar -mac.jar.sha1~!file-invalid-checksum meta:1.0!file-invalid-checksum held:0",
+    ),
+    ("a new name by somebody else", ".pom .jar meta:1.0 t:b1 -x.jar!redeploy-non-snapshot says:without"),
+    (
+        "a matrix build that cannot be committed now",
+        ".pom .jar meta:1.0 .pom -mac.jar fail:503 meta:1.0!refused-before-restart held:1 meta:1.0 held:1",
+    ),
     ("within the window", "curl .pom .jar +3600 -sources.jar events:1+1"),
     ("after the window", "curl .pom .jar +3601 -sources.jar!redeploy-non-snapshot says:60"),
     ("after a promotion", "curl .pom .jar promote -sources.jar!redeploy-non-snapshot says:promoted"),
@@ -368,7 +410,7 @@ const LATE: &[Row] = &[
     ),
     (
         "a repeat makes new names wait",
-        ".pom .jar meta:1.0 .pom -new.jar -new.jar.sha1 .jar.asc events:1+0 meta:1.0!redeploy-non-snapshot held:0 events:1+0",
+        ".pom .jar meta:1.0 .pom -new.jar -new.jar.sha1 .jar.asc events:1+0 meta:1.0 held:0 events:1+2 meta:1.0 events:1+2",
     ),
     ("they go after 10 s", ".pom .jar meta:1.0 .pom -new.jar held:1 +10 tick held:0 events:1+0 meta:1.0"),
     ("not while a PUT comes", ".pom .jar meta:1.0 .pom -new.jar +9 -new2.jar +9 tick held:2"),
@@ -428,57 +470,7 @@ fn late_files() {
     all(LATE, &Settings::default());
 }
 
-#[test]
-fn rule_21_wants_a_sum_of_every_file() {
-    let rows: &[Row] = &[
-        ("a sum of each", ".pom .pom.md5 .jar .jar.sha1 .jar.asc meta:1.0 has:.jar,.jar.asc,.pom"),
-        ("one without", ".pom .pom.md5 .jar meta:1.0!file-missing-checksum none held:0"),
-        ("without metadata it is not finished", "curl .pom .jar none .pom.md5 .jar.sha1 has:.jar,.pom"),
-        (
-            "a snapshot stays and says why",
-            "v:1.0-SNAPSHOT/1 .pom announce:.pom meta:1.0-SNAPSHOT!file-missing-checksum held:1 .pom.md5 meta:1.0-SNAPSHOT has:.pom",
-        ),
-    ];
-    all(rows, &Settings { require_sums: true, ..Settings::default() });
-}
-
-#[test]
-fn rule_23_wants_all_signatures_or_none() {
-    let rows: &[Row] = &[
-        ("none", ".pom .jar meta:1.0 has:.jar,.pom"),
-        ("all", ".pom .jar .jar.asc .pom.asc meta:1.0 has:.jar,.jar.asc,.pom,.pom.asc"),
-        ("one", ".pom .jar .jar.asc meta:1.0!file-missing-signature says:.pom.asc"),
-        (
-            "of each kind",
-            ".pom .jar .jar.asc .pom.asc .jar.sig meta:1.0!file-missing-signature says:.pom.sig",
-        ),
-        ("only metadata and a request finish", "curl .pom .jar none finish has:.jar,.pom"),
-    ];
-    all(rows, &Settings { require_all_signatures: true, ..Settings::default() });
-}
-
-#[test]
-fn a_token_holds_a_limited_amount() {
-    // A POM has some 130 bytes here, any other file about 10.
-    let rows: &[Row] = &[
-        (
-            "the oldest quiet deploy goes first",
-            "@0 .pom @1 v:1.1 .pom @20 v:1.2 .pom .jar held:2 v:1.1 meta:1.1 has:.pom v:1.0 none",
-        ),
-        ("none under way", ".pom v:1.1 .pom v:1.2 .pom!too-much-open v:1.0 meta:1.0 has:.pom"),
-        (
-            "what does not fit marks its name",
-            "v:1.1 .pom v:1.2 .pom v:1.0 .jar .pom!too-much-open meta:1.0!too-much-open",
-        ),
-        (
-            "of another token none goes",
-            "t:a2 .pom +20 t:a1 v:1.1 .pom v:1.2 .pom t:a2 v:1.0 meta:1.0 has:.pom",
-        ),
-    ];
-    all(rows, &Settings { open_bytes_per_token: 350, ..Settings::default() });
-}
-
-fn all(rows: &[Row], settings: &Settings) {
+pub(crate) fn all(rows: &[Row], settings: &Settings) {
     for (name, script) in rows {
         run(name, settings, script);
     }

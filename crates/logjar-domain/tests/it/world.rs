@@ -13,7 +13,7 @@ use logjar_domain::open_deploy::record::DeployRecord;
 use logjar_domain::open_deploy::rejection::DeployRejection;
 use logjar_domain::open_deploy::request::{Body, Deployer, Put};
 use logjar_domain::open_deploy::step::{Answer, Commit, CommitKind, CommitResult, Effect, Step};
-use logjar_domain::open_deploy::{OpenDeploys, Settings};
+use logjar_domain::open_deploy::{Held, OpenDeploys, Settings};
 use logjar_maven::checksum::{Algorithm, Digests};
 use logjar_maven::coordinates::Gav;
 use logjar_maven::layout::{self, Build, Target};
@@ -27,6 +27,7 @@ pub(crate) const REPOSITORY: &str = "repo";
 /// The server.
 pub(crate) struct World {
     pub(crate) open: OpenDeploys,
+    settings: Settings,
     pub(crate) table: Table,
     /// Files below `uploads/`, by folder.
     pub(crate) uploads: BTreeMap<DeployId, BTreeMap<Arc<str>, [u8; 32]>>,
@@ -57,7 +58,8 @@ pub(crate) struct PublishedVersion {
 impl World {
     pub(crate) fn new(settings: Settings) -> Self {
         Self {
-            open: OpenDeploys::new(settings),
+            open: OpenDeploys::new(settings.clone()),
+            settings,
             table: Table::default(),
             uploads: BTreeMap::new(),
             records: BTreeMap::new(),
@@ -81,7 +83,7 @@ impl World {
 
     pub(crate) fn begin(&mut self, now: Moment, put: &Put) -> Result<(), DeployRejection> {
         let keys = self.open.concerned(put);
-        self.open.begin(now, put, &self.table.known(keys))
+        self.open.begin(now, put, &self.table.known(keys, now))
     }
 
     pub(crate) fn complete(&mut self, now: Moment, put: &Put, body: Body) -> Answer {
@@ -89,14 +91,40 @@ impl World {
             Body::File { digests, .. } => Some(digests.sha256),
             _ => None,
         };
+        if let Body::File { size, .. } = &body
+            && let Err(reason) = self.make_room(now, put, *size)
+        {
+            return self.refuse(now, put, reason);
+        }
         let keys = self.open.concerned(put);
-        let step = self.open.complete(now, put, body, &self.table.known(keys));
+        let step = self.open.complete(now, put, body, &self.table.known(keys, now));
         self.carry_out(now, step, bytes)
+    }
+
+    /// Has quiet deploys go until a body fits.
+    fn make_room(&mut self, now: Moment, put: &Put, size: u64) -> Result<(), DeployRejection> {
+        loop {
+            let held = self.open.held_by(&put.deployer.token);
+            let more = self.open.counted(put, size);
+            let Err(reason) = self.settings.check_room(put, held, self.open.opens(put), more) else {
+                self.open.reserve(put, size);
+                return Ok(());
+            };
+            let quiet = self.open.oldest_quiet(now, put).ok_or(reason)?;
+            let effects = self.open.drop_quiet(now, &quiet);
+            self.effects(effects, None);
+        }
+    }
+
+    /// What is under way after all that was begun is given up.
+    pub(crate) fn held_in_the_end(&mut self, now: Moment) -> Held {
+        self.tick(now.plus_seconds(3 * 86_400));
+        self.open.held()
     }
 
     pub(crate) fn refuse(&mut self, now: Moment, put: &Put, reason: DeployRejection) -> Answer {
         let keys = self.open.concerned(put);
-        let step = self.open.refuse(now, put, reason, &self.table.known(keys));
+        let step = self.open.refuse(now, put, reason, &self.table.known(keys, now));
         self.carry_out(now, step, None)
     }
 
@@ -109,7 +137,7 @@ impl World {
     ) -> Answer {
         let repository = RepositoryName::new(REPOSITORY);
         let keys = self.open.concerned_by_finish(&repository, gav, deployer);
-        let step = self.open.finish(now, (&repository, gav, stamp), deployer, &self.table.known(keys));
+        let step = self.open.finish(now, (&repository, gav, stamp), deployer, &self.table.known(keys, now));
         self.carry_out(now, step, None)
     }
 
@@ -161,6 +189,7 @@ impl World {
                     assert!(!self.gone.contains(&deploy), "{deploy} is used after it went");
                     self.uploads.entry(deploy).or_default().insert(name, bytes.expect("only a file is kept"));
                 }
+                Effect::PutBack { .. } => assert!(bytes.is_some(), "only a file is put back"),
                 Effect::Discard { deploy } => {
                     self.uploads.remove(&deploy);
                     self.records.remove(&deploy);
@@ -207,6 +236,7 @@ impl Table {
                         at: now,
                         files,
                         main_extension: commit.pom.as_ref().map(|pom| pom.main_extension().into()),
+                        stamp: None,
                         times_added: 0,
                         promoted: false,
                     },
@@ -231,8 +261,8 @@ impl Table {
         }
     }
 
-    fn known(&self, keys: Vec<VersionKey>) -> Known<'_> {
-        Known { table: self, keys }
+    fn known(&self, keys: Vec<VersionKey>, now: Moment) -> Known<'_> {
+        Known { table: self, keys, now }
     }
 
     pub(crate) fn of(&self, key: &VersionKey) -> Option<&PublishedVersion> {
@@ -244,6 +274,7 @@ impl Table {
 struct Known<'a> {
     table: &'a Table,
     keys: Vec<VersionKey>,
+    now: Moment,
 }
 
 impl Published for Known<'_> {
@@ -255,6 +286,10 @@ impl Published for Known<'_> {
     fn version_exists(&self, repository: &RepositoryName, gav: &Gav) -> bool {
         let mut versions = self.table.versions.iter();
         versions.any(|version| version.key.repository == *repository && version.key.gav == *gav)
+    }
+
+    fn age_s(&self, published: &PublishedDeploy) -> i64 {
+        self.now.0.saturating_sub(published.at.0).max(0) / 1_000_000
     }
 
     fn sum(&self, key: &VersionKey, name: &str, algorithm: Algorithm) -> Option<String> {
@@ -271,7 +306,8 @@ pub(crate) fn deployer(token: &str) -> Deployer {
 pub(crate) fn file_body(put: &Put, bytes: &[u8]) -> Body {
     let Target::File(file) = &put.path.target else { panic!("no file") };
     let pom = file.is_pom().then(|| pom::read(bytes).map(Arc::new).map_err(|error| error.to_string()));
-    Body::File { size: bytes.len() as u64, digests: Digests::of(bytes), pom }
+    let promises_module = file.is_pom() && pom::promises_module(bytes);
+    Body::File { size: bytes.len() as u64, digests: Digests::of(bytes), pom, promises_module }
 }
 
 /// The body of a sum that fits the bytes.

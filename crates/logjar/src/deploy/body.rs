@@ -30,9 +30,15 @@ const BATCH: usize = 128 * 1024;
 /// A body that arrived whole.
 pub enum Arrived {
     /// On disk: a file of a version, and what was read from it if it is *the* POM.
-    File(Received, Option<Result<Arc<Pom>, String>>),
+    File(Received, Option<PomRead>),
     /// In memory: a sum or metadata.
     Small(Vec<u8>),
+}
+
+/// *The* POM of a version, as far as it could be read.
+pub struct PomRead {
+    facts: Result<Arc<Pom>, String>,
+    promises_module: bool,
 }
 
 /// The body of a file while it comes. Without [`BodyOfFile::finish`] nothing of it stays.
@@ -134,11 +140,13 @@ fn joined<T>(result: Result<io::Result<T>, tokio::task::JoinError>) -> io::Resul
 }
 
 /// What *the* POM says, or why it cannot be read. Only its facts are kept, as many as fit on the log.
-fn read_pom(received: &Received) -> io::Result<Result<Arc<Pom>, String>> {
+fn read_pom(received: &Received) -> io::Result<PomRead> {
     if received.size > POM_MAX {
-        return Ok(Err(format!("it has more than {POM_MAX} bytes")));
+        let facts = Err(format!("it has more than {POM_MAX} bytes"));
+        return Ok(PomRead { facts, promises_module: false });
     }
-    Ok(facts_of(&received.read()?))
+    let bytes = received.read()?;
+    Ok(PomRead { facts: facts_of(&bytes), promises_module: pom::promises_module(&bytes) })
 }
 
 /// The facts of a POM, as many as fit on the log, or why it cannot be read.
@@ -157,7 +165,10 @@ fn reason(error: &impl ToString) -> String {
 pub(super) fn read_body(put: &Put, arrived: Arrived) -> (Body, Option<Received>) {
     match (&put.path.target, put.path.sum, arrived) {
         (Target::File(_), None, Arrived::File(received, pom)) => {
-            (Body::File { size: received.size, digests: received.digests, pom }, Some(received))
+            let promises_module = pom.as_ref().is_some_and(|pom| pom.promises_module);
+            let pom = pom.map(|pom| pom.facts);
+            let body = Body::File { size: received.size, digests: received.digests, pom, promises_module };
+            (body, Some(received))
         }
         (Target::File(_), Some(algorithm), Arrived::Small(bytes)) => {
             (Body::Sum(parse_sum(&bytes, algorithm)), None)

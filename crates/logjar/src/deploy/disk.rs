@@ -2,8 +2,11 @@
 
 use logjar_domain::open_deploy::step::Effect;
 
-use super::{DeployError, Deploys, record};
+use super::record::{self, Clocks};
+use super::{DeployError, Deploys};
+use crate::projections::Projections;
 use crate::storage::DataFolder;
+use crate::storage::put_back::put_back;
 use crate::storage::uploads::{self, Received};
 
 /// How many threads deploys hold at once for work that waits for the disk, bodies aside. Half of those that there are:
@@ -37,8 +40,8 @@ impl Deploys {
         if effects.is_empty() && received.is_none() {
             return Ok(());
         }
-        let folder = self.folder.clone();
-        Ok(self.on_disk(move || carry_out(&folder, effects, received)).await??)
+        let (folder, projections) = (self.folder.clone(), self.projections.clone());
+        Ok(self.on_disk(move || carry_out(&folder, &projections, effects, received)).await??)
     }
 
     /// Carries out effects that only clear up: one that fails is told, and done at the next start.
@@ -52,6 +55,7 @@ impl Deploys {
 /// Carries out effects, on the thread of the caller.
 pub(super) fn carry_out(
     folder: &DataFolder,
+    projections: &Projections,
     effects: Vec<Effect>,
     mut received: Option<Received>,
 ) -> std::io::Result<()> {
@@ -62,9 +66,16 @@ pub(super) fn carry_out(
                     received.keep(folder, &deploy, &name)?;
                 }
             }
+            Effect::PutBack { repository, gav, name } => {
+                let Some(received) = &received else { continue };
+                if put_back(folder, projections.on_their_way(), (&repository, &gav), &name, received)? {
+                    tracing::warn!("{name} of {gav} was missing or damaged; it was sent again and is back");
+                    projections.forget_answers();
+                }
+            }
             Effect::Discard { deploy } => uploads::discard(folder, &deploy)?,
             Effect::Save { record } => {
-                uploads::save_record(folder, &record.deploy, &record::encode(&record))?;
+                uploads::save_record(folder, &record.deploy, &record::encode(&record, &Clocks::read()))?;
             }
         }
     }

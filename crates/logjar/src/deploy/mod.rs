@@ -11,6 +11,7 @@ mod placing;
 mod plugin_jar;
 mod published;
 pub mod record;
+mod room;
 mod shards;
 
 use std::num::NonZero;
@@ -20,12 +21,12 @@ use logjar_domain::access::Actor;
 use logjar_domain::deploy::{check_names, check_stamp, check_target};
 use logjar_domain::deploy_rights::{deploying, may_deploy};
 use logjar_domain::ids::{DeployId, Moment, RepositoryName};
-use logjar_domain::open_deploy::Held;
 use logjar_domain::open_deploy::published::VersionKey;
 use logjar_domain::open_deploy::record::DeployRecord;
 use logjar_domain::open_deploy::rejection::DeployRejection;
 use logjar_domain::open_deploy::request::{Body, Deployer, Put};
 use logjar_domain::open_deploy::step::{Answer, Commit, CommitResult, Step};
+use logjar_domain::open_deploy::{Held, Settings};
 use logjar_domain::rejection::{Class, Rejection};
 use logjar_domain::rules::Rules;
 use logjar_eventlog::log::LogReader;
@@ -36,7 +37,7 @@ use logjar_maven::snapshot_version::Stamp;
 use tokio::sync::Semaphore;
 use tracing::Instrument;
 
-use crate::clock::{fresh_id, now};
+use crate::clock::{fresh_id, now, since_boot};
 use crate::projections::Projections;
 use crate::sequencer::{Sequencer, SubmitError};
 use crate::storage::DataFolder;
@@ -97,7 +98,10 @@ pub struct Deploys {
     reader: Arc<dyn LogReader>,
     sequencer: Sequencer,
     rules: Rules,
+    settings: Settings,
     shards: Shards,
+    /// Held while a token's open deploys are added up and room is promised.
+    room: Mutex<()>,
     unplaced: Mutex<Vec<Placing>>,
     /// Permits for threads that hash and write bodies.
     bodies: Arc<Semaphore>,
@@ -109,6 +113,7 @@ pub struct Deploys {
 pub struct Upload {
     deploys: Arc<Deploys>,
     put: Put,
+    expected: u64,
     over: bool,
 }
 
@@ -136,7 +141,7 @@ impl Deploys {
         sequencer: Sequencer,
         config: &crate::config::Config,
     ) -> Self {
-        let settings = logjar_domain::open_deploy::Settings {
+        let settings = Settings {
             late_window_s: i64::try_from(config.deploy_late_window).unwrap_or(i64::MAX),
             open_bytes_per_token: config.deploy_open_bytes,
             require_sums: config.deploy_require_sums,
@@ -150,6 +155,8 @@ impl Deploys {
             sequencer,
             rules: config.rules(),
             shards: Shards::new(&settings),
+            settings,
+            room: Mutex::default(),
             unplaced: Mutex::default(),
             bodies: Arc::new(Semaphore::new(2 * cores)),
             disk: Arc::new(Semaphore::new(disk::AT_ONCE)),
@@ -187,9 +194,9 @@ impl Deploys {
         self.check(&put)?;
         if let Target::File(file) = &put.path.target {
             let versions = self.look_up(vec![VersionKey::of_file(&put.repository, file)], None).await?;
-            self.shards.of_put(&put).protocol().begin(now(), &put, &versions)?;
+            self.shards.of_put(&put).protocol().begin(protocol_now(), &put, &versions)?;
         }
-        Ok(Upload { deploys: self.clone(), put, over: false })
+        Ok(Upload { deploys: self.clone(), put, expected: 0, over: false })
     }
 
     fn check(&self, put: &Put) -> Result<(), Rejection> {
@@ -248,7 +255,7 @@ impl Deploys {
             // What was found good when the head came may not be any more.
             deploys.check(put)?;
             deploys.check_finish(put, &body)?;
-            Ok(shard.protocol().complete(now(), put, body, versions))
+            Ok(shard.protocol().complete(protocol_now(), put, body, versions))
         });
         match step.await {
             Ok(step) => self.carry_out(shard, step, received, Some(&put), &put.deployer).await,
@@ -300,9 +307,12 @@ impl Deploys {
         let put = upload.put.clone();
         let shard = self.shards.of_put(&put);
         let _turn = shard.turn().await;
-        let reason = DeployRejection::Decided(Arc::new(reason));
+        let reason = match reason {
+            Rejection::Deploy(reason) => reason,
+            other => DeployRejection::Decided(Arc::new(other)),
+        };
         let step = self.step(shard, upload, |_, put, versions| {
-            Ok(shard.protocol().refuse(now(), put, reason, versions))
+            Ok(shard.protocol().refuse(protocol_now(), put, reason, versions))
         });
         self.carry_out(shard, step.await?, None, Some(&put), &put.deployer).await
     }
@@ -329,7 +339,8 @@ impl Deploys {
             let _turn = shard.turn().await;
             let keys = shard.protocol().concerned_by_finish(&repository, &gav, &deployer);
             let versions = deploys.look_up(keys, None).await?;
-            let step = shard.protocol().finish(now(), (&repository, &gav, stamp), &deployer, &versions);
+            let step =
+                shard.protocol().finish(protocol_now(), (&repository, &gav, stamp), &deployer, &versions);
             deploys.carry_out(shard, step, None, None, &deployer).await
         })
         .await
@@ -341,8 +352,8 @@ impl Deploys {
         let Ok(_working) = self.sequencer.begin_work() else { return };
         self.place_again();
         for shard in self.shards.iter() {
-            let effects = shard.protocol().tick(now());
-            if let Err(error) = disk::carry_out(&self.folder, effects, None) {
+            let effects = shard.protocol().tick(protocol_now());
+            if let Err(error) = disk::carry_out(&self.folder, &self.projections, effects, None) {
                 tracing::warn!("could not clear up after a deploy: {error}");
             }
         }
@@ -379,7 +390,11 @@ impl Deploys {
     ) -> Result<(), DeployError> {
         let mut failed = None;
         for commit in commits {
-            let result = self.commit_apart(&commit, deployer).await;
+            let result = match &failed {
+                // What comes after rests on what came before.
+                Some(DeployError::Rejected(_)) | None => self.commit_apart(&commit, deployer).await,
+                Some(_) => Err(DeployError::Busy),
+            };
             let told = match &result {
                 Ok(at) => CommitResult::Done(*at),
                 // A void credential says nothing about the files: they are kept as long as those of any open deploy.
@@ -419,7 +434,7 @@ impl Deploys {
     }
 
     async fn report(&self, shard: &Shard, commit: &Commit, result: CommitResult) {
-        let effects = shard.protocol().committed(now(), commit, result);
+        let effects = shard.protocol().committed(protocol_now(), commit, result);
         self.clear_up(effects).await;
     }
 }
@@ -444,6 +459,11 @@ fn answer_of(answer: Answer) -> Result<Option<String>, DeployError> {
 
 fn actor_of(deployer: &Deployer) -> Actor {
     Actor::with_token(deployer.user.clone(), deployer.token.clone())
+}
+
+/// The time as the protocol counts it: nobody can set it, so waits are as long as they should be.
+fn protocol_now() -> Moment {
+    Moment(i64::try_from(since_boot().as_micros()).unwrap_or(i64::MAX))
 }
 
 /// A fresh identity for an upload and the deploy that it may open.

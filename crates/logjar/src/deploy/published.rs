@@ -16,6 +16,7 @@ use logjar_maven::layout::{Build, MetadataFolder, Target, with_stamp, without_st
 use logjar_maven::snapshot_version::Stamp;
 
 use super::{DeployError, Deploys};
+use crate::clock::now;
 use crate::projections::Projections;
 use crate::storage::DataFolder;
 use crate::storage::read::stored_sum;
@@ -117,6 +118,7 @@ fn read(
         token: deployed.token.clone(),
         at: recorded.at,
         files,
+        stamp: place.stamp,
         times_added: place.late.len(),
         main_extension: deployed.pom.as_ref().map(|pom| pom.main_extension().into()),
         promoted: false,
@@ -163,6 +165,10 @@ impl Published for KnownVersions {
 
     fn version_exists(&self, repository: &RepositoryName, gav: &Gav) -> bool {
         self.projections.read().version(repository, gav).is_some()
+    }
+
+    fn age_s(&self, published: &PublishedDeploy) -> i64 {
+        now().0.saturating_sub(published.at.0).max(0) / 1_000_000
     }
 
     fn sum(&self, key: &VersionKey, name: &str, algorithm: Algorithm) -> Option<String> {

@@ -12,6 +12,9 @@ use logjar_maven::layout::Build;
 use logjar_maven::snapshot_version::Stamp;
 use serde::{Deserialize, Serialize};
 
+use super::protocol_now;
+use crate::clock::{boot_id, now};
+
 #[derive(Serialize, Deserialize)]
 struct RecordV1 {
     deploy: String,
@@ -25,10 +28,16 @@ struct RecordV1 {
     build: String,
     user: String,
     token: String,
+    /// The boot of the machine, and microseconds in it at the last PUT.
+    boot: String,
     last_put: i64,
+    /// The last PUT by the time of day, for another boot.
+    at: i64,
     files: Vec<FileV1>,
     sums: Vec<SumV1>,
     refused: Vec<RefusedV1>,
+    #[serde(default)]
+    promises_module: bool,
     conflict: bool,
 }
 
@@ -55,8 +64,26 @@ struct RefusedV1 {
     reason: String,
 }
 
+/// What clocks say: a record is read by the one that nobody can set, and after a start of the machine by the other.
+pub struct Clocks<'a> {
+    /// The boot of the machine.
+    pub boot: &'a str,
+    /// Since then, as the protocol counts time.
+    pub since_boot: Moment,
+    /// The time of day.
+    pub now: Moment,
+}
+
+impl Clocks<'_> {
+    /// Looks at them.
+    pub fn read() -> Self {
+        Self { boot: boot_id(), since_boot: protocol_now(), now: now() }
+    }
+}
+
 /// The record as JSON.
-pub fn encode(record: &DeployRecord) -> String {
+pub fn encode(record: &DeployRecord, clocks: &Clocks<'_>) -> String {
+    let ago = clocks.since_boot.0.saturating_sub(record.last_put.0);
     let file = |file: &UploadedFile| FileV1 {
         name: file.name.to_string(),
         size: file.size,
@@ -79,7 +106,9 @@ pub fn encode(record: &DeployRecord) -> String {
         },
         user: record.deployer.user.to_string(),
         token: record.deployer.token.to_string(),
+        boot: clocks.boot.to_owned(),
         last_put: record.last_put.0,
+        at: clocks.now.0.saturating_sub(ago),
         files: record.files.iter().map(file).collect(),
         sums: record
             .sums
@@ -95,14 +124,20 @@ pub fn encode(record: &DeployRecord) -> String {
             .iter()
             .map(|(name, reason)| RefusedV1 { name: name.to_string(), reason: reason.clone() })
             .collect(),
+        promises_module: record.promises_module,
         conflict: record.conflict,
     };
     serde_json::to_string(&stored).unwrap_or_default()
 }
 
 /// The record from JSON; `None` if it is none, as after a power cut.
-pub fn decode(json: &str) -> Option<DeployRecord> {
+pub fn decode(json: &str, clocks: &Clocks<'_>) -> Option<DeployRecord> {
     let stored: RecordV1 = serde_json::from_str(json).ok()?;
+    let ago = if stored.boot == clocks.boot {
+        clocks.since_boot.0.saturating_sub(stored.last_put)
+    } else {
+        clocks.now.0.saturating_sub(stored.at)
+    };
     let build = match stored.build.as_str() {
         "release" => Build::Release,
         "plain" => Build::Plain,
@@ -115,10 +150,11 @@ pub fn decode(json: &str) -> Option<DeployRecord> {
         gav: Gav::parse(&stored.group, &stored.artifact, &stored.version).ok()?,
         build,
         deployer: Deployer { user: UserId::new(stored.user), token: TokenId::new(stored.token) },
-        last_put: Moment(stored.last_put),
+        last_put: Moment(clocks.since_boot.0.saturating_sub(ago.max(0))),
         files: stored.files.into_iter().map(file_of).collect::<Option<_>>()?,
         sums: stored.sums.into_iter().map(sum_of).collect::<Option<_>>()?,
         refused: stored.refused.into_iter().map(|each| (Arc::from(each.name), each.reason)).collect(),
+        promises_module: stored.promises_module,
         conflict: stored.conflict,
     })
 }
@@ -135,4 +171,44 @@ fn file_of(file: FileV1) -> Option<UploadedFile> {
 
 fn sum_of(sum: SumV1) -> Option<(Arc<str>, Algorithm, Option<String>)> {
     Some((sum.name.into(), Algorithm::from_extension(&sum.algorithm)?, sum.hex))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn clocks(boot: &str, since_boot: i64, now: i64) -> Clocks<'_> {
+        Clocks { boot, since_boot: Moment(since_boot), now: Moment(now) }
+    }
+
+    #[test]
+    fn how_long_ago_the_last_put_was() {
+        let record = DeployRecord {
+            deploy: DeployId::new("d_1"),
+            late_for: None,
+            repository: RepositoryName::new("repo"),
+            gav: Gav::parse("org.example", "lib", "1.0").unwrap(),
+            build: Build::Release,
+            deployer: Deployer { user: UserId::new("u_1"), token: TokenId::new("t_1") },
+            last_put: Moment(700),
+            files: Vec::new(),
+            sums: Vec::new(),
+            refused: Vec::new(),
+            promises_module: true,
+            conflict: false,
+        };
+        let text = encode(&record, &clocks("one", 1_000, 50_000));
+        for (after, last_put) in [
+            // The time of day does not matter in the same boot.
+            (clocks("one", 2_000, 10), 700),
+            (clocks("one", 2_000, 9_000_000), 700),
+            // In another boot it does, and what is said to come yet came now.
+            (clocks("two", 500, 50_100), 100),
+            (clocks("two", 500, 10), 500),
+        ] {
+            let read = decode(&text, &after).unwrap();
+            assert_eq!(read.last_put, Moment(last_put), "{} {}", after.boot, after.now.0);
+            assert_eq!(DeployRecord { last_put: record.last_put, ..read }, record);
+        }
+    }
 }

@@ -71,6 +71,11 @@ impl Shard {
         self.turn.lock().await
     }
 
+    /// The turn, if nobody has it.
+    pub(super) fn try_turn(&self) -> Option<tokio::sync::MutexGuard<'_, ()>> {
+        self.turn.try_lock().ok()
+    }
+
     /// For one step. No file is touched and nothing is waited for while it is held.
     pub(super) fn protocol(&self) -> MutexGuard<'_, OpenDeploys> {
         self.protocol.lock().unwrap_or_else(PoisonError::into_inner)

@@ -141,8 +141,8 @@ impl Unfinished {
     pub fn reopen(self, deploys: &Deploys) -> std::io::Result<()> {
         let folder = &self.folder;
         for upload in self.wanted.into_iter().flatten() {
-            let restored =
-                record::decode(&uploads::record(folder, &upload)).filter(|record| record.deploy == upload);
+            let restored = record::decode(&uploads::record(folder, &upload), &record::Clocks::read())
+                .filter(|record| record.deploy == upload);
             let taken = restored.is_some_and(|record| {
                 let files = uploads::files_of(folder, &upload);
                 // Nothing of an open deploy was synced: after a power cut a file may have its length and other bytes.

@@ -6,6 +6,7 @@
 pub mod digest;
 pub mod listed;
 pub mod publish;
+pub mod put_back;
 pub mod read;
 pub mod stored;
 pub mod sums;

@@ -93,6 +93,14 @@ impl Received {
         fs::read(&self.path)
     }
 
+    /// Opens it once more, for copying.
+    ///
+    /// # Errors
+    /// If the system refuses.
+    pub fn open(&self) -> io::Result<fs::File> {
+        fs::File::open(&self.path)
+    }
+
     /// Gives the file its name in an open deploy.
     ///
     /// # Errors

@@ -226,13 +226,69 @@ fn late_files() {
     server.get(&sources.path("-sources.jar")).expect(200, "a late file");
     let again = sources.clone().without_sums().file("-sources.jar", "other sources").send(&server, "amy");
     check_reason(again.refusal(), 403, &["org.example:lib:1.0", "lib-1.0-sources.jar"]);
-    let module = sources.clone().without_sums().file(".module", "{}").send(&server, "amy");
-    check_reason(module.refusal(), 403, &["lib-1.0.module", "cannot be added"]);
+    let other = sources.clone().without_sums().file(".pom", "another POM").send(&server, "amy");
+    check_reason(other.refusal(), 403, &["lib-1.0.pom", "`amy`"]);
     server.administrator("ben");
     server.logjar(&["group", "grant", "org.example", "ben"]).expect(0);
     let foreign = sources.without_sums().file("-javadoc.jar", "javadoc").send(&server, "ben");
     check_reason(foreign.refusal(), 403, &["org.example:lib:1.0", "`amy`"]);
     server.logjar(&["log", "verify", "--files"]).expect(0);
+}
+
+#[test]
+fn the_same_bytes_put_back_what_was_lost_or_damaged() {
+    let server = TestServer::with_amy();
+    let deploy = release("1.0");
+    deploy.send(&server, "amy").created();
+    let jar = server.folder().join("repository/repo/org/example/lib/1.0/lib-1.0.jar");
+    let whole = std::fs::read(&jar).unwrap();
+    for damage in [None, Some("other bytes"), Some("")] {
+        std::fs::remove_file(&jar).unwrap();
+        if let Some(bytes) = damage {
+            std::fs::write(&jar, bytes).unwrap();
+        }
+        let before = server.events();
+        deploy.send(&server, "amy").created();
+        assert_eq!(std::fs::read(&jar).unwrap(), whole, "{damage:?}");
+        assert_eq!(server.get(&deploy.path(".jar")).text().as_bytes(), whole, "{damage:?}");
+        assert_eq!(server.events(), before, "nothing new happened");
+        server.logjar(&["log", "verify", "--files"]).expect(0);
+    }
+    assert_eq!(server.uploads(), Vec::<String>::new());
+}
+
+#[test]
+fn machines_of_one_build_add_their_own_files() {
+    let server = TestServer::with_amy();
+    for machine in ["linux", "mac", "windows"] {
+        release("1.0").file(&format!("-{machine}.jar"), machine).send(&server, "amy").created();
+    }
+    assert_eq!(server.events_of("version.deployed").len(), 1);
+    for machine in ["linux", "mac", "windows"] {
+        server.get(&release("1.0").path(&format!("-{machine}.jar"))).expect(200, machine);
+    }
+    let other = release("1.0").file(".jar", "another jar").file("-bsd.jar", "bsd").send(&server, "amy");
+    check_reason(other.last(), 403, &["`lib-1.0.jar` is not as it was then"]);
+    server.get(&release("1.0").path("-bsd.jar")).expect(404, "it belongs to a redeploy");
+    server.administrator("ben");
+    server.logjar(&["group", "grant", "org.example", "ben"]).expect(0);
+    let foreign = release("1.0").file("-bsd.jar", "bsd").send(&server, "ben");
+    check_reason(foreign.refusal(), 403, &["`amy` without `lib-1.0-bsd.jar`"]);
+    server.logjar(&["log", "verify", "--files"]).expect(0);
+}
+
+#[test]
+fn a_module_that_the_pom_promises() {
+    let server = TestServer::with_amy();
+    let marked = pom("org.example", "lib", "1.0", "jar")
+        .replace("</project>", "<!-- do_not_remove: published-with-gradle-metadata --></project>");
+    let deploy = release("1.0").file(".pom", marked);
+    let sent = deploy.send(&server, "amy");
+    assert_eq!(sent.last().status, 201);
+    assert!(sent.last().text().contains("`.module`"), "{}", sent.last().text());
+    let module = release("1.0").without(".pom").without(".jar").file(".module", "{}");
+    module.without_metadata().send(&server, "amy").created();
+    server.get(&deploy.path(".module")).expect(200, "it may come late");
 }
 
 #[test]

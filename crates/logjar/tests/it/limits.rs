@@ -1,7 +1,7 @@
 //! Limits of a deploy: how many files, how large, how much a POM may say; and rules that the configuration switches.
 
 use crate::client::Request;
-use crate::deploy::{Deploy, MAVEN, artifact_metadata};
+use crate::deploy::{Deploy, MAVEN, artifact_metadata, build_metadata};
 use crate::deploying::check_reason;
 use crate::server::TestServer;
 
@@ -129,6 +129,45 @@ fn open_deploys_of_a_token_hold_so_much() {
     release("1.2").file(".jar", vec![7; 700_000]).token(&other).send(&server, "amy").created();
     release("1.0").file(".jar", vec![7; 700_000]).send(&server, "amy").created();
     release("1.1").file(".jar", vec![7; 700_000]).send(&server, "amy").created();
+}
+
+/// What the server says that open deploys hold.
+fn held(server: &TestServer) -> String {
+    let metrics = server.get("/metrics").text();
+    let line = metrics.lines().find_map(|line| line.strip_prefix("logjar_open_deploys_bytes "));
+    line.expect("the metric").to_owned()
+}
+
+#[test]
+fn bodies_that_come_count_as_what_they_will_be() {
+    let server = TestServer::with(&[("LOGJAR_DEPLOY_OPEN_BYTES", "1MiB")]);
+    server.administrator("amy");
+    let token = server.token_of("amy");
+    let put = Request::put(&release("1.0").path(".jar"), vec![7; 700_000]).authorized("amy", &token);
+    let mut slow = server.connect();
+    slow.write(&put.header("User-Agent", MAVEN).head_bytes()).unwrap();
+    while held(&server) != "700000" {}
+    let refused = release("1.1").file(".jar", vec![7; 700_000]).left_open().send(&server, "amy");
+    check_reason(refused.refusal(), 403, &["1048576 bytes", "lib-1.1.jar"]);
+    drop(slow);
+    // That POM and the sums of the refused jar are open.
+    while held(&server).len() > 4 {}
+    release("1.2").file(".jar", vec![7; 700_000]).send(&server, "amy").created();
+}
+
+#[test]
+fn what_is_announced_is_bounded() {
+    let server = TestServer::with_amy();
+    let token = server.token_of("amy");
+    let announce = |suffix: &str| {
+        let stamp = "20261124.080000-1";
+        let document = build_metadata("1.0-SNAPSHOT", stamp, [suffix].into_iter());
+        let put = Request::put("/repo/org/example/lib/1.0-SNAPSHOT/maven-metadata.xml", document);
+        server.send(&put.authorized("amy", &token).header("User-Agent", MAVEN))
+    };
+    announce(".jar").expect(201, "an announcement");
+    assert_ne!(held(&server), "0", "it counts");
+    check_reason(&announce(&format!("-{}.jar", "x".repeat(241))), 403, &["240 bytes"]);
 }
 
 #[test]

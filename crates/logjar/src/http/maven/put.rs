@@ -153,14 +153,16 @@ async fn take(
         waits_for_metadata: waits_for_metadata(app, &request),
         fresh_id: fresh_deploy_id(),
     };
-    let upload = app.deploys.begin(put).await?;
+    let mut upload = app.deploys.begin(put).await?;
     put_headers::check_conditions(app, address, &request).await?;
     let mut body =
         TimedBody::new(request.into_body(), limit, Duration::from_secs(app.config.http_idle_timeout));
-    let arrived = match on_disk {
-        _ if too_large => Err(limit.exceeded()),
-        true => receive_file(&upload, &mut body).await,
-        false => receive_small(&mut body).await,
+    let expected = announced.filter(|_| on_disk && !too_large).unwrap_or_default();
+    let arrived = match upload.expect(expected).await {
+        Err(no_room) => Err(no_room.into()),
+        Ok(()) if too_large => Err(limit.exceeded()),
+        Ok(()) if on_disk => receive_file(&mut upload, &mut body).await,
+        Ok(()) => receive_small(&mut body).await,
     };
     match arrived {
         Ok(arrived) => Ok(app.deploys.complete(upload, arrived).await?),
@@ -169,6 +171,8 @@ async fn take(
             let reason = Rejection::FileTooLarge { name, limit: limit.bytes };
             app.deploys.refuse(upload, reason).await.map_err(|_| error)
         }
+        // No room for it.
+        Err(HttpError::Rejected(reason)) => Ok(app.deploys.refuse(upload, reason).await?),
         Err(error) => Err(error),
     }
 }
@@ -188,9 +192,9 @@ fn waits_for_metadata(app: &App, request: &Request<RequestBody>) -> bool {
     app.config.deploy_metadata_agents.iter().any(|prefix| agent.starts_with(prefix.as_str()))
 }
 
-async fn receive_file(upload: &Upload, body: &mut TimedBody) -> Result<Arrived, HttpError> {
+async fn receive_file(upload: &mut Upload, body: &mut TimedBody) -> Result<Arrived, HttpError> {
     let mut file = upload.body();
-    match receive_pieces(&mut file, body).await {
+    match receive_pieces(upload, &mut file, body).await {
         Ok(()) => Ok(file.finish().await?),
         Err(error) => {
             file.discard().await;
@@ -199,8 +203,15 @@ async fn receive_file(upload: &Upload, body: &mut TimedBody) -> Result<Arrived, 
     }
 }
 
-async fn receive_pieces(file: &mut BodyOfFile, body: &mut TimedBody) -> Result<(), HttpError> {
+async fn receive_pieces(
+    upload: &mut Upload,
+    file: &mut BodyOfFile,
+    body: &mut TimedBody,
+) -> Result<(), HttpError> {
     while let Some(piece) = body.next().await? {
+        if body.received > upload.expected() {
+            upload.expect(body.received).await?;
+        }
         file.write(piece).await?;
     }
     Ok(())

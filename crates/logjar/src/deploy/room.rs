@@ -1,0 +1,63 @@
+//! How much a token may have under way: asked before a body comes, and again while one comes whose length nobody said.
+
+use logjar_domain::open_deploy::Held;
+use logjar_domain::open_deploy::rejection::DeployRejection;
+use logjar_domain::open_deploy::request::Put;
+use logjar_domain::open_deploy::step::Effect;
+
+use super::{DeployError, Deploys, Upload, protocol_now};
+
+impl Upload {
+    /// Says how large the body is, or has become. To be asked once before any of it is read, and again before it grows
+    /// beyond what was said.
+    ///
+    /// # Errors
+    /// That the token has too much under way; the PUT is then to be refused with [`Deploys::refuse`].
+    pub async fn expect(&mut self, bytes: u64) -> Result<(), DeployError> {
+        self.deploys.make_room(&self.put, bytes, self.expected).await?;
+        self.expected = bytes;
+        Ok(())
+    }
+
+    /// How large the body was said to be.
+    pub fn expected(&self) -> u64 {
+        self.expected
+    }
+}
+
+impl Deploys {
+    /// Makes room for a body of that many bytes, counting those that were promised to it before. The token's oldest
+    /// quiet deploys go first.
+    async fn make_room(&self, put: &Put, bytes: u64, before: u64) -> Result<(), DeployError> {
+        let (effects, result) = self.ask_for_room(put, bytes, before);
+        self.clear_up(effects).await;
+        Ok(result?)
+    }
+
+    fn ask_for_room(&self, put: &Put, bytes: u64, before: u64) -> (Vec<Effect>, Result<(), DeployRejection>) {
+        // One at a time, so that two bodies are not promised the same room.
+        let _asking = self.room.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let (own, token, now) = (self.shards.of_put(put), &put.deployer.token, protocol_now());
+        let opens = own.protocol().opens(put);
+        let counted = |bytes| own.protocol().counted(put, bytes);
+        let more = counted(bytes).saturating_sub(counted(before));
+        let mut effects = Vec::new();
+        loop {
+            let held = self.shards.iter().map(|shard| shard.protocol().held_by(token));
+            let held = held.fold(Held::default(), Held::plus);
+            let Err(too_much) = self.settings.check_room(put, held, opens, more) else {
+                own.protocol().reserve(put, bytes);
+                return (effects, Ok(()));
+            };
+            let quiet = self.shards.iter().filter_map(|shard| {
+                let quiet = shard.protocol().oldest_quiet(now, put)?;
+                // Whoever has the turn may be at work on its files.
+                Some((quiet, shard.try_turn()?, shard))
+            });
+            let Some((quiet, _turn, shard)) = quiet.min_by(|(one, ..), (other, ..)| one.cmp(other)) else {
+                return (effects, Err(too_much));
+            };
+            effects.extend(shard.protocol().drop_quiet(now, &quiet));
+        }
+    }
+}

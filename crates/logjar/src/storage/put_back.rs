@@ -1,0 +1,54 @@
+//! Puts a stored file back that was lost or damaged, from the same bytes sent again.
+
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+
+use logjar_domain::ids::RepositoryName;
+use logjar_maven::coordinates::Gav;
+use logjar_maven::layout::version_folder;
+
+use super::digest::digest;
+use super::publish::mend_sums;
+use super::read::{OnTheirWay, find};
+use super::tree::make_public_folders;
+use super::uploads::Received;
+use super::{DataFolder, sync_folder};
+
+/// Puts a file that the log lists in its place, if it is missing there or has other bytes than those that came. What lies
+/// in its place is replaced. Returns whether it did.
+///
+/// # Errors
+/// If the system refuses.
+pub fn put_back(
+    folder: &DataFolder,
+    on_their_way: &OnTheirWay,
+    (repository, gav): (&RepositoryName, &Gav),
+    name: &str,
+    received: &Received,
+) -> io::Result<bool> {
+    let below = version_folder(gav);
+    let segments = below.split('/').chain([name]).collect::<Vec<_>>();
+    let version = folder.version_folder(repository, gav);
+    if let Some(found) = find(folder, on_their_way, repository, &segments)?
+        && digest(found.file)? == received.digests
+    {
+        return Ok(false);
+    }
+    make_public_folders(&folder.repository(), &version)?;
+    // A name that is never served, in the same folder: repositories may lie on a disk of their own.
+    let new = version.join(format!(".{name}.new"));
+    let mut copy = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+    io::copy(&mut received.open()?, &mut copy)?;
+    copy.set_permissions(Permissions::from_mode(0o444))?;
+    copy.sync_all()?;
+    // Read once more: what is put back is what came.
+    if digest(File::open(&new)?)? != received.digests {
+        fs::remove_file(&new)?;
+        return Err(io::Error::other(format!("the bytes of {name} changed on their way to the disk")));
+    }
+    fs::rename(&new, version.join(name))?;
+    sync_folder(&version)?;
+    mend_sums(&version.join(name))?;
+    Ok(true)
+}
