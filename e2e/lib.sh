@@ -153,10 +153,10 @@ count_events() { log_events "$1" | wc -l; }
 # assert_log_sound: every line, the chain, and every file that the log names.
 assert_log_sound() { logjar log verify --files >verify.log 2>&1 || fail "log verify --files: $(cat verify.log)"; }
 
-# documented NAME FILE: the block of a page below the comment `<!-- test: NAME -->`.
+# documented NAME FILE: the block of a page below the comment `<!-- scenario: NAME -->`.
 documented() {
     local block
-    block=$(awk -v mark="<!-- test: $1 -->" '$0 == mark { found = 1; next } found && /^```/ { if (inside) exit; inside = 1; next } inside' \
+    block=$(awk -v mark="<!-- scenario: $1 -->" '$0 == mark { found = 1; next } found && /^```/ { if (inside) exit; inside = 1; next } inside' \
         "$ROOT/$2")
     [[ -n $block ]] || fail "$2 has no block \`$1\`"
     printf '%s\n' "$block"
