@@ -31,8 +31,8 @@ pub trait Published {
     /// Whether the version is there, in any build.
     fn version_exists(&self, repository: &RepositoryName, gav: &Gav) -> bool;
 
-    /// How many seconds ago it was published, by the time of day, and not below 0. What was published since this process
-    /// began is known better.
+    /// How many seconds ago it was published, by the time of day, and not below 0. What was published since this
+    /// process began is known better.
     fn age_s(&self, published: &PublishedDeploy) -> i64;
 
     /// The sum of a published file in lower-case hex; `None` if it is not at hand, and then one is taken unseen.

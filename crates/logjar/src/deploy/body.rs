@@ -1,6 +1,6 @@
-//! The body of a PUT on its way in: pieces are collected on the thread of the connection, and hashed and written a batch
-//! at a time on threads for such work. While a batch is at work the next one comes in; a third waits in the socket. A
-//! slow client holds no thread.
+//! The body of a PUT on its way in: pieces are collected on the thread of the connection, and hashed and written a
+//! batch at a time on threads for such work. While a batch is at work the next one comes in; a third waits in the
+//! socket. A slow client holds no thread.
 
 use std::io;
 use std::sync::Arc;

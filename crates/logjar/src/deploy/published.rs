@@ -1,5 +1,5 @@
-//! Facts about versions that are on the log, for one step of the deploy protocol: looked up before the step, on a thread
-//! that may wait for the disk. A look-up that fails is an error, never a version that is not there.
+//! Facts about versions that are on the log, for one step of the deploy protocol: looked up before the step, on a
+//! thread that may wait for the disk. A look-up that fails is an error, never a version that is not there.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,8 +1,8 @@
 //! Open deploys in shards by artifact, so that nobody waits for what others have under way.
 //!
 //! A shard has two locks. Its *turn* is held by one call from its question through its commits to its answer. Its state
-//! is locked for one step of the protocol, in memory alone: the beginning and breaking off of an upload, and the passing
-//! of time, wait for no turn.
+//! is locked for one step of the protocol, in memory alone: the beginning and breaking off of an upload, and the
+//! passing of time, wait for no turn.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -15,8 +15,8 @@ use super::tree::make_public_folders;
 use super::uploads::Received;
 use super::{DataFolder, sync_folder};
 
-/// Puts a file that the log lists in its place, if it is missing there or has other bytes than those that came. What lies
-/// in its place is replaced. Returns whether it did.
+/// Puts a file that the log lists in its place, if it is missing there or has other bytes than those that came. What
+/// lies in its place is replaced. Returns whether it did.
 ///
 /// # Errors
 /// If the system refuses.
