@@ -1,11 +1,11 @@
 //! Who may do what: the one place where rights are decided.
 
-use logjar_maven::coordinates::GroupId;
+use logjar_maven::coordinates::{ArtifactId, GroupId};
 
 use crate::access::{Abilities, Actor, Credential, Scope, TokenLimit};
 use crate::event::ReadAccess;
 use crate::ids::{DeployId, Moment, UserId};
-use crate::inheritance::rights_in;
+use crate::inheritance::{limit_covers, rights_in};
 use crate::rejection::Rejection;
 use crate::rules::Rules;
 use crate::state::{Repository, State, Token, User};
@@ -155,4 +155,23 @@ pub fn readable(state: &State, now: Moment, actor: &Actor, repository: &Reposito
         }
         _ => Readable::Granted(acting.id.clone()),
     }
+}
+
+/// Whether a caller whose reading is [`Readable::Granted`] may read the artifact: what [`crate::sight`] says of all
+/// artifacts at once, for the price of this one.
+pub fn may_read_artifact(
+    state: &State,
+    now: Moment,
+    actor: &Actor,
+    rules: &Rules,
+    access: ReadAccess,
+    (group, artifact): (&GroupId, &ArtifactId),
+) -> bool {
+    let Ok(Some(acting)) = acting(state, now, actor) else { return false };
+    let is_granted = || {
+        let mut rights = rights_in(state, rules, acting.id, group);
+        rights.any(|right| right.can.read && right.scope.covers(artifact))
+    };
+    acting.limit.is_none_or(|limit| limit_covers(rules, limit, group, artifact))
+        && (access == ReadAccess::SignedIn || acting.user.admin || is_granted())
 }

@@ -5,8 +5,9 @@ use logjar_domain::command::Command;
 use logjar_domain::event::{By, Event, ReadAccess, Recorded};
 use logjar_domain::ids::RepositoryName;
 use logjar_domain::inheritance::reached_from_above;
+use logjar_domain::permission::may_read_artifact;
 use logjar_domain::rules::GroupCreation;
-use logjar_domain::sight::Sight;
+use logjar_domain::sight::{Extent, Sight};
 use logjar_domain::state::{State, evolve};
 use logjar_maven::coordinates::ArtifactId;
 
@@ -223,6 +224,59 @@ fn reading_goes_down_too() {
     registry.rules.inherit = false;
     assert_eq!(sees(&registry, &ben, "com.acme.tools"), (false, false));
     assert_eq!(sees(&registry, &above, "com.acme.tools"), (false, false));
+}
+
+/// What is in sight, asked for all at once and one by one: for each right of a user, by each limit of a token.
+#[test]
+fn one_artifact_is_judged_as_all_are() {
+    let places = ["com", "com.acme", "com.acme.tools", "com.acme.tools.deep", "com.acmes", "hiccup"];
+    let artifacts = [None, Some("lib"), Some("other")];
+    for inherit in [true, false] {
+        for (place, artifact) in places.iter().flat_map(|place| artifacts.map(|artifact| (*place, artifact)))
+        {
+            let mut registry = Registry::new(GroupCreation::Admin);
+            registry.rules.inherit = inherit;
+            registry.user("amy", true);
+            let ben = registry.user("ben", false);
+            let user = ben.user().cloned().unwrap();
+            let (group, scope) = (group(place), crate::registry::scope(artifact));
+            let granted = Event::MemberGranted { group, user, scope, can: BOTH, admin: false };
+            let seq = registry.log.len() as u64 + 1;
+            let recorded = Recorded { seq, at: registry.now(), by: By::Local, event: granted };
+            evolve(&mut registry.state, &recorded);
+            let limits = places.iter().flat_map(|place| artifacts.map(|artifact| Some((*place, artifact))));
+            let mut tokens = Vec::new();
+            for (number, limit) in limits.chain([None]).enumerate() {
+                let hash = [number as u8 + 100; 32];
+                let created = Wish { limit, ..Wish::default() }.command("ben", hash);
+                let created = registry.run(&created, &Actor::Local).unwrap();
+                let Some(Event::TokenCreated(created)) = created else { panic!("no token") };
+                tokens.push(Actor::with_token(created.user.clone(), created.token.clone()));
+            }
+            for (token, access) in
+                tokens.iter().flat_map(|token| [(token, ReadAccess::Granted), (token, ReadAccess::SignedIn)])
+            {
+                check_alike(&registry, token, access, &places);
+            }
+        }
+    }
+}
+
+fn check_alike(registry: &Registry, token: &Actor, access: ReadAccess, places: &[&str]) {
+    let (state, now, rules) = (&registry.state, registry.now(), &registry.rules);
+    let limited = state.tokens[token.token().unwrap()].limit.is_some();
+    if access == ReadAccess::SignedIn && !limited {
+        // All of it, which nobody asks one by one.
+        return;
+    }
+    let extent = Extent::granted(state, now, token, rules, access);
+    for (place, artifact) in
+        places.iter().flat_map(|place| ["lib", "other"].map(|artifact| (place, artifact)))
+    {
+        let (group, artifact) = (group(place), ArtifactId::parse(artifact).unwrap());
+        let one = may_read_artifact(state, now, token, rules, access, (&group, &artifact));
+        assert_eq!(one, extent.covers(&group, &artifact), "{group}:{artifact} {extent:?}");
+    }
 }
 
 /// The index of who has rights where, against a search through all groups.

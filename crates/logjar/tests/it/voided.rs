@@ -92,3 +92,22 @@ fn a_file_whose_body_comes_later() {
         assert_eq!(registry.server.events_of("version.deployed").len(), 0, "{way}");
     }
 }
+
+#[test]
+fn a_finish_whose_body_comes_later() {
+    for way in WAYS {
+        let registry = Registry::new();
+        let deploy = Deploy::new("org.boss:lib:1.0").token(&registry.token);
+        deploy.clone().left_open().send(&registry.server, "boss").created();
+        let metadata =
+            "<metadata><versioning><versions><version>1.0</version></versions></versioning></metadata>";
+        let path = format!("{}/maven-metadata.xml", deploy.artifact_path());
+        let mut finish = registry.begin(&Request::put(&path, metadata));
+        registry.void(way);
+        finish.write(metadata.as_bytes()).unwrap();
+        let answer = finish.read_response(false).unwrap();
+        assert_eq!(answer.status, 401, "{way}: {}", answer.text());
+        assert_eq!(registry.server.events_of("version.deployed").len(), 0, "{way}");
+        assert_eq!(registry.server.uploads().len(), 1, "the files say nothing of it and are kept: {way}");
+    }
+}

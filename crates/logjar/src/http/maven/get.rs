@@ -14,7 +14,7 @@ use hyper::{Request, Response};
 use logjar_domain::access::Actor;
 use logjar_domain::event::ReadAccess;
 use logjar_domain::ids::{RepositoryName, Second};
-use logjar_domain::permission::{Readable, readable};
+use logjar_domain::permission::{Readable, may_read_artifact, readable};
 use logjar_domain::rejection::Rejection;
 use logjar_domain::rules::Rules;
 use logjar_domain::sight::Extent;
@@ -89,8 +89,9 @@ impl Reader {
     /// Whether there is such a version, and the reader may read it.
     fn may_read(&self, state: &State, file: &VersionFile) -> bool {
         let Gav { group, artifact, .. } = &file.gav;
-        let is_granted = self.granted.is_none() || self.extent(state).covers(group, artifact);
-        is_granted && state.version(&self.repository, &file.gav).is_some()
+        let named = (group, artifact);
+        let is_granted = |access| may_read_artifact(state, now(), &self.actor, &self.rules, access, named);
+        self.granted.is_none_or(is_granted) && state.version(&self.repository, &file.gav).is_some()
     }
 
     /// How much of the repository is in sight, if any of the folder is.
