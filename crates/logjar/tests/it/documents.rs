@@ -163,7 +163,8 @@ fn every_route() {
     }
 }
 
-/// Fenced blocks after a line `<!-- test: name -->`, in their order.
+/// Fenced blocks after a line `<!-- test: name -->`, in their order. Those after `<!-- scenario: name -->` are for
+/// `e2e/`, which has what they need.
 fn marked_blocks(page: &str) -> Vec<(String, String)> {
     let mut blocks = Vec::new();
     for marked in page.split("<!-- test: ").skip(1) {
