@@ -124,7 +124,7 @@ fn heard(server: &TestServer, group: &str) -> Vec<(u16, String, String)> {
     let told = answers.iter().map(|answer| {
         let text = match answer.status {
             200 => answer.json()["warnings"].to_string(),
-            _ => answer.text(),
+            _ => answer.told(),
         };
         (answer.status, without_name(&answer.reason), without_name(&text))
     });
