@@ -28,7 +28,7 @@ use crate::storage::listed::{self, Place};
 use crate::storage::publish::STORED_SUMS;
 
 /// Names that are taken from the state at once; whoever changes it waits no longer.
-const NAMES_AT_ONCE: usize = 1_000;
+const NAMES_AT_ONCE: usize = 200;
 
 /// Whether anything of a folder is in sight. A folder that is hidden is one that is not there.
 pub(super) fn is_in_sight(repository: &Repository, extent: &Extent, segments: &[&str]) -> bool {

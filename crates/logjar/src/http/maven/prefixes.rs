@@ -30,7 +30,7 @@ const LABELS: usize = 2;
 /// The most lines that Maven reads.
 const LINES_MAX: usize = 100_000;
 /// Groups that are taken from the state at once.
-const GROUPS_AT_ONCE: usize = 1_000;
+const GROUPS_AT_ONCE: usize = 200;
 
 /// Answers for a repository that everybody may read and that holds something. Which groups there are elsewhere is
 /// nobody's business.
