@@ -80,8 +80,8 @@ pub fn hash(password: &str, memory: &mut Memory) -> Result<String, PasswordError
 }
 
 /// Whether the password is the one of a stored hash, made with whatever parameters of argon2 that hash names. It is
-/// tried in form NFC, as [`hash`] makes it, and then as it was typed, for hashes that were made elsewhere. Takes as long
-/// as making it did, or twice that for a password in another form, whether or not it is right in the first.
+/// tried in form NFC, as [`hash`] makes it, and then as it was typed, for hashes that were made elsewhere. Takes as
+/// long as making it did, or twice that for a password in another form, whether or not it is right in the first.
 ///
 /// # Errors
 /// If the hash is of another kind, damaged, or would take more memory or time than a server can spare.

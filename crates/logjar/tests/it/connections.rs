@@ -1,5 +1,10 @@
 //! Connections: how long they live, and that whoever is refused still reads why.
 
+use std::net::TcpStream;
+use std::time::Duration;
+
+use rustix::process::Signal;
+
 use crate::client::{Connection, Request, basic};
 use crate::deploy::Deploy;
 use crate::server::TestServer;
@@ -87,6 +92,30 @@ fn waiting_for_a_request_is_not_waiting_for_its_head() {
     let mut used = server.connect();
     used.send(&Request::get("/health/live")).expect(200, "the only one");
     wait_for_end(used);
+}
+
+#[test]
+fn as_many_connections_wait_as_the_system_allows() {
+    let allowed = std::fs::read_to_string("/proc/sys/net/core/somaxconn").unwrap();
+    let waiting = allowed.trim().parse::<usize>().unwrap().min(300);
+    let server = TestServer::with(&[("LOGJAR_HTTP_CONNECTIONS", "1")]);
+    // What finds no place is sent again after 1, 3, 7, ... s, and would not come through as long as the others wait.
+    let connect = |number| {
+        let connected = TcpStream::connect_timeout(&server.address(), Duration::from_secs(5));
+        connected.unwrap_or_else(|error| panic!("connection {number} of {waiting}: {error}"))
+    };
+    let connections: Vec<TcpStream> = (0..waiting).map(connect).collect();
+    assert_eq!(connections.len(), waiting);
+}
+
+#[test]
+fn every_signal_that_asks_for_it_is_a_clean_stop() {
+    let mut server = TestServer::with_amy();
+    for signal in [Signal::HUP, Signal::INT, Signal::TERM] {
+        server.stop_with(signal);
+        server.restart();
+    }
+    server.logjar(&["log", "verify"]).expect(0);
 }
 
 #[test]

@@ -156,8 +156,13 @@ impl TestServer {
 
     /// Ends the server as an operator does.
     pub(crate) fn stop(&mut self) {
+        self.stop_with(Signal::TERM);
+    }
+
+    /// As [`Self::stop`], with another signal that asks for it.
+    pub(crate) fn stop_with(&mut self, signal: Signal) {
         let running = self.running.take().expect("the server runs");
-        kill_process(Pid::from_child(&running.child), Signal::TERM).unwrap();
+        kill_process(Pid::from_child(&running.child), signal).unwrap();
         let status = wait(running, STOP_TIME);
         assert!(status.success(), "a clean stop ends with {status}: {}", self.stderr());
     }
