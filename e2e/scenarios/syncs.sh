@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # A kill can't show a sync that is missing, because the kernel keeps what was written. So the system calls of the server
-# are looked at while it takes one deploy: its files, their sums and folders are synced before its event, the event
-# before the files move, the folder that they move into after it, and all of that before the client reads 201.
+# are looked at while it takes one deploy: its files and folders are synced before its event, the event before the files
+# get their place, and that before the client reads 201; the folders of that place before the names in the upload go.
 source "$(dirname "$0")/../lib.sh"
 
 cat >traced <<SH
 #!/bin/sh
-exec strace -D -f -y -s 100 -o trace -e trace=fsync,fdatasync,rename,renameat,renameat2,write,writev,pwrite64,sendto \\
+exec strace -D -f -y -s 100 -o trace -e trace=fsync,fdatasync,rename,renameat,renameat2,unlink,unlinkat,write,writev,pwrite64,sendto \\
     '$LOGJAR' "\$@"
 SH
 chmod +x traced

@@ -1,10 +1,10 @@
 //! `admin.sock`: the way of the command line to a running server. It belongs to whoever holds the lock of the data
 //! folder; only the folder's owner can open it.
 
-use std::fs::{self, File, Permissions};
+use std::fs::{self, DirBuilder, File, Permissions};
 use std::io;
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
@@ -33,13 +33,19 @@ pub fn listen(folder: &Path) -> io::Result<UnixListener> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    // It gets its permissions in a folder that nobody else can enter, and only then its place.
-    let closed = folder.join("activity");
+    // It gets its permissions in a folder that nobody else can enter, and only then its place: one beside it, because
+    // the parts of a data folder may be on disks of their own.
+    let closed = folder.join(".admin");
+    match DirBuilder::new().mode(0o700).create(&closed) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
+    }
     let _ = fs::remove_file(closed.join(NAME));
     let short = short_path(&closed)?;
     let listener = UnixListener::bind(&short.path)?;
     fs::set_permissions(closed.join(NAME), Permissions::from_mode(0o600))?;
     fs::rename(closed.join(NAME), &socket)?;
+    let _ = fs::remove_dir(&closed);
     listener.set_nonblocking(true)?;
     Ok(listener)
 }

@@ -17,6 +17,8 @@ use logjar_maven::layout::{METADATA_NAME, MetadataFolder, artifact_folder, versi
 
 use crate::app::App;
 use crate::projections::{Changed, metadata};
+use crate::storage::listed::{self, Place};
+use crate::storage::publish::mend_sums;
 use crate::storage::tree::write_tree_file;
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
@@ -106,6 +108,10 @@ pub struct Copies {
     pub documents: u64,
     /// Those that were missing or other than they are now.
     pub written: u64,
+    /// Sums beside stored files that were missing or not their file's.
+    pub sums: u64,
+    /// Stored files that are missing, or have other bytes than the log says; their sums were left as they are.
+    pub damaged: u64,
 }
 
 /// Makes all copies as they have to be; none is removed. `progress` hears after each artifact how many of how many are
@@ -170,6 +176,38 @@ fn rebuild_artifact(
         copies.note(write_group(app, repository, group)?);
     }
     copies.note(write_artifact(app, repository, group, artifact)?);
+    mend_sums_of(app, (repository, group, artifact), copies)
+}
+
+/// Looks at the sums of all files of an artifact. Each file is read, which takes long; the end of the program is not
+/// waited for.
+fn mend_sums_of(
+    app: &App,
+    (repository, group, artifact): (&RepositoryName, &GroupId, &ArtifactId),
+    copies: &mut Copies,
+) -> io::Result<()> {
+    let mut places = Vec::new();
+    if let Some(found) = app.projections.read().artifact(repository, group, artifact) {
+        for version in &found.versions {
+            let version_places = Place::all_of(version);
+            places.extend(version_places.into_iter().map(|place| (version.version.clone(), place)));
+        }
+    }
+    for (version, place) in places {
+        let gav = Gav { group: group.clone(), artifact: artifact.clone(), version };
+        for file in listed::files(app.reader.as_ref(), &place).map_err(io::Error::other)? {
+            if app.turns.are_ending() {
+                return Ok(());
+            }
+            let place = app.folder.version_folder(repository, &gav).join(&*file.name);
+            match mend_sums(&place, &file.sha256) {
+                Ok(Some(sums)) => copies.sums += sums,
+                Ok(None) => copies.damaged += 1,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => copies.damaged += 1,
+                Err(error) => return Err(error),
+            }
+        }
+    }
     Ok(())
 }
 

@@ -104,7 +104,9 @@ impl Client {
 
     async fn close(self) -> Result<(), Failure> {
         let Way::Here { running: Some(running), app, .. } = self.way else { return Ok(()) };
+        let placement = app.deploys.placement().clone();
         drop(app);
+        let _ = tokio::task::spawn_blocking(move || placement.stop()).await;
         let stopped = tokio::task::spawn_blocking(move || running.stop()).await;
         stopped.unwrap_or(Ok(())).map_err(Failure::from)
     }

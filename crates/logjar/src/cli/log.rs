@@ -15,6 +15,7 @@ use crate::clock::rfc3339;
 use crate::log_filter::{Topic, TopicError};
 use crate::startup::OpenError;
 use crate::storage::FolderError;
+use crate::storage::verify::check_files;
 
 /// How often `tail -f` looks.
 const LOOK_EVERY: Duration = Duration::from_millis(300);
@@ -255,11 +256,11 @@ fn verify_log(global: &Global, files: bool) -> Result<(), Failure> {
     }
     let running = is_served(folder.root());
     let verified = verify(&folder.events(), running)?;
-    let problems = if files && verified.damage.is_empty() {
-        crate::storage::verify::check_files(&folder, running)?
-    } else {
-        Vec::new()
-    };
+    let (mut problems, mut strays) = (Vec::new(), 0);
+    if files && verified.damage.is_empty() {
+        let checked = check_files(&folder, running)?;
+        (problems, strays) = (checked.problems, checked.strays);
+    }
     let damage: Vec<String> = verified
         .damage
         .iter()
@@ -267,7 +268,7 @@ fn verify_log(global: &Global, files: bool) -> Result<(), Failure> {
         .chain(problems.iter().map(ToString::to_string))
         .collect();
     if global.json {
-        let result = json!({ "lines": verified.lines, "bytes": verified.bytes, "root": verified.root.to_string(), "damage": damage });
+        let result = json!({ "lines": verified.lines, "bytes": verified.bytes, "root": verified.root.to_string(), "damage": damage, "strays": strays });
         output::json(&result)?;
     } else {
         for each in &damage {
@@ -280,6 +281,13 @@ fn verify_log(global: &Global, files: bool) -> Result<(), Failure> {
                 verified.lines, verified.bytes, verified.root
             ))?;
         }
+    }
+    if strays > 0 {
+        output::note(&format!(
+            "`{}` holds {strays} files that stood in the place of others and are in no event; they are never served, and \
+             can be removed when nobody needs them",
+            folder.strays().display()
+        ));
     }
     if damage.is_empty() { Ok(()) } else { Err(Failure::Reported) }
 }

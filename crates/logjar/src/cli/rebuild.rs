@@ -124,7 +124,19 @@ impl Rebuilding {
             }
             _ => {
                 let (documents, written) = (number(result, "documents"), number(result, "written"));
-                format!("{what}: {documents} documents, {written} of them were missing or wrong")
+                let mut said =
+                    format!("{what}: {documents} documents, {written} of them were missing or wrong");
+                let (sums, damaged) = (number(result, "sums"), number(result, "damaged"));
+                if sums > 0 {
+                    said.push_str(&format!("\n{what}: {sums} sums of stored files were made anew"));
+                }
+                if damaged > 0 {
+                    self.was_wrong = true;
+                    said.push_str(&format!(
+                        "\n{what}: {damaged} stored files are missing or damaged; `logjar log verify --files` names them"
+                    ));
+                }
+                said
             }
         };
         if self.json { Ok(()) } else { output::line(&said) }

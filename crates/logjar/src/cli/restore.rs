@@ -3,11 +3,13 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use logjar_eventlog::error::LogError;
+use logjar_eventlog::read_only::marked_position;
 use logjar_eventlog::restore::restore_from_copy;
 use serde_json::json;
 
 use super::{Failure, Global, output};
-use crate::startup::state_snapshot;
+use crate::startup::{OpenError, state_snapshot};
 use crate::storage::{DataFolder, verify};
 
 #[derive(Args)]
@@ -19,30 +21,34 @@ pub(super) struct Options {
 
 pub(super) fn run(global: &Global, options: &Options) -> Result<(), Failure> {
     let folder = DataFolder::new(&options.from_copy);
+    folder.check_owner().map_err(OpenError::from)?;
+    let (last, lost, warning) = match restore_from_copy(&folder.events()) {
+        Ok(restored) => (restored.last, restored.lost, restored.warning),
+        Err(LogError::NothingToRestore { .. }) => {
+            let last = marked_position(&folder.events())?.unwrap_or_default();
+            (last, last + 1..=last, None)
+        }
+        Err(error) => return Err(error.into()),
+    };
     // It was copied at another moment than the log and the uploads that it speaks of.
     state_snapshot::discard(&folder).map_err(|source| Failure::Io {
         what: "could not throw the state snapshot of the copy away".to_owned(),
         source,
     })?;
-    let restored = restore_from_copy(&folder.events())?;
-    let problems = verify::check_files(&folder, false)?;
-    if let Some(warning) = &restored.warning {
+    let problems = verify::check_files(&folder, false)?.problems;
+    if let Some(warning) = &warning {
         output::warning(&warning.to_string());
     }
-    let lost = if restored.lost.is_empty() {
-        Vec::new()
-    } else {
-        vec![*restored.lost.start(), *restored.lost.end()]
-    };
+    let lost = if lost.is_empty() { Vec::new() } else { vec![*lost.start(), *lost.end()] };
     if global.json {
         let missing: Vec<String> = problems.iter().map(ToString::to_string).collect();
-        output::json(&json!({ "last": restored.last, "lost": lost, "files": missing }))?;
+        output::json(&json!({ "last": last, "lost": lost, "files": missing }))?;
     } else {
-        output::line(&format!(
-            "the log of {} now ends at line {}",
-            options.from_copy.display(),
-            restored.last
-        ))?;
+        let copy = options.from_copy.display();
+        output::line(&match lost.is_empty() {
+            true => format!("the log of {copy} is whole, up to line {last}"),
+            false => format!("the log of {copy} now ends at line {last}"),
+        })?;
         if let [first, last] = lost.as_slice() {
             output::line(&format!("lines {first} to {last} were acknowledged and are lost"))?;
         }
@@ -50,5 +56,5 @@ pub(super) fn run(global: &Global, options: &Options) -> Result<(), Failure> {
             output::line(&problem.to_string())?;
         }
     }
-    Err(Failure::Reported)
+    if lost.is_empty() && problems.is_empty() { Ok(()) } else { Err(Failure::Reported) }
 }

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use clap::Args;
@@ -19,6 +20,7 @@ use crate::config::{Config, Loaded};
 use crate::descriptors;
 use crate::http::address::{listening, repository_path, to_type};
 use crate::http::serve::Server;
+use crate::http::starting::Parking;
 use crate::projections::Changed;
 use crate::sequencer::{Running, WriterError};
 use crate::startup::{self, OpenError, Writing};
@@ -61,7 +63,7 @@ pub(super) fn run(global: &Global, options: &Options) -> Result<(), Failure> {
         .map_err(|source| Failure::Io { what: "could not start".to_owned(), source })?;
     let served = runtime.block_on(serve(global, loaded.config));
     // What still hangs on the blocking pool is left behind.
-    runtime.shutdown_timeout(Duration::from_secs(1));
+    runtime.shutdown_timeout(Duration::from_millis(500));
     served
 }
 
@@ -131,19 +133,28 @@ async fn serve(global: &Global, mut config: Config) -> Result<(), Failure> {
         // Port 0 stands for one that the system chose.
         config.listen = address;
     }
-    let opened = startup::open_writer(folder.clone(), config.clone(), true).await;
+    let (stop, parked) = (Arc::new(AtomicBool::new(false)), Arc::new(Parking::default()));
+    let opening = startup::open_writer_until(folder.clone(), config.clone(), true, stop.clone());
+    let opened = tokio::select! {
+        opened = opening => opened,
+        () = parked.answer_meanwhile(listener.as_ref().ok()) => return Ok(()),
+        () = ends.wait() => {
+            stop.store(true, Ordering::Relaxed);
+            return Ok(());
+        }
+    };
     let writing = match (opened, &listener) {
         (Ok(writing), _) => writing,
         (Err(error), Ok(listener)) if error.is_no_space() && has_log(&folder) => {
             output::warning(&format!("{error}; serving what is there, and trying again every few seconds"));
-            match wait_for_space(&folder, &config, listener, &mut ends).await? {
+            match wait_for_space(&folder, &config, listener, &parked, &mut ends).await? {
                 Some(writing) => writing,
                 None => return Ok(()),
             }
         }
         (Err(error), _) => return Err(error.into()),
     };
-    write(global, writing, listener, ends).await
+    write(global, writing, listener, parked, ends).await
 }
 
 /// Whether there is a log that reads can be served from.
@@ -171,6 +182,7 @@ async fn wait_for_space(
     folder: &DataFolder,
     config: &Config,
     listener: &std::net::TcpListener,
+    parked: &Parking,
     ends: &mut Ends,
 ) -> Result<Option<Writing>, Failure> {
     let (app, _) = startup::open_read_only(folder.clone(), config.clone(), true)?;
@@ -179,7 +191,9 @@ async fn wait_for_space(
         .try_clone()
         .and_then(TcpListener::from_std)
         .map_err(io_failure("could not listen".to_owned()))?;
-    let reading = tokio::spawn(Server::new(app.clone(), stopped).serve_network(listener));
+    let server = Server::new(app.clone(), stopped);
+    parked.serve(&server);
+    let reading = tokio::spawn(server.serve_network(listener));
     let tasks = Tasks::of_reader(&app);
     let writing = loop {
         let ended = tokio::select! {
@@ -208,6 +222,7 @@ async fn write(
     global: &Global,
     writing: Writing,
     listener: Result<std::net::TcpListener, Failure>,
+    parked: Arc<Parking>,
     mut ends: Ends,
 ) -> Result<(), Failure> {
     let Writing { app, mut running, changed, warnings } = writing;
@@ -219,7 +234,7 @@ async fn write(
             () = running.failed() => tracing::error!("nothing can be written any more: stopping"),
         }
     };
-    let served = answer(global, &app, changed, listener, end).await;
+    let served = answer(global, &app, changed, listener, &parked, end).await;
     let closed = close(&app, running).await;
     // Why the writer failed tells more than what failed after it.
     closed.and(served)
@@ -231,6 +246,7 @@ async fn answer(
     app: &Arc<App>,
     changed: mpsc::UnboundedReceiver<Changed>,
     listener: Result<std::net::TcpListener, Failure>,
+    parked: &Parking,
     end: impl Future<Output = ()>,
 ) -> Result<(), Failure> {
     let (stop, stopped) = watch::channel(false);
@@ -242,6 +258,7 @@ async fn answer(
         .and_then(UnixListener::from_std)
         .map_err(io_failure("could not make admin.sock".to_owned()))?;
     app.activity.keep_house();
+    parked.serve(&server);
     let network = tokio::spawn(server.clone().serve_network(listener));
     let commands = tokio::spawn(server.serve_admin(admin));
     let tasks = Tasks::of_writer(app, changed);
@@ -270,6 +287,7 @@ async fn close(app: &Arc<App>, running: Running) -> Result<(), Failure> {
     };
     let app = app.clone();
     let closed = tokio::task::spawn_blocking(move || {
+        app.deploys.placement().stop();
         app.activity.finish(ACTIVITY_ENDS);
         ended.close()
     });

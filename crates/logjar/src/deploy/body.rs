@@ -79,7 +79,7 @@ impl BodyOfFile {
     pub async fn finish(mut self) -> io::Result<Arrived> {
         let is_pom = self.is_pom;
         let ending = move |incoming: Incoming| {
-            let received = incoming.finish();
+            let received = incoming.finish()?;
             let pom = is_pom.then(|| read_pom(&received)).transpose()?;
             Ok(Arrived::File(received, pom))
         };

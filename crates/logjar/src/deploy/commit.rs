@@ -12,12 +12,11 @@ use logjar_maven::layout::{Build, with_stamp};
 use logjar_maven::plugin;
 use logjar_maven::snapshot_version::Stamp;
 
-use super::placing::Placing;
 use super::{DeployError, Deploys, actor_of, plugin_jar};
 use crate::clock::now;
 use crate::sequencer::Outcome;
 use crate::storage::is_full;
-use crate::storage::publish::{PrepareError, Prepared, prepare};
+use crate::storage::publish::{Placing, PrepareError, Prepared, moment_of, prepare};
 use crate::storage::uploads::files_of;
 
 /// A file with the name that it will be stored under.
@@ -47,30 +46,39 @@ impl Deploys {
             })
             .collect();
         let command = match commit.kind {
-            CommitKind::Deploy => Command::Deploy(Arc::new(self.deploy_command(commit, stamp, stored).await)),
+            CommitKind::Deploy => {
+                Command::Deploy(Arc::new(self.deploy_command(commit, stamp, stored.clone()).await))
+            }
             CommitKind::AddFiles => Command::AddFiles(Arc::new(AddFiles {
                 deploy: commit.deploy.clone(),
                 upload: commit.upload.clone(),
                 repository: commit.repository.clone(),
                 gav: commit.gav.clone(),
                 stamp,
-                files: stored,
+                files: stored.clone(),
                 times_added: commit.times_added,
             })),
         };
         // Until the files are in their place.
         let _working = self.sequencer.begin_work()?;
         let outcome = self.sequencer.submit(command, actor_of(deployer)).await?;
+        let seq = match &outcome {
+            Outcome::Appended(recorded) => recorded.seq,
+            Outcome::Nothing => self.projections.read().position(),
+        };
         let placing = Placing {
+            seq,
             upload: commit.upload.clone(),
             repository: commit.repository.clone(),
             gav: commit.gav.clone(),
-            names: files.iter().map(|file| file.stored.clone()).collect(),
+            files: stored,
             is_new_release: commit.kind == CommitKind::Deploy && commit.build == Build::Release,
+            moment: moment_of(&self.projections.read(), &commit.repository, &commit.gav, stamp),
+            late: Vec::new(),
         };
-        let deploys = self.clone();
+        let placement = self.placement.clone();
         // The event stands, whatever becomes of the move.
-        let _ = tokio::task::spawn_blocking(move || deploys.place(placing)).await;
+        let _ = tokio::task::spawn_blocking(move || placement.place(placing)).await;
         match outcome {
             Outcome::Appended(recorded) => Ok(recorded.at),
             Outcome::Nothing => Ok(now()),

@@ -7,7 +7,7 @@
 mod body;
 mod commit;
 mod disk;
-mod placing;
+pub mod placement;
 mod plugin_jar;
 mod published;
 pub mod record;
@@ -15,7 +15,7 @@ mod room;
 mod shards;
 
 use std::num::NonZero;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use logjar_domain::access::Actor;
 use logjar_domain::deploy::{check_names, check_stamp, check_target};
@@ -45,7 +45,7 @@ use crate::storage::uploads::Received;
 pub(crate) use body::facts_of;
 use body::read_body;
 pub use body::{Arrived, BodyOfFile};
-use placing::Placing;
+use placement::Placement;
 use published::{KnownVersions, LookUpError};
 use shards::{Shard, Shards};
 
@@ -102,7 +102,7 @@ pub struct Deploys {
     shards: Shards,
     /// Held while a token's open deploys are added up and room is promised.
     room: Mutex<()>,
-    unplaced: Mutex<Vec<Placing>>,
+    placement: Arc<Placement>,
     /// Permits for threads that hash and write bodies.
     bodies: Arc<Semaphore>,
     /// Permits for threads that do all else on the disk.
@@ -149,6 +149,7 @@ impl Deploys {
         };
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
         Self {
+            placement: Arc::new(Placement::new(folder.clone(), projections.clone())),
             folder,
             projections,
             reader,
@@ -157,7 +158,6 @@ impl Deploys {
             shards: Shards::new(&settings),
             settings,
             room: Mutex::default(),
-            unplaced: Mutex::default(),
             bodies: Arc::new(Semaphore::new(2 * cores)),
             disk: Arc::new(Semaphore::new(disk::AT_ONCE)),
         }
@@ -176,8 +176,9 @@ impl Deploys {
         shard.protocol().restore(record, pom)
     }
 
-    fn unplaced(&self) -> MutexGuard<'_, Vec<Placing>> {
-        self.unplaced.lock().unwrap_or_else(PoisonError::into_inner)
+    /// What gives files their place after their event.
+    pub fn placement(&self) -> &Arc<Placement> {
+        &self.placement
     }
 
     /// A PUT begins: everything that can be refused before its body is read.
@@ -346,11 +347,9 @@ impl Deploys {
         .await
     }
 
-    /// Lets time pass: deploys that nobody goes on with are dropped, and files that could not be moved are tried again.
-    /// To be called about every second; blocks.
+    /// Lets time pass: deploys that nobody goes on with are dropped. To be called about every second; blocks.
     pub fn tick(&self) {
         let Ok(_working) = self.sequencer.begin_work() else { return };
-        self.place_again();
         for shard in self.shards.iter() {
             let effects = shard.protocol().tick(protocol_now());
             if let Err(error) = disk::carry_out(&self.folder, &self.projections, effects, None) {

@@ -21,6 +21,7 @@ mod request_body;
 pub(crate) mod request_id;
 pub mod search;
 pub mod serve;
+pub mod starting;
 
 pub mod api;
 pub mod clojars;

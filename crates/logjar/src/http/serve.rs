@@ -15,7 +15,7 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::{TcpListener, TcpStream, UnixListener};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
@@ -83,6 +83,13 @@ impl Server {
         }
         drop(listener);
         drain(connections).await;
+    }
+
+    /// Serves a connection that came before there was anything to serve.
+    pub fn adopt(&self, stream: TcpStream) {
+        let Ok(peer) = stream.peer_addr() else { return };
+        let _ = stream.set_nodelay(true);
+        tokio::spawn(self.clone().connection(stream, Origin::Network(canonical(peer.ip()))));
     }
 
     /// Serves the command line.

@@ -1,6 +1,6 @@
-//! A start, in reading order: the log is opened and folded ([`fold`]), from a state snapshot on if there is one that fits
-//! ([`state_snapshot`]); what is found in `uploads/` goes to its place or back to the deploy protocol ([`uploads`]); and
-//! [`App`] is put together.
+//! A start, in reading order: the log is locked, opened and folded ([`fold`]), from a state snapshot on if there is one
+//! that fits ([`state_snapshot`]); what is found in `uploads/` goes to its place or back to the deploy protocol
+//! ([`uploads`]); and [`App`] is put together.
 
 pub mod fold;
 pub mod state_snapshot;
@@ -8,17 +8,20 @@ pub mod uploads;
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use logjar_domain::event::Event;
 use logjar_domain::ids::Moment;
 use logjar_eventlog::error::{LogError, ReplayError};
+use logjar_eventlog::folder::LogFolder;
 use logjar_eventlog::line::Line;
 use logjar_eventlog::log::EventLog;
 use logjar_eventlog::micros::Micros;
 use logjar_eventlog::new_line::NewLine;
 use logjar_eventlog::read_only::{ReadOnlyLog, marked_position};
 use logjar_eventlog::resume::ResumePoint;
-use logjar_eventlog::writer::{FileLog, OpenOptions};
+use logjar_eventlog::writer::OpenOptions;
 use tokio::sync::mpsc;
 
 use self::fold::{Fold, Progress};
@@ -31,6 +34,9 @@ use crate::metrics::Metrics;
 use crate::projections::{Changed, Projections};
 use crate::sequencer::{self, Running, Sequencer, SubmitError};
 use crate::storage::{DataFolder, FolderError, is_full};
+
+/// How long a start waits for files that a stop kept from their place to get it. They are served meanwhile.
+const FIRST_ROUND: Duration = Duration::from_millis(300);
 
 /// Why a data folder can't be opened.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +53,9 @@ pub enum OpenError {
     /// The first repository.
     #[error("the first repository could not be made: {0}")]
     First(#[from] SubmitError),
+    /// Whoever asked does not want it any more.
+    #[error("the start was broken off")]
+    Stopped,
 }
 
 impl OpenError {
@@ -56,7 +65,7 @@ impl OpenError {
             Self::Log(error) => matches!(error, LogError::NoSpace { .. }),
             Self::Folder(FolderError::Io { source, .. }) | Self::Files(source) => is_full(source),
             Self::First(error) => matches!(error, SubmitError::NoSpace),
-            Self::Folder(_) => false,
+            Self::Folder(_) | Self::Stopped => false,
         }
     }
 }
@@ -76,18 +85,58 @@ pub struct Writing {
 /// Opens the data folder as its one writer. With `create`, a missing folder and log are made.
 ///
 /// # Errors
-/// A folder that is missing or open to everybody, a log that is locked or damaged, a full disk.
+/// A folder that is missing, open to everybody or somebody else's, a log that is locked or damaged, a full disk.
 pub async fn open_writer(folder: DataFolder, config: Config, create: bool) -> Result<Writing, OpenError> {
+    open_writer_until(folder, config, create, Arc::new(AtomicBool::new(false))).await
+}
+
+/// As [`open_writer`], but gives up soon when `stop` becomes true. Nothing is lost by that: it is as if the program was
+/// killed.
+///
+/// # Errors
+/// As [`open_writer`]; [`OpenError::Stopped`].
+pub async fn open_writer_until(
+    folder: DataFolder,
+    config: Config,
+    create: bool,
+    stop: Arc<AtomicBool>,
+) -> Result<Writing, OpenError> {
+    let opened = tokio::task::spawn_blocking(move || open(folder, config, create, &stop)).await;
+    let writing = opened.unwrap_or_else(|error| Err(io::Error::other(error).into()))?;
+    if writing.app.projections.read().position() == 1 {
+        writing.app.create_first_repository().await?;
+    }
+    writing.app.make_repository_folders()?;
+    Ok(writing)
+}
+
+/// The part of a start that blocks: all but the first event of a new log.
+fn open(folder: DataFolder, config: Config, create: bool, stop: &AtomicBool) -> Result<Writing, OpenError> {
+    folder.check_owner()?;
     if create {
         folder.create()?;
     }
-    folder.check(create)?;
+    let is_open_above = folder.check(create)?;
+    let folder = folder.held()?;
+    let locked = match create {
+        true => LogFolder::make_and_lock(&folder.events())?,
+        false => LogFolder::lock(&folder.events())?,
+    };
+    let mut unfinished = Unfinished::swept(&folder)?;
     let mut opening = Opening::new(&folder);
-    let mut unfinished = Unfinished::new(&folder);
+    opening.warnings.extend(is_open_above);
     let options = if create { OpenOptions::create(opened()) } else { OpenOptions::existing() };
     let options = options.resume_from(opening.point.take());
-    let (log, log_warnings) =
-        FileLog::open(&folder.events(), options, &mut |line| opening.take(line, &mut unfinished))?;
+    let log = locked.open(options, &mut |line| {
+        if stop.load(Ordering::Relaxed) {
+            return Err(OpenError::Stopped.into());
+        }
+        opening.take(line, &mut unfinished)
+    });
+    if stop.load(Ordering::Relaxed) {
+        return Err(OpenError::Stopped);
+    }
+    let (log, log_warnings) = log?;
     let Opening { fold, mut warnings, .. } = opening;
     warnings.extend(log_warnings.iter().map(ToString::to_string));
     if fold.is_whole {
@@ -98,12 +147,13 @@ pub async fn open_writer(folder: DataFolder, config: Config, create: bool) -> Re
     }
     let position = log.head().seq;
     let reader = log.reader();
-    unfinished.look_back(&fold.unplaced, &*reader)?;
-    unfinished.publish()?;
+    unfinished.look_back(&fold.unplaced, &fold.state, &*reader)?;
     // One from a snapshot is packed already.
     let state = if fold.is_whole { fold.state.packed() } else { fold.state };
     let (projections, changed) = Projections::new(state.clone(), position);
     projections.fill_recent(reader.as_ref());
+    unfinished.serve_from_uploads(projections.on_their_way());
+    let found = unfinished.take_placings(&state, reader.as_ref());
     let rules = config.rules();
     let metrics = Arc::new(Metrics::new(now()));
     let space = DiskSpace::new(vec![folder.uploads(), folder.repository()]);
@@ -111,11 +161,9 @@ pub async fn open_writer(folder: DataFolder, config: Config, create: bool) -> Re
         sequencer::start(Box::new(log), state, projections.clone(), rules, metrics.clone(), space)?;
     warnings.extend(sequencer.clocks().warning_at_start(now()));
     let app = Arc::new(App::assemble(config, folder, projections, reader, sequencer, metrics));
-    unfinished.reopen(&app.deploys)?;
-    if position == 1 {
-        app.create_first_repository().await?;
-    }
-    app.make_repository_folders()?;
+    warnings.extend(unfinished.reopen(&app.deploys));
+    app.deploys.placement().start(found)?;
+    app.deploys.placement().wait_for_first_round(FIRST_ROUND);
     Ok(Writing { app, running, changed, warnings })
 }
 
@@ -140,7 +188,7 @@ pub fn open_read_only(
     })?;
     let Opening { fold, mut warnings, .. } = opening;
     warnings.extend(log_warnings.iter().map(ToString::to_string));
-    unfinished.look_back(&fold.unplaced, &log)?;
+    unfinished.look_back(&fold.unplaced, &fold.state, &log)?;
     let (projections, _) = Projections::new(fold.state, log.head().seq);
     unfinished.serve_from_uploads(projections.on_their_way());
     let last_event = Moment(log.head().at.0);
@@ -177,7 +225,8 @@ impl Opening {
     fn take(&mut self, line: &Line, unfinished: &mut Unfinished) -> Result<(), ReplayError> {
         let recorded = self.fold.take(line)?;
         self.progress.note(recorded.seq);
-        Ok(unfinished.note(&recorded)?)
+        unfinished.note(&recorded, &self.fold.state);
+        Ok(())
     }
 }
 

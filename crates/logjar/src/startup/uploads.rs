@@ -1,43 +1,60 @@
-//! What is found in `uploads/` at start: deploys whose event is on the log are published, open ones go on.
+//! What is found in `uploads/` at a start: files whose event is on the log get their place, in the order of the log;
+//! open deploys go on.
 
-use std::collections::{HashMap, HashSet};
-use std::fs::File;
+use std::collections::{BTreeMap, HashSet};
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use logjar_domain::event::{Event, Recorded, StoredFile};
-use logjar_domain::ids::{DeployId, RepositoryName};
+use logjar_domain::event::{Event, Recorded};
+use logjar_domain::ids::DeployId;
+use logjar_domain::open_deploy::record::DeployRecord;
+use logjar_domain::state::State;
 use logjar_eventlog::error::{Damage, Fault, LogError};
 use logjar_eventlog::log::LogReader;
-use logjar_maven::coordinates::Gav;
 use logjar_maven::layout::file_of_version;
+use logjar_maven::pom::Pom;
 
 use super::OpenError;
 use super::state_snapshot::Unplaced;
 use crate::deploy::{Deploys, facts_of, record};
-use crate::storage::digest::digest;
-use crate::storage::publish::{mend_sums, publish};
+use crate::storage::DataFolder;
+use crate::storage::publish::{Placing, moment_of};
 use crate::storage::read::OnTheirWay;
-use crate::storage::{DataFolder, uploads};
+use crate::storage::uploads::{self, Present};
 use crate::stored_event::{Detail, decode};
+
+/// What is read of a POM; one that is larger is no POM that was taken.
+const POM_MAX: u64 = 4 << 20;
 
 /// Uploads that are looked for on the log while it is replayed.
 pub struct Unfinished {
     folder: DataFolder,
-    /// Listed when first asked for, because then the lock is held and nobody else makes or removes any.
-    wanted: Option<HashSet<DeployId>>,
-    on_log: HashMap<DeployId, Placed>,
-}
-
-struct Placed {
-    repository: RepositoryName,
-    gav: Gav,
-    files: Vec<StoredFile>,
-    is_new_release: bool,
+    wanted: HashSet<DeployId>,
+    on_log: BTreeMap<u64, Placing>,
+    warnings: Vec<String>,
 }
 
 impl Unfinished {
-    /// Nothing is known yet.
-    pub fn new(folder: &DataFolder) -> Self {
-        Self { folder: folder.clone(), wanted: None, on_log: HashMap::new() }
+    /// Throws away what had only half arrived. To be called with the lock held, because then nobody else makes or
+    /// removes any.
+    ///
+    /// # Errors
+    /// If `uploads/` can't be read.
+    pub fn swept(folder: &DataFolder) -> std::io::Result<Self> {
+        Ok(Self::of(folder, uploads::sweep(folder)?))
+    }
+
+    fn of(folder: &DataFolder, present: Present) -> Self {
+        let told =
+            |path: &PathBuf| format!("`{}` is not the folder of a deploy, and is left alone", path.display());
+        Self {
+            folder: folder.clone(),
+            warnings: present.others.iter().map(told).collect(),
+            wanted: present.deploys.into_iter().collect(),
+            on_log: BTreeMap::new(),
+        }
     }
 
     /// For a server that can't become the writer now: looks at what is there and throws nothing away.
@@ -45,48 +62,56 @@ impl Unfinished {
     /// # Errors
     /// If `uploads/` can't be read.
     pub fn looking(folder: &DataFolder) -> std::io::Result<Self> {
-        let wanted = Some(uploads::list(folder)?.into_iter().collect());
-        Ok(Self { folder: folder.clone(), wanted, on_log: HashMap::new() })
+        Ok(Self::of(folder, uploads::list(folder)?))
     }
 
     /// Has versions whose files have no place yet served from their uploads.
     pub fn serve_from_uploads(&self, on_their_way: &OnTheirWay) {
-        for (upload, placed) in &self.on_log {
-            on_their_way.begin(&placed.repository, &placed.gav, upload);
+        for placing in self.on_log.values() {
+            on_their_way.begin(&placing.repository, &placing.gav, &placing.upload);
         }
     }
 
-    /// Looks at an event while the log is replayed under the lock.
-    ///
-    /// # Errors
-    /// If `uploads/` can't be read.
-    pub fn note(&mut self, recorded: &Recorded) -> std::io::Result<()> {
-        let wanted = self.wanted()?;
-        if !recorded.event.upload().is_some_and(|upload| wanted.contains(upload)) {
-            return Ok(());
+    /// Looks at an event while the log is replayed under the lock, and at the state after it.
+    pub fn note(&mut self, recorded: &Recorded, state: &State) {
+        if !recorded.event.upload().is_some_and(|upload| self.wanted.contains(upload)) {
+            return;
         }
-        let (upload, repository, gav, files, is_new_release) = match &recorded.event {
+        let (upload, repository, gav, files, stamp) = match &recorded.event {
             Event::VersionDeployed(deployed) => {
-                let is_new_release = deployed.stamp.is_none();
-                (&deployed.deploy, &deployed.repository, &deployed.gav, &deployed.files, is_new_release)
+                (&deployed.deploy, &deployed.repository, &deployed.gav, &deployed.files, deployed.stamp)
             }
-            Event::FilesAdded(added) => (&added.upload, &added.repository, &added.gav, &added.files, false),
-            _ => return Ok(()),
+            Event::FilesAdded(added) => {
+                (&added.upload, &added.repository, &added.gav, &added.files, added.stamp)
+            }
+            _ => return,
         };
-        let placed =
-            Placed { repository: repository.clone(), gav: gav.clone(), files: files.clone(), is_new_release };
-        self.on_log.insert(upload.clone(), placed);
-        Ok(())
+        let placing = Placing {
+            seq: recorded.seq,
+            upload: upload.clone(),
+            repository: repository.clone(),
+            gav: gav.clone(),
+            files: files.clone(),
+            is_new_release: stamp.is_none() && matches!(recorded.event, Event::VersionDeployed(_)),
+            moment: moment_of(state, repository, gav, stamp),
+            late: Vec::new(),
+        };
+        self.on_log.insert(recorded.seq, placing);
     }
 
     /// Looks at events that are not replayed, because a state snapshot has them, and whose files had no place yet
     /// when it was made.
     ///
     /// # Errors
-    /// If `uploads/` or the log can't be read.
-    pub fn look_back(&mut self, unplaced: &[Unplaced], reader: &dyn LogReader) -> Result<(), OpenError> {
+    /// If the log can't be read.
+    pub fn look_back(
+        &mut self,
+        unplaced: &[Unplaced],
+        state: &State,
+        reader: &dyn LogReader,
+    ) -> Result<(), OpenError> {
         for Unplaced { seq, upload } in unplaced {
-            if !self.wanted()?.contains(upload) {
+            if !self.wanted.contains(upload) {
                 continue;
             }
             let gone =
@@ -97,71 +122,68 @@ impl Unfinished {
                 kind: line.kind().to_owned(),
                 source: error.into(),
             })?;
-            self.note(&recorded)?;
+            self.note(&recorded, state);
         }
         Ok(())
     }
 
-    fn wanted(&mut self) -> std::io::Result<&mut HashSet<DeployId>> {
-        if self.wanted.is_none() {
-            self.wanted = Some(uploads::sweep(&self.folder)?.into_iter().collect());
-        }
-        Ok(self.wanted.get_or_insert_default())
-    }
-
-    /// Publishes what is on the log, with the files that its event lists and no others.
-    ///
-    /// # Errors
-    /// If the system refuses.
-    pub fn publish(&mut self) -> std::io::Result<()> {
-        // With a state snapshot there may have been no event to look at.
-        self.wanted()?;
-        let folder = &self.folder;
-        for (upload, placed) in self.on_log.drain() {
-            let names: Vec<&str> = placed.files.iter().map(|file| &*file.name).collect();
-            publish(folder, &upload, (&placed.repository, &placed.gav), &names, placed.is_new_release)?;
-            let version = folder.version_folder(&placed.repository, &placed.gav);
-            for name in names {
-                // A file that is gone is for `log verify --files` to tell; the others are served all the same.
-                if let Err(error) = mend_sums(&version.join(name)) {
-                    tracing::error!("{}: {error}", version.join(name).display());
+    /// What is on the log, with the files that its event lists and no others, in the order of the log.
+    pub fn take_placings(&mut self, state: &State, reader: &dyn LogReader) -> Vec<Placing> {
+        let mut placings: Vec<Placing> = std::mem::take(&mut self.on_log).into_values().collect();
+        for placing in &mut placings {
+            self.wanted.remove(&placing.upload);
+            if placing.is_new_release {
+                match late_names(placing, state, reader) {
+                    Some(late) => placing.late = late,
+                    // Without knowing all that belongs there, nothing is taken for a stray.
+                    None => placing.is_new_release = false,
                 }
             }
-            if let Some(wanted) = &mut self.wanted {
-                wanted.remove(&upload);
-            }
         }
-        Ok(())
+        placings
     }
 
-    /// Gives open deploys back to the protocol; what can't be read back is thrown away.
-    ///
-    /// # Errors
-    /// If the system refuses.
-    pub fn reopen(self, deploys: &Deploys) -> std::io::Result<()> {
-        let folder = &self.folder;
-        for upload in self.wanted.into_iter().flatten() {
+    /// Gives open deploys back to the protocol, without a look at the bytes of their files: these were synced before
+    /// the record named them. What can't be taken up again is thrown away. Gives what people should know.
+    pub fn reopen(mut self, deploys: &Deploys) -> Vec<String> {
+        for upload in std::mem::take(&mut self.wanted) {
+            let folder = &self.folder;
             let restored = record::decode(&uploads::record(folder, &upload), &record::Clocks::read())
                 .filter(|record| record.deploy == upload);
             let taken = restored.is_some_and(|record| {
                 let files = uploads::files_of(folder, &upload);
-                // Nothing of an open deploy was synced: after a power cut a file may have its length and other bytes.
-                let whole = record.files.iter().all(|file| {
-                    File::open(files.join(&*file.name))
-                        .and_then(digest)
-                        .is_ok_and(|found| found == file.digests)
+                let is_whole = record.files.iter().all(|file| {
+                    fs::metadata(files.join(&*file.name)).is_ok_and(|found| found.len() == file.size)
                 });
-                let is_pom = |name: &&str| file_of_version(&record.gav, name).is_ok_and(|file| file.is_pom());
-                let pom_name = record.files.iter().map(|file| &*file.name).find(is_pom);
-                let pom = pom_name
-                    .and_then(|name| std::fs::read(files.join(name)).ok())
-                    .and_then(|bytes| facts_of(&bytes).ok());
-                whole && deploys.reopen(record, pom)
+                let pom = pom_of(&record, &files);
+                is_whole && deploys.reopen(record, pom)
             });
-            if !taken {
-                uploads::discard(folder, &upload)?;
+            if !taken && let Err(error) = uploads::discard(folder, &upload) {
+                let path = uploads::folder_of(folder, &upload);
+                self.warnings.push(format!("could not remove `{}`: {error}", path.display()));
             }
         }
-        Ok(())
+        self.warnings
     }
+}
+
+/// Names of the late files of a release; nothing if the log can't be read.
+fn late_names(placing: &Placing, state: &State, reader: &dyn LogReader) -> Option<Vec<Arc<str>>> {
+    let version = state.version(&placing.repository, &placing.gav)?;
+    let mut names = Vec::new();
+    for seq in version.late() {
+        let line = reader.read(*seq).ok().flatten()?;
+        if let Event::FilesAdded(added) = decode(&line, Detail::State).ok()?.event {
+            names.extend(added.files.iter().map(|file| file.name.clone()));
+        }
+    }
+    Some(names)
+}
+
+fn pom_of(record: &DeployRecord, files: &Path) -> Option<Arc<Pom>> {
+    let is_pom = |name: &&str| file_of_version(&record.gav, name).is_ok_and(|file| file.is_pom());
+    let name = record.files.iter().map(|file| &*file.name).find(is_pom)?;
+    let mut bytes = Vec::new();
+    fs::File::open(files.join(name)).ok()?.take(POM_MAX).read_to_end(&mut bytes).ok()?;
+    facts_of(&bytes).ok()
 }

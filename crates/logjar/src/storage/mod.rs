@@ -8,7 +8,9 @@ pub mod listed;
 pub mod publish;
 pub mod put_back;
 pub mod read;
+mod steps;
 pub mod stored;
+mod strays;
 pub mod sums;
 pub mod tree;
 pub mod uploads;
@@ -47,6 +49,18 @@ pub enum FolderError {
         /// What to give chmod.
         mode: &'static str,
     },
+    /// Somebody else's.
+    #[error(
+        "`{path}` belongs to the user {owner}, and what another user makes in it the server can't read; run it as its \
+         owner: sudo -u {owner} {}",
+        command_line()
+    )]
+    Owner {
+        /// The data folder.
+        path: PathBuf,
+        /// Its owner, as sudo takes it.
+        owner: String,
+    },
     /// The system refused.
     #[error("cannot use `{path}`: {source}")]
     Io {
@@ -57,16 +71,32 @@ pub enum FolderError {
     },
 }
 
+/// This command as it was typed, with what a shell would take apart in quotes.
+fn command_line() -> String {
+    let quoted = |word: String| {
+        let is_plain = |each: char| each.is_ascii_alphanumeric() || "-_./:=,@+".contains(each);
+        if !word.is_empty() && word.chars().all(is_plain) {
+            return word;
+        }
+        format!("'{}'", word.replace('\'', "'\\''"))
+    };
+    let words: Vec<String> =
+        std::env::args_os().map(|word| quoted(word.to_string_lossy().into_owned())).collect();
+    words.join(" ")
+}
+
 /// The paths of a data folder.
 #[derive(Clone, Debug)]
 pub struct DataFolder {
     root: PathBuf,
+    /// Device and inode of the folder that was opened, once it is.
+    opened: Option<(u64, u64)>,
 }
 
 impl DataFolder {
     /// Names the folder; touches nothing.
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into() }
+        Self { root: root.into(), opened: None }
     }
 
     /// The folder itself.
@@ -119,7 +149,41 @@ impl DataFolder {
         self.repository_folder(repository).join(layout::version_folder(gav))
     }
 
-    /// Makes the folder and its parts where they are missing.
+    /// Remembers which folder it is, so that [`Self::check_place`] notices when another one has its name.
+    ///
+    /// # Errors
+    /// If the system refuses.
+    pub fn held(mut self) -> Result<Self, FolderError> {
+        let found =
+            fs::metadata(&self.root).map_err(|source| FolderError::Io { path: self.root.clone(), source })?;
+        self.opened = Some((found.dev(), found.ino()));
+        Ok(self)
+    }
+
+    /// To be asked before something is written: whether the folder is where it was when it was opened. A server whose
+    /// folder was moved would write to a new one at the old place.
+    ///
+    /// # Errors
+    /// If it was moved away or replaced.
+    pub fn check_place(&self) -> io::Result<()> {
+        let Some(opened) = self.opened else { return Ok(()) };
+        match fs::metadata(&self.root) {
+            Ok(found) if (found.dev(), found.ino()) == opened => Ok(()),
+            Ok(_) => Err(io::Error::other(self.moved())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(io::Error::other(self.moved())),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn moved(&self) -> String {
+        format!(
+            "the data folder was moved away from `{}` while the server runs: stop the server, then start it where the \
+             folder is now",
+            self.root.display()
+        )
+    }
+
+    /// Makes the folder and its parts where they are missing, and closes what nobody else is to see.
     ///
     /// # Errors
     /// If the system refuses.
@@ -128,15 +192,22 @@ impl DataFolder {
         for part in [self.uploads(), self.activity(), self.derived()] {
             make_folder(&part, 0o700)?;
         }
-        make_folder(&self.repository(), 0o755)
+        make_folder(&self.repository(), 0o755)?;
+        match fs::set_permissions(self.strays(), Permissions::from_mode(0o700)) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                Err(FolderError::Io { path: self.strays(), source })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Checks that the folder is there (its log too, unless that is to be made now) and that nobody but its owner and
-    /// group can read its secrets.
+    /// group can read its secrets. Gives a warning where others may read the names in the folder itself, or change
+    /// them: whoever made a volume chose that, and its parts are closed.
     ///
     /// # Errors
     /// What is missing or open, with the command that closes it.
-    pub fn check(&self, new: bool) -> Result<(), FolderError> {
+    pub fn check(&self, new: bool) -> Result<Option<String>, FolderError> {
         if !new && !self.events().is_dir() {
             return Err(FolderError::Missing(self.root.clone()));
         }
@@ -156,11 +227,38 @@ impl DataFolder {
         let mode = fs::metadata(&self.root)
             .map_err(|source| FolderError::Io { path: self.root.clone(), source })?
             .mode();
-        if mode & 0o006 != 0 {
-            return Err(FolderError::WorldReadable { path: self.root.clone(), mode: "o-rw" });
-        }
-        Ok(())
+        let what = match (mode & 0o004 != 0, mode & 0o002 != 0) {
+            (false, false) => return Ok(None),
+            (true, false) => "everybody on this machine can read the names",
+            (_, true) => "everybody on this machine can add and replace files",
+        };
+        let root = self.root.display();
+        Ok(Some(format!(
+            "{what} in `{root}`; what is secret in it is closed. To close it too: chmod o-rw {root}"
+        )))
     }
+
+    /// Checks that the folder belongs to whoever runs this process: files that somebody else makes in it can't be read
+    /// by the server.
+    ///
+    /// # Errors
+    /// If it belongs to another user.
+    pub fn check_owner(&self) -> Result<(), FolderError> {
+        let Ok(found) = fs::metadata(self.events()) else { return Ok(()) };
+        let (owner, caller) = (found.uid(), rustix::process::geteuid().as_raw());
+        if owner == caller {
+            return Ok(());
+        }
+        Err(FolderError::Owner { path: self.root.clone(), owner: user_name(owner) })
+    }
+}
+
+/// The user of that number as `sudo -u` takes it.
+fn user_name(id: u32) -> String {
+    let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let fields = users.lines().map(|line| line.split(':').collect::<Vec<_>>());
+    let named = fields.into_iter().find(|fields| fields.get(2).is_some_and(|found| *found == id.to_string()));
+    named.and_then(|fields| fields.first().map(|name| (*name).to_owned())).unwrap_or(format!("'#{id}'"))
 }
 
 /// Whether there is a file in the folder or below it.

@@ -1,22 +1,40 @@
-//! The last steps of a deploy's files: durable but invisible ([`prepare`]), then, once their event is on the log, in
-//! their place ([`publish`]). Both can be done again after a crash at any point.
+//! The way of a deploy's files into the tree: final names that are durable but invisible ([`prepare`]); then, once
+//! their event is on the log, a place where readers find them ([`place`]); and when that is durable too ([`Settling`]),
+//! the names in the upload go. All of it can be done again after a stop at any point.
+//!
+//! What the log lists wins over what lies there: equal bytes stay, everything else in the way goes to `strays/`.
 
-use std::fs::{self, File, Permissions};
+use std::collections::HashSet;
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use logjar_domain::event::StoredFile;
 use logjar_domain::ids::{DeployId, RepositoryName};
+use logjar_domain::state::State;
 use logjar_maven::checksum::{Algorithm, Digests};
 use logjar_maven::coordinates::Gav;
+use logjar_maven::snapshot_version::Stamp;
 
 use super::digest::digest;
-use super::read::stored_sum;
+use super::read::is_never_served;
+use super::steps::step;
+use super::strays::Strays;
 use super::tree::{make_public_folders, write_public};
-use super::{DataFolder, sync_folder, sync_parent, uploads};
+use super::{DataFolder, sync_folder, uploads};
+
+#[cfg(test)]
+mod tests;
 
 /// The sums that lie beside every file. The others are answered on request.
 pub const STORED_SUMS: [Algorithm; 2] = [Algorithm::Sha1, Algorithm::Md5];
+/// From so many folders on one sync of the whole file system is cheaper than one of each.
+const SYNCED_TOGETHER: usize = 24;
+/// Folders that are remembered as durable; more are looked at again.
+const KNOWN_MAX: usize = 4_096;
 
 /// A file of an upload, and the name that it is stored under.
 #[derive(Clone, Debug)]
@@ -40,25 +58,21 @@ pub enum PrepareError {
     Io(#[from] io::Error),
 }
 
-/// Gives the files their final names, writes their sums beside them and makes all of it durable. Readers see nothing.
+/// Gives the files their final names, writes their sums beside them, and makes the names durable; the bytes are since
+/// they arrived. Sums are not synced: they can be made again. Readers see nothing.
 ///
 /// # Errors
 /// If the system refuses.
 pub fn prepare(folder: &DataFolder, upload: &DeployId, files: &[Prepared<'_>]) -> Result<(), PrepareError> {
+    folder.check_place()?;
     let place = uploads::files_of(folder, upload);
-    let mut written = Vec::new();
     for file in files {
         let stored = place.join(file.stored);
         if file.uploaded != file.stored && !stored.exists() {
             // A link, not a rename: if the commit fails, the next try finds the file under the name it came with.
             fs::hard_link(place.join(file.uploaded), &stored)?;
         }
-        fs::set_permissions(&stored, Permissions::from_mode(0o444))?;
-        written.push(File::open(&stored)?);
-        written.extend(write_sums(&stored, file.digests)?);
-    }
-    for file in &written {
-        file.sync_all().map_err(PrepareError::Sync)?;
+        write_sums(&stored, file.digests)?;
     }
     for entries in [&place, &uploads::folder_of(folder, upload), &folder.uploads()] {
         sync_folder(entries).map_err(PrepareError::Sync)?;
@@ -66,95 +80,311 @@ pub fn prepare(folder: &DataFolder, upload: &DeployId, files: &[Prepared<'_>]) -
     Ok(())
 }
 
-/// What publishing found in the place of a version.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Published {
-    /// Nothing, or files of the version.
-    InPlace,
-    /// Files that were never on the log, as after a folder was copied while it ran. They were moved to `strays/`.
-    StraysMoved,
+/// The files of one event that is on the log, and where they belong.
+#[derive(Clone, Debug)]
+pub struct Placing {
+    /// The event's position.
+    pub seq: u64,
+    /// The upload that they are in.
+    pub upload: DeployId,
+    /// The repository.
+    pub repository: RepositoryName,
+    /// The coordinates.
+    pub gav: Gav,
+    /// The files, under the names that they are stored under.
+    pub files: Vec<StoredFile>,
+    /// Whether the event published a release: then nothing but what the log lists may be in its folder.
+    pub is_new_release: bool,
+    /// The moment of the version, which its files are dated with, so that other web servers say it too.
+    pub moment: Option<SystemTime>,
+    /// Names of late files that the log lists for the version besides.
+    pub late: Vec<Arc<str>>,
 }
 
-/// Moves the files of an upload into the folder of their version, where readers find them, and makes that durable.
-/// Of an upload that is only partly there (after a crash) it moves the rest; of one that is gone, nothing. With
-/// `is_new_release` nothing may be in the folder yet: what is there is no part of the version.
+/// The moment of a version or build that is in the state.
+pub fn moment_of(
+    state: &State,
+    repository: &RepositoryName,
+    gav: &Gav,
+    stamp: Option<Stamp>,
+) -> Option<SystemTime> {
+    let version = state.version(repository, gav)?;
+    let moment = match stamp {
+        Some(stamp) => version.build(stamp)?.moment,
+        None => version.moment,
+    };
+    UNIX_EPOCH.checked_add(Duration::from_secs(u64::try_from(moment.0).ok()?))
+}
+
+impl Placing {
+    /// The folder that the files belong into.
+    pub fn version_folder(&self, folder: &DataFolder) -> PathBuf {
+        folder.version_folder(&self.repository, &self.gav)
+    }
+
+    /// Whether the log lists a file of that name for the version, or the file that it is a sum of.
+    fn is_listed(&self, name: &str) -> bool {
+        let is_file = |name: &str| {
+            self.files.iter().any(|file| *file.name == *name) || self.late.iter().any(|late| **late == *name)
+        };
+        let of_sum = STORED_SUMS.iter().find_map(|sum| name.strip_suffix(sum.extension())?.strip_suffix('.'));
+        is_file(name) || of_sum.is_some_and(is_file)
+    }
+}
+
+/// Puts the files into the folder of their version, where readers find them; a version that has no folder yet gets it
+/// by one rename. Their names in the upload stay. Of an upload that is only partly there, as after a stop between
+/// [`Settling`] and the end of its removal, what is missing counts as in its place. Gives the number of files that
+/// stood in the way and were moved to `strays/`.
 ///
 /// # Errors
-/// If the system refuses; the event stands, the files stay readable in the upload, and the next start tries again.
-pub fn publish(
-    folder: &DataFolder,
-    upload: &DeployId,
-    version: (&RepositoryName, &Gav),
-    names: &[&str],
-    is_new_release: bool,
-) -> io::Result<Published> {
-    let from = uploads::files_of(folder, upload);
-    let to = folder.version_folder(version.0, version.1);
+/// If the system refuses; the files stay readable in the upload, and it can be tried again.
+pub fn place(folder: &DataFolder, placing: &Placing) -> io::Result<u64> {
+    folder.check_place()?;
+    let from = uploads::files_of(folder, &placing.upload);
     if !from.is_dir() {
-        uploads::discard(folder, upload)?;
-        return Ok(Published::InPlace);
+        return Ok(0);
     }
-    let parent = to.parent().unwrap_or(&to).to_owned();
-    make_public_folders(&folder.repository(), &parent)?;
-    remove_others(&from, names)?;
-    let mut published = Published::InPlace;
-    if is_new_release && to.exists() {
-        fs::create_dir_all(folder.strays())?;
-        fs::rename(&to, folder.strays().join(upload.as_str()))?;
-        published = Published::StraysMoved;
+    let to = placing.version_folder(folder);
+    let parent = to.parent().unwrap_or(&to);
+    make_public_folders(&folder.repository(), parent)?;
+    let mut strays = Strays::new(folder, &placing.upload);
+    if fs::symlink_metadata(&to).is_ok_and(|found| !found.is_dir()) {
+        strays.take(&to)?;
     }
-    if to.exists() {
-        for name in names {
-            move_with_sums(&from, &to, name)?;
-        }
-        sync_folder(&to)?;
+    // Beside its place, so that the rename stays within one file system, whatever is mounted where.
+    let staged = parent.join(format!(".{}", placing.upload));
+    remove_folder(&staged)?;
+    if to.is_dir() {
+        place_in(&from, &to, placing, &mut strays)?;
     } else {
-        fs::set_permissions(&from, Permissions::from_mode(0o755))?;
-        fs::rename(&from, &to)?;
-        sync_folder(&parent)?;
+        step()?;
+        DirBuilder::new().mode(0o755).create(&staged)?;
+        fs::set_permissions(&staged, Permissions::from_mode(0o755))?;
+        for file in &placing.files {
+            for name in with_sums(&file.name) {
+                put(&from.join(&name), &staged.join(&name))?;
+            }
+        }
+        step()?;
+        fs::rename(&staged, &to)?;
     }
-    uploads::discard(folder, upload)?;
-    Ok(published)
+    if let Some(moment) = placing.moment {
+        for file in &placing.files {
+            // A date that can't be set is no reason to keep a file from its place.
+            let _ = File::open(to.join(&*file.name)).and_then(|file| file.set_modified(moment));
+        }
+    }
+    Ok(strays.count())
 }
 
-/// Files that are in the upload but not in the event (they came with a run that did not become a version).
-fn remove_others(from: &Path, names: &[&str]) -> io::Result<()> {
-    for entry in fs::read_dir(from)? {
-        let entry = entry?;
-        let name = entry.file_name();
-        let listed = name.to_str().is_some_and(|name| {
-            let stem =
-                STORED_SUMS.iter().find_map(|sum| name.strip_suffix(sum.extension())?.strip_suffix('.'));
-            names.contains(&name) || stem.is_some_and(|stem| names.contains(&stem))
-        });
-        if !listed {
-            fs::remove_file(entry.path())?;
+/// Puts files into a folder that is there already: that of a snapshot version, of a release whose late file this is,
+/// or one with files that were put there before a stop, or by nobody we know.
+fn place_in(from: &Path, to: &Path, placing: &Placing, strays: &mut Strays<'_>) -> io::Result<()> {
+    if placing.is_new_release {
+        for entry in fs::read_dir(to)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            let stays = name.to_str().is_some_and(|name| placing.is_listed(name) || is_never_served(name));
+            if !stays {
+                strays.take(&entry.path())?;
+            }
+        }
+    }
+    for file in &placing.files {
+        let (source, target) = (from.join(&*file.name), to.join(&*file.name));
+        if !source.exists() {
+            continue;
+        }
+        if let Ok(found) = fs::symlink_metadata(&target)
+            && !is_same(&found, &source, &target, file)?
+        {
+            strays.take(&target)?;
+        }
+        put(&source, &target)?;
+        for sum in STORED_SUMS {
+            let name = sum_name(&file.name, sum);
+            put_sum(&from.join(&name), &to.join(&name))?;
         }
     }
     Ok(())
 }
 
-fn move_with_sums(from: &Path, to: &Path, name: &str) -> io::Result<()> {
+/// Whether what stands at the target is what the event lists: the very file of the upload, or one with its bytes.
+fn is_same(found: &fs::Metadata, source: &Path, target: &Path, file: &StoredFile) -> io::Result<bool> {
+    if !found.is_file() || found.len() != file.size {
+        return Ok(false);
+    }
+    let ours = fs::metadata(source)?;
+    let is_one = (ours.dev(), ours.ino()) == (found.dev(), found.ino());
+    Ok(is_one || digest(File::open(target)?)?.sha256 == file.sha256)
+}
+
+/// A name, and those of its sums.
+fn with_sums(name: &str) -> impl Iterator<Item = String> {
+    let sums = STORED_SUMS.map(|sum| sum_name(name, sum));
+    std::iter::once(name.to_owned()).chain(sums)
+}
+
+fn sum_name(name: &str, sum: Algorithm) -> String {
+    format!("{name}.{}", sum.extension())
+}
+
+/// Gives a file a further name, or a copy on another file system; nothing where there is no file, or the name is taken.
+fn put(source: &Path, target: &Path) -> io::Result<()> {
+    step()?;
+    match fs::hard_link(source, target) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !source.exists() => Ok(()),
+        Err(error) if cannot_link(&error) => copy(source, target),
+        other => other,
+    }
+}
+
+/// A sum takes the place of another one: it is made from the file, and says nothing by itself.
+fn put_sum(source: &Path, target: &Path) -> io::Result<()> {
+    match (fs::read(source), fs::read(target)) {
+        (Ok(ours), Ok(there)) if ours == there => return Ok(()),
+        (Ok(_), Ok(_)) => {
+            step()?;
+            fs::remove_file(target)?;
+        }
+        _ => {}
+    }
+    put(source, target)
+}
+
+/// Whether a copy may help: another file system, one without links, or too many of them.
+fn cannot_link(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::CrossesDevices
+            | io::ErrorKind::PermissionDenied
+            | io::ErrorKind::TooManyLinks
+            | io::ErrorKind::Unsupported
+    )
+}
+
+/// Copies a file, durably but for its name, and gives it its name when it is whole.
+fn copy(source: &Path, target: &Path) -> io::Result<()> {
+    let mut name = std::ffi::OsString::from(".");
+    name.push(target.file_name().unwrap_or_default());
+    name.push(".new");
+    let new = target.with_file_name(name);
+    match fs::remove_file(&new) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o444).open(&new)?;
+    let copied = io::copy(&mut File::open(source)?, &mut file)
+        .and_then(|_| file.set_permissions(Permissions::from_mode(0o444)))
+        .and_then(|()| file.sync_all())
+        .and_then(|()| fs::rename(&new, target));
+    if copied.is_err() {
+        let _ = fs::remove_file(&new);
+    }
+    copied
+}
+
+fn remove_folder(path: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Makes durable that files have their place, before their names in uploads go. A folder whose sync failed is never
+/// synced again: a later success would say nothing about what was lost.
+#[derive(Debug, Default)]
+pub struct Settling {
+    /// Folders whose own entry, and all above it, is on disk.
+    known: HashSet<PathBuf>,
+    failed: HashSet<PathBuf>,
+}
+
+impl Settling {
+    /// Syncs the folders of all that were placed, each once; then removes the uploads whose files are safe. Says of
+    /// each what went wrong; such an upload stays.
+    pub fn settle(&mut self, folder: &DataFolder, placed: &[&Placing]) -> Vec<io::Result<()>> {
+        let folders: Vec<Vec<PathBuf>> =
+            placed.iter().map(|placing| self.folders_of(folder, placing)).collect();
+        let all: HashSet<&PathBuf> = folders.iter().flatten().collect();
+        let mut synced: HashSet<PathBuf> = HashSet::new();
+        if all.len() >= SYNCED_TOGETHER {
+            synced = self.sync_together(&folder.repository(), &all);
+        }
+        if self.known.len() > KNOWN_MAX {
+            self.known.clear();
+        }
+        let mut results = Vec::new();
+        for (placing, folders) in placed.iter().zip(&folders) {
+            let settled = folders.iter().try_for_each(|each| self.sync(each, &mut synced));
+            results.push(settled.and_then(|()| {
+                let version = placing.version_folder(folder);
+                let above = version.ancestors().skip(1).take_while(|above| **above != folder.repository());
+                self.known.extend(above.map(Path::to_owned));
+                step()?;
+                uploads::discard(folder, &placing.upload)
+            }));
+        }
+        results
+    }
+
+    /// The version's folder, the one that it is in, and those above as far as their entries may not be on disk.
+    fn folders_of(&self, folder: &DataFolder, placing: &Placing) -> Vec<PathBuf> {
+        let (root, version) = (folder.repository(), placing.version_folder(folder));
+        let mut folders = vec![version.clone()];
+        for above in version.ancestors().skip(1) {
+            folders.push(above.to_owned());
+            if above == root || self.known.contains(above) {
+                break;
+            }
+        }
+        folders
+    }
+
+    fn sync(&mut self, path: &Path, synced: &mut HashSet<PathBuf>) -> io::Result<()> {
+        if self.failed.contains(path) {
+            return Err(io::Error::other(format!("an earlier sync of `{}` failed", path.display())));
+        }
+        if synced.contains(path) {
+            return Ok(());
+        }
+        match step().and_then(|()| sync_folder(path)) {
+            Ok(()) => {
+                synced.insert(path.to_owned());
+                Ok(())
+            }
+            Err(error) => {
+                self.failed.insert(path.to_owned());
+                Err(io::Error::new(error.kind(), format!("could not sync `{}`: {error}", path.display())))
+            }
+        }
+    }
+
+    /// Syncs the file system of the tree; those of the folders that are on another one are left to be synced alone.
+    fn sync_together(&mut self, root: &Path, folders: &HashSet<&PathBuf>) -> HashSet<PathBuf> {
+        let Ok(opened) = File::open(root) else { return HashSet::new() };
+        let Ok(device) = opened.metadata().map(|found| found.dev()) else { return HashSet::new() };
+        let is_there = |path: &&&PathBuf| fs::metadata(path).is_ok_and(|found| found.dev() == device);
+        let here: HashSet<PathBuf> = folders.iter().filter(is_there).map(|path| (*path).to_owned()).collect();
+        match rustix::fs::syncfs(&opened) {
+            Ok(()) => here,
+            Err(error) => {
+                tracing::error!("could not sync the file system of `{}`: {error}", root.display());
+                self.failed.extend(here);
+                HashSet::new()
+            }
+        }
+    }
+}
+
+/// Writes the sums of a file beside it, over those that may be there.
+fn write_sums(file: &Path, digests: &Digests) -> io::Result<()> {
     for sum in STORED_SUMS {
-        move_if_there(from, to, &format!("{name}.{}", sum.extension()))?;
+        write_public(&with_extension(file, sum), digests.hex(sum).as_bytes())?;
     }
-    move_if_there(from, to, name)
-}
-
-/// Moves a file, never over one that is there: what is stored does not change.
-fn move_if_there(from: &Path, to: &Path, name: &str) -> io::Result<()> {
-    match fs::hard_link(from.join(name), to.join(name)) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-        other => other?,
-    }
-    fs::remove_file(from.join(name))
-}
-
-/// Writes the sums of a file beside it, over those that may be there; whoever calls syncs them.
-fn write_sums(file: &Path, digests: &Digests) -> io::Result<Vec<File>> {
-    let write = |sum: Algorithm| write_public(&with_extension(file, sum), digests.hex(sum).as_bytes());
-    STORED_SUMS.into_iter().map(write).collect()
+    Ok(())
 }
 
 fn with_extension(file: &Path, sum: Algorithm) -> PathBuf {
@@ -164,16 +394,28 @@ fn with_extension(file: &Path, sum: Algorithm) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// Writes sums that are missing or not whole beside a stored file, as after a crash of a machine.
+/// Names of the sums beside a stored file that are missing, or not its own.
+pub fn wrong_sums(file: &Path, digests: &Digests) -> Vec<PathBuf> {
+    let is_wrong = |sum: &Algorithm| {
+        fs::read(with_extension(file, *sum)).ok().as_deref() != Some(digests.hex(*sum).as_bytes())
+    };
+    STORED_SUMS.into_iter().filter(is_wrong).map(|sum| with_extension(file, sum)).collect()
+}
+
+/// Writes the sums of a stored file anew where they are missing or not its own. The file is only trusted if it has the
+/// bytes that the log says. Gives how many sums were written, or nothing if the file is another one.
 ///
 /// # Errors
 /// If the system refuses.
-pub fn mend_sums(file: &Path) -> io::Result<()> {
-    if STORED_SUMS.iter().any(|sum| stored_sum(file, *sum).is_none()) {
-        for sum in write_sums(file, &digest(File::open(file)?)?)? {
-            sum.sync_all()?;
-        }
-        sync_parent(file)?;
+pub fn mend_sums(file: &Path, sha256: &[u8; 32]) -> io::Result<Option<u64>> {
+    let digests = digest(File::open(file)?)?;
+    if digests.sha256 != *sha256 {
+        return Ok(None);
     }
-    Ok(())
+    let wrong = wrong_sums(file, &digests);
+    for path in &wrong {
+        let sum = STORED_SUMS.into_iter().find(|sum| with_extension(file, *sum) == *path);
+        write_public(path, digests.hex(sum.unwrap_or(Algorithm::Sha1)).as_bytes())?;
+    }
+    Ok(Some(wrong.len() as u64))
 }

@@ -48,7 +48,12 @@ pub fn put_back(
         return Err(io::Error::other(format!("the bytes of {name} changed on their way to the disk")));
     }
     fs::rename(&new, version.join(name))?;
-    sync_folder(&version)?;
-    mend_sums(&version.join(name))?;
+    for above in version.ancestors() {
+        sync_folder(above)?;
+        if above == folder.repository() {
+            break;
+        }
+    }
+    mend_sums(&version.join(name), &received.digests.sha256)?;
     Ok(true)
 }

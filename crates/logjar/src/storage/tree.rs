@@ -37,11 +37,14 @@ pub fn make_repository_folder(
     public: bool,
 ) -> io::Result<()> {
     let path = folder.repository_folder(repository);
-    make_public_folders(&folder.repository(), &path)?;
+    if !path.is_dir() {
+        make_public_folders(&folder.repository(), &path)?;
+        sync_parent(&path)?;
+    }
     fs::set_permissions(&path, Permissions::from_mode(if public { 0o755 } else { 0o700 }))
 }
 
-/// Makes the folder and all that are missing above it down from `root`, each durable before the next.
+/// Makes the folder and all that are missing above it down from `root`; whoever calls syncs them.
 pub(super) fn make_public_folders(root: &Path, path: &Path) -> io::Result<()> {
     if path == root || path.is_dir() {
         return Ok(());
@@ -50,11 +53,10 @@ pub(super) fn make_public_folders(root: &Path, path: &Path) -> io::Result<()> {
         make_public_folders(root, parent)?;
     }
     match DirBuilder::new().mode(0o755).create(path) {
-        Ok(()) => fs::set_permissions(path, Permissions::from_mode(0o755))?,
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-        Err(error) => return Err(error),
+        Ok(()) => fs::set_permissions(path, Permissions::from_mode(0o755)),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error),
     }
-    sync_parent(path)
 }
 
 /// Writes a whole file that everybody may read, over one that may be there.

@@ -1,12 +1,13 @@
 //! `uploads/`: bodies while they arrive (`incoming/`), and the files of open deploys (`<deploy id>/files/`, with a
 //! record beside them) until they have their place in `repository/`.
 //!
-//! Nothing here is visible to readers, and nothing here is durable before [`super::publish::prepare`] makes it so.
+//! Nothing here is visible to readers. The bytes of a file are durable when it gets its name; the names are when
+//! [`super::publish::prepare`] makes them so.
 
-use std::fs::{self, DirBuilder, OpenOptions};
+use std::fs::{self, DirBuilder, OpenOptions, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::PathBuf;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use logjar_domain::ids::DeployId;
@@ -29,12 +30,13 @@ impl Incoming {
     /// # Errors
     /// If the system refuses.
     pub fn create(folder: &DataFolder, name: &DeployId) -> io::Result<Self> {
+        folder.check_place()?;
         let incoming = folder.uploads().join("incoming");
         let path = incoming.join(name.as_str());
         let open = || OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
         let file = match open() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                DirBuilder::new().recursive(true).mode(0o700).create(&incoming)?;
+                make_closed(&incoming)?;
                 open()?
             }
             other => other?,
@@ -52,16 +54,22 @@ impl Incoming {
         self.file.write_all(piece)
     }
 
-    /// Ends the body.
-    pub fn finish(mut self) -> Received {
+    /// Ends the body, and makes its bytes durable: here, on the descriptor that wrote them. An error of the disk is
+    /// told once, and a descriptor that is opened later may not hear of it. Blocks.
+    ///
+    /// # Errors
+    /// If the system refuses; then the file goes.
+    pub fn finish(mut self) -> io::Result<Received> {
+        self.file.set_permissions(Permissions::from_mode(0o444))?;
+        self.file.sync_all()?;
         let hasher = std::mem::replace(&mut self.hasher, Hasher::new());
         self.kept = true;
-        Received {
+        Ok(Received {
             path: std::mem::take(&mut self.path),
             size: self.size,
             digests: hasher.finish(),
             kept: false,
-        }
+        })
     }
 }
 
@@ -110,7 +118,8 @@ impl Received {
         let place = files.join(name);
         match fs::rename(&self.path, &place) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                DirBuilder::new().recursive(true).mode(0o700).create(&files)?;
+                make_closed(&folder_of(folder, deploy))?;
+                make_closed(&files)?;
                 fs::rename(&self.path, &place)?;
             }
             other => other?,
@@ -150,7 +159,7 @@ pub fn save_record(folder: &DataFolder, deploy: &DeployId, text: &str) -> io::Re
     let create = || OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new);
     let mut file = match create() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            DirBuilder::new().recursive(true).mode(0o700).create(&path)?;
+            make_closed(&path)?;
             create()?
         }
         other => other?,
@@ -175,35 +184,56 @@ pub fn discard(folder: &DataFolder, deploy: &DeployId) -> io::Result<()> {
     }
 }
 
-/// Throws away bodies that were on their way when the server stopped, and lists the deploys that are still there.
+/// Makes one folder, none above it: where those are missing, the data folder is not where it was.
+fn make_closed(path: &Path) -> io::Result<()> {
+    match DirBuilder::new().mode(0o700).create(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        other => other,
+    }
+}
+
+/// What lies in `uploads/`.
+#[derive(Debug, Default)]
+pub struct Present {
+    /// The deploys that are there.
+    pub deploys: Vec<DeployId>,
+    /// What has the name of a deploy and is none, as a file that a check of the file system put there.
+    pub others: Vec<PathBuf>,
+}
+
+/// Throws away bodies that were on their way when the server stopped, and lists what is still there.
 ///
 /// # Errors
 /// If the system refuses.
-pub fn sweep(folder: &DataFolder) -> io::Result<Vec<DeployId>> {
-    match fs::remove_dir_all(folder.uploads().join("incoming")) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
+pub fn sweep(folder: &DataFolder) -> io::Result<Present> {
+    let incoming = folder.uploads().join("incoming");
+    match fs::symlink_metadata(&incoming) {
+        Ok(found) if found.is_dir() => fs::remove_dir_all(&incoming)?,
+        Ok(_) => fs::remove_file(&incoming)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
     }
     list(folder)
 }
 
-/// The deploys that are there.
+/// What is there.
 ///
 /// # Errors
 /// If the system refuses.
-pub fn list(folder: &DataFolder) -> io::Result<Vec<DeployId>> {
-    let mut deploys = Vec::new();
+pub fn list(folder: &DataFolder) -> io::Result<Present> {
+    let mut present = Present::default();
     let entries = match fs::read_dir(folder.uploads()) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(deploys),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(present),
         other => other?,
     };
     for entry in entries {
-        let name = entry?.file_name();
-        if let Some(name) = name.to_str()
-            && name.starts_with("d_")
-        {
-            deploys.push(DeployId::new(Arc::<str>::from(name)));
+        let entry = entry?;
+        let name = entry.file_name();
+        let Some(name) = name.to_str().filter(|name| name.starts_with("d_")) else { continue };
+        match entry.path().is_dir() {
+            true => present.deploys.push(DeployId::new(Arc::<str>::from(name))),
+            false => present.others.push(entry.path()),
         }
     }
-    Ok(deploys)
+    Ok(present)
 }

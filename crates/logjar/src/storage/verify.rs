@@ -7,23 +7,31 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use logjar_domain::event::{Event, StoredFile};
-use logjar_domain::ids::{DeployId, RepositoryName};
-use logjar_domain::state::{State, evolve};
+use logjar_domain::ids::DeployId;
 use logjar_eventlog::error::LogError;
 use logjar_eventlog::read_only::ReadOnlyLog;
 use logjar_maven::checksum::Algorithm;
-use logjar_maven::coordinates::Gav;
 use logjar_maven::layout::METADATA_NAME;
 
 use super::digest::digest;
+use super::publish::wrong_sums;
 use super::read::is_never_served;
+use super::strays::count_files;
 use super::{DataFolder, uploads};
 use crate::stored_event::{Detail, decode};
 
-/// A stored file that is not as the log says.
+/// A stored file that is not as the log says, or a sum that is not its file's.
 pub struct Problem {
     path: PathBuf,
     what: &'static str,
+}
+
+/// What a look at all stored files found.
+pub struct Checked {
+    /// What is wrong.
+    pub problems: Vec<Problem>,
+    /// Files that stood in the place of others and were moved to `strays/`. They harm nobody.
+    pub strays: u64,
 }
 
 impl fmt::Display for Problem {
@@ -32,23 +40,17 @@ impl fmt::Display for Problem {
     }
 }
 
-struct Listed {
-    upload: DeployId,
-    repository: RepositoryName,
-    gav: Gav,
-    file: StoredFile,
-}
+/// Files of one version by name: the upload that they came in, length and digest.
+type Files = BTreeMap<Arc<str>, (DeployId, StoredFile)>;
 
-/// Compares every file that the log lists with what is stored.
+/// Compares every file that the log lists with what is stored, and its sums with it.
 ///
 /// # Errors
 /// If the log can't be read; files that are wrong are the result.
-pub fn check_files(folder: &DataFolder, running: bool) -> Result<Vec<Problem>, LogError> {
-    let mut state = State::default();
-    let mut listed: BTreeMap<(PathBuf, Arc<str>), Listed> = BTreeMap::new();
+pub fn check_files(folder: &DataFolder, running: bool) -> Result<Checked, LogError> {
+    let mut listed: BTreeMap<PathBuf, Files> = BTreeMap::new();
     ReadOnlyLog::open(&folder.events(), running, &mut |line| {
         let recorded = decode(line, Detail::State)?;
-        evolve(&mut state, &recorded);
         let (upload, repository, gav, files) = match &recorded.event {
             Event::VersionDeployed(deployed) => {
                 (&deployed.deploy, &deployed.repository, &deployed.gav, &deployed.files)
@@ -56,29 +58,25 @@ pub fn check_files(folder: &DataFolder, running: bool) -> Result<Vec<Problem>, L
             Event::FilesAdded(added) => (&added.upload, &added.repository, &added.gav, &added.files),
             _ => return Ok(()),
         };
-        for file in files {
-            let key = (folder.version_folder(repository, gav), file.name.clone());
-            let value = Listed {
-                upload: upload.clone(),
-                repository: repository.clone(),
-                gav: gav.clone(),
-                file: file.clone(),
-            };
-            listed.insert(key, value);
-        }
+        let version = listed.entry(folder.version_folder(repository, gav)).or_default();
+        version.extend(files.iter().map(|file| (file.name.clone(), (upload.clone(), file.clone()))));
         Ok(())
     })?;
-    let mut problems: Vec<Problem> =
-        listed.values().filter_map(|listed| check_file(folder, listed)).collect();
+    let mut problems = Vec::new();
+    for (version, files) in &listed {
+        for (upload, file) in files.values() {
+            check_file(folder, version, upload, file, &mut problems);
+        }
+    }
     // While a server runs, files of events after the mark are in their place already.
     if !running {
         find_strays(&folder.repository(), &listed, &mut problems);
     }
-    Ok(problems)
+    Ok(Checked { problems, strays: count_files_below(&folder.strays()) })
 }
 
 /// Files in the tree that no event lists: a copy that was made while a server ran has some.
-fn find_strays(folder: &Path, listed: &BTreeMap<(PathBuf, Arc<str>), Listed>, problems: &mut Vec<Problem>) {
+fn find_strays(folder: &Path, listed: &BTreeMap<PathBuf, Files>, problems: &mut Vec<Problem>) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();
         if path.is_dir() {
@@ -92,20 +90,39 @@ fn find_strays(folder: &Path, listed: &BTreeMap<(PathBuf, Arc<str>), Listed>, pr
         let of_sum =
             name.rsplit_once('.').filter(|(_, extension)| Algorithm::from_extension(extension).is_some());
         let file: Arc<str> = of_sum.map_or(name.as_str(), |(file, _)| file).into();
-        if !listed.contains_key(&(folder.to_owned(), file)) {
+        if !listed.get(folder).is_some_and(|files| files.contains_key(&file)) {
             problems.push(Problem { path, what: "is in the tree, but no event lists it" });
         }
     }
 }
 
-fn check_file(folder: &DataFolder, listed: &Listed) -> Option<Problem> {
-    let place = folder.version_folder(&listed.repository, &listed.gav).join(&*listed.file.name);
+fn check_file(
+    folder: &DataFolder,
+    version: &Path,
+    upload: &DeployId,
+    file: &StoredFile,
+    problems: &mut Vec<Problem>,
+) {
+    let place = version.join(&*file.name);
     // Between its event and its move a file is in the upload; after the move it is in its place.
-    let candidates =
-        [place.clone(), uploads::files_of(folder, &listed.upload).join(&*listed.file.name), place.clone()];
-    let Some(digests) = candidates.iter().find_map(|path| File::open(path).and_then(digest).ok()) else {
-        return Some(Problem { path: place, what: "is missing" });
-    };
-    (digests.sha256 != listed.file.sha256)
-        .then_some(Problem { path: place, what: "has other bytes than the log says" })
+    let candidates = [place.clone(), uploads::files_of(folder, upload).join(&*file.name), place.clone()];
+    let found = candidates.iter().find_map(|path| {
+        let digests = File::open(path).and_then(digest).ok()?;
+        Some((path, digests))
+    });
+    match found {
+        None => problems.push(Problem { path: place, what: "is missing" }),
+        Some((_, digests)) if digests.sha256 != file.sha256 => {
+            problems.push(Problem { path: place, what: "has other bytes than the log says" });
+        }
+        Some((path, digests)) => {
+            let wrong = wrong_sums(path, &digests).into_iter().filter(|sum| sum.exists());
+            let what = "is not the sum of its file; `logjar rebuild tree` makes it anew";
+            problems.extend(wrong.map(|path| Problem { path, what }));
+        }
+    }
+}
+
+fn count_files_below(folder: &Path) -> u64 {
+    if folder.is_dir() { count_files(folder) } else { 0 }
 }

@@ -21,6 +21,7 @@ impl Target {
         server.administrator("amy");
         server.token_of("amy");
         Deploy::new("org.example:lib:1.0").send(&server, "amy").created();
+        server.uploads();
         let (events, files) = (server.events().len(), stable_files(&server));
         Self { server, events, files }
     }
@@ -153,6 +154,7 @@ fn a_body_over_the_limit() {
         .send(&target.server, "amy")
         .created();
     // A file that was too large is remembered for the finish; none of its bytes are kept.
+    target.server.uploads();
     let mut kept = files_below(&target.server.folder().join("uploads"));
     kept.retain(|path| !path.ends_with("/deploy.json"));
     assert_eq!(kept, Vec::<String>::new());

@@ -45,6 +45,7 @@ mod nothing_shows;
 mod openapi;
 mod other_sites;
 mod pages;
+mod placing;
 mod private_reading;
 mod queries;
 mod reading;

@@ -19,6 +19,9 @@ use crate::client::{Connection, Request, Response};
 /// The promise for a clean stop, whatever connections hang.
 const STOP_TIME: Duration = Duration::from_secs(8);
 
+/// How long finished deploys may stay in `uploads/` before a test fails.
+const SETTLE_TIME: Duration = Duration::from_secs(20);
+
 /// How long search may take to know what happened before a test fails.
 const SEARCH_TIME: Duration = Duration::from_secs(20);
 
@@ -274,14 +277,32 @@ impl TestServer {
     /// Paths of all files below `repository/`, sorted; without the copies of generated metadata, which are written
     /// some time after a deploy.
     pub(crate) fn stored_files(&self) -> Vec<String> {
+        self.uploads();
         let root = self.folder().join("repository");
         let mut files = files_below(&root);
         files.retain(|file| !file.rsplit('/').next().unwrap().starts_with("maven-metadata.xml"));
         files
     }
 
-    /// What lies in `uploads/`: names of open deploys, and bodies that are arriving.
+    /// What lies in `uploads/`: names of open deploys, and bodies that are arriving. Finished deploys leave it some
+    /// time after their answer, which is waited for.
     pub(crate) fn uploads(&self) -> Vec<String> {
+        let end = Instant::now() + SETTLE_TIME;
+        let mut found = self.present_uploads();
+        if found.is_empty() {
+            return found;
+        }
+        // As bytes, because tests may have spoiled a line.
+        let log = fs::read(self.folder().join("events/000001.jsonl")).unwrap_or_default();
+        let log = String::from_utf8_lossy(&log);
+        while found.iter().any(|name| log.contains(name.as_str())) && Instant::now() < end {
+            std::thread::sleep(Duration::from_millis(5));
+            found = self.present_uploads();
+        }
+        found
+    }
+
+    fn present_uploads(&self) -> Vec<String> {
         let names = |path: PathBuf| {
             fs::read_dir(path)
                 .into_iter()

@@ -1,6 +1,7 @@
 //! Files that no event knows: told, never mixed into a version, and never a reason to begin a new log beside them.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 
 use crate::deploy::Deploy;
 use crate::server::{TestServer, logjar};
@@ -25,7 +26,10 @@ fn strays_are_told_and_set_aside() {
     assert_ne!(server.get(JAR).expect(200, "the version's").text(), "stray");
     server.get(&format!("{JAR}.asc")).expect(404, "a signature of other bytes");
     server.stop();
-    logjar(&server.folder(), &["log", "verify", "--files"], "").expect(0);
+    let told = logjar(&server.folder(), &["log", "verify", "--files"], "").expect(0);
+    assert!(told.stderr.contains("holds 2 files"), "{}", told.stderr);
+    let mode = fs::metadata(server.folder().join("strays")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o700, "they may come from a repository that not everybody may read");
     let aside = fs::read_dir(server.folder().join("strays")).unwrap().next().unwrap().unwrap().path();
     assert_eq!(fs::read_to_string(aside.join("lib-1.0.jar")).unwrap(), "stray");
 }

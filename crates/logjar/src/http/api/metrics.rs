@@ -85,6 +85,11 @@ fn write_deploys(page: &mut Page, app: &App) {
     page.counters("logjar_refused_puts_total", "Refused PUTs by what answers call them.", refusals);
     let held = app.deploys.held();
     page.gauge("logjar_open_deploys", "Deploys that have begun and are not finished.", held.deploys);
+    let (unplaced, strays) = app.deploys.placement().figures();
+    let help = "Deploys and late files that have no place in the tree yet, and are served from uploads/.";
+    page.gauge("logjar_unplaced_deploys", help, unplaced);
+    let help = "Files that stood in the place of a version and were moved to strays/ since the start.";
+    page.counter("logjar_strays_total", help, strays);
     page.gauge("logjar_open_deploys_bytes", "What they and late files that wait hold.", held.bytes);
 }
 

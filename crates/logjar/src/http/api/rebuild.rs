@@ -151,6 +151,11 @@ fn shown(outcome: &Outcome) -> Value {
             },
         }),
         Outcome::Search { position, artifacts } => json!({ "position": position, "artifacts": artifacts }),
-        Outcome::Tree(copies) => json!({ "documents": copies.documents, "written": copies.written }),
+        Outcome::Tree(copies) => json!({
+            "documents": copies.documents,
+            "written": copies.written,
+            "sums": copies.sums,
+            "damaged": copies.damaged,
+        }),
     }
 }

@@ -301,7 +301,7 @@ struct PresentUploads<'a> {
 
 impl<'a> PresentUploads<'a> {
     fn list(folder: &'a DataFolder, position: u64) -> io::Result<Self> {
-        Ok(Self { folder, listed: uploads::list(folder)?.into_iter().collect(), position })
+        Ok(Self { folder, listed: uploads::list(folder)?.deploys.into_iter().collect(), position })
     }
 
     /// Whether the upload of an event is there. One that came after the list was made is looked for; if it can't be,
@@ -325,6 +325,8 @@ fn write(folder: &DataFolder, snapshot: Snapshot) -> Result<Written, SnapshotErr
         return Err(SnapshotError::Unfaithful(position));
     }
     let path = file(folder);
+    // An upload that it does not name must not come back after a power cut: it would be taken for an open deploy.
+    sync_folder(&folder.uploads()).map_err(|source| SnapshotError::Io { path: folder.uploads(), source })?;
     replace(&path, &bytes).map_err(|source| SnapshotError::Io { path, source })?;
     remove_earlier_forms(folder);
     Ok(Written { position, digest, bytes: bytes.len() as u64 })
@@ -341,7 +343,13 @@ fn remove_earlier_forms(folder: &DataFolder) {
 /// Puts the bytes in the place of the file, durably. Several processes may do so at once: the last one wins.
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = path.parent().unwrap_or(path);
-    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    // Two folders and none above them: where those are missing, the data folder is not where it was.
+    for folder in [folder.parent().unwrap_or(folder), folder] {
+        match DirBuilder::new().mode(0o700).create(folder) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            _ => {}
+        }
+    }
     remove_left_over(folder)?;
     let new = folder.join(format!("{}.new", fresh_id()));
     let written = OpenOptions::new()

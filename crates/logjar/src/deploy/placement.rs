@@ -1,0 +1,259 @@
+//! Gives files whose event is on the log their place in the tree, in the order of the log: before their answer, or,
+//! where the disk does not take them now, again and again. What has its place is made durable afterwards, many at once,
+//! and only then leaves `uploads/`; until then it is served from there where the tree does not have it.
+
+use std::collections::{BTreeMap, HashSet};
+use std::path::PathBuf;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use logjar_domain::ids::DeployId;
+
+use crate::projections::Projections;
+use crate::storage::DataFolder;
+use crate::storage::publish::{Placing, Settling, mend_sums, place};
+
+/// How long what has its place is collected, so that the syncs of folders are shared.
+const COLLECT: Duration = Duration::from_millis(50);
+/// How often that which has no place yet is tried again.
+const RETRY: Duration = Duration::from_secs(1);
+/// How long a stop waits for folders to be synced; the next start does what is left.
+const STOP_TIME: Duration = Duration::from_millis(500);
+
+/// All files that are between their event and the end of their upload.
+pub struct Placement {
+    folder: DataFolder,
+    projections: Arc<Projections>,
+    queue: Mutex<Queue>,
+    changed: Condvar,
+}
+
+/// Files by the position of their event. The upload tells those apart that an event did not need.
+type Position = (u64, DeployId);
+
+#[derive(Default)]
+struct Queue {
+    /// Those that have no place yet.
+    waiting: BTreeMap<Position, Waiting>,
+    /// Those that have, and whose folders are not synced.
+    placed: Vec<Waiting>,
+    /// Folders of versions in which somebody works.
+    busy: HashSet<PathBuf>,
+    retry_at: Option<Instant>,
+    /// How often all that waits was tried.
+    rounds: u64,
+    strays: u64,
+    ending: bool,
+    ended: bool,
+}
+
+struct Waiting {
+    placing: Placing,
+    version: PathBuf,
+    /// Whether it was found at a start: then its sums may not be whole.
+    is_found: bool,
+    is_told: bool,
+}
+
+impl Placement {
+    /// Nothing is between its event and its place yet.
+    pub fn new(folder: DataFolder, projections: Arc<Projections>) -> Self {
+        Self { folder, projections, queue: Mutex::default(), changed: Condvar::new() }
+    }
+
+    /// Starts the thread that syncs folders and tries again, first what a start found on the log without its place.
+    ///
+    /// # Errors
+    /// If the system gives us no thread.
+    pub fn start(self: &Arc<Self>, found: Vec<Placing>) -> std::io::Result<()> {
+        {
+            let mut queue = self.lock();
+            for placing in found {
+                let position = (placing.seq, placing.upload.clone());
+                queue.waiting.insert(position, self.waiting(placing, true));
+            }
+            queue.retry_at = Some(Instant::now());
+        }
+        let placement = self.clone();
+        std::thread::Builder::new().name("placement".to_owned()).spawn(move || placement.run()).map(|_| ())
+    }
+
+    /// Waits until all that a start found was tried once, but no longer than that: it is served meanwhile.
+    pub fn wait_for_first_round(&self, most: Duration) {
+        let is_waiting = |queue: &mut Queue| queue.rounds == 0;
+        drop(self.changed.wait_timeout_while(self.lock(), most, is_waiting));
+    }
+
+    /// Ends the thread, when the folders of all that have their place are synced, or some time is over.
+    pub fn stop(&self) {
+        let mut queue = self.lock();
+        queue.ending = true;
+        self.changed.notify_all();
+        drop(self.changed.wait_timeout_while(queue, STOP_TIME, |queue| !queue.ended));
+    }
+
+    /// How many events have files without their place, and how many strays were moved aside since the start.
+    pub fn figures(&self) -> (u64, u64) {
+        let queue = self.lock();
+        (queue.waiting.len() as u64, queue.strays)
+    }
+
+    /// Puts the files in their place, unless earlier ones of their version wait. What fails is tried again.
+    pub fn place(&self, placing: Placing) {
+        let waiting = self.waiting(placing, false);
+        let mut queue = self.lock();
+        loop {
+            if queue.waiting.values().any(|earlier| earlier.version == waiting.version) {
+                queue.waiting.insert(waiting.position(), waiting);
+                return;
+            }
+            if queue.busy.insert(waiting.version.clone()) {
+                break;
+            }
+            queue = self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        }
+        drop(queue);
+        self.try_to_place(waiting);
+    }
+
+    fn waiting(&self, placing: Placing, is_found: bool) -> Waiting {
+        Waiting { version: placing.version_folder(&self.folder), placing, is_found, is_told: false }
+    }
+
+    /// Places files whose folder the caller marked as busy. Whether that succeeded.
+    fn try_to_place(&self, mut waiting: Waiting) -> bool {
+        let result = place(&self.folder, &waiting.placing);
+        let gav = &waiting.placing.gav;
+        match &result {
+            Ok(0) => {}
+            Ok(_) => {
+                tracing::warn!("files that were on no log stood in the place of {gav}; they are in strays/");
+                self.projections.forget_answers();
+            }
+            Err(error) if !waiting.is_told => {
+                tracing::error!(
+                    "could not move the files of {gav} to `{}`, and tries again; they are served from uploads/: {error}",
+                    waiting.version.display()
+                );
+                waiting.is_told = true;
+            }
+            Err(_) => {}
+        }
+        let mut queue = self.lock();
+        queue.busy.remove(&waiting.version);
+        let is_placed = result.is_ok();
+        match result {
+            Ok(strays) => {
+                queue.strays += strays;
+                queue.placed.push(waiting);
+            }
+            Err(_) => {
+                queue.retry_at.get_or_insert(Instant::now() + RETRY);
+                queue.waiting.insert(waiting.position(), waiting);
+            }
+        }
+        drop(queue);
+        self.changed.notify_all();
+        is_placed
+    }
+
+    fn run(&self) {
+        let mut settling = Settling::default();
+        loop {
+            let mut queue = self.lock();
+            while queue.placed.is_empty() && !queue.ending && !queue.is_due() {
+                let most = queue.retry_at.map_or(Duration::from_secs(3_600), |at| {
+                    at.saturating_duration_since(Instant::now()) + Duration::from_millis(1)
+                });
+                queue = self.wait(queue, most);
+            }
+            if queue.ending && queue.placed.is_empty() {
+                queue.ended = true;
+                drop(queue);
+                self.changed.notify_all();
+                return;
+            }
+            let is_due = queue.is_due();
+            drop(queue);
+            if is_due {
+                self.place_again();
+            }
+            let collecting = |queue: &mut Queue| !queue.ending;
+            let waited = self.changed.wait_timeout_while(self.lock(), COLLECT, collecting);
+            let placed = std::mem::take(&mut waited.unwrap_or_else(PoisonError::into_inner).0.placed);
+            self.settle(&mut settling, placed);
+        }
+    }
+
+    /// Tries all that waits once, in the order of the log; of a version nothing overtakes what is before it.
+    fn place_again(&self) {
+        let mut failed = HashSet::new();
+        let positions: Vec<Position> = {
+            let mut queue = self.lock();
+            queue.retry_at = None;
+            queue.waiting.keys().cloned().collect()
+        };
+        for position in positions {
+            let mut queue = self.lock();
+            let Some(waiting) = queue.waiting.get(&position) else { continue };
+            let version = waiting.version.clone();
+            if queue.ending || failed.contains(&version) || !queue.busy.insert(version.clone()) {
+                continue;
+            }
+            let Some(waiting) = queue.waiting.remove(&position) else { continue };
+            drop(queue);
+            if !self.try_to_place(waiting) {
+                failed.insert(version);
+            }
+        }
+        let mut queue = self.lock();
+        if !queue.waiting.is_empty() {
+            queue.retry_at.get_or_insert(Instant::now() + RETRY);
+        }
+        queue.rounds += 1;
+        drop(queue);
+        self.changed.notify_all();
+    }
+
+    fn settle(&self, settling: &mut Settling, placed: Vec<Waiting>) {
+        for found in placed.iter().filter(|waiting| waiting.is_found) {
+            for file in &found.placing.files {
+                let path = found.version.join(&*file.name);
+                // A file that is gone is for `log verify --files` to tell; the others are served all the same.
+                if let Err(error) = mend_sums(&path, &file.sha256) {
+                    tracing::error!("could not check the sums of `{}`: {error}", path.display());
+                }
+            }
+        }
+        let placings: Vec<&Placing> = placed.iter().map(|waiting| &waiting.placing).collect();
+        for (placing, settled) in placings.iter().zip(settling.settle(&self.folder, &placings)) {
+            let Placing { repository, gav, upload, .. } = placing;
+            match settled {
+                Ok(()) => self.projections.on_their_way().end(repository, gav, upload),
+                Err(error) => tracing::error!(
+                    "the files of {gav} stay in uploads/{upload} until the next start: {error}"
+                ),
+            }
+        }
+    }
+
+    fn wait<'a>(&self, queue: MutexGuard<'a, Queue>, most: Duration) -> MutexGuard<'a, Queue> {
+        self.changed.wait_timeout(queue, most).unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Queue {
+    fn is_due(&self) -> bool {
+        self.retry_at.is_some_and(|at| at <= Instant::now())
+    }
+}
+
+impl Waiting {
+    fn position(&self) -> Position {
+        (self.placing.seq, self.placing.upload.clone())
+    }
+}
