@@ -158,6 +158,15 @@ impl Ended {
         self.result?;
         Ok(self.log.map_or(Ok(()), |log| log.close())?)
     }
+
+    /// Leaves the log open, so that its lock falls only when the process has ended.
+    ///
+    /// # Errors
+    /// Why the writer had ended.
+    pub fn leave_open(self) -> Result<(), WriterError> {
+        std::mem::forget(self.log);
+        self.result
+    }
 }
 
 /// Starts the writer over an open log and the state that was replayed from it.

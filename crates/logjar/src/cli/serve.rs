@@ -282,8 +282,7 @@ async fn close(app: &Arc<App>, running: Running) -> Result<(), Failure> {
     // Another server must not take the same files up.
     let Ok(_at_rest) = tokio::time::timeout(MOVES_END, app.sequencer.at_rest()).await else {
         output::warning("files of a deploy are still being moved; the lock falls when the process has ended");
-        std::mem::forget(ended);
-        return Ok(());
+        return ended.leave_open().map_err(Failure::Writer);
     };
     let app = app.clone();
     let closed = tokio::task::spawn_blocking(move || {
