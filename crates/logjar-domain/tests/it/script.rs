@@ -7,7 +7,8 @@
 //! Requests: `.pom`, `-sources.jar`, `.jar.sha1`, `.jar.asc`, `ivy` are PUTs; `#2` after a name means other bytes
 //! (after a sum that of other bytes), `~` after a sum one that does not fit, `~~` none at all, `(war)` after `.pom`
 //! its packaging (`(bad)`, `(group)`, `(property)`: what is wrong with it; `(gradle)`: with Gradle's marker).
-//! `<.jar` begins a PUT, `>.jar` ends it, `%.jar` breaks it off, `^.jar` is refused by a rule outside the protocol. `announce:.pom,.jar` (`@older` after a
+//! `<.jar` begins a PUT, `>.jar` ends it, `%.jar` breaks it off, `^.jar` is refused by a rule outside the protocol.
+//! `announce:.pom,.jar` (`@older` after a
 //! file of an older build) and `announce-plain` are version-level metadata, `meta:1.0,1.1` is artifact-level (with
 //! `meta-unreadable` and `meta.sha1`), `plugins` is group-level, `finish` asks for the finish. Each is taken, or
 //! refused with the tag after `!`.
