@@ -187,7 +187,7 @@ impl Table {
                 (row.route.clone(), json!({ "token": self.server.new_token(user, &[]) }))
             }
             ("POST", "/api/v1/groups") => {
-                (row.route.clone(), json!({ "group": format!("org.{victim}"), "owner": "cid" }))
+                (row.route.clone(), json!({ "group": format!("org.example-{victim}"), "owner": "cid" }))
             }
             (_, "/api/v1/groups/{group}/members") => (row.path("{group}", "org.ben"), Value::Null),
             ("POST", "/api/v1/groups/{group}/grant") => {
