@@ -10,7 +10,7 @@ use logjar_maven::layout::version_folder;
 
 use super::digest::digest;
 use super::publish::mend_sums;
-use super::read::{OnTheirWay, find};
+use super::read::{OnTheirWay, find, open};
 use super::tree::make_public_folders;
 use super::uploads::Received;
 use super::{DataFolder, sync_folder};
@@ -27,10 +27,15 @@ pub fn put_back(
     name: &str,
     received: &Received,
 ) -> io::Result<bool> {
-    let below = version_folder(gav);
-    let segments = below.split('/').chain([name]).collect::<Vec<_>>();
     let version = folder.version_folder(repository, gav);
-    if let Some(found) = find(folder, on_their_way, repository, &segments)?
+    // Once its version is in the tree, what is still in uploads/ is about to go and does not count.
+    let found = if version.is_dir() {
+        open(&version.join(name))?
+    } else {
+        let below = version_folder(gav);
+        find(folder, on_their_way, repository, &below.split('/').chain([name]).collect::<Vec<_>>())?
+    };
+    if let Some(found) = found
         && digest(found.file)? == received.digests
     {
         return Ok(false);

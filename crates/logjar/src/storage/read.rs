@@ -102,7 +102,8 @@ pub fn is_never_served(name: &str) -> bool {
 }
 
 /// Opens a file. It does not wait for what is none, as a pipe without a writer.
-fn open(path: &Path) -> io::Result<Option<Found>> {
+/// Opens what is at a path, if it is a file. Waits for nothing, as the other end of a pipe.
+pub(super) fn open(path: &Path) -> io::Result<Option<Found>> {
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
     let file = match rustix::fs::open(path, flags, Mode::empty()) {
         Ok(file) => File::from(file),

@@ -21,8 +21,8 @@ use super::sums::{Identity, Sums, Verdict};
 
 /// Files up to this size are read at once when they are opened.
 pub const CONTENT_MAX: u64 = 128 * 1024;
-/// Files up to this size are hashed when they are first opened, which nobody notices; larger ones when somebody asks for
-/// a sum.
+/// Files up to this size are hashed when they are first opened, which nobody notices; larger ones when somebody asks
+/// for a sum.
 const HASHED_AT_ONCE_MAX: u64 = 4 << 20;
 
 /// A file that somebody may read, and that the log may list.

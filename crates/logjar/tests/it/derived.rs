@@ -258,7 +258,14 @@ fn changes_nothing(server: &mut TestServer, mend: Mend) {
             fs::remove_dir_all(server.folder().join("derived")).unwrap();
             server.restart();
         }
-        Mend::Rebuild => _ = server.logjar(&["rebuild"]).expect(0),
+        Mend::Rebuild => {
+            server.logjar(&["rebuild", "state"]).expect(0);
+            server.logjar(&["rebuild", "search"]).expect(0);
+            // A made-up log has no files, and that is told.
+            let tree = server.logjar(&["rebuild", "tree"]);
+            let code = i32::from(tree.stdout.contains("stored files are missing or damaged"));
+            tree.expect(code);
+        }
     }
     let after = seen(server);
     let differs = |(address, answer): &(&String, &String)| before.get(*address) != Some(*answer);

@@ -99,9 +99,9 @@ fn what_is_not_to_be_read_looks_as_if_it_were_not_there() {
         })
     };
     for token in [None, Some("wrong"), Some(deploying.as_str())] {
-        let absent = sent("absent", token).expect(404, "absent").text();
+        let absent = sent("absent", token).expect(404, "absent").told();
         for repository in ["members", "few"] {
-            let hidden = sent(repository, token).expect(404, repository).text();
+            let hidden = sent(repository, token).expect(404, repository).told();
             assert_eq!(hidden.replace(repository, "absent"), absent, "{repository} for {token:?}");
         }
         sent("repo", token).expect(200, "what everybody may read");

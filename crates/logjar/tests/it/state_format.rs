@@ -1,5 +1,5 @@
-//! A state snapshot is trusted if its FORMAT is that of the program. So FORMAT is bound to the code that a snapshot comes
-//! from: whoever changes that has to say whether old snapshots are still what old lines make.
+//! A state snapshot is trusted if its FORMAT is that of the program. So FORMAT is bound to the code that a snapshot
+//! comes from: whoever changes that has to say whether old snapshots are still what old lines make.
 
 use std::path::Path;
 
