@@ -19,7 +19,7 @@ use crate::app::App;
 use crate::projections::{Changed, metadata};
 use crate::storage::listed::{self, Place};
 use crate::storage::publish::mend_sums;
-use crate::storage::tree::write_tree_file;
+use crate::storage::tree::{self, write_tree_file};
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
@@ -83,8 +83,8 @@ fn outdated(app: &App) -> HashSet<Changed> {
     }
     artifacts.retain(|(repository, group, artifact, changed)| {
         let folder = app.folder.repository_folder(repository).join(artifact_folder(group, artifact));
-        let written = std::fs::metadata(folder.join(METADATA_NAME)).and_then(|metadata| metadata.modified());
-        let written = written.ok().and_then(|time| jiff::Timestamp::try_from(time).ok());
+        let written = tree::written(&folder.join(METADATA_NAME));
+        let written = written.and_then(|time| jiff::Timestamp::try_from(time).ok());
         written.is_none_or(|time| time.as_microsecond() < changed.0) && folder.is_dir()
     });
     let state = app.projections.read();

@@ -17,7 +17,7 @@ use crate::clock::now;
 use crate::sequencer::Outcome;
 use crate::storage::is_full;
 use crate::storage::publish::{Placing, PrepareError, Prepared, moment_of, prepare};
-use crate::storage::uploads::files_of;
+use crate::storage::uploads;
 
 /// A file with the name that it will be stored under.
 struct Named {
@@ -160,8 +160,8 @@ impl Deploys {
         let build = stamp.map_or(Build::Release, Build::Stamped);
         let main = logjar_maven::layout::file_name(&commit.gav, &build, None, "jar");
         let from_jar = if files.iter().any(|file| *file.name == *main) {
-            let path = files_of(&self.folder, &commit.upload).join(main);
-            plugin_jar::prefix(path).await
+            let (folder, upload) = (self.folder.clone(), commit.upload.clone());
+            plugin_jar::prefix(move || uploads::open(&folder, &upload, &main)).await
         } else {
             None
         };

@@ -5,7 +5,6 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
-use std::path::PathBuf;
 
 use logjar_maven::plugin;
 use tokio::sync::Semaphore;
@@ -19,10 +18,11 @@ const DESCRIPTOR_MAX: u64 = 4 << 20;
 /// Jars that are open at once.
 static AT_ONCE: Semaphore = Semaphore::const_new(2);
 
-/// The prefix that the jar's descriptor names; nothing if there is none that can be read within bounds.
-pub(super) async fn prefix(path: PathBuf) -> Option<String> {
+/// The prefix that the jar's descriptor names; nothing if there is none that can be read within bounds. `open` may wait
+/// for the disk.
+pub(super) async fn prefix(open: impl FnOnce() -> io::Result<File> + Send + 'static) -> Option<String> {
     let _permit = AT_ONCE.acquire().await.ok()?;
-    tokio::task::spawn_blocking(move || prefix_in(File::open(path).ok()?)).await.ok().flatten()
+    tokio::task::spawn_blocking(move || prefix_in(open().ok()?)).await.ok().flatten()
 }
 
 fn prefix_in(file: File) -> Option<String> {

@@ -2,9 +2,8 @@
 //! open deploys go on.
 
 use std::collections::{BTreeMap, HashSet};
-use std::fs;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use logjar_domain::event::{Event, Recorded};
@@ -151,11 +150,11 @@ impl Unfinished {
             let restored = record::decode(&uploads::record(folder, &upload), &record::Clocks::read())
                 .filter(|record| record.deploy == upload);
             let taken = restored.is_some_and(|record| {
-                let files = uploads::files_of(folder, &upload);
                 let is_whole = record.files.iter().all(|file| {
-                    fs::metadata(files.join(&*file.name)).is_ok_and(|found| found.len() == file.size)
+                    let found = uploads::open(folder, &upload, &file.name).and_then(|file| file.metadata());
+                    found.is_ok_and(|found| found.len() == file.size)
                 });
-                let pom = pom_of(&record, &files);
+                let pom = pom_of(&record, folder);
                 is_whole && deploys.reopen(record, pom)
             });
             if !taken && let Err(error) = uploads::discard(folder, &upload) {
@@ -180,10 +179,10 @@ fn late_names(placing: &Placing, state: &State, reader: &dyn LogReader) -> Optio
     Some(names)
 }
 
-fn pom_of(record: &DeployRecord, files: &Path) -> Option<Arc<Pom>> {
+fn pom_of(record: &DeployRecord, folder: &DataFolder) -> Option<Arc<Pom>> {
     let is_pom = |name: &&str| file_of_version(&record.gav, name).is_ok_and(|file| file.is_pom());
     let name = record.files.iter().map(|file| &*file.name).find(is_pom)?;
     let mut bytes = Vec::new();
-    fs::File::open(files.join(name)).ok()?.take(POM_MAX).read_to_end(&mut bytes).ok()?;
+    uploads::open(folder, &record.deploy, name).ok()?.take(POM_MAX).read_to_end(&mut bytes).ok()?;
     facts_of(&bytes).ok()
 }

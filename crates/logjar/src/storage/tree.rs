@@ -5,6 +5,7 @@ use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
+use std::time::SystemTime;
 
 use logjar_domain::ids::RepositoryName;
 
@@ -25,6 +26,11 @@ pub fn write_tree_file(path: &Path, content: &[u8]) -> io::Result<bool> {
     write_public(temporary, content)?.sync_all()?;
     fs::rename(temporary, path)?;
     Ok(true)
+}
+
+/// When a generated file was last written; nothing if it is not there.
+pub fn written(path: &Path) -> Option<SystemTime> {
+    fs::metadata(path).and_then(|metadata| metadata.modified()).ok()
 }
 
 /// Makes the folder of a repository, readable by everybody or by its owner only.

@@ -147,6 +147,14 @@ pub fn files_of(folder: &DataFolder, deploy: &DeployId) -> PathBuf {
     folder_of(folder, deploy).join("files")
 }
 
+/// Opens a file of an open deploy.
+///
+/// # Errors
+/// If there is none, or the system refuses.
+pub fn open(folder: &DataFolder, deploy: &DeployId, name: &str) -> io::Result<fs::File> {
+    fs::File::open(files_of(folder, deploy).join(name))
+}
+
 /// Writes the record of an open deploy: as a new file that takes the place of the old one, so that a kill leaves the
 /// one or the other. After every PUT, so it is not synced, which would cost more than the PUT: after a crash of the
 /// machine an open deploy may be gone.

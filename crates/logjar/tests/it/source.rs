@@ -47,10 +47,12 @@ pub(crate) fn files(extensions: &[&str]) -> Vec<SourceFile> {
         for entry in fs::read_dir(&folder).unwrap() {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap().to_str().unwrap();
+            // In a linked work tree `.git` is a file.
+            if FOREIGN.contains(&name) {
+                continue;
+            }
             if path.is_dir() {
-                if !FOREIGN.contains(&name) {
-                    folders.push(path);
-                }
+                folders.push(path);
                 continue;
             }
             let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);

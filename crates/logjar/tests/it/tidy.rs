@@ -133,8 +133,8 @@ fn the_kinds_of_clients_know_nothing_of_each_other() {
     check("imports between the folders of http/", found);
 }
 
-/// Answers are made on the async threads, so whatever opens, lists or removes files is elsewhere, and called from threads
-/// that may wait. What is allowed is to hold an open file, and to read of one what is in memory.
+/// Answers are made on the async threads, so whatever opens, lists or removes files is elsewhere, and called from
+/// threads that may wait. What is allowed is to hold an open file, and to read of one what is in memory.
 #[test]
 fn nothing_in_http_touches_the_disk() {
     let files = rust_files();
@@ -143,6 +143,36 @@ fn nothing_in_http_touches_the_disk() {
     let types = places(&files, "std::fs::File");
     found.retain(|place| place.starts_with("crates/logjar/src/http/") && !types.contains(place));
     check("calls that wait for a disk in http/", found);
+}
+
+/// Who calls the file system beside `storage/`, which alone touches `repository/`, `uploads/` and `strays/`: each for a
+/// file or folder of its own.
+#[test]
+fn only_storage_touches_stored_files() {
+    let others = [
+        "activity",                // activity/
+        "admin_socket",            // admin.sock
+        "cli/config",              // logjar.toml
+        "clock",                   // what the kernel says of its boot
+        "config",                  // logjar.toml
+        "downloads/",              // activity/
+        "metrics/",                // what the kernel says of the process
+        "search/",                 // derived/
+        "startup/state_snapshot/", // derived/
+    ];
+    let files = rust_files();
+    let calls = ["fs::", "File::open(", "File::create(", "OpenOptions::new(", "DirBuilder::", "read_dir("];
+    let mut found: Vec<String> = calls.iter().flat_map(|call| places(&files, call)).collect();
+    // Types, extensions of types and imports call nothing.
+    let quiet =
+        ["std::fs::File", "fs::File)", "use ", "os::unix::fs::"].map(|text| places(&files, text)).concat();
+    found.retain(|place| place.starts_with("crates/logjar/src/") && !quiet.contains(place));
+    let is_own = |place: &String| {
+        let inside = place.trim_start_matches("crates/logjar/src/");
+        inside.starts_with("storage/") || others.iter().any(|other| inside.starts_with(other))
+    };
+    found.retain(|place| !is_own(place));
+    check("calls of the file system outside storage/", found);
 }
 
 #[test]
