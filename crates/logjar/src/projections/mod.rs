@@ -4,6 +4,7 @@
 //! one that everybody reads: rights, names, versions, generated metadata.
 
 pub mod due;
+mod holding;
 pub mod metadata;
 pub mod recent;
 
@@ -18,6 +19,7 @@ use logjar_maven::coordinates::Gav;
 use tokio::sync::mpsc;
 
 use self::due::Due;
+use self::holding::Holding;
 use self::recent::Recent;
 use crate::storage::read::OnTheirWay;
 
@@ -121,7 +123,8 @@ impl Projections {
 
     /// The state; hold it briefly, writers wait.
     pub fn read(&self) -> Reading<'_> {
-        Reading(self.inner.read().unwrap_or_else(PoisonError::into_inner))
+        let inner = self.inner.read().unwrap_or_else(PoisonError::into_inner);
+        Reading { inner, _holding: Holding::begin() }
     }
 
     /// The position and a copy of the state, for work that takes long. It shares the artifacts, so it is made quickly.
@@ -141,17 +144,20 @@ fn changed_by(event: &Event) -> Option<Changed> {
 }
 
 /// A look at the state.
-pub struct Reading<'a>(RwLockReadGuard<'a, Inner>);
+pub struct Reading<'a> {
+    inner: RwLockReadGuard<'a, Inner>,
+    _holding: Holding,
+}
 
 impl Reading<'_> {
     /// The newest deploys.
     pub fn recent(&self) -> &Recent {
-        &self.0.recent
+        &self.inner.recent
     }
 
     /// Position of the last event in it.
     pub fn position(&self) -> u64 {
-        self.0.position
+        self.inner.position
     }
 }
 
@@ -159,6 +165,6 @@ impl std::ops::Deref for Reading<'_> {
     type Target = State;
 
     fn deref(&self) -> &State {
-        &self.0.state
+        &self.inner.state
     }
 }

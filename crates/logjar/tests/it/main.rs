@@ -37,6 +37,7 @@ mod derived;
 mod downloads;
 mod generating;
 mod golden_registry;
+mod holding;
 mod hostile;
 mod limits;
 mod metrics;

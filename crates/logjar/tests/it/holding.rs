@@ -1,0 +1,80 @@
+//! A large registry holds nobody up: whatever is asked for, no request holds the state that all others read for more
+//! than a millisecond of CPU time. The server itself complains about such a look, and a test server that complained
+//! fails its test.
+
+use std::fs;
+
+use serde_json::json;
+
+use crate::client::Request;
+use crate::deploy::Deploy;
+use crate::generator::{self, Shape};
+use crate::server::TestServer;
+use crate::source;
+
+const SHAPE: Shape = Shape { artifacts: 100_000, versions: 120_000, users: 500, seed: 3 };
+
+/// What stands in the place of a route's parameters: something that is there, in a group that has many.
+fn filled(route: &str) -> String {
+    [
+        ("{repository}", "repo"),
+        ("{group}", "org.clojure"),
+        ("{artifact}", "clojure"),
+        ("{version}", "1.0.0"),
+        ("{name}", "amy"),
+        ("{user}", "amy"),
+        ("{tool}", "maven"),
+        ("{file}", "style.css"),
+        ("{id}", "t_none"),
+    ]
+    .into_iter()
+    .fold(route.to_owned(), |path, (parameter, value)| path.replace(parameter, value))
+}
+
+#[test]
+fn no_request_holds_the_state_of_a_large_registry_for_long() {
+    let mut server = TestServer::start();
+    server.stop();
+    fs::remove_dir_all(server.folder()).unwrap();
+    generator::write(&server.folder(), &SHAPE).unwrap();
+    server.restart();
+    server.administrator("amy");
+    server.user("ben");
+    server.logjar(&["repo", "create", "shown", "--read", "granted"]).expect(0);
+    let callers = ["amy", "ben"].map(|user| (user, server.new_token(user, &["--can", "read,deploy,manage"])));
+
+    let mut paths: Vec<String> = source::routes()
+        .into_iter()
+        .filter(|(method, route)| method == "GET" && !route.ends_with("/digest"))
+        .map(|(_, route)| filled(&route))
+        .collect();
+    for query in
+        ["search?q=clojure", "search?q=*&page=50", "api/v1/search?q=group:org*", "api/v1/log/lines?limit=10"]
+    {
+        paths.push(format!("/{query}"));
+    }
+    for (repository, folder) in
+        [("repo", ""), ("repo", "org/"), ("repo", "org/clojure/"), ("shown", ""), ("shown", "org/")]
+    {
+        paths.push(format!("/repository/{repository}/{folder}"));
+        paths.push(format!("/repository/{repository}/{folder}not-there/"));
+        paths.push(format!("/repository/{repository}/{folder}maven-metadata.xml"));
+    }
+    paths.push("/repository/repo/.meta/prefixes.txt".to_owned());
+    let mut connection = server.connect();
+    for path in &paths {
+        let anonymous = connection.send(&Request::get(path));
+        assert!(anonymous.status < 500, "{path}: {} {}", anonymous.status, anonymous.text());
+        for (user, token) in &callers {
+            let answer = connection.send(&Request::get(path).authorized(user, token));
+            assert!(answer.status < 500, "{path} as {user}: {} {}", answer.status, answer.text());
+        }
+    }
+    Deploy::new("org.example:new:1.0").send(&server, "amy").created();
+    let grant = json!({ "user": "ben", "can": ["read"] });
+    let (user, token) = &callers[0];
+    connection
+        .send(&Request::post("/api/v1/groups/org.example/grant", &grant).authorized(user, token))
+        .expect(200, "grant");
+    server.stop();
+}
