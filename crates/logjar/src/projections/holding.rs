@@ -1,6 +1,7 @@
 //! How long the readers' state is held. Whoever holds it makes the sequencer wait, and behind that every other reader,
 //! so nobody may do more under it than look something up. Builds with debug assertions time each look, in CPU time of
-//! the thread, because a thread that is not given a core is not to blame; tests fail if a server complains.
+//! the thread, because a thread that is not given a core is not to blame, and trace those that are too long
+//! (`LOGJAR_TRACE=logjar::projections::holding=debug`); a test asks a large registry for everything and reads that.
 
 /// What nobody may exceed.
 #[cfg(debug_assertions)]
@@ -26,7 +27,7 @@ impl Drop for Holding {
     fn drop(&mut self) {
         let held = thread_time().saturating_sub(self.since);
         if held > LONGEST {
-            tracing::warn!(
+            tracing::debug!(
                 "the state was held for {} µs of CPU time; everybody else waited",
                 held.as_micros()
             );

@@ -1,12 +1,13 @@
 //! How much a caller may read, joined over the repositories in sight: an artifact that is in two of them counts once.
 
 use std::collections::BTreeSet;
+use std::ops::Bound;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use logjar_domain::ids::RepositoryName;
 use logjar_domain::sight::Sight;
-use logjar_domain::state::{Repository, State};
+use logjar_domain::state::State;
 use logjar_maven::coordinates::{ArtifactId, GroupId};
 
 use super::catalog;
@@ -15,6 +16,9 @@ use crate::projections::Projections;
 /// Counting a large registry may take this share of the time at most, however often it is asked for: readers hold up
 /// the writer.
 const SHARE: u32 = 100;
+
+/// Artifacts that are counted in one look at the state.
+const AT_ONCE: usize = 200;
 
 /// Sights whose last counts are kept.
 const SIGHTS: usize = 8;
@@ -34,9 +38,6 @@ pub struct Counts {
 #[derive(Debug, Default)]
 pub struct LastCounts(Mutex<Vec<Last>>);
 
-/// A repository in sight.
-type Place<'a> = (&'a RepositoryName, &'a Repository);
-
 #[derive(Debug)]
 struct Last {
     sight: Sight,
@@ -51,16 +52,14 @@ impl LastCounts {
     pub fn of(&self, projections: &Projections, sight: &Sight) -> Counts {
         let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let begun = Instant::now();
-        let state = projections.read();
-        let position = state.position();
+        let position = projections.read().position();
         let known = last.iter().position(|last| last.sight == *sight);
         if let Some(last) = known.and_then(|known| last.get(known))
             && (last.position == position || begun < last.good_until)
         {
             return last.counts;
         }
-        let counts = count(&state, sight);
-        drop(state);
+        let counts = count(projections, sight);
         let good_until = begun + begun.elapsed().min(Duration::from_secs(1)) * SHARE;
         let oldest = (last.len() >= SIGHTS).then_some(0);
         if let Some(goes) = known.or(oldest) {
@@ -71,39 +70,64 @@ impl LastCounts {
     }
 }
 
-/// Counts each artifact where it comes first, and asks the catalog only about those that are in several repositories.
-fn count(state: &State, sight: &Sight) -> Counts {
-    let repositories: Vec<Place<'_>> =
-        sight.repositories().filter_map(|(name, _)| Some((name, state.repositories.get(name)?))).collect();
-    let is_in = |repositories: &[Place<'_>], key: &(GroupId, ArtifactId)| {
-        repositories.iter().any(|(name, repository)| {
-            repository.artifacts.contains_key(key) && sight.shows(name, &key.0, &key.1)
-        })
-    };
-    let mut counts = Counts::default();
-    let mut groups: BTreeSet<&GroupId> = BTreeSet::new();
-    for (index, (name, repository)) in repositories.iter().enumerate() {
-        let (before, after) = (repositories.get(..index), repositories.get(index + 1..));
-        let mut last_group = None;
-        for (key, artifact) in &repository.artifacts {
-            let (group, id) = key;
-            if !sight.shows(name, group, id) || is_in(before.unwrap_or_default(), key) {
-                continue;
-            }
-            // They come in order: most need no look into the set.
-            if last_group != Some(group) {
-                groups.insert(group);
-                last_group = Some(group);
-            }
-            counts.artifacts += 1;
-            counts.versions += match is_in(after.unwrap_or_default(), key) {
-                false => artifact.versions.len(),
-                true => catalog::artifact(state, sight, group, id).map_or(0, |all| all.versions().len()),
-            };
+/// What tells artifacts of a repository apart.
+type Key = (GroupId, ArtifactId);
+
+/// Counts each artifact where it comes first, some at a time, so that nobody waits for a large registry. What is deployed
+/// meanwhile may be counted or not.
+fn count(projections: &Projections, sight: &Sight) -> Counts {
+    let repositories: Vec<&RepositoryName> = sight.repositories().map(|(name, _)| name).collect();
+    let mut counting = Counting { sight, repositories, counts: Counts::default(), groups: BTreeSet::new() };
+    for index in 0..counting.repositories.len() {
+        let mut after = Bound::Unbounded;
+        while let Some(last) = counting.some(&projections.read(), index, after) {
+            after = Bound::Excluded(last);
         }
     }
-    counts.groups = groups.len();
-    counts
+    Counts { groups: counting.groups.len(), ..counting.counts }
+}
+
+/// A count under way.
+struct Counting<'a> {
+    sight: &'a Sight,
+    repositories: Vec<&'a RepositoryName>,
+    counts: Counts,
+    groups: BTreeSet<GroupId>,
+}
+
+impl Counting<'_> {
+    /// Counts what comes behind an artifact of a repository, and gives the last one that it looked at, if there may be
+    /// more.
+    fn some(&mut self, state: &State, index: usize, after: Bound<Key>) -> Option<Key> {
+        let name = *self.repositories.get(index)?;
+        let artifacts = &state.repositories.get(name)?.artifacts;
+        let mut last = None;
+        for (key, artifact) in artifacts.range((after, Bound::Unbounded)).take(AT_ONCE) {
+            last = Some(key.clone());
+            let (group, id) = key;
+            if !self.sight.shows(name, group, id) || self.is_in(state, self.repositories.get(..index), key) {
+                continue;
+            }
+            if !self.groups.contains(group) {
+                self.groups.insert(group.clone());
+            }
+            self.counts.artifacts += 1;
+            self.counts.versions += match self.is_in(state, self.repositories.get(index + 1..), key) {
+                false => artifact.versions.len(),
+                true => catalog::artifact(state, self.sight, group, id).map_or(0, |all| all.versions().len()),
+            };
+        }
+        last
+    }
+
+    /// Whether the artifact is in sight in some of the repositories.
+    fn is_in(&self, state: &State, repositories: Option<&[&RepositoryName]>, key: &Key) -> bool {
+        repositories.unwrap_or_default().iter().any(|name| {
+            let is_there =
+                state.repositories.get(*name).is_some_and(|found| found.artifacts.contains_key(key));
+            is_there && self.sight.shows(name, &key.0, &key.1)
+        })
+    }
 }
 
 #[cfg(test)]
@@ -112,6 +136,7 @@ mod tests {
     use logjar_domain::event::{Policy, ReadAccess};
     use logjar_domain::ids::Moment;
     use logjar_domain::rules::Rules;
+    use logjar_domain::state::Repository;
 
     use super::*;
 

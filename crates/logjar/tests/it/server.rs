@@ -193,14 +193,6 @@ impl TestServer {
         fs::read_to_string(self.diagnostics()).unwrap_or_default()
     }
 
-    /// Fails if the server complained that somebody held its state for too long.
-    fn expect_brief_looks(&self) {
-        let diagnostics = self.stderr();
-        let long: Vec<&str> =
-            diagnostics.lines().filter(|line| line.contains("the state was held")).collect();
-        assert!(long.is_empty(), "{}", long.join("\n"));
-    }
-
     fn diagnostics(&self) -> PathBuf {
         self.temporary.path().join("diagnostics")
     }
@@ -331,9 +323,6 @@ impl Drop for TestServer {
         if let Some(mut running) = self.running.take() {
             let _ = running.child.kill();
             let _ = running.child.wait();
-        }
-        if !std::thread::panicking() {
-            self.expect_brief_looks();
         }
     }
 }

@@ -152,6 +152,7 @@ fn only_storage_touches_stored_files() {
     let others = [
         "activity",                // activity/
         "admin_socket",            // admin.sock
+        "cli/serve",               // what the kernel says of the process
         "cli/config",              // logjar.toml
         "clock",                   // what the kernel says of its boot
         "config",                  // logjar.toml

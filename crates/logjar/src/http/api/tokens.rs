@@ -63,11 +63,13 @@ pub async fn list(State(app): State<Arc<App>>, Caller(actor): Caller) -> Result<
         _ => {}
     }
     let visible = state.tokens.iter().filter(|(_, token)| administrator || own == Some(&token.user));
-    let mut visible: Vec<(&TokenId, &Token)> = visible.collect();
-    visible.sort_by_key(|(_, token)| token.since);
+    let copied = visible.map(|(id, token)| (id.clone(), token.clone(), state.name_of(&token.user)));
+    let mut visible: Vec<(TokenId, Token, String)> = copied.collect();
+    drop(state);
+    visible.sort_by_key(|(_, token, _)| token.since);
     let tokens: Vec<Value> = visible
         .into_iter()
-        .map(|(id, token)| {
+        .map(|(id, token, owner)| {
             let state_of = match (token.disabled, token.expires) {
                 (true, _) => "disabled",
                 (_, Some(end)) if end <= moment => "expired",
@@ -76,7 +78,7 @@ pub async fn list(State(app): State<Arc<App>>, Caller(actor): Caller) -> Result<
             };
             json!({
                 "id": id.as_str(),
-                "user": state.name_of(&token.user),
+                "user": owner,
                 "name": token.name.as_deref(),
                 "group": token.limit.as_ref().map(|limit| limit.group.as_str()),
                 "artifact": token.limit.as_ref().and_then(|limit| limit.scope.artifact()).map(ArtifactId::as_str),

@@ -42,11 +42,13 @@ pub struct NewPassword {
 
 /// All users, for administrators.
 pub async fn list(State(app): State<Arc<App>>, Caller(actor): Caller) -> Result<axum::Json<Value>, ApiError> {
-    let state = app.projections.read();
-    require_administrator(&state, now(), &actor, "list users")?;
-    let mut users: Vec<(&UserId, &User)> = state.users.iter().collect();
-    users.sort_by_key(|(_, user)| &user.name);
-    let users: Vec<Value> = users.into_iter().map(|(id, user)| shown(id, user)).collect();
+    let mut users: Vec<(UserId, User)> = {
+        let state = app.projections.read();
+        require_administrator(&state, now(), &actor, "list users")?;
+        state.users.iter().map(|(id, user)| (id.clone(), user.clone())).collect()
+    };
+    users.sort_by(|(_, a), (_, b)| a.name.cmp(&b.name));
+    let users: Vec<Value> = users.iter().map(|(id, user)| shown(id, user)).collect();
     Ok(axum::Json(json!(users)))
 }
 
