@@ -11,7 +11,7 @@ use crate::state::{
     Artifact, BuildState, Group, Member, MoreOfVersion, Repository, State, Token, User, VersionState,
 };
 
-/// Writes the canonical text, a line a thing, sorted; versions in Maven's order, builds as they came.
+/// Writes the canonical text, one line per item, sorted; versions in Maven's order, builds as they came.
 ///
 /// # Errors
 /// Only those of `out`.

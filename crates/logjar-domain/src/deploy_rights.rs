@@ -101,7 +101,7 @@ pub(crate) fn check_claimable(group: &GroupId) -> Result<(), Rejection> {
     if names::is_public_suffix(group.as_str()) {
         return Err(Rejection::GroupUnclaimable {
             group: group.clone(),
-            why: "anybody can get a name under it, claim a longer one",
+            why: "anybody can get a name under it; claim a longer one",
         });
     }
     Ok(())

@@ -64,7 +64,7 @@ pub(crate) fn grant(state: &State, context: &Context<'_>, wish: Grant<'_>) -> Re
     }
     if wish.can.manage || wish.can == Abilities::default() {
         return Err(Rejection::Invalid {
-            what: "a member can read, deploy or both; changing members is for admins of the group".to_owned(),
+            what: "a member can read, deploy or both; only admins of the group can change members".to_owned(),
         });
     }
     let members = || state.groups.get(wish.group).into_iter().flat_map(|group| &group.members);

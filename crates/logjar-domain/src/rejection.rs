@@ -108,7 +108,7 @@ pub enum Rejection {
     },
     /// Rights in all of a group would hold in groups below that belong to others.
     #[error(
-        "rights in all of `{group}` hold in the groups below it too, and others have {}; if that is wanted, say so with --over",
+        "rights in all of `{group}` also hold in the groups below it, and others own {}; if that is what you want, add --over",
         listed(below)
     )]
     OverOthers {
@@ -159,7 +159,7 @@ pub enum Rejection {
         version: Version,
     },
     /// The repository takes the other kind of versions only.
-    #[error("repository `{repository}` takes {takes} only, and `{version}` is none")]
+    #[error("repository `{repository}` accepts only {takes}, and `{version}` is not one of them")]
     WrongPolicy {
         /// The repository.
         repository: RepositoryName,
@@ -183,7 +183,7 @@ pub enum Rejection {
         other: String,
     },
     /// A name that differs from an existing one by case only.
-    #[error("`{name}` differs from the existing `{existing}` by case only; use the existing spelling")]
+    #[error("`{name}` differs from the existing `{existing}` only in case; use the existing spelling")]
     DiffersByCase {
         /// The name sent.
         name: String,
@@ -226,7 +226,7 @@ pub enum Rejection {
     NotDurable,
 
     /// A name of the server's own.
-    #[error("the name `{name}` is reserved, choose another")]
+    #[error("the name `{name}` is reserved; choose another")]
     NameReserved {
         /// The name.
         name: String,
@@ -239,7 +239,7 @@ pub enum Rejection {
     },
     /// Not a repository's name.
     #[error(
-        "`{name}` is not a repository name: use 1 to 39 lower-case letters, digits and `-`, no `-` first"
+        "`{name}` is not a repository name: use 1 to 39 lower-case letters, digits and `-`, not beginning with `-`"
     )]
     RepositoryNameInvalid {
         /// The name.
@@ -249,7 +249,7 @@ pub enum Rejection {
     #[error("the e-mail address is not valid")]
     EmailInvalid,
     /// The user's name is taken.
-    #[error("a user or group `{name}` exists already")]
+    #[error("a user or group named `{name}` already exists")]
     NameTaken {
         /// The name.
         name: String,
@@ -279,7 +279,7 @@ pub enum Rejection {
         group: GroupId,
     },
     /// The group exists.
-    #[error("the group `{group}` exists already; give rights in it with: logjar group grant {group} NAME")]
+    #[error("the group `{group}` already exists; grant rights in it with: logjar group grant {group} NAME")]
     GroupExists {
         /// The name.
         group: GroupId,
@@ -303,15 +303,15 @@ pub enum Rejection {
         group: GroupId,
     },
     /// Nobody may change or remove their own rights.
-    #[error("nobody can change or remove their own rights in a group; ask another admin of it")]
+    #[error("you cannot change or remove your own rights in a group; ask another admin of the group")]
     OwnRights,
     /// Nobody makes themselves an administrator, or stops being one by themselves.
     #[error(
-        "nobody can change whether they are an administrator; ask another one, or use the command line of the server"
+        "you cannot change whether you are an administrator; ask another one, or use the command line on the server"
     )]
     OwnAdministration,
     /// The repository exists.
-    #[error("the repository `{name}` exists already")]
+    #[error("the repository `{name}` already exists")]
     RepositoryExists {
         /// The name.
         name: RepositoryName,

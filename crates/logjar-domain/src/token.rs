@@ -34,27 +34,27 @@ pub(crate) fn create(state: &State, context: &Context<'_>, wish: Wish<'_>) -> Re
     }
     if wish.can == Abilities::default() {
         return Err(Rejection::Invalid {
-            what: "a token must be able to do something: read, deploy or manage".to_owned(),
+            what: "a token needs at least one ability: read, deploy or manage".to_owned(),
         });
     }
     if wish.can.manage && wish.limit.is_some() {
         return Err(Rejection::Invalid {
-            what: "a token that is limited to a group or artifact cannot manage; leave one of the two out"
+            what: "a token that is limited to a group or artifact cannot manage; leave out one of the two"
                 .to_owned(),
         });
     }
     if wish.expires.is_some_and(|end| end <= context.now) {
-        return Err(Rejection::Invalid { what: "the token would have expired already".to_owned() });
+        return Err(Rejection::Invalid { what: "the token would already have expired".to_owned() });
     }
     if wish.expires.is_some_and(|end| end > context.now.plus_seconds(EXPIRY_SECONDS_MAX)) {
         return Err(Rejection::Invalid {
-            what: "a token that ends has to end within a hundred years".to_owned(),
+            what: "a token that expires must do so within a hundred years".to_owned(),
         });
     }
     if wish.name.is_some_and(|name| name.is_empty() || name.len() > 100 || name.chars().any(char::is_control))
     {
         return Err(Rejection::Invalid {
-            what: "a token's name has 1 to 100 printable characters".to_owned(),
+            what: "a token's name must have 1 to 100 printable characters".to_owned(),
         });
     }
     Ok(Decision::Append(Event::TokenCreated(Arc::new(TokenCreated {

@@ -85,7 +85,7 @@ pub(crate) fn change_admin(
     name: &str,
     admin: bool,
 ) -> Result<Decision, Rejection> {
-    require_administrator(state, context.now, context.actor, "say who is an administrator")?;
+    require_administrator(state, context.now, context.actor, "decide who is an administrator")?;
     let (id, user) = find(state, name)?;
     if context.actor.user() == Some(id) {
         return Err(Rejection::OwnAdministration);

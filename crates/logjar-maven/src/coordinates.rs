@@ -82,7 +82,7 @@ pub enum NameError {
         most: usize,
     },
     /// The name has a character outside its alphabet.
-    #[error("the {kind} `{name}` holds the character `{character}`; allowed are {}", kind.alphabet())]
+    #[error("the {kind} `{name}` contains the character `{character}`; allowed are {}", kind.alphabet())]
     Character {
         /// Which name.
         kind: NameKind,
@@ -98,7 +98,7 @@ pub enum NameError {
         name: String,
     },
     /// An artifact or version that begins with a dot: `.`, `..` and hidden files among them.
-    #[error("the {kind} `{name}` begins with a dot; such names are kept for the server's own files")]
+    #[error("the {kind} `{name}` begins with a dot; such names are reserved for the server's own files")]
     LeadingDot {
         /// Which name.
         kind: NameKind,
@@ -106,7 +106,7 @@ pub enum NameError {
         name: String,
     },
     /// An artifact or version that begins like Maven's index files.
-    #[error("the {kind} `{name}` begins with `maven-metadata`, which is kept for Maven's index files")]
+    #[error("the {kind} `{name}` begins with `maven-metadata`, which is reserved for Maven's index files")]
     MetadataName {
         /// Which name.
         kind: NameKind,
@@ -114,7 +114,7 @@ pub enum NameError {
         name: String,
     },
     /// An artifact or version that ends like a sum or a signature.
-    #[error("the {kind} `{name}` ends in `{extension}`, which is kept for sums and signatures")]
+    #[error("the {kind} `{name}` ends in `{extension}`, which is reserved for sums and signatures")]
     CompanionExtension {
         /// Which name.
         kind: NameKind,
@@ -364,14 +364,14 @@ mod tests {
             (GroupId::parse("").err(), "the group is empty"),
             (GroupId::parse("org..x").err(), "the group `org..x` has an empty label"),
             (GroupId::parse(".org").err(), "the group `.org` has an empty label"),
-            (GroupId::parse("org+x").err(), "the group `org+x` holds the character `+`"),
-            (GroupId::from_labels(&["org.x"]).err(), "the group `org.x` holds the character `.`"),
+            (GroupId::parse("org+x").err(), "the group `org+x` contains the character `+`"),
+            (GroupId::from_labels(&["org.x"]).err(), "the group `org.x` contains the character `.`"),
             (GroupId::parse(&"g".repeat(241)).err(), "has 241 bytes, more than the 240"),
             (ArtifactId::parse("..").err(), "the artifact `..` begins with a dot"),
-            (ArtifactId::parse("a\nb").err(), "the artifact `a\\nb` holds the character `\\n`"),
+            (ArtifactId::parse("a\nb").err(), "the artifact `a\\nb` contains the character `\\n`"),
             (ArtifactId::parse("maven-metadata-x").err(), "begins with `maven-metadata`"),
             (ArtifactId::parse("a.sha1").err(), "ends in `.sha1`"),
-            (Version::parse("1.α.0").err(), "the version `1.α.0` holds the character `α`"),
+            (Version::parse("1.α.0").err(), "the version `1.α.0` contains the character `α`"),
             (Version::parse("1.0.asc").err(), "ends in `.asc`"),
             (Version::parse("-SNAPSHOT").err(), "has nothing before its suffix"),
             (Version::parse("1.0-20261124.080000-1").err(), "ends in a timestamp and build number"),

@@ -94,7 +94,7 @@ pub enum Build {
 pub enum PathError {
     /// The path has too few segments to be a file of a version, or metadata of a folder.
     #[error(
-        "`{path}` is no path of a Maven repository; files are at `<group>/<artifact>/<version>/<file>`, \
+        "`{path}` is not a path in a Maven repository; files are at `<group>/<artifact>/<version>/<file>`, \
          metadata at `<folder>/maven-metadata.xml`"
     )]
     TooShort {
@@ -135,14 +135,14 @@ pub enum PathError {
         name: String,
     },
     /// The name is that of a sum of a sum, or of a signature of one.
-    #[error("the file name `{name}` speaks of a sum of a sum; sums are kept for files and signatures only")]
+    #[error("the file name `{name}` names the sum of a sum; only files and signatures have sums")]
     CompanionOfSum {
         /// The file name, without the last sum's extension.
         name: String,
     },
     /// Classifier or extension hold something that they must not.
     #[error(
-        "the file name `{name}` holds the character `{character}` after its version; allowed are letters, \
+        "the file name `{name}` contains the character `{character}` after its version; allowed are letters, \
          digits and `_ . + - ~ = @ , !`"
     )]
     Character {
@@ -348,8 +348,8 @@ fn check_segment(segment: &str) -> Result<(), PathError> {
     let reason = match segment {
         "" => "it is empty",
         "." | ".." => "it would lead to another folder",
-        _ if segment.chars().any(char::is_control) => "it holds a control character",
-        _ if segment.contains(['/', '\\']) => "it holds a slash or backslash",
+        _ if segment.chars().any(char::is_control) => "it contains a control character",
+        _ if segment.contains(['/', '\\']) => "it contains a slash or backslash",
         _ => return Ok(()),
     };
     Err(PathError::Segment { segment: shown(segment), reason })

@@ -64,7 +64,7 @@ pub enum XmlError {
         position: u64,
     },
     /// A character that XML does not allow, raw or as a reference.
-    #[error("it holds the character `{character}` at byte {position}, which XML does not allow")]
+    #[error("it contains the character `{character}` at byte {position}, which XML does not allow")]
     Character {
         /// The character, escaped.
         character: String,

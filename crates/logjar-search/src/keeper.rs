@@ -40,13 +40,13 @@ pub struct Keeper {
 #[derive(Debug, thiserror::Error)]
 pub enum Unusable {
     /// There is none.
-    #[error("there is none")]
+    #[error("there is no index")]
     Missing,
     /// It was left half made.
     #[error("it was never finished")]
     Unfinished,
     /// It has other fields.
-    #[error("it has other fields")]
+    #[error("its fields are different")]
     OtherFields,
     /// Some of its files are not what they were.
     #[error("it is damaged: {0}")]
@@ -104,7 +104,7 @@ impl Keeper {
         check(&stamp)?;
         let damaged = index.validate_checksum().map_err(Unusable::from)?.into_iter().next();
         if let Some(file) = damaged {
-            let said = format!("`{}` is not as it was written", file.display());
+            let said = format!("`{}` does not hold what was written", file.display());
             return Err(Unusable::Damaged(said).into());
         }
         Ok((Self::new(index, fields, BURST_BYTES).map_err(Unusable::from)?, stamp))

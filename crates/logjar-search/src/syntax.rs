@@ -83,19 +83,19 @@ pub(crate) enum Matter {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum SyntaxError {
     /// Nothing behind the colon.
-    #[error("`{0}:` has nothing behind it; write `{0}:word`, `{0}:\"two words\"` or `{0}:(this that)`")]
+    #[error("`{0}:` has nothing after it; write `{0}:word`, `{0}:\"two words\"` or `{0}:(this that)`")]
     NoValue(&'static str),
     /// A range of something else than times.
-    #[error("`{0}:` takes no range; only `at` does, as in `at:[2024-01-01 TO 2024-06-30]`")]
+    #[error("`{0}:` does not take a range; only `at` does, as in `at:[2024-01-01 TO 2024-06-30]`")]
     RangeOf(&'static str),
     /// Something that is no time.
     #[error(
-        "`{0}` is no time; write a day as in `at:2024-05-17`, a month as in `at:2024-05`, a year as in `at:2024`, or a \
+        "`{0}` is not a time; write a day as in `at:2024-05-17`, a month as in `at:2024-05`, a year as in `at:2024`, or a \
          range as in `at:[2024-01-01 TO 2024-06-30]`, with `*` for an open end"
     )]
     Time(String),
     /// Something that is no range.
-    #[error("`{0}` is no range of times; write `at:[2024-01-01 TO 2024-06-30]`, with `*` for an open end")]
+    #[error("`{0}` is not a range of times; write `at:[2024-01-01 TO 2024-06-30]`, with `*` for an open end")]
     Range(String),
 }
 

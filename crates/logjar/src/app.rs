@@ -62,7 +62,7 @@ pub struct App {
     pub downloads: Arc<Downloads>,
     /// What the server counts about itself.
     pub metrics: Arc<Metrics>,
-    /// Who may make what is derived from the log anew.
+    /// Locks that serialise rebuilds of what is derived from the log.
     pub turns: Turns,
     pub(crate) last_counts: LastCounts,
     /// Turns for reading the log.

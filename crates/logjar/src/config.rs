@@ -189,9 +189,9 @@ pub fn load(
         match KEYS.iter().find(|key| key.variable() == variable) {
             Some(key) => loaded.set(key.name, &value, &variable)?,
             None if variable.starts_with("LOGJAR_") && !OTHER_VARIABLES.contains(&variable.as_str()) => {
-                loaded
-                    .warnings
-                    .push(format!("the environment variable {variable} is none of ours and is ignored"));
+                loaded.warnings.push(format!(
+                    "the environment variable {variable} is not one that logjar knows and is ignored"
+                ));
             }
             None => {}
         }

@@ -43,7 +43,7 @@ impl DiskSpace {
     /// Somebody could write.
     pub fn met_space(&self) {
         if self.full.swap(false, Ordering::Relaxed) {
-            tracing::info!("the disk has space again, writing goes on");
+            tracing::info!("the disk has space again; writing goes on");
         }
     }
 

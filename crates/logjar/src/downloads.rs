@@ -66,7 +66,7 @@ struct Totals {
     artifacts: HashMap<u64, u64>,
 }
 
-/// What is remembered about the files, so that a trouble that lasts is told once.
+/// What is remembered about the files, so that a persistent failure is logged once.
 #[derive(Default)]
 struct Files {
     failing: bool,

@@ -36,7 +36,7 @@ pub enum Topic {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TopicError {
     /// It has none of the forms.
-    #[error("`{text}` is nothing that a line can be about; use one of: {FORMS}")]
+    #[error("unknown topic `{text}`; use one of: {FORMS}")]
     Form {
         /// What was given.
         text: String,

@@ -77,13 +77,13 @@ pub enum RebuildError {
     ReadOnly,
     /// The state in memory is not what the log folds to: whatever is made from it would be wrong too.
     #[error(
-        "the state in memory came from a wrong state snapshot, and the `{}` would be made from it; the snapshot is \
-         mended: restart the server (without a server, run the command again), then rebuild the rest",
+        "the state in memory came from a wrong state snapshot, and the `{}` would be made from it; the snapshot has \
+         been repaired: restart the server (without a server, run the command again), then rebuild the rest",
         .0.name()
     )]
     WrongState(Part),
     /// The program is about to end.
-    #[error("the rebuild was not finished, because the server stops; do it again")]
+    #[error("the rebuild was not finished, because the server is stopping; run it again")]
     Stopped,
     /// The state snapshot.
     #[error(transparent)]
@@ -122,7 +122,7 @@ impl RebuildError {
     }
 }
 
-/// Who may make what anew.
+/// Locks that serialise rebuilds.
 #[derive(Debug, Default)]
 pub struct Turns {
     rebuild: Arc<tokio::sync::Mutex<()>>,

@@ -50,7 +50,7 @@ pub enum SubmitError {
     #[error(transparent)]
     Rejected(#[from] Rejection),
     /// The disk is full.
-    #[error("the disk of the server is full; it takes deploys again as soon as there is space")]
+    #[error("the disk of the server is full; deploys are accepted again as soon as there is space")]
     NoSpace,
     /// Too many commands wait.
     #[error("the server is busy, try again")]

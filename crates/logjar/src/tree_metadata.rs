@@ -40,7 +40,7 @@ pub async fn run(app: Arc<App>, mut changes: mpsc::UnboundedReceiver<Changed>) {
             let written = tokio::task::spawn_blocking(move || write_all(&app, batch)).await;
             let (left, error) = written.unwrap_or_default();
             if let Some(error) = error.as_ref().filter(|_| !failed) {
-                tracing::warn!("could not write metadata into the tree, and tries again: {error}");
+                tracing::warn!("could not write metadata into the tree, trying again: {error}");
             }
             (due, failed) = (left, error.is_some());
         }

@@ -67,8 +67,8 @@ impl Turn<'_> {
         }
     }
 
-    /// The same bytes for a name again are accepted again, because answers get lost. Other bytes within a run
-    /// end all hope for the run: two builds with one token cannot be told apart, so neither may be published.
+    /// The same bytes for a name again are accepted again, because answers get lost. Different bytes for a
+    /// name within one run doom the run: two builds with one token cannot be told apart, so neither may be published.
     fn open_file(&mut self, put: &Put, file: &VersionFile, arrived: Arrived) -> Answer {
         let (now, slot) = (self.now, self.slot_of(file));
         let version = &file.gav.version;

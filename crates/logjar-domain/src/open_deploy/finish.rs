@@ -63,7 +63,7 @@ impl Turn<'_> {
         let lacks = |slot: &&Slot| self.artifact.open.get(slot).is_some_and(|deploy| deploy.lacks_module());
         let missing = slots.into_iter().find(lacks).map(|slot| {
             let version = slot.key.shown();
-            format!("`{version}` is published without the `.module` that its POM promises; Gradle fails without it, send it")
+            format!("`{version}` is published without the `.module` that its POM promises; Gradle needs it, so send it")
         });
         Answer::Created { missing }
     }

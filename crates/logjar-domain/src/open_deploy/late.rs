@@ -297,7 +297,7 @@ impl Turn<'_> {
         }
         late.sums.insert(&file.name, algorithm, hex.map(str::to_owned), 0);
         let Some(waiting) = late.waiting.get(&file.name) else {
-            let missing = format!("`{}` has not come yet, only a sum of it", file.name);
+            let missing = format!("only a sum of `{}` has arrived, not the file itself", file.name);
             return Answer::Created { missing: Some(missing) };
         };
         if let Err(wrong) = sums::compare(&file.name, algorithm, hex, &waiting.digests.hex(algorithm)) {
@@ -323,7 +323,7 @@ impl Turn<'_> {
         let verdict = late.sums.judge(name, &file.digests);
         let needs_no_sum = file.is_signature || !self.finished.came_with_sums(&late.deploy);
         if verdict.wrong.is_some() || !(verdict.right || needs_no_sum) {
-            return waits("a sum of it that is right, and none that is wrong");
+            return waits("a correct sum of it, and no wrong one");
         }
         let commit = late.commit(slot, name, file, published.times_added);
         self.commits.push(commit);

@@ -231,7 +231,7 @@ impl OpenDeploy {
             missing.push("its POM".to_owned());
         }
         if let Some(name) = self.sums.without_file(|name| self.files.contains_key(name)) {
-            missing.push(format!("the file `{name}` of which a sum came"));
+            missing.push(format!("the file `{name}`, of which only a sum has arrived"));
         }
         if waits_for_metadata {
             missing.push("the maven-metadata.xml that ends the deploy".to_owned());
@@ -249,7 +249,7 @@ impl OpenDeploy {
             missing.push(format!("a file that was refused ({refusal})"));
         }
         if missing.is_empty() {
-            missing.push("its finish".to_owned());
+            missing.push("the request that finishes it".to_owned());
         }
         format!("`{}` is not published yet; missing: {}", self.key.shown(), missing.join(", "))
     }

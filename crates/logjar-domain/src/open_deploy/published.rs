@@ -35,7 +35,8 @@ pub trait Published {
     /// process began is known better.
     fn age_s(&self, published: &PublishedDeploy) -> i64;
 
-    /// The sum of a published file in lower-case hex; `None` if it is not at hand, and then one is taken unseen.
+    /// The sum of a published file in lower-case hex; `None` if it is not at hand, in which case
+    /// the client's sum is accepted unchecked.
     fn sum(&self, key: &VersionKey, name: &str, algorithm: Algorithm) -> Option<String>;
 }
 

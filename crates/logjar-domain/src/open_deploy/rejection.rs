@@ -43,7 +43,7 @@ pub enum DeployRejection {
     },
     /// The body of a sum holds no sum (rule 22).
     #[error(
-        "the body sent as `{name}.{}` holds no such sum; send its hex digits alone", .algorithm.extension()
+        "the body sent as `{name}.{}` is not such a sum; send only its hex digits", .algorithm.extension()
     )]
     SumUnreadable {
         /// The file.
@@ -53,7 +53,7 @@ pub enum DeployRejection {
     },
     /// A sum came and its file did not.
     #[error(
-        "`{version}` is incomplete: a sum of `{name}` came, but not the file itself; send the file, \
+        "`{version}` is incomplete: a sum of `{name}` was sent, but not the file itself; send the file, \
          or deploy again without its sum"
     )]
     SumWithoutFile {
@@ -63,7 +63,7 @@ pub enum DeployRejection {
         name: Arc<str>,
     },
     /// A file without any sum, where rule 21 is on.
-    #[error("`{version}` is incomplete: no sum of `{name}` came; deploy with checksums switched on")]
+    #[error("`{version}` is incomplete: no sum of `{name}` was sent; deploy with checksums switched on")]
     SumMissing {
         /// Coordinates of the version or build.
         version: String,
@@ -88,7 +88,7 @@ pub enum DeployRejection {
         version: String,
     },
     /// The POM cannot be read (rule 10).
-    #[error("the POM `{name}` cannot be read: {}; mend it and deploy again", shown_to(.why, REASON_MAX))]
+    #[error("the POM `{name}` cannot be read: {}; fix it and deploy again", shown_to(.why, REASON_MAX))]
     PomInvalid {
         /// The file.
         name: Arc<str>,
@@ -142,8 +142,8 @@ pub enum DeployRejection {
 
     /// A release or build that exists (rule 19).
     #[error(
-        "`{version}` was deployed on {day} by `{user}`{}; what is deployed cannot change, use a new version",
-        if *.is_new { format!(" without `{name}`") } else { format!(", and `{name}` is not as it was then") }
+        "`{version}` was deployed on {day} by `{user}`{}; deployed files cannot change, so use a new version",
+        if *.is_new { format!(" without `{name}`") } else { format!(", and `{name}` was different then") }
     )]
     Redeploy {
         /// Coordinates of the version or build.
@@ -159,8 +159,8 @@ pub enum DeployRejection {
     },
     /// A late file, after the time for it.
     #[error(
-        "`{version}` was deployed on {day}, and files can be added for {minutes} minutes only, so \
-         `{name}` comes too late; use a new version"
+        "`{version}` was deployed on {day}, and files can be added for only {minutes} minutes, so \
+         `{name}` is too late; use a new version"
     )]
     LateWindowOver {
         /// Coordinates of the version or build.
@@ -209,8 +209,8 @@ pub enum DeployRejection {
     },
     /// The open deploys of the token hold too much.
     #[error(
-        "the open deploys of this token hold more than {limit} bytes with `{name}`; finish some or \
-         wait until they have ended, or raise deploy.open_bytes"
+        "with `{name}`, the open deploys of this token would hold more than {limit} bytes; finish \
+         some, wait until they have ended, or raise deploy.open_bytes"
     )]
     TooMuchOpen {
         /// The file that did not fit.
@@ -220,7 +220,7 @@ pub enum DeployRejection {
     },
     /// The token has too many deploys open.
     #[error(
-        "this token has {limit} deploys open, as many as it may; finish some or wait until they have ended"
+        "this token has {limit} deploys open, the most it may have; finish some or wait until they have ended"
     )]
     TooManyOpen {
         /// How many it may have.

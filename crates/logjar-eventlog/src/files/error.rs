@@ -34,9 +34,9 @@ pub enum LogError {
     Corrupt(Damage),
     /// DURABLE says that more was on disk than its segment has.
     #[error(
-        "`{}` ends at byte {len}, but DURABLE says that it was on disk up to byte {offset} (line {seq}): either the \
-         disk lost lines, then restore a backup; or the folder was copied under a running server, then copy it again, \
-         or keep what is there with `logjar restore --from-copy DIR`", path.display()
+        "`{}` ends at byte {len}, but DURABLE says that it was on disk up to byte {offset} (line {seq}): if the \
+         disk lost lines, restore a backup; if the folder was copied while a server was running, copy it again or \
+         keep what is there with `logjar restore --from-copy DIR`", path.display()
     )]
     MarkBeyondEnd {
         /// The segment.
@@ -73,7 +73,7 @@ pub enum LogError {
     #[error(transparent)]
     Randomness(#[from] NoRandomness),
     /// The log was written by a newer program.
-    #[error("`{}` has format level {found}, this program reads up to {known}: use a newer one", path.display())]
+    #[error("`{}` has format level {found}, but this program reads only up to {known}; use a newer one", path.display())]
     UnknownFormat {
         /// The file that says so.
         path: PathBuf,
@@ -108,14 +108,14 @@ pub enum LogError {
     /// The folder is no longer where it was when the writer started.
     #[error(
         "`{}` is gone: the folder of the log was moved or removed while the server ran; put it back, or start the \
-         server on its new place", path.display()
+         server with its new path", path.display()
     )]
     Moved {
         /// EPOCH.
         path: PathBuf,
     },
     /// An earlier error was fatal, so nothing is known about what is on disk.
-    #[error("the log refuses everything after an earlier failure; start again")]
+    #[error("the log refuses everything after an earlier failure; restart the server")]
     Poisoned,
     /// The caller of `append` gave a line that no log can hold. It is a bug in the caller.
     #[error("line {index} of the batch cannot be appended: {reason}")]
@@ -136,7 +136,7 @@ pub enum LogError {
         source: ReplayError,
     },
     /// `restore_from_copy` was asked for on a folder that does not need it.
-    #[error("`{}` has all that DURABLE says: nothing to restore", path.display())]
+    #[error("`{}` holds everything that DURABLE records; there is nothing to restore", path.display())]
     NothingToRestore {
         /// The folder of the log.
         path: PathBuf,
@@ -257,14 +257,14 @@ pub enum Warning {
         slot: usize,
     },
     /// EPOCH is missing.
-    #[error("`{}` is missing; it was made anew", file.display())]
+    #[error("`{}` was missing and has been made again", file.display())]
     NoEpoch {
         /// EPOCH.
         file: PathBuf,
     },
     /// A point to resume from is of another log, or the log has changed before it.
     #[error(
-        "the lines up to {seq} had to be read again: the saved point after them does not fit, because {misfit}"
+        "the lines up to {seq} had to be read again: the saved point after them cannot be used, because {misfit}"
     )]
     PointNotUsed {
         /// Position of the point.
@@ -284,12 +284,12 @@ pub enum Warning {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Misfit {
     /// The mark is before it.
-    #[error("DURABLE does not reach so far")]
+    #[error("DURABLE does not reach that far")]
     BeyondMark,
     /// The log has other files now.
     #[error("MANIFEST names other segments")]
     Segments,
     /// At its place is another line or none.
-    #[error("the line there is missing or another one")]
+    #[error("the line there is missing or a different one")]
     Line,
 }

@@ -72,7 +72,7 @@ impl Manifest {
         }
         let firsts: Vec<u64> = self.segments.iter().map(|segment| segment.first).collect();
         if firsts.first() != Some(&1) || !firsts.is_sorted_by(|before, after| before < after) {
-            return Err("its segments do not begin with line 1 and go on from there");
+            return Err("its segments do not begin with line 1 and continue without a gap");
         }
         let numbers = self.segments.iter().map(|segment| segment_number(&segment.file));
         if !numbers.eq((1..=self.segments.len() as u64).map(Some)) {

@@ -57,7 +57,7 @@ pub(crate) fn check_header(text: &[u8], segment: u64, chain: &Chain) -> Result<(
     if found.format == FORMAT && expected.as_bytes().strip_suffix(b"\n") == Some(text) {
         Ok(())
     } else {
-        Err(Fault::Form("its header does not go on from the segment before"))
+        Err(Fault::Form("its header does not continue the segment before"))
     }
 }
 

@@ -36,7 +36,7 @@ pub enum Fault {
     #[error("it is not text")]
     NotText,
     /// The named part of the envelope is not what the format says.
-    #[error("`{0}` is missing, out of place or not in its form")]
+    #[error("`{0}` is missing, out of place or malformed")]
     Envelope(&'static str),
     /// The bytes are not those that the crc was made of, or another line stood before.
     #[error("its crc is {stated:08x}, but its bytes after the line before give {computed:08x}")]
@@ -50,29 +50,29 @@ pub enum Fault {
     #[error("it has seq {0}")]
     Seq(u64),
     /// The batch neither goes on nor begins.
-    #[error("its batch {0} neither goes on nor begins with it")]
+    #[error("its batch {0} neither continues nor begins with it")]
     Batch(u64),
     /// Time runs backwards.
     #[error("its time {0} is not later than that of the line before")]
     At(Micros),
     /// `log.opened` is missing at the beginning or doubled.
-    #[error("line 1, and no other, has to be `log.opened`")]
+    #[error("line 1, and no other, must be `log.opened`")]
     Opened,
     /// `data` is not one JSON object without the keys `crc` and `private`.
-    #[error("its data is not an object as the format says: {0}")]
+    #[error("its data is not a valid object: {0}")]
     Data(String),
     /// The private object is not the sealed one.
-    #[error("its private part is not the one that was sealed")]
+    #[error("its private data is not what was sealed")]
     Sealed,
     /// The private object is missing.
-    #[error("its private part is missing")]
+    #[error("its private data is missing")]
     PrivateMissing,
     /// A header, MANIFEST, EPOCH or DURABLE is not of its form.
     #[error("{0}")]
     Form(&'static str),
     /// The mark in DURABLE names a line that is not as it says.
     #[error(
-        "DURABLE says that line {0} is on disk and ends there, but the log has it otherwise or not at all"
+        "DURABLE says that line {0} is on disk and ends there, but in the log it ends elsewhere or is missing"
     )]
     Mark(u64),
     /// The file should be there.
@@ -110,22 +110,22 @@ pub enum LineError {
     #[error("its time {0} is not in the years 0000 to 9999")]
     Time(Micros),
     /// `by` has another form.
-    #[error("`{0}` is not 1 to 64 of `A-Z a-z 0-9 _ . -`")]
+    #[error("`{0}` is not 1 to 64 characters of `A-Z a-z 0-9 _ . -`")]
     By(String),
     /// `kind` has another form.
-    #[error("`{0}` is not 1 to 64 of `a-z 0-9 . -`")]
+    #[error("`{0}` is not 1 to 64 characters of `a-z 0-9 . -`")]
     Kind(String),
     /// `log.opened` where it may not be, or missing on line 1.
-    #[error("line 1, and no other, has to be `log.opened`")]
+    #[error("line 1, and no other, must be `log.opened`")]
     Opened,
     /// Versions count from 1.
     #[error("its version is 0")]
     Version,
     /// `data` has another form.
-    #[error("its data is not an object as the format says: {0}")]
+    #[error("its data is not a valid object: {0}")]
     Data(String),
     /// `private` has another form.
-    #[error("its private part is not an object as the format says: {0}")]
+    #[error("its private data is not a valid object: {0}")]
     Private(String),
     /// Too long to be published.
     #[error("its public form could have {len} bytes, more than {}", PUBLIC_FORM_MAX)]

@@ -42,9 +42,10 @@ pub(crate) fn check(text: &[u8], seed: u32) -> Result<(String, u32), Fault> {
 /// As [`check`].
 pub(crate) fn decode<T: Serialize + DeserializeOwned>(text: &[u8], seed: u32) -> Result<(T, u32), Fault> {
     let (body, crc) = check(text, seed)?;
-    let value = serde_json::from_str(&body).map_err(|_| Fault::Form("it has other keys than it should"))?;
+    let value =
+        serde_json::from_str(&body).map_err(|_| Fault::Form("its keys are not the ones it should have"))?;
     if encode(&value, seed).0.as_bytes() != text {
-        return Err(Fault::Form("it is written in another way than it should be"));
+        return Err(Fault::Form("it is not written in its one valid form"));
     }
     Ok((value, crc))
 }

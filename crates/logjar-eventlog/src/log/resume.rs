@@ -45,7 +45,7 @@ pub enum PointError {
     #[error("it does not begin as a saved point does")]
     Magic,
     /// A newer or older program wrote them.
-    #[error("the saved point has format {found}, this program reads {FORMAT}")]
+    #[error("the saved point has format {found}, but this program reads {FORMAT}")]
     Format {
         /// Its format number.
         found: u32,
@@ -54,7 +54,7 @@ pub enum PointError {
     #[error("the saved point is not as long as it says")]
     Length,
     /// They are not those that were written.
-    #[error("the checksum of the saved point is another one")]
+    #[error("the checksum of the saved point does not match")]
     Crc,
     /// Parts contradict each other.
     #[error("the parts of the saved point do not fit together")]

@@ -55,8 +55,8 @@ impl OpenOptions {
         Self { create: Some(opened), ..Self::default() }
     }
 
-    /// Goes on from a point, if there is one and it fits: lines up to it are not read. Else the first line of the
-    /// replay is line 1, and a warning says why.
+    /// Resumes from `point` if it matches the log: lines up to it are not read. Otherwise the replay begins with line
+    /// 1, and a warning says why.
     #[must_use]
     pub fn resume_from(self, point: Option<ResumePoint>) -> Self {
         Self { point, ..self }

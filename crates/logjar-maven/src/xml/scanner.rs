@@ -134,7 +134,7 @@ impl<'a> Scanner<'a> {
                     }
                     Some('/') => return self.end_tag(),
                     Some(first) if is_name_start(first) => return self.start_tag(),
-                    Some(other) => return Err(self.unexpected("a name behind `<`", other)),
+                    Some(other) => return Err(self.unexpected("a name after `<`", other)),
                 },
                 '&' => text.push(self.reference()?),
                 _ => {
@@ -173,7 +173,7 @@ impl<'a> Scanner<'a> {
         let Some(length) = self.rest().find(['<', '&']) else { return Err(self.cut_off("text")) };
         let run = self.take(length);
         match run.find("]]>") {
-            Some(_) => Err(self.ill_formed("`]]>` stands in a text; write `]]&gt;`")),
+            Some(_) => Err(self.ill_formed("`]]>` is not allowed in text; write `]]&gt;`")),
             None => Ok(run),
         }
     }
@@ -199,7 +199,7 @@ impl<'a> Scanner<'a> {
                 first if is_name_start(first) => {
                     let attribute = self.attribute()?;
                     if !names.insert(attribute) {
-                        let reason = format!("the attribute `{}` stands twice", shown(attribute));
+                        let reason = format!("the attribute `{}` appears twice", shown(attribute));
                         return Err(self.ill_formed(&reason));
                     }
                 }
@@ -214,7 +214,7 @@ impl<'a> Scanner<'a> {
         let start = self.back();
         let name = self.name(start)?;
         self.blanks();
-        self.expect('=', "`=` behind an attribute's name")?;
+        self.expect('=', "`=` after an attribute's name")?;
         self.blanks();
         let quote = self.more()?;
         if !is_quote(quote) {
@@ -222,7 +222,7 @@ impl<'a> Scanner<'a> {
         }
         loop {
             match self.more()? {
-                '<' => return Err(self.ill_formed("`<` stands in an attribute; write `&lt;`")),
+                '<' => return Err(self.ill_formed("`<` is not allowed in an attribute; write `&lt;`")),
                 '&' => {
                     self.reference()?;
                 }
@@ -236,7 +236,7 @@ impl<'a> Scanner<'a> {
     fn end_tag(&mut self) -> Scanned<Piece<'a>> {
         let first = self.more()?;
         if !is_name_start(first) {
-            return Err(self.unexpected("a name behind `</`", first));
+            return Err(self.unexpected("a name after `</`", first));
         }
         let start = self.back();
         let name = self.name(start)?;
@@ -256,7 +256,7 @@ impl<'a> Scanner<'a> {
         self.expect('-', "`<!--`")?;
         let Some(length) = self.rest().find("--") else { return Err(self.cut_off("comment")) };
         self.take(length + "--".len());
-        self.expect('>', "`>`, because `--` may not stand in a comment")
+        self.expect('>', "`>`, because `--` is not allowed in a comment")
     }
 
     /// Behind `<![`. As Maven does, `>` ends it behind a bracket if two brackets came together anywhere before.
@@ -285,14 +285,16 @@ impl<'a> Scanner<'a> {
     fn reference(&mut self) -> Scanned<char> {
         let position = self.position();
         let length = self.rest().find(';').filter(|length| *length <= REFERENCE_BYTES_MAX);
-        let Some(length) = length else { return Err(self.ill_formed("`&` stands alone; write `&amp;`")) };
+        let Some(length) = length else {
+            return Err(self.ill_formed("`&` is not allowed alone; write `&amp;`"));
+        };
         let name = self.take(length);
         self.more()?;
         let Some(number) = name.strip_prefix('#') else { return self.named(name, position) };
         let parsed = match number.strip_prefix('x') {
             Some(hex) if hex.bytes().all(|digit| digit.is_ascii_hexdigit()) => u32::from_str_radix(hex, 16),
             None if number.bytes().all(|digit| digit.is_ascii_digit()) => number.parse(),
-            _ => return Err(self.ill_formed("a reference to a character has other characters than digits")),
+            _ => return Err(self.ill_formed("a character reference contains something other than digits")),
         };
         match parsed.ok().and_then(char::from_u32) {
             Some(character) if is_allowed(character) => Ok(character),
@@ -306,7 +308,7 @@ impl<'a> Scanner<'a> {
     fn named(&self, name: &str, position: u64) -> Scanned<char> {
         let mut characters = name.chars();
         if !(characters.next().is_some_and(is_name_start) && characters.all(is_name)) {
-            return Err(self.ill_formed("`&` begins no reference; write `&amp;`"));
+            return Err(self.ill_formed("`&` does not begin a reference; write `&amp;`"));
         }
         entities::character(name).ok_or(XmlError::UnknownEntity { name: shown(name), position })
     }

@@ -135,16 +135,16 @@ fn metadata_folders() {
 fn what_does_not_parse_says_why() {
     let long = format!("g/a/1/a-1-{}.jar", "c".repeat(240));
     let cases = [
-        ("a-1.jar", "is no path of a Maven repository"),
-        ("a/1/a-1.jar", "is no path of a Maven repository"),
-        ("maven-metadata.xml", "is no path of a Maven repository"),
-        ("a/1-SNAPSHOT/maven-metadata.xml", "is no path of a Maven repository"),
+        ("a-1.jar", "is not a path in a Maven repository"),
+        ("a/1/a-1.jar", "is not a path in a Maven repository"),
+        ("maven-metadata.xml", "is not a path in a Maven repository"),
+        ("a/1-SNAPSHOT/maven-metadata.xml", "is not a path in a Maven repository"),
         ("g/../1/a-1.jar", "`..` is not allowed"),
         ("g/./a/1/a-1.jar", "`.` is not allowed"),
         ("g//a/1/a-1.jar", "`` is not allowed: it is empty"),
-        ("g/a/1/a-1\0.jar", "holds a control character"),
-        ("g/a/1\\2/a-1.jar", "holds a slash or backslash"),
-        ("g.h/a/1/a-1.jar", "the group `g.h` holds the character `.`"),
+        ("g/a/1/a-1\0.jar", "contains a control character"),
+        ("g/a/1\\2/a-1.jar", "contains a slash or backslash"),
+        ("g.h/a/1/a-1.jar", "the group `g.h` contains the character `.`"),
         ("g/.a/1/a-1.jar", "the artifact `.a` begins with a dot"),
         ("g/a/1.0-20261124.080000-1/a-1.0-20261124.080000-1.jar", "which clients read as a build"),
         ("g/a/1/a-1", "has no extension"),
@@ -162,10 +162,10 @@ fn what_does_not_parse_says_why() {
         ("g/b_x_1.0/1/b-1.jar", "does not fit its folder"),
         ("g/a/1.0/a-1.0.1.jar", "has `.1` after its version"),
         ("g/a/1/a-1-.jar", "has `-` after its version"),
-        ("g/a/1/a-1-b c.jar", "holds the character ` `"),
-        ("g/a/1/a-1-é.jar", "holds the character `é`"),
-        ("g/a/1/a-1-c.jar.sha1.md5", "speaks of a sum of a sum"),
-        ("g/a/1/a-1-c.jar.sha1.asc", "speaks of a sum of a sum"),
+        ("g/a/1/a-1-b c.jar", "contains the character ` `"),
+        ("g/a/1/a-1-é.jar", "contains the character `é`"),
+        ("g/a/1/a-1-c.jar.sha1.md5", "names the sum of a sum"),
+        ("g/a/1/a-1-c.jar.sha1.asc", "names the sum of a sum"),
         (&long, "has 248 bytes, more than the 240"),
     ];
     for (path, expected) in cases {

@@ -53,7 +53,7 @@ impl Writer {
         let Ok(line) = serde_json::to_string(line) else { return };
         let Some(sender) = self.sender() else { return };
         if let Err(TrySendError::Full(_)) = sender.try_send(Work::Line { kind, day, line }) {
-            tracing::debug!("a line of {} is lost, because writing does not keep up", kind.name);
+            tracing::debug!("a line of {} was lost, because writing cannot keep up", kind.name);
         }
     }
 
@@ -75,7 +75,7 @@ impl Writer {
             match thread.spawn(move || pen.run(&work)) {
                 Ok(_) => Some(sender),
                 Err(error) => {
-                    tracing::warn!("refusals are not kept, as there is no thread for it: {error}");
+                    tracing::warn!("refusals are not kept, because no thread could be started: {error}");
                     None
                 }
             }

@@ -22,7 +22,7 @@ const NICE: i32 = 10;
 #[derive(Debug, thiserror::Error)]
 pub enum HashingError {
     /// Too many wait already.
-    #[error("too many passwords are being hashed at once, try again")]
+    #[error("too many passwords are being hashed at once; try again")]
     Busy,
     /// The system gives no thread, or the thread broke.
     #[error("the password could not be hashed")]

@@ -24,10 +24,10 @@ pub const NOBODYS: &str =
 #[derive(Debug, thiserror::Error)]
 pub enum PasswordError {
     /// Too short or too long.
-    #[error("a password has {LENGTH_MIN} to {LENGTH_MAX} characters")]
+    #[error("a password must have {LENGTH_MIN} to {LENGTH_MAX} characters")]
     Length,
     /// A stored hash that is none of ours.
-    #[error("the stored hash is no argon2 hash that can be checked: {0}")]
+    #[error("the stored hash is not a usable argon2 hash: {0}")]
     Unusable(String),
     /// The hasher failed.
     #[error("the password could not be hashed: {0}")]
@@ -184,8 +184,8 @@ mod tests {
     fn what_is_no_hash_is_an_error() {
         let memory = &mut Memory::default();
         for (stored, part) in [
-            ("", "no argon2 hash"),
-            ("$2y$10$abcdefghijklmnopqrstuv", "no argon2 hash"),
+            ("", "not a usable argon2 hash"),
+            ("$2y$10$abcdefghijklmnopqrstuv", "not a usable argon2 hash"),
             ("$argon2id$v=19$m=19456,t=2,p=1", "no salt"),
             ("$argon2id$v=19$m=4194304,t=2,p=1$bm9ib2R5J3MgaGFzaCEh$Tm8gcGFzc3dvcmQ", "too much"),
             ("$argon2id$v=19$m=19456,t=4000,p=1$bm9ib2R5J3MgaGFzaCEh$Tm8gcGFzc3dvcmQ", "too much"),

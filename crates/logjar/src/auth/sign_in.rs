@@ -19,7 +19,7 @@ use crate::projections::Projections;
 #[derive(Debug, thiserror::Error)]
 pub enum SignInError {
     /// Too many wrong ones before it.
-    #[error("too many tries to sign in, wait {} s", .0.seconds)]
+    #[error("too many attempts to sign in; wait {} s", .0.seconds)]
     Throttled(Wait),
     /// It could not be hashed now.
     #[error(transparent)]
@@ -82,7 +82,7 @@ fn can_sign_in(state: &State, name: &str) -> Option<(UserId, Arc<str>)> {
 /// Whether it is the password of the hash. A hash that can't be checked costs the time of one that can.
 fn is_password(password: &str, hash: &str, memory: &mut Memory) -> bool {
     password::verify(password, hash, memory).unwrap_or_else(|error| {
-        tracing::error!("{error}; set another password for its user");
+        tracing::error!("{error}; set a new password for its user");
         let _ = password::verify(password, password::NOBODYS, memory);
         false
     })
@@ -168,6 +168,6 @@ mod tests {
             let throttled = runtime().block_on(sign_ins.sign_in(name, PASSWORD.to_owned(), from, BOOTED));
             outcomes.push(throttled.expect_err("throttled").to_string());
         }
-        assert_eq!(outcomes, ["too many tries to sign in, wait 1 s"; 2]);
+        assert_eq!(outcomes, ["too many attempts to sign in; wait 1 s"; 2]);
     }
 }

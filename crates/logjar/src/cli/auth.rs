@@ -9,14 +9,14 @@ use super::{Failure, Global, output};
 
 #[derive(Subcommand)]
 pub(super) enum Command {
-    /// Say whether a user may sign in with a password; ends with 1 if not
+    /// Check whether a user may sign in with a password; exits with 1 if not
     #[command(
         after_help = "Example: printf %s \"$PASSWORD\" | logjar auth check amy --password-stdin\n\nOne newline at the end, LF or CRLF, is not part of the password."
     )]
     Check {
-        /// Name
+        /// Name of the user
         name: String,
-        /// Read the password from standard input; without it, it is asked for on a terminal
+        /// Read the password from standard input instead of asking for it on the terminal
         #[arg(long)]
         password_stdin: bool,
     },
@@ -24,7 +24,7 @@ pub(super) enum Command {
 
 pub(super) fn run(global: &Global, command: Command) -> Result<(), Failure> {
     let Command::Check { name, password_stdin } = command;
-    let Some(password) = read_password(password_stdin, Some("Password (it is not shown):"))? else {
+    let Some(password) = read_password(password_stdin, Some("Password (not shown):"))? else {
         return Err(Failure::Usage("give the password on standard input with --password-stdin".to_owned()));
     };
     let body = json!({ "name": name, "password": password });

@@ -90,7 +90,7 @@ impl Client {
     }
 
     async fn over(stream: std::os::unix::net::UnixStream) -> Result<Self, Failure> {
-        let failed = |source| Failure::Io { what: "could not speak to the server".to_owned(), source };
+        let failed = |source| Failure::Io { what: "could not talk to the server".to_owned(), source };
         stream.set_nonblocking(true).map_err(failed)?;
         let stream = UnixStream::from_std(stream).map_err(failed)?;
         let (sender, connection) =
@@ -142,7 +142,7 @@ impl Client {
         })
         .await?;
         serde_json::from_slice(&whole).map_err(|error| Failure::Io {
-            what: "the server's answer is no JSON".to_owned(),
+            what: "the server's answer is not JSON".to_owned(),
             source: error.into(),
         })
     }
@@ -179,8 +179,9 @@ impl Client {
         let bytes = body.map(|body| Bytes::from(body.to_string())).unwrap_or_default();
         let mut request = Request::new(Full::new(bytes));
         *request.method_mut() = method;
-        *request.uri_mut() =
-            path.parse().map_err(|_| Failure::Usage(format!("`{path}` has characters that no name has")))?;
+        *request.uri_mut() = path.parse().map_err(|_| {
+            Failure::Usage(format!("`{path}` contains characters that are not allowed in a name"))
+        })?;
         request.headers_mut().insert(header::HOST, HeaderValue::from_static("logjar"));
         request.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let (status, mut body) = match &mut self.way {

@@ -9,7 +9,7 @@ use crate::config::template;
 
 #[derive(Subcommand)]
 pub(super) enum Command {
-    /// Write a configuration file with every key at its default
+    /// Write a configuration file that lists every key with its default
     Init,
     /// Show every key and its value
     Show {
@@ -36,7 +36,7 @@ fn init(global: &Global) -> Result<(), Failure> {
     match written {
         Ok(()) => output::line(&format!("wrote {}", file.display())),
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-            Err(Failure::Refused(format!("`{}` exists already and is left as it is", file.display())))
+            Err(Failure::Refused(format!("`{}` already exists and was left as it is", file.display())))
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(Failure::Refused(format!(
             "the folder of `{}` does not exist; start `logjar serve` once to make it, or name another file with --config",

@@ -12,15 +12,15 @@ use logjar_domain::state::State;
 
 #[derive(Subcommand)]
 pub(super) enum Command {
-    /// Create a group that nobody has
+    /// Create a group that nobody owns yet
     #[command(after_help = "Example: logjar group create org.example --owner amy")]
     Create {
         /// The group
         group: String,
-        /// Its first member, admin for the whole group
+        /// Its first member, an admin of the whole group
         #[arg(long, value_name = "NAME")]
         owner: String,
-        /// Although others have groups below it, in which the owner gets rights too
+        /// Create it even if others own groups below it; the owner gets rights in those too
         #[arg(long)]
         over: bool,
     },
@@ -33,26 +33,26 @@ pub(super) enum Command {
         group: String,
         /// The user
         user: String,
-        /// For one artifact only
+        /// Limit the rights to one artifact
         #[arg(long)]
         artifact: Option<String>,
-        /// read, deploy, separated by commas [default: both]
+        /// What the user may do: read, deploy, separated by commas [default: both]
         #[arg(long, value_delimiter = ',', value_name = "WHAT")]
         can: Vec<String>,
-        /// The user may change others' rights there
+        /// Let the user change others' rights there
         #[arg(long)]
         admin: bool,
-        /// Although others have groups below, in which the user gets rights too
+        /// Grant even if others own groups below it; the user gets rights in those too
         #[arg(long)]
         over: bool,
     },
-    /// Take a user's rights in a group away
+    /// Revoke a user's rights in a group
     Revoke {
         /// The group
         group: String,
         /// The user
         user: String,
-        /// For one artifact only
+        /// Limit the rights to one artifact
         #[arg(long)]
         artifact: Option<String>,
     },
@@ -165,8 +165,8 @@ pub(super) fn reaching(state: &State, rules: &Rules) -> Option<String> {
     let reached: Vec<String> = reached.take(SHOWN).collect();
     (!reached.is_empty()).then(|| {
         format!(
-            "rights in a group hold in the groups below it, others' too: those of {}; `logjar group list` shows all, \
-             and groups.inherit = false ends it",
+            "rights in a group also hold in groups below it that others own: those of {}; `logjar group list` shows \
+             all, and groups.inherit = false turns this off",
             reached.join("; ")
         )
     })

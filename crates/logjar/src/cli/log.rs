@@ -24,34 +24,34 @@ const TAIL: u64 = 10;
 
 #[derive(Subcommand)]
 pub(super) enum Command {
-    /// Figures about the log
+    /// Show figures about the log
     Stat,
-    /// Print lines: for people on a terminal, else as stored, in public form
+    /// Print lines: readable on a terminal, otherwise as stored, in public form
     #[command(
         after_help = "Examples:\n  logjar log cat --from 100\n  logjar log cat --from 2026-11-24 --until 2026-11-24\n  logjar log cat --about user:amy --about group:org.example\n  logjar log cat --about version:org.example:lib:1.0\n  logjar log cat | jq -r 'select(.kind == \"version.deployed\") | .data.version'"
     )]
     Cat {
-        /// First line, or the time or day from which on
+        /// First line, or a time or day to begin with
         #[arg(long, value_name = "SEQ|TIME", default_value = "1")]
         from: String,
         /// Last line, or a time such as 2026-11-24T04:01:17Z
         #[arg(long, value_name = "SEQ|TIME")]
         until: Option<String>,
-        /// Print only lines about it: user:NAME, group:GROUP, artifact:GROUP:ARTIFACT,
-        /// version:GROUP:ARTIFACT:VERSION, token:ID or repository:NAME; given again, about any of them
+        /// Print only lines about a topic: user:NAME, group:GROUP, artifact:GROUP:ARTIFACT,
+        /// version:GROUP:ARTIFACT:VERSION, token:ID or repository:NAME; repeat it for lines about any of several
         #[arg(long, value_name = "TOPIC", value_parser = about)]
         about: Vec<String>,
-        /// Print whole lines, with what belongs to people
+        /// Print whole lines, with personal data
         #[arg(long)]
         private: bool,
     },
     /// Print the last lines
     Tail {
-        /// Go on as lines are added
+        /// Keep printing lines as they are added
         #[arg(short, long)]
         follow: bool,
     },
-    /// Look for damage; ends with 1 if there is any
+    /// Check the log for damage; exits with 1 if there is any
     Verify {
         /// Check stored files too
         #[arg(long)]
@@ -284,7 +284,7 @@ fn verify_log(global: &Global, files: bool) -> Result<(), Failure> {
     }
     if strays > 0 {
         output::note(&format!(
-            "`{}` holds {strays} files that stood in the place of others and are in no event; they are never served, and \
+            "`{}` holds {strays} files that were in the place of others and that no event lists; they are never served, and \
              can be removed when nobody needs them",
             folder.strays().display()
         ));

@@ -42,7 +42,7 @@ struct CommandLine {
     command: Command,
 }
 
-/// Options that go with every command.
+/// Options that every command takes.
 #[derive(Args)]
 pub(crate) struct Global {
     /// The data folder
@@ -61,19 +61,19 @@ enum Command {
     /// Run the server
     #[command(after_help = "Example: logjar serve --listen 127.0.0.1:8930")]
     Serve(serve::Options),
-    /// Users: people and services
+    /// Manage users: people and services
     #[command(subcommand)]
     User(users::Command),
-    /// Passwords of users
+    /// Check passwords of users
     #[command(subcommand)]
     Auth(auth::Command),
-    /// Deploy tokens
+    /// Manage deploy tokens
     #[command(subcommand)]
     Token(tokens::Command),
-    /// Maven groups and their members
+    /// Manage Maven groups and their members
     #[command(subcommand)]
     Group(groups::Command),
-    /// Maven repositories
+    /// Manage Maven repositories
     #[command(subcommand)]
     Repo(repositories::Command),
     /// Search for artifacts
@@ -81,24 +81,24 @@ enum Command {
         after_help = "Examples:\n  logjar search json parser\n  logjar search 'group:org.example json*'\n  logjar search '[hiccup \"1.0.5\"]'"
     )]
     Search(search::Options),
-    /// What was deployed lately, the newest first
+    /// List recent deploys, the newest first
     #[command(after_help = "Example: logjar recent --limit 5")]
     Recent(recent::Options),
-    /// What to paste into a build, so that it resolves from here or deploys to here
+    /// Print what to paste into a build, so that it resolves from here or deploys to here
     #[command(
         after_help = "Examples:\n  logjar snippet maven\n  logjar snippet lein --deploy\n  logjar snippet deps --repository internal"
     )]
     Snippet(snippet::Options),
-    /// The event log
+    /// Read and check the event log
     #[command(subcommand)]
     Log(log::Command),
-    /// Make what is derived from the log anew; the log stays as it is
+    /// Rebuild what is derived from the log; the log stays as it is
     #[command(after_help = "Examples:\n  logjar rebuild\n  logjar rebuild search")]
     Rebuild(rebuild::Options),
-    /// Make a data folder usable that was copied under a running server
+    /// Make a data folder usable that was copied while a server was running
     #[command(after_help = "Example: logjar restore --from-copy /backup/logjar-data")]
     Restore(restore::Options),
-    /// The configuration
+    /// Write and show the configuration
     #[command(subcommand)]
     Config(config::Command),
 }
@@ -122,7 +122,7 @@ pub(crate) enum Failure {
     #[error(transparent)]
     Open(#[from] OpenError),
     /// The server's writer failed.
-    #[error("{0}; the server ends, start it again")]
+    #[error("{0}; start the server again")]
     Writer(WriterError),
     /// The configuration.
     #[error(transparent)]

@@ -14,7 +14,7 @@ const SAY_EVERY: Duration = Duration::from_secs(5);
 
 #[derive(Args)]
 pub(super) struct Options {
-    /// What to make anew
+    /// What to rebuild
     #[arg(value_enum, default_value_t = What::All)]
     what: What,
 }
@@ -27,7 +27,7 @@ enum What {
     State,
     /// The search index
     Search,
-    /// The copies of metadata in the tree of files
+    /// The copies of metadata in the file tree
     Tree,
 }
 
@@ -59,7 +59,7 @@ pub(super) fn run(global: &Global, options: &Options) -> Result<(), Failure> {
         return Err(broken_off(&problem));
     }
     if let Some(part) = parts.iter().find(|part| !rebuilding.results.contains_key(**part)) {
-        return Err(Failure::Busy(format!("the answer ended before `{part}` was rebuilt; do it again")));
+        return Err(Failure::Busy(format!("the answer ended before `{part}` was rebuilt; run it again")));
     }
     if rebuilding.was_wrong { Err(Failure::Reported) } else { Ok(()) }
 }
@@ -82,7 +82,7 @@ impl Rebuilding {
 
     fn line(&mut self, line: &[u8]) -> Result<(), Failure> {
         let line: Value = serde_json::from_slice(line).map_err(|error| Failure::Io {
-            what: "the server's answer is no JSON".to_owned(),
+            what: "the server's answer is not JSON".to_owned(),
             source: error.into(),
         })?;
         let what = line.get("what").and_then(Value::as_str).unwrap_or_default();
@@ -106,15 +106,15 @@ impl Rebuilding {
                 self.was_wrong |= text("before") == "wrong" || text("served") != "right";
                 let mut said = format!("state: line {position}, digest {}", text("digest"));
                 if text("before") == "wrong" {
-                    said.push_str("\nstate: the snapshot before was wrong");
+                    said.push_str("\nstate: the snapshot before it was wrong");
                 }
                 if text("served") == "wrong" {
-                    said.push_str("\nstate: a running server answers from it until it is started again");
+                    said.push_str("\nstate: a running server answers from it until it is restarted");
                 }
                 if text("served") == "unknown" {
                     said.push_str(
                         "\nstate: the log ended before the line that the server is at, so what it answers from was \
-                         not compared; do it again",
+                         not compared; run it again",
                     );
                 }
                 said
@@ -128,7 +128,7 @@ impl Rebuilding {
                     format!("{what}: {documents} documents, {written} of them were missing or wrong");
                 let (sums, damaged) = (number(result, "sums"), number(result, "damaged"));
                 if sums > 0 {
-                    said.push_str(&format!("\n{what}: {sums} sums of stored files were made anew"));
+                    said.push_str(&format!("\n{what}: {sums} sums of stored files were written again"));
                 }
                 if damaged > 0 {
                     self.was_wrong = true;

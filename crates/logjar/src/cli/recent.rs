@@ -10,10 +10,10 @@ use crate::clock::now;
 
 #[derive(Args)]
 pub(super) struct Options {
-    /// How many deploys at most
+    /// List at most this many deploys
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=100))]
     limit: u64,
-    /// Where the list goes on, as the part before it says
+    /// Continue an earlier list, with the value it ended with
     #[arg(long, value_name = "CURSOR")]
     before: Option<String>,
 }
@@ -30,7 +30,7 @@ pub(super) fn run(global: &Global, options: &Options) -> Result<(), Failure> {
     }
     if deploys.is_empty() {
         return Err(Failure::Refused(match &options.before {
-            None => "nothing was deployed yet".to_owned(),
+            None => "nothing has been deployed yet".to_owned(),
             Some(_) => "nothing was deployed before that".to_owned(),
         }));
     }

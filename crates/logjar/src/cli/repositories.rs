@@ -13,7 +13,7 @@ pub(super) enum Command {
         after_help = "Examples:\n  logjar repo create releases --releases\n  logjar repo create internal --read signed-in"
     )]
     Create {
-        /// Name: lower-case letters, digits and `-`
+        /// Its name: lower-case letters, digits and `-`
         name: String,
         #[command(flatten)]
         policy: Policy,
@@ -25,7 +25,7 @@ pub(super) enum Command {
     List,
     /// Change a repository's settings
     Set {
-        /// Name
+        /// Name of the repository
         name: String,
         #[command(flatten)]
         policy: Policy,
@@ -38,13 +38,13 @@ pub(super) enum Command {
 #[derive(Args)]
 #[group(multiple = false)]
 pub(super) struct Policy {
-    /// It takes releases only
+    /// Take only releases
     #[arg(long)]
     releases: bool,
-    /// It takes snapshot versions only
+    /// Take only snapshot versions
     #[arg(long)]
     snapshots: bool,
-    /// It takes both
+    /// Take both
     #[arg(long)]
     mixed: bool,
 }
@@ -55,7 +55,7 @@ pub(super) enum Read {
     Public,
     /// Every user
     SignedIn,
-    /// Administrators, and who has `read` on the group or artifact
+    /// Administrators, and users with `read` on the group or artifact
     Granted,
 }
 

@@ -14,7 +14,7 @@ use crate::storage::{DataFolder, verify};
 
 #[derive(Args)]
 pub(super) struct Options {
-    /// The copied data folder: it is cut at its last good line, and what is lost is listed
+    /// The copied data folder: it is cut after its last good line, and lost lines are listed
     #[arg(long, value_name = "DIR", required = true)]
     from_copy: PathBuf,
 }
@@ -32,7 +32,7 @@ pub(super) fn run(global: &Global, options: &Options) -> Result<(), Failure> {
     };
     // It was copied at another moment than the log and the uploads that it speaks of.
     state_snapshot::discard(&folder).map_err(|source| Failure::Io {
-        what: "could not throw the state snapshot of the copy away".to_owned(),
+        what: "could not remove the state snapshot of the copy".to_owned(),
         source,
     })?;
     let problems = verify::check_files(&folder, false)?.problems;

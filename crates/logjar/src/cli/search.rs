@@ -13,7 +13,7 @@ pub(super) struct Options {
     /// What to search for: words, "phrases", pre*, field:word, or coordinates; after `--` also -words to leave out
     #[arg(required = true, value_name = "QUERY")]
     query: Vec<String>,
-    /// Which page of the results
+    /// Page of the results to show
     #[arg(long, value_name = "N", default_value_t = 1)]
     page: u32,
 }

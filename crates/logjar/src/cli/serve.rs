@@ -43,7 +43,7 @@ pub(super) struct Options {
     /// Address and port to listen on [default: 127.0.0.1:8930]
     #[arg(long, value_name = "ADDR:PORT")]
     listen: Option<SocketAddr>,
-    /// Listen beyond loopback although nothing encrypts
+    /// Listen beyond loopback although nothing encrypts the traffic
     #[arg(long)]
     insecure_http: bool,
 }
@@ -62,7 +62,7 @@ pub(super) fn run(global: &Global, options: &Options) -> Result<(), Failure> {
         .build()
         .map_err(|source| Failure::Io { what: "could not start".to_owned(), source })?;
     let served = runtime.block_on(serve(global, loaded.config));
-    // What still hangs on the blocking pool is left behind.
+    // Abandon whatever is still running on the blocking pool.
     runtime.shutdown_timeout(Duration::from_millis(500));
     served
 }
@@ -93,7 +93,7 @@ fn hold_connections_below_limit(config: &mut Config) {
     config.http_connections = descriptors::connections(wanted, limit);
     if let (true, Some(limit)) = (config.http_connections < wanted, limit) {
         output::warning(&format!(
-            "http.connections is {wanted}, but this process may have only {limit} files open: it takes {} connections at \
+            "http.connections is {wanted}, but this process may open only {limit} files: it takes {} connections at \
              once; raise the limit (`LimitNOFILE` in a unit, `ulimit -n` in a shell) or lower http.connections",
             config.http_connections
         ));
@@ -106,7 +106,7 @@ fn check_clock() -> Result<(), Failure> {
     if now.0 < 0 {
         let shown = rfc3339(now);
         return Err(Failure::Failed(format!(
-            "the clock of this machine says {shown}: set it, and start again"
+            "the clock of this machine says {shown}: set it, then start again"
         )));
     }
     Ok(())
@@ -117,7 +117,7 @@ fn check_listen(config: &Config) -> Result<(), Failure> {
         !config.listen.ip().is_loopback() && !config.insecure_http && config.trusted_proxies.is_empty();
     if open {
         return Err(Failure::Usage(format!(
-            "{} can be reached from elsewhere and nothing encrypts: put a proxy with TLS in front and name it in \
+            "{} can be reached from elsewhere without encryption: put a proxy with TLS in front and name it in \
              trusted_proxies, or add --insecure-http",
             config.listen
         )));
@@ -127,7 +127,7 @@ fn check_listen(config: &Config) -> Result<(), Failure> {
 
 async fn serve(global: &Global, mut config: Config) -> Result<(), Failure> {
     let folder = global.folder();
-    let mut ends = Ends::new().map_err(io_failure("could not listen to signals".to_owned()))?;
+    let mut ends = Ends::new().map_err(io_failure("could not listen for signals".to_owned()))?;
     let listener = bind(config.listen);
     if let Some(address) = listener.as_ref().ok().and_then(|listener| listener.local_addr().ok()) {
         // Port 0 stands for one that the system chose.
@@ -281,7 +281,9 @@ async fn close(app: &Arc<App>, running: Running) -> Result<(), Failure> {
     let Ok(ended) = tokio::task::spawn_blocking(move || running.end()).await else { return Ok(()) };
     // Another server must not take the same files up.
     let Ok(_at_rest) = tokio::time::timeout(MOVES_END, app.sequencer.at_rest()).await else {
-        output::warning("files of a deploy are still being moved; the lock falls when the process has ended");
+        output::warning(
+            "files of a deploy are still being moved; the lock is released when the process has ended",
+        );
         return ended.leave_open().map_err(Failure::Writer);
     };
     let app = app.clone();

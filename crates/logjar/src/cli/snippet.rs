@@ -17,7 +17,7 @@ pub(super) struct Options {
     /// The repository
     #[arg(long, value_name = "NAME", default_value = FIRST_REPOSITORY)]
     repository: String,
-    /// What the build needs to deploy, not to resolve
+    /// Print what the build needs to deploy, not to resolve
     #[arg(long)]
     deploy: bool,
 }

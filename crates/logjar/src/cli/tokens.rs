@@ -9,15 +9,15 @@ use super::{Failure, Global, output};
 
 #[derive(Subcommand)]
 pub(super) enum Command {
-    /// Make a token; prints it, and nothing else, on standard output
+    /// Make a token and print it, and nothing else, on standard output
     #[command(
         after_help = "Examples:\n  logjar token create --user amy\n  logjar token create --user ci --group org.example --expires 30d --single-use"
     )]
     Create {
-        /// Whose token it is
+        /// The user whose token it is
         #[arg(long, value_name = "NAME")]
         user: String,
-        /// What to call it
+        /// A name for it
         #[arg(long)]
         name: Option<String>,
         /// Limit it to a group
@@ -29,20 +29,20 @@ pub(super) enum Command {
         /// What it may do: read, deploy, manage, separated by commas
         #[arg(long, value_delimiter = ',', value_name = "WHAT")]
         can: Vec<String>,
-        /// When it ends: a number of days such as 90d, or never
+        /// When it expires: a number of days (for example 90d), or never
         #[arg(long, value_name = "DAYS")]
         expires: Option<String>,
-        /// One deploy uses it up
+        /// Let it be used for one deploy only
         #[arg(long)]
         single_use: bool,
     },
     /// List tokens, without their secrets
     List {
-        /// Only those that end within so many days, such as 14d
+        /// List only those that expire within a number of days (for example 14d)
         #[arg(long, value_name = "DAYS")]
         expiring: Option<String>,
     },
-    /// Make a token void for good
+    /// Disable a token permanently
     #[command(
         after_help = "Examples:\n  logjar token disable t_mp2tmy65i8b2hkju\n  logjar token disable --secret-stdin < found-in-a-build-log"
     )]
@@ -50,7 +50,7 @@ pub(super) enum Command {
         /// Its id, as `logjar token list` shows it
         #[arg(required_unless_present = "secret_stdin")]
         id: Option<String>,
-        /// Read the token itself from standard input, in place of its id
+        /// Read the token itself from standard input, instead of its id
         #[arg(long, conflicts_with = "id")]
         secret_stdin: bool,
     },
@@ -77,10 +77,10 @@ pub(super) fn run(global: &Global, command: Command) -> Result<(), Failure> {
             let end = token.get("expires").and_then(Value::as_str).and_then(|end| end.get(..10));
             output::note(&match end {
                 Some(day) => format!(
-                    "It ends on {day}. It is shown this once only; user {user}, the token is the password."
+                    "It expires on {day} and is shown only this once. Sign in as {user}, with the token as the password."
                 ),
                 None => format!(
-                    "It never ends. It is shown this once only; user {user}, the token is the password."
+                    "It never expires and is shown only this once. Sign in as {user}, with the token as the password."
                 ),
             });
             Ok(())

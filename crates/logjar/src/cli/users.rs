@@ -10,7 +10,7 @@ use super::password::read_password;
 use super::{Failure, Global, output};
 
 /// What is asked on a terminal for a new password.
-const NEW: &str = "Password (empty for none; it is not shown):";
+const NEW: &str = "Password (not shown; empty for none):";
 
 #[derive(Subcommand)]
 pub(super) enum Command {
@@ -19,7 +19,7 @@ pub(super) enum Command {
         after_help = "Examples:\n  logjar user add amy --email amy@example.org --admin\n  logjar user add ci --service"
     )]
     Add {
-        /// Name: lower-case letters, digits, `-` and `_`
+        /// Their name: lower-case letters, digits, `-` and `_`
         name: String,
         /// E-mail address; needed for people, shown to them and administrators only
         #[arg(long, required_unless_present = "service")]
@@ -27,10 +27,10 @@ pub(super) enum Command {
         /// Make the user an administrator of the registry
         #[arg(long)]
         admin: bool,
-        /// A program, not a person
+        /// Register a program, not a person
         #[arg(long)]
         service: bool,
-        /// Read a password from standard input; without one the user has tokens only
+        /// Read a password from standard input; without one, the user has only tokens
         #[arg(long)]
         password_stdin: bool,
     },
@@ -38,33 +38,33 @@ pub(super) enum Command {
     List,
     /// Show one user
     Show {
-        /// Name
+        /// Name of the user
         name: String,
     },
-    /// Let a user do nothing until enabled again; the name stays taken
+    /// Disable a user until they are enabled again; the name stays taken
     Disable {
-        /// Name
+        /// Name of the user
         name: String,
     },
-    /// Let a disabled user act again
+    /// Enable a disabled user
     Enable {
-        /// Name
+        /// Name of the user
         name: String,
     },
     /// Make a user an administrator of the registry
     Promote {
-        /// Name
+        /// Name of the user
         name: String,
     },
-    /// Make a user no administrator any more
+    /// Take away a user's administrator rights
     Demote {
-        /// Name
+        /// Name of the user
         name: String,
     },
     /// Change a user's password
     #[command(after_help = "Example: printf %s \"$PASSWORD\" | logjar user password amy --password-stdin")]
     Password {
-        /// Name
+        /// Name of the user
         name: String,
         /// Read the password from standard input
         #[arg(long)]
@@ -108,9 +108,9 @@ pub(super) fn run(global: &Global, command: Command) -> Result<(), Failure> {
         Command::Disable { name } => change(global, &name, "disable", |_| format!("disabled {name}")),
         Command::Enable { name } => {
             let tokens = |done: &Value| match done.get("tokens").and_then(Value::as_u64) {
-                None | Some(0) => format!("enabled {name}, who has no good token"),
-                Some(1) => format!("enabled {name}; a token of theirs is good again"),
-                Some(tokens) => format!("enabled {name}; {tokens} tokens of theirs are good again"),
+                None | Some(0) => format!("enabled {name}, who has no valid token"),
+                Some(1) => format!("enabled {name}; one of their tokens is valid again"),
+                Some(tokens) => format!("enabled {name}; {tokens} of their tokens are valid again"),
             };
             change(global, &name, "enable", tokens)
         }

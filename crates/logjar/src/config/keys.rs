@@ -32,7 +32,7 @@ pub const KEYS: &[Key] = &[
     },
     Key {
         name: "insecure_http",
-        about: "Listen beyond loopback although nothing encrypts.",
+        about: "Listen beyond loopback although nothing encrypts the traffic.",
         get: |c| c.insecure_http.to_string(),
         set: |c, v| put(&mut c.insecure_http, v, "true or false"),
     },
@@ -56,7 +56,7 @@ pub const KEYS: &[Key] = &[
     },
     Key {
         name: "groups.create",
-        about: "Who claims a group that nobody has: admin or open.",
+        about: "Who may claim a group that nobody owns: admin or open.",
         get: |c| group_creation_name(c.groups_create).to_owned(),
         set: set_group_creation,
     },
@@ -74,7 +74,7 @@ pub const KEYS: &[Key] = &[
     },
     Key {
         name: "tokens.days",
-        about: "Days after which new tokens end unless told otherwise.",
+        about: "Days after which new tokens expire, unless told otherwise.",
         get: |c| c.tokens_days.to_string(),
         set: |c, v| put_in(&mut c.tokens_days, v, 1..=36_500, "a number of days, 1 to 36500"),
     },
@@ -86,13 +86,13 @@ pub const KEYS: &[Key] = &[
     },
     Key {
         name: "deploy.open_bytes",
-        about: "What all open deploys of one token may hold together, in bytes.",
+        about: "How much all open deploys of one token may hold together, in bytes.",
         get: |c| c.deploy_open_bytes.to_string(),
         set: |c, v| put_bytes(&mut c.deploy_open_bytes, v, KIB..=TIB * 1024),
     },
     Key {
         name: "deploy.late_window",
-        about: "Seconds during which a deployed version takes late files.",
+        about: "Seconds during which a deployed version accepts late files.",
         get: |c| c.deploy_late_window.to_string(),
         set: |c, v| {
             put_in(&mut c.deploy_late_window, v, 0..=31_536_000, "a number of seconds, 0 to 31536000")
@@ -106,7 +106,7 @@ pub const KEYS: &[Key] = &[
     },
     Key {
         name: "deploy.refused_extensions",
-        about: "Extensions of files that are never taken, separated by commas.",
+        about: "Extensions of files that are never accepted, separated by commas.",
         get: |c| c.deploy_refused_extensions.join(","),
         set: |c, v| {
             c.deploy_refused_extensions = list(v);
@@ -115,7 +115,7 @@ pub const KEYS: &[Key] = &[
     },
     Key {
         name: "deploy.metadata_agents",
-        about: "How the User-Agent of clients begins that finish a deploy with metadata, separated by commas.",
+        about: "Beginnings of the User-Agent of clients that finish a deploy with metadata, separated by commas.",
         get: |c| c.deploy_metadata_agents.join(","),
         set: |c, v| {
             c.deploy_metadata_agents = list(v);
@@ -124,13 +124,13 @@ pub const KEYS: &[Key] = &[
     },
     Key {
         name: "http.connections",
-        about: "How many connections at once.",
+        about: "How many connections may be open at once.",
         get: |c| c.http_connections.to_string(),
         set: |c, v| put_in(&mut c.http_connections, v, 1..=1_000_000, "a number, 1 or more"),
     },
     Key {
         name: "http.idle_timeout",
-        about: "Seconds that a connection may send nothing while something is due.",
+        about: "Seconds that a connection may stay silent while the server waits for it.",
         get: |c| c.http_idle_timeout.to_string(),
         set: |c, v| put_in(&mut c.http_idle_timeout, v, 1..=3_600, "a number of seconds, 1 to 3600"),
     },
@@ -142,7 +142,7 @@ pub const KEYS: &[Key] = &[
     },
     Key {
         name: "http.cache_bytes",
-        about: "Cap of the cache of ready answers for small files, in bytes.",
+        about: "Size limit of the cache of ready answers for small files, in bytes.",
         get: |c| c.http_cache_bytes.to_string(),
         set: |c, v| put_bytes(&mut c.http_cache_bytes, v, 0..=TIB),
     },
@@ -237,7 +237,7 @@ fn set_realm(config: &mut Config, value: &str) -> Result<(), String> {
     let plain = !value.is_empty()
         && value.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\');
     if !plain {
-        return Err("plain ASCII without blanks and quotes".to_owned());
+        return Err("plain ASCII without spaces or quotes".to_owned());
     }
     value.clone_into(&mut config.realm);
     Ok(())

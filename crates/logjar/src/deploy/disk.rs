@@ -47,7 +47,7 @@ impl Deploys {
     /// Carries out effects that only clear up: one that fails is told, and done at the next start.
     pub(super) async fn clear_up(&self, effects: Vec<Effect>) {
         if let Err(error) = self.apply(effects, None).await {
-            tracing::warn!("could not clear up after a deploy: {error}");
+            tracing::warn!("could not clean up after a deploy: {error}");
         }
     }
 }

@@ -353,7 +353,7 @@ impl Deploys {
         for shard in self.shards.iter() {
             let effects = shard.protocol().tick(protocol_now());
             if let Err(error) = disk::carry_out(&self.folder, &self.projections, effects, None) {
-                tracing::warn!("could not clear up after a deploy: {error}");
+                tracing::warn!("could not clean up after a deploy: {error}");
             }
         }
     }

@@ -127,12 +127,14 @@ impl Placement {
         match &result {
             Ok(0) => {}
             Ok(_) => {
-                tracing::warn!("files that were on no log stood in the place of {gav}; they are in strays/");
+                tracing::warn!(
+                    "files that no event lists were in the place of {gav}; they are in strays/ now"
+                );
                 self.projections.forget_answers();
             }
             Err(error) if !waiting.is_told => {
                 tracing::error!(
-                    "could not move the files of {gav} to `{}`, and tries again; they are served from uploads/: {error}",
+                    "could not move the files of {gav} to `{}`, trying again; they are served from uploads/: {error}",
                     waiting.version.display()
                 );
                 waiting.is_told = true;

@@ -145,7 +145,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let timeout = self.patience.write;
         let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + timeout)));
         ready!(stalled.as_mut().poll(context));
-        Poll::Ready(Err(self.timed_out("the client takes nothing of the answer")))
+        Poll::Ready(Err(self.timed_out("the client stopped reading the answer")))
     }
 
     /// Turns a read that waits too long for a request into an error. While one is answered, whoever answers looks at
@@ -178,7 +178,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             return read;
         }
         ready!(waiting.as_mut().poll(context));
-        Poll::Ready(Err(self.timed_out("no whole head of a request came in time")))
+        Poll::Ready(Err(self.timed_out("no complete request head arrived in time")))
     }
 
     fn drain(&mut self, context: &mut Context<'_>) -> Poll<()> {

@@ -38,7 +38,7 @@ pub enum HttpError {
     #[error("there is nothing at this address")]
     NotFound,
     /// A thing of the API that is not there, or not for the caller.
-    #[error("there is no {0} that you may see")]
+    #[error("{0} does not exist, or you may not see it")]
     Missing(String),
     /// Another method is needed.
     #[error("{method} is not possible here{}", .allow.map(|allow| format!("; use {allow}")).unwrap_or_default())]
@@ -58,7 +58,7 @@ pub enum HttpError {
     #[error("the only `Expect` that can be met is `100-continue`")]
     ExpectationFailed,
     /// A condition of the request does not hold.
-    #[error("the file is not as the condition of the request says")]
+    #[error("the file does not meet the condition of the request")]
     PreconditionFailed,
     /// A range outside the file.
     #[error("the range lies outside the file of {length} bytes")]
@@ -78,16 +78,16 @@ pub enum HttpError {
     #[error("the body did not arrive in time")]
     TooSlow,
     /// A body that broke off.
-    #[error("the body broke off: {0}")]
+    #[error("the body was cut off: {0}")]
     BrokenOff(String),
     /// The disk is full.
-    #[error("the disk of the server is full; it takes deploys again as soon as there is space")]
+    #[error("the disk of the server is full; deploys are accepted again as soon as there is space")]
     NoSpace,
     /// Try again.
     #[error("the server is busy or stopping, try again")]
     Busy,
     /// Too many tries to sign in, by this name or from this address, or by everybody at once.
-    #[error("too many tries to sign in; try again in {seconds} s")]
+    #[error("too many attempts to sign in; try again in {seconds} s")]
     TooManySignIns {
         /// When to try again, in seconds.
         seconds: u64,

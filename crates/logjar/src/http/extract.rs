@@ -78,7 +78,7 @@ impl<T: serde::de::DeserializeOwned> FromRequestParts<Arc<App>> for Params<T> {
             Err(error) => {
                 let why =
                     std::error::Error::source(&error).map_or_else(|| error.body_text(), ToString::to_string);
-                Err(HttpError::BadRequest(format!("what stands behind the `?` cannot be read: {why}")).into())
+                Err(HttpError::BadRequest(format!("the query string cannot be read: {why}")).into())
             }
         }
     }
@@ -113,7 +113,7 @@ impl<T: serde::de::DeserializeOwned, const BYTES_MAX: usize> FromRequest<Arc<App
             }
         })?;
         serde_json::from_slice(&bytes).map(Json).map_err(|error| {
-            HttpError::BadRequest(format!("the body is not the JSON that is needed here: {error}")).into()
+            HttpError::BadRequest(format!("the body is not the JSON expected here: {error}")).into()
         })
     }
 }

@@ -38,9 +38,7 @@ pub(crate) fn check_json<B: Body>(request: &Request<B>) -> Result<(), HttpError>
     if request.body().is_end_stream() || one(request.headers(), &header::CONTENT_TYPE).is_some_and(is_json) {
         return Ok(());
     }
-    Err(HttpError::UnsupportedMedia(
-        "a body has to be JSON, with `Content-Type: application/json`".to_owned(),
-    ))
+    Err(HttpError::UnsupportedMedia("a body must be JSON, with `Content-Type: application/json`".to_owned()))
 }
 
 /// Two servers behind one proxy could take a request without a host, or with two, for another one each (RFC 9112 §3.2).
@@ -51,7 +49,7 @@ fn check_host<B>(request: &Request<B>) -> Result<(), HttpError> {
         (Some(_), Some(_)) => refused("the request has two `Host` headers"),
         (None, _) if request.version() >= Version::HTTP_11 => refused("the request has no `Host` header"),
         (Some(host), None) if !is_host(host) => {
-            refused("the `Host` header is not a host, with a port or without")
+            refused("the `Host` header is not a host with or without a port")
         }
         _ => Ok(()),
     }

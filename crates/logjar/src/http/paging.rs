@@ -82,7 +82,7 @@ pub fn number(name: &'static str, text: Option<&str>, most: u64) -> Result<Optio
         _ => {
             let shown: String = text.chars().take(40).collect();
             Err(HttpError::BadRequest(format!(
-                "`{name}` is `{shown}`; it is a whole number from 1 to {most}"
+                "`{name}` is `{shown}`; it must be a whole number from 1 to {most}"
             )))
         }
     }
@@ -92,7 +92,7 @@ pub fn number(name: &'static str, text: Option<&str>, most: u64) -> Result<Optio
 pub fn not_a_cursor(name: &'static str, text: &str) -> HttpError {
     let shown: String = text.chars().take(40).collect();
     HttpError::BadRequest(format!(
-        "`{name}` is `{shown}`; it is the `next` of an earlier answer, or left out for the beginning"
+        "`{name}` is `{shown}`; it must be the `next` of an earlier answer; leave it out to start at the beginning"
     ))
 }
 
@@ -109,7 +109,7 @@ mod tests {
             ["", "0", "-1", "+1", "a", "1.0", " 1", "10001", "99999999999", "99999999999999999999999", "١"]
         {
             let error = page_number(Some(text)).expect_err(text).to_string();
-            assert!(error.ends_with("it is a whole number from 1 to 10000"), "{error}");
+            assert!(error.ends_with("it must be a whole number from 1 to 10000"), "{error}");
         }
     }
 

@@ -88,7 +88,9 @@ fn refused(app: &App, format: Format, headers: &HeaderMap, why: &HttpError) -> R
 fn params(sent: &[(String, String)]) -> Result<SearchParams, HttpError> {
     if let Some((name, _)) = sent.iter().find(|(name, _)| name.contains('[')) {
         let shown: String = name.chars().take(40).collect();
-        return Err(HttpError::BadRequest(format!("`{shown}` is none of `q`, `page`, `format`")));
+        return Err(HttpError::BadRequest(format!(
+            "unknown parameter `{shown}`; expected `q`, `page` or `format`"
+        )));
     }
     Ok(SearchParams {
         q: value_of(sent, "q").unwrap_or_default().to_owned(),

@@ -42,7 +42,7 @@ pub struct LastCounts(Mutex<Vec<Last>>);
 struct Last {
     sight: Sight,
     position: u64,
-    /// Until when it has to do, whatever happens.
+    /// Served unchanged until then.
     good_until: Instant,
     counts: Counts,
 }

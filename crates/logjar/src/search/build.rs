@@ -137,7 +137,7 @@ impl SearchIndex {
             Err(Unusable::Log(error)) => return Err(error.into()),
             // Who is told that it fails need not be told again why it has to be built.
             Err(_) if self.failed.load(Ordering::Acquire) => {}
-            Err(error) => tracing::warn!("the search index is built anew: {error}"),
+            Err(error) => tracing::warn!("the search index is being rebuilt: {error}"),
         }
         self.build(&alone, &mut |_, _| {})
     }
@@ -147,7 +147,7 @@ impl SearchIndex {
         let Some(folder) = self.writable() else { return };
         for left in [beside(folder), replaced(&place(folder))] {
             if let Err(error) = remove(&left) {
-                tracing::debug!("`{}` is left over and cannot be removed: {error}", left.display());
+                tracing::debug!("`{}` is left over but cannot be removed: {error}", left.display());
             }
         }
     }
@@ -339,7 +339,7 @@ fn stamp(log: &dyn LogReader, position: u64) -> Result<Option<Stamp>, LogError> 
     Ok(Some(Stamp { log: first.id().to_owned(), position, line: line.id().to_owned() }))
 }
 
-/// Lets go of an index. What can't be merged in it any more is no loss: it is opened again, or another takes its place.
+/// Lets go of an index. Unmerged segments may be dropped: it is opened again, or another takes its place.
 fn end(keeper: &mut Option<Keeper>) {
     if let Some(mut old) = keeper.take() {
         let _ = old.close();

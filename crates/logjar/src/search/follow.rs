@@ -41,7 +41,7 @@ pub async fn run(index: Arc<SearchIndex>) {
             tokio::time::sleep(RETRY).await;
         } else {
             // If somebody removed the folder, to try once more is all that it takes.
-            tracing::warn!("{error}; it is tried again every {} s", RETRY.as_secs());
+            tracing::warn!("{error}; trying again every {} s", RETRY.as_secs());
             failing = true;
         }
     }

@@ -70,10 +70,10 @@ pub enum SearchError {
     #[error(transparent)]
     Build(#[from] BuildError),
     /// Too many search at the same time.
-    #[error("too many searches at the same time, try again")]
+    #[error("too many searches at the same time; try again")]
     Busy,
     /// There is no index: to open it takes long, or none can be opened or built, which is tried again.
-    #[error("search does not work now: its index is not open yet, or cannot be; try again")]
+    #[error("search is unavailable: its index is not open yet, or cannot be opened; try again")]
     Unavailable,
 }
 
@@ -90,7 +90,7 @@ pub enum BuildError {
     #[error("the search index cannot be written: {0}")]
     Log(#[from] logjar_eventlog::error::LogError),
     /// It did not come to an end.
-    #[error("the search index cannot be written: a defect of this program")]
+    #[error("the search index cannot be written because of a fault in the program")]
     Defect,
     /// Nobody may write here.
     #[error("the data folder is open for reading only, so the search index cannot be rebuilt")]

@@ -51,10 +51,10 @@ pub enum OpenError {
     #[error("cannot use the files of the data folder: {0}")]
     Files(#[from] io::Error),
     /// The first repository.
-    #[error("the first repository could not be made: {0}")]
+    #[error("the first repository could not be created: {0}")]
     First(#[from] SubmitError),
     /// Whoever asked does not want it any more.
-    #[error("the start was broken off")]
+    #[error("the start was interrupted")]
     Stopped,
 }
 
@@ -142,7 +142,7 @@ fn open(folder: DataFolder, config: Config, create: bool, stop: &AtomicBool) -> 
     if fold.is_whole {
         // What there may be did not fit, and would be tried again at each start until there is a new one.
         let discarded = state_snapshot::discard(&folder);
-        let failed = |error| format!("the state snapshot could not be thrown away: {error}");
+        let failed = |error| format!("the state snapshot could not be removed: {error}");
         warnings.extend(discarded.err().map(failed));
     }
     let position = log.head().seq;

@@ -47,7 +47,7 @@ impl Unfinished {
 
     fn of(folder: &DataFolder, present: Present) -> Self {
         let told =
-            |path: &PathBuf| format!("`{}` is not the folder of a deploy, and is left alone", path.display());
+            |path: &PathBuf| format!("`{}` is not the folder of a deploy and is left alone", path.display());
         Self {
             folder: folder.clone(),
             warnings: present.others.iter().map(told).collect(),

@@ -37,8 +37,8 @@ pub enum FolderError {
     Missing(PathBuf),
     /// The log is gone, and what it told of is there.
     #[error(
-        "`{0}` is missing, but `repository/` holds files that only it knows: bring it back from a backup, or move \
-         `repository/` away to begin anew"
+        "`{0}` is missing, but `repository/` holds files that only it knows: restore it from a backup, or move \
+         `repository/` away to start afresh"
     )]
     LogMissing(PathBuf),
     /// Others may read secrets.
@@ -51,7 +51,7 @@ pub enum FolderError {
     },
     /// Somebody else's.
     #[error(
-        "`{path}` belongs to the user {owner}, and what another user makes in it the server can't read; run it as its \
+        "`{path}` belongs to the user {owner}, and the server can't read what another user makes in it; run this as its \
          owner: sudo -u {owner} {}",
         command_line()
     )]

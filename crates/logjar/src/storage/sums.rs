@@ -153,7 +153,7 @@ impl Sums {
 
     fn remember(&self, place: &str, identity: Identity, verdict: Verdict) {
         if matches!(verdict, Verdict::Damaged) {
-            tracing::error!("the stored file `{place}` has other bytes than the log says; it is not served");
+            tracing::error!("the stored file `{place}` does not match the log; it is not served");
         }
         let mut known = self.lock();
         let place: Arc<str> = place.into();

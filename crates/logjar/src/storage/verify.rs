@@ -113,11 +113,11 @@ fn check_file(
     match found {
         None => problems.push(Problem { path: place, what: "is missing" }),
         Some((_, digests)) if digests.sha256 != file.sha256 => {
-            problems.push(Problem { path: place, what: "has other bytes than the log says" });
+            problems.push(Problem { path: place, what: "does not match the log" });
         }
         Some((path, digests)) => {
             let wrong = wrong_sums(path, &digests).into_iter().filter(|sum| sum.exists());
-            let what = "is not the sum of its file; `logjar rebuild tree` makes it anew";
+            let what = "is not the sum of its file; `logjar rebuild tree` writes it again";
             problems.extend(wrong.map(|path| Problem { path, what }));
         }
     }

@@ -184,12 +184,12 @@ impl Decoder<'_> {
 
     fn abilities(&self, names: &[Cow<'_, str>]) -> Result<Abilities, DecodeError> {
         let parsed = Abilities::parse(names.iter().map(|name| &**name));
-        parsed.map_err(|name| self.invalid(format!("`{name}` is nothing one can do")))
+        parsed.map_err(|name| self.invalid(format!("unknown ability `{name}`")))
     }
 
     fn stamp(&self, stamp: Option<&str>) -> Result<Option<Stamp>, DecodeError> {
         stamp
-            .map(|text| Stamp::parse(text).ok_or_else(|| self.invalid(format!("`{text}` is no stamp"))))
+            .map(|text| Stamp::parse(text).ok_or_else(|| self.invalid(format!("`{text}` is not a stamp"))))
             .transpose()
     }
 
@@ -214,7 +214,7 @@ impl Decoder<'_> {
         let stored: UserRegisteredV1<'_> = self.parse(data)?;
         let secret: UserPrivateV1<'_> = self.parse(private)?;
         let kind = UserKind::parse(&stored.r#type)
-            .ok_or_else(|| self.invalid(format!("`{}` is no type", stored.r#type)))?;
+            .ok_or_else(|| self.invalid(format!("unknown type `{}`", stored.r#type)))?;
         Ok(Event::UserRegistered(Arc::new(UserRegistered {
             user: UserId::new(&*stored.user),
             name: Arc::from(&*secret.name),
@@ -239,14 +239,15 @@ impl Decoder<'_> {
         let expires = match &stored.expires {
             None => None,
             Some(text) => Some(
-                Micros::parse(text.as_bytes()).map_err(|_| self.invalid(format!("`{text}` is no time")))?,
+                Micros::parse(text.as_bytes())
+                    .map_err(|_| self.invalid(format!("`{text}` is not a time")))?,
             ),
         };
         Ok(Event::TokenCreated(Arc::new(TokenCreated {
             token: TokenId::new(&*stored.token),
             user: UserId::new(&*stored.user),
             name: secret.name.as_deref().map(Arc::from),
-            hash: hash.ok_or_else(|| self.invalid("the hash is no SHA-256"))?,
+            hash: hash.ok_or_else(|| self.invalid("the hash is not a SHA-256"))?,
             limit,
             can: self.abilities(&stored.can)?,
             expires: expires.map(|end| Moment(end.0)),
@@ -257,9 +258,9 @@ impl Decoder<'_> {
     fn repository(&self, data: &str) -> Result<(RepositoryName, Policy, ReadAccess), DecodeError> {
         let stored: RepositoryV1<'_> = self.parse(data)?;
         let policy = Policy::parse(&stored.policy)
-            .ok_or_else(|| self.invalid(format!("`{}` is no policy", stored.policy)))?;
+            .ok_or_else(|| self.invalid(format!("unknown policy `{}`", stored.policy)))?;
         let read = ReadAccess::parse(&stored.read)
-            .ok_or_else(|| self.invalid(format!("`{}` is no access", stored.read)))?;
+            .ok_or_else(|| self.invalid(format!("unknown read access `{}`", stored.read)))?;
         Ok((RepositoryName::new(&*stored.repository), policy, read))
     }
 

@@ -244,12 +244,12 @@ fn searches_that_are_refused() {
     for (path, part) in [
         ("/search?q=at:yesterday", "Invalid search syntax for query `at:yesterday`: "),
         (&long, "Invalid search syntax for query `at:xxx"),
-        ("/search?q=lib&page=0", "`page` is `0`; it is a whole number from 1 to 10000"),
+        ("/search?q=lib&page=0", "`page` is `0`; it must be a whole number from 1 to 10000"),
         ("/search?q=lib&page=-1", "`page` is `-1`; "),
         ("/search?q=lib&page=a%3Cb%3E", "`page` is `a<b>`; "),
         ("/search?q=lib&page=99999999999", "`page` is `99999999999`; "),
-        ("/search?q[]=lib", "`q[]` is none of `q`, `page`, `format`"),
-        ("/search?q[a]=lib", "`q[a]` is none of `q`, `page`, `format`"),
+        ("/search?q[]=lib", "unknown parameter `q[]`; expected `q`, `page` or `format`"),
+        ("/search?q[a]=lib", "unknown parameter `q[a]`; expected `q`, `page` or `format`"),
     ] {
         let answer = server.get(&format!("{path}&format=json")).expect(400, path);
         check_headers(&answer, JSON);
@@ -331,7 +331,7 @@ fn the_feed_of_releases() {
     ] {
         let answer = server.get(&format!("/api/release-feed{query}")).expect(400, query);
         check_headers(&answer, JSON);
-        let message = "`from` is no moment such as 2026-11-24T04:01:17.123Z";
+        let message = "`from` is not a time with its zone (for example 2026-11-24T04:01:17.123Z)";
         assert_eq!(answer.json(), json!({ "message": message, "from": from }), "{query}");
     }
 }

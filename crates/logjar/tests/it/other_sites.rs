@@ -61,7 +61,7 @@ fn a_body_of_the_api_is_json() {
             let request = Request::new(&method, &path).authorized("amy", &token);
             let request = if kind.is_empty() { request } else { request.header("Content-Type", kind) };
             let refused = server.send(&request.body("{}")).expect(415, &path);
-            assert_eq!(refused.reason, "a body has to be JSON, with `Content-Type: application/json`");
+            assert_eq!(refused.reason, "a body must be JSON, with `Content-Type: application/json`");
         }
     }
     assert_eq!(server.events(), before);

@@ -196,12 +196,12 @@ fn bad_questions() {
         for page in ["0", "-1", "a", "1.5", "", "10001", "99999999999", "99999999999999999999999", "%00"] {
             let path = format!("{list}page={page}");
             let detail = server.get(&path).expect(400, &path).detail();
-            assert!(detail.ends_with("it is a whole number from 1 to 10000"), "{path}: {detail}");
+            assert!(detail.ends_with("it must be a whole number from 1 to 10000"), "{path}: {detail}");
         }
         for rows in ["0", "101", "x"] {
             let path = format!("{list}per_page={rows}");
             let detail = server.get(&path).expect(400, &path).detail();
-            assert!(detail.ends_with("it is a whole number from 1 to 100"), "{path}: {detail}");
+            assert!(detail.ends_with("it must be a whole number from 1 to 100"), "{path}: {detail}");
         }
         let path = format!("{list}page=1&page=2");
         assert!(server.get(&path).expect(400, &path).detail().contains("duplicate field `page`"));
@@ -211,12 +211,12 @@ fn bad_questions() {
     }
     for (path, part) in [
         ("/api/v1/search?q=at:yesterday", "write a day as in `at:2024-05-17`"),
-        ("/api/v1/artifacts/org.example/a%00b", "holds the character"),
+        ("/api/v1/artifacts/org.example/a%00b", "contains the character"),
         ("/api/v1/artifacts/org..example/lib", "`org..example`"),
         ("/api/v1/artifacts/%ff/lib", "Invalid UTF-8 in `group`"),
         ("/api/v1/groups/%ff", "Invalid UTF-8 in `group`"),
         ("/api/v1/users/%ff", "Invalid UTF-8 in `name`"),
-        ("/api/v1/groups/a%20b", "holds the character"),
+        ("/api/v1/groups/a%20b", "contains the character"),
     ] {
         let answer = get(&server, Some("amy"), path).expect(400, path);
         assert!(answer.detail().contains(part), "{path}: {}", answer.detail());
@@ -318,11 +318,15 @@ const IN_VAIN: [(&[&str], i32, &str); 10] = [
     (&["search", "no", "such", "thing"], 1, "error: nothing here matches `no such thing`\n"),
     (&["search", ""], 1, "error: nothing here matches ``\n"),
     (&["search", "hiccup", "--page", "2"], 1, "error: there is no page 2; the last one is 1\n"),
-    (&["search", "at:yesterday"], 2, "error: `yesterday` is no time; write a day as in"),
-    (&["search", "hiccup", "--page", "0"], 2, "error: `page` is `0`; it is a whole number from 1 to 10000\n"),
+    (&["search", "at:yesterday"], 2, "error: `yesterday` is not a time; write a day as in"),
+    (
+        &["search", "hiccup", "--page", "0"],
+        2,
+        "error: `page` is `0`; it must be a whole number from 1 to 10000\n",
+    ),
     (&["search", "hiccup", "--no-such-option"], 2, "error: unexpected argument '--no-such-option'"),
     (&["search"], 2, "error: the following required arguments were not provided"),
-    (&["recent", "--before", "1"], 2, "error: `before` is `1`; it is the `next` of an earlier answer"),
+    (&["recent", "--before", "1"], 2, "error: `before` is `1`; it must be the `next` of an earlier answer"),
     (&["recent", "--limit", "0"], 2, "error: invalid value '0' for '--limit <N>'"),
     (&["recent", "--limit", "101"], 2, "error: invalid value '101' for '--limit <N>'"),
 ];
@@ -360,7 +364,7 @@ fn commands_search_and_list() {
     server.stop();
     assert_eq!(check_commands(&server), with, "without a server");
     let empty = TestServer::start();
-    assert_eq!(empty.logjar(&["recent"]).expect(1).stderr, "error: nothing was deployed yet\n");
+    assert_eq!(empty.logjar(&["recent"]).expect(1).stderr, "error: nothing has been deployed yet\n");
 }
 
 #[test]

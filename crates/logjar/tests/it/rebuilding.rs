@@ -120,7 +120,7 @@ fn what_cannot_be_rebuilt_is_refused() {
     {
         let order = Request::post("/api/v1/rebuild", &order);
         let refused = Connection::admin(&server.folder()).send(&order).expect(400, "no part");
-        assert!(refused.detail().contains("the JSON that is needed here"), "{}", refused.detail());
+        assert!(refused.detail().contains("the JSON expected here"), "{}", refused.detail());
     }
     server.logjar(&["rebuild", "everything"]).expect(2);
     let empty = TempDir::new().unwrap();
@@ -361,7 +361,7 @@ fn a_bug_of_the_index_builder_is_mended_by_a_rebuild() {
             only_the_writer_changed(&server, &before);
         }
     }
-    assert!(!server.stderr().contains("built anew"), "{}", server.stderr());
+    assert!(!server.stderr().contains("being rebuilt"), "{}", server.stderr());
 }
 
 /// Gives a user another name in the state snapshot, and the file a checksum that fits.
@@ -390,7 +390,7 @@ fn a_wrong_state_snapshot_is_found_and_mended_while_the_server_runs() {
     Deploy::new("org.example:lib:1.1").send(&server, "amy").created();
     let before = log_files(&server);
     let told = server.logjar(&["rebuild", "state"]).expect(1);
-    assert!(told.stdout.contains("the snapshot before was wrong"), "{}", told.stdout);
+    assert!(told.stdout.contains("the snapshot before it was wrong"), "{}", told.stdout);
     assert!(told.stdout.contains("a running server answers from it"), "{}", told.stdout);
     for part in ["search", "tree"] {
         let refused = server.logjar(&["rebuild", part]).expect(1);

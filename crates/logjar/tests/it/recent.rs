@@ -275,7 +275,11 @@ fn numbers_that_are_none() {
     let server = TestServer::with_amy();
     for query in ["limit=0", "limit=101", "limit=-1", "limit=a"] {
         let answer = server.get(&format!("/api/v1/recent?{query}")).expect(400, query);
-        assert!(answer.detail().contains("it is a whole number from 1 to"), "{query}: {}", answer.detail());
+        assert!(
+            answer.detail().contains("it must be a whole number from 1 to"),
+            "{query}: {}",
+            answer.detail()
+        );
     }
     let first = id_of(&server, "1");
     let of_another_log = format!("0{}", first.get(1..).unwrap());
@@ -283,7 +287,7 @@ fn numbers_that_are_none() {
     for cursor in ["", "0", "1", "x", "x.1", ".1", "99999999999999999999", &shifted, &of_another_log] {
         let answer = server.get(&format!("/api/v1/recent?before={cursor}")).expect(400, cursor);
         assert!(
-            answer.detail().contains("it is the `next` of an earlier answer"),
+            answer.detail().contains("it must be the `next` of an earlier answer"),
             "{cursor}: {}",
             answer.detail()
         );

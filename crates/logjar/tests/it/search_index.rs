@@ -91,7 +91,7 @@ fn happens(server: &mut TestServer, what: &str, warned: usize, harm: impl FnOnce
     until_found(server, &expected.iter().map(String::as_str).collect::<Vec<_>>());
     let said = warnings(server).split_off(before);
     assert_eq!(said.len(), warned, "{what}: {said:?}");
-    assert!(said.iter().all(|line| line.contains("the search index is built anew")), "{what}: {said:?}");
+    assert!(said.iter().all(|line| line.contains("the search index is being rebuilt")), "{what}: {said:?}");
     // What is being built is found before it is in its place.
     let end = Instant::now() + MENDING_TIME;
     while [BESIDE, REPLACED].iter().any(|folder| server.folder().join(folder).exists()) {
@@ -244,7 +244,7 @@ fn a_folder_that_nobody_may_write_stops_nothing_but_searches() {
     server.restart();
     until_warned(&server);
     let refused = search(&server).expect(503, "without an index");
-    assert!(refused.detail().contains("search does not work now"), "{}", refused.detail());
+    assert!(refused.detail().contains("search is unavailable"), "{}", refused.detail());
     assert_eq!(refused.json()["type"], "tag:logjar,2026:no-search");
     deploy(&server, &["tool"]);
     server.get("/repo/org/example/tool/1.0/tool-1.0.jar").expect(200, "deploys and downloads go on");

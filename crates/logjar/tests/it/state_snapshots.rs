@@ -184,7 +184,7 @@ fn one_of_another_log_or_of_a_longer_one_is_not_used() {
         fs::create_dir_all(registry.file().parent().unwrap()).unwrap();
         fs::copy(other.file(), registry.file()).unwrap();
         let warnings = registry.start();
-        assert!(matches!(&warnings[..], [warning] if warning.contains("does not fit")), "{warnings:?}");
+        assert!(matches!(&warnings[..], [warning] if warning.contains("cannot be used")), "{warnings:?}");
     }
     // The writer throws it away, so that it is not tried again at each start.
     let runtime = tokio::runtime::Runtime::new().unwrap();

@@ -78,7 +78,7 @@ fn other_bytes_than_were_deployed_are_not_served() {
             server.get(JAR).expect(500, "other bytes");
         }
         let told = server.stderr();
-        let line = "the stored file `repo/org/example/lib/1.0/lib-1.0.jar` has other bytes than the log says";
+        let line = "the stored file `repo/org/example/lib/1.0/lib-1.0.jar` does not match the log";
         assert!(told.contains(line), "{size}: {told}");
         let sha256 = server.get(&format!("{JAR}.sha256")).expect(200, "what the log says").text();
         jar[size / 2] ^= 1;

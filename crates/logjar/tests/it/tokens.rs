@@ -169,12 +169,12 @@ fn tokens_end() {
     let token = created.stdout.trim_end();
     assert_eq!(token.len(), "logjar_".len() + 60, "{token}");
     assert_eq!(created.stdout.lines().count(), 1, "the token, and nothing else");
-    assert!(created.stderr.contains("ends on 20"), "the day is on standard error: {}", created.stderr);
+    assert!(created.stderr.contains("expires on 20"), "the day is on standard error: {}", created.stderr);
     let never = server.logjar(&["token", "create", "--user", "amy", "--expires", "never"]).expect(0);
-    assert!(never.stderr.contains("never ends"), "{}", never.stderr);
+    assert!(never.stderr.contains("never expires"), "{}", never.stderr);
     let soon =
         server.logjar(&["token", "create", "--user", "amy", "--expires", "3d", "--name", "soon"]).expect(0);
-    assert!(soon.stderr.contains("ends on 20"), "{}", soon.stderr);
+    assert!(soon.stderr.contains("expires on 20"), "{}", soon.stderr);
     let expiring = server.logjar(&["token", "list", "--expiring", "14d", "--json"]).expect(0).json();
     assert_eq!(expiring.as_array().unwrap().len(), 1, "{expiring}");
     assert_eq!(expiring[0]["name"], "soon");

@@ -11,13 +11,13 @@ impl<'a> Scanner<'a> {
         let start = self.position;
         let mut character = self.more()?;
         if is_blank(character) {
-            return Err(self.unexpected("a name behind `<?`", character));
+            return Err(self.unexpected("a name after `<?`", character));
         }
         let (mut had_target, mut target_ended) = (false, false);
         let (mut opened, mut question) = (false, false);
         loop {
             match character {
-                '?' | '>' if !had_target => return Err(self.unexpected("a name behind `<?`", character)),
+                '?' | '>' if !had_target => return Err(self.unexpected("a name after `<?`", character)),
                 '?' => question = true,
                 '>' if question => return Ok(()),
                 '>' if !opened => return Err(self.ill_formed("an instruction is not closed by `?>`")),
@@ -27,7 +27,7 @@ impl<'a> Scanner<'a> {
                     (target_ended, question) = (true, false);
                     let target = self.text.get(start..self.position - 1).unwrap_or_default();
                     match target.get(..3) {
-                        Some("XML") => return Err(self.ill_formed("`<?XML` is written in small letters")),
+                        Some("XML") => return Err(self.ill_formed("`<?xml` must be in lower case")),
                         Some(xml) if xml.eq_ignore_ascii_case("xml") => return self.declaration(start),
                         _ => {}
                     }
@@ -44,12 +44,12 @@ impl<'a> Scanner<'a> {
     fn declaration(&mut self, target: usize) -> Scanned<()> {
         let before = self.text.get(..target).unwrap_or_default();
         if before.chars().count() > "x<?".len() {
-            return Err(self.ill_formed("`<?xml` stands elsewhere than at the very beginning"));
+            return Err(self.ill_formed("`<?xml` is allowed only at the very beginning"));
         }
         self.blanks();
         let version = self.setting("version")?;
         if version != "1.0" {
-            let reason = format!("it says that it is XML `{}`; Maven reads 1.0", shown(version));
+            let reason = format!("it says that it is XML `{}`; Maven reads only 1.0", shown(version));
             return Err(self.ill_formed(&reason));
         }
         let mut blank = self.blanks();
@@ -66,7 +66,7 @@ impl<'a> Scanner<'a> {
         if self.peek() == Some('s') {
             self.need_blank(blank)?;
             if !matches!(self.setting("standalone")?, "yes" | "no") {
-                return Err(self.ill_formed("`standalone` is `yes` or `no`"));
+                return Err(self.ill_formed("`standalone` must be `yes` or `no`"));
             }
             self.blanks();
         }
@@ -91,7 +91,7 @@ impl<'a> Scanner<'a> {
     }
 
     fn need_blank(&self, blank: bool) -> Scanned<()> {
-        if blank { Ok(()) } else { Err(self.ill_formed("a blank is missing in the declaration")) }
+        if blank { Ok(()) } else { Err(self.ill_formed("a space is missing in the declaration")) }
     }
 
     /// Behind `<!D`.

@@ -37,8 +37,9 @@ pub async fn finish(
     let repository = parse_repository_name(&repository)?;
     let gav =
         Gav::parse(&group, &artifact, &version).map_err(|error| HttpError::BadRequest(error.to_string()))?;
-    let bad_stamp =
-        |text: &str| HttpError::BadRequest(format!("`{text}` is no stamp such as 20261124.080000-1"));
+    let bad_stamp = |text: &str| {
+        HttpError::BadRequest(format!("`{text}` is not a stamp (for example 20261124.080000-1)"))
+    };
     let stamp =
         which.stamp.as_deref().map(|text| Stamp::parse(text).ok_or_else(|| bad_stamp(text))).transpose()?;
     let name = gav.to_string();

@@ -71,7 +71,7 @@ pub async fn lines(
     require_administrator(&app.projections.read(), now(), &actor, "look at the log")?;
     if which.private && actor != Actor::Local {
         return Err(HttpError::BadRequest(
-            "private parts are shown on the server's own machine only".to_owned(),
+            "private data is shown only on the server's own machine".to_owned(),
         )
         .into());
     }

@@ -50,7 +50,7 @@ fn write_server(page: &mut Page, app: &App) {
     page.labelled_gauge("logjar_role", "What the server may do; always 1.", [("role", role)], 1);
     page.gauge("logjar_start_time_seconds", "When the server started, in Unix time.", seconds(started));
     let up = seconds((now().0 - started).max(0));
-    page.gauge("logjar_uptime_seconds", "For how long it has run.", up);
+    page.gauge("logjar_uptime_seconds", "How long the server has been running.", up);
 }
 
 fn write_http(page: &mut Page, app: &App) {
@@ -63,7 +63,7 @@ fn write_http(page: &mut Page, app: &App) {
     page.gauge("logjar_http_requests_in_flight", "Requests whose answer is being made.", in_flight);
     page.gauge("logjar_http_connections", "Open connections.", metrics.connections.get());
     let most = app.config.http_connections;
-    page.gauge("logjar_http_connections_max", "How many the network may have; more wait.", most);
+    page.gauge("logjar_http_connections_max", "How many may be open at once; more wait.", most);
     let received = metrics.received_bytes.get();
     page.counter("logjar_http_received_bytes_total", "Bytes of requests, heads included.", received);
     let sent = metrics.sent_bytes.get();
@@ -82,15 +82,19 @@ fn write_deploys(page: &mut Page, app: &App) {
     page.counters("logjar_deploys_total", "Finished deploys of versions, and of late files.", kinds);
     let refusals = metrics.refusals();
     let refusals = refusals.iter().map(|(tag, count)| ([("reason", *tag)], count));
-    page.counters("logjar_refused_puts_total", "Refused PUTs by what answers call them.", refusals);
+    page.counters("logjar_refused_puts_total", "Refused PUTs by reason, as answers name it.", refusals);
     let held = app.deploys.held();
     page.gauge("logjar_open_deploys", "Deploys that have begun and are not finished.", held.deploys);
     let (unplaced, strays) = app.deploys.placement().figures();
-    let help = "Deploys and late files that have no place in the tree yet, and are served from uploads/.";
+    let help = "Deploys and late files that are not in the tree yet and are served from uploads/.";
     page.gauge("logjar_unplaced_deploys", help, unplaced);
-    let help = "Files that stood in the place of a version and were moved to strays/ since the start.";
+    let help = "Files that were in the place of a version and were moved to strays/ since the start.";
     page.counter("logjar_strays_total", help, strays);
-    page.gauge("logjar_open_deploys_bytes", "What they and late files that wait hold.", held.bytes);
+    page.gauge(
+        "logjar_open_deploys_bytes",
+        "Bytes that open deploys and waiting late files hold.",
+        held.bytes,
+    );
 }
 
 fn write_log(page: &mut Page, app: &App) {
@@ -102,9 +106,9 @@ fn write_log(page: &mut Page, app: &App) {
     let help = "Time to append a batch of events, the sync included.";
     page.histogram("logjar_log_append_seconds", help, &metrics.appends);
     let (now, clocks) = (now(), app.sequencer.clocks());
-    let help = "By how much the last event is dated ahead of the clock.";
+    let help = "How far the last event is dated ahead of the clock.";
     page.gauge("logjar_log_ahead_seconds", help, clocks.log_ahead(now));
-    let help = "By how much the clock was moved since the start, beside the time that passed.";
+    let help = "How far the clock was moved since the start, apart from the time that passed.";
     page.gauge("logjar_clock_moved_seconds", help, clocks.moved(now, since_boot()));
     let full = u8::from(app.sequencer.disk_is_full());
     page.gauge("logjar_disk_full", "Whether the disk was too full for the last write.", full);
@@ -116,11 +120,11 @@ fn write_reading(page: &mut Page, app: &App) {
     page.counter("logjar_downloads_total", "Downloads of versions that everybody may read.", downloads);
     let cache = app.cache.figures();
     page.counter("logjar_cache_hits_total", "Answers from the cache of ready answers.", cache.hits);
-    page.counter("logjar_cache_misses_total", "Answers that were made and put there.", cache.misses);
-    page.gauge("logjar_cache_answers", "Answers in it.", cache.answers);
-    page.gauge("logjar_cache_bytes", "What they take.", cache.bytes);
-    page.gauge("logjar_cache_bytes_max", "What they may take.", cache.bytes_max);
-    page.gauge("logjar_search_position", "Up to which event search is complete.", app.search.position());
+    page.counter("logjar_cache_misses_total", "Answers that were made and put into the cache.", cache.misses);
+    page.gauge("logjar_cache_answers", "Answers in the cache.", cache.answers);
+    page.gauge("logjar_cache_bytes", "Bytes in the cache.", cache.bytes);
+    page.gauge("logjar_cache_bytes_max", "Most bytes that the cache may take.", cache.bytes_max);
+    page.gauge("logjar_search_position", "The last event that search has taken in.", app.search.position());
     let help = "Time to answer a search query.";
     page.histogram("logjar_search_seconds", help, &metrics.searches);
 }
@@ -146,7 +150,7 @@ fn write_process(page: &mut Page) {
     page.counter("logjar_process_cpu_seconds_total", "CPU time of the process.", process.cpu_seconds);
     page.gauge("logjar_process_open_files", "Open descriptors of the process.", process.open_files);
     let most = process.open_files_max;
-    page.gauge("logjar_process_open_files_max", "How many there may be.", most);
+    page.gauge("logjar_process_open_files_max", "Most descriptors that the process may open.", most);
 }
 
 /// Microseconds as seconds.

@@ -180,15 +180,15 @@ fn example(parameter: &Parameter) -> Value {
 /// Why an answer has this status.
 fn reason(status: u16) -> &'static str {
     match status {
-        400 => "A name, a parameter or the body is not as it must be",
-        401 => "A token is needed, or the one that came is no good",
+        400 => "A name, a parameter or the body is not valid",
+        401 => "A token is needed, or the one supplied is invalid",
         403 => "The caller may not do this",
-        404 => "It is not there",
-        409 => "It is there already, or something else is under way",
+        404 => "It does not exist, or the caller may not see it",
+        409 => "It already exists, or something else is under way",
         413 => "The body is too large",
-        415 => "The body has another `Content-Type` than `application/json`",
-        429 => "Too many tries; `Retry-After` says when the next one may be",
-        503 => "The server is busy or stopping, try again",
+        415 => "The `Content-Type` of the body is not `application/json`",
+        429 => "Too many attempts; `Retry-After` says when to try again",
+        503 => "The server is busy or stopping; try again",
         507 => "The disk of the server is full",
         _ => "Refused",
     }

@@ -85,16 +85,16 @@ pub async fn change(
 
 fn policy(text: Option<&str>) -> Result<Option<Policy>, ApiError> {
     let parse =
-        |text: &str| Policy::parse(text).ok_or_else(|| bad("policy", text, "releases, snapshots, mixed"));
+        |text: &str| Policy::parse(text).ok_or_else(|| bad("policy", text, "releases, snapshots or mixed"));
     text.map(parse).transpose()
 }
 
 fn read_access(text: Option<&str>) -> Result<Option<ReadAccess>, ApiError> {
     let parse =
-        |text: &str| ReadAccess::parse(text).ok_or_else(|| bad("read", text, "public, signed-in, granted"));
+        |text: &str| ReadAccess::parse(text).ok_or_else(|| bad("read", text, "public, signed-in or granted"));
     text.map(parse).transpose()
 }
 
 fn bad(what: &str, value: &str, allowed: &str) -> ApiError {
-    HttpError::BadRequest(format!("`{value}` is no value of `{what}`: {allowed}")).into()
+    HttpError::BadRequest(format!("unknown `{what}` value `{value}`; expected {allowed}")).into()
 }

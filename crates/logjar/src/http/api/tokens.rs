@@ -155,7 +155,7 @@ pub async fn disable_secret(
 ) -> Result<axum::Json<Value>, ApiError> {
     // Nobody can guess one, so it is no secret that there is none.
     let id = app.projections.read().token_with_hash(&hash(token.trim())).map(|(id, _)| id.clone());
-    let id = id.ok_or_else(|| HttpError::Missing("such a token".to_owned()))?;
+    let id = id.ok_or_else(|| HttpError::Missing("that token".to_owned()))?;
     submit(&app, Command::DisableToken { token: id.clone() }, actor).await?;
     Ok(axum::Json(json!({ "id": id.as_str(), "state": "disabled" })))
 }

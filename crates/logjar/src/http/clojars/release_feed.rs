@@ -45,7 +45,7 @@ pub async fn releases(
 ) -> Result<Response, ApiError> {
     let from = sent.iter().find(|(name, _)| name == "from").map(|(_, value)| value.as_str());
     let Some(after) = from.and_then(|text| text.parse::<Timestamp>().ok()) else {
-        let message = "`from` is no moment such as 2026-11-24T04:01:17.123Z";
+        let message = "`from` is not a time with its zone (for example 2026-11-24T04:01:17.123Z)";
         let mut response = in_json(&json!({ "message": message, "from": from }));
         *response.status_mut() = StatusCode::BAD_REQUEST;
         return Ok(response);

@@ -57,7 +57,9 @@ fn decode(raw: &str) -> Result<String, &'static str> {
             continue;
         }
         let digits = rest.next().and_then(hex).zip(rest.next().and_then(hex));
-        let Some((high, low)) = digits else { return Err("the path has a `%` that is no percent-encoding") };
+        let Some((high, low)) = digits else {
+            return Err("the path has a `%` that does not begin a percent-encoding");
+        };
         bytes.push(high << 4 | low);
     }
     let segment = String::from_utf8(bytes).map_err(|_| "the path is not UTF-8")?;

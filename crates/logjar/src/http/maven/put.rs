@@ -116,7 +116,7 @@ async fn take(
     }
     if let Some(name) = segments.iter().find(|name| is_never_served(name)) {
         return Err(HttpError::BadRequest(format!(
-            "`{name}` is a name that is never served, so nothing is taken under it"
+            "`{name}` is a name that is never served, so it cannot be deployed"
         )));
     }
     let path = layout::parse(&segments).map_err(|error| HttpError::BadRequest(error.to_string()))?;
@@ -128,7 +128,7 @@ async fn take(
             .any(|extension| file.extension.eq_ignore_ascii_case(extension));
         if refused {
             return Err(HttpError::BadRequest(format!(
-                "files that end in .{} are not taken here",
+                "files that end in .{} are not accepted here",
                 file.extension
             )));
         }

@@ -19,12 +19,12 @@ use crate::http::request_body::RequestBody;
 /// If it is a part of one, is packed, or is a form with a file in it.
 pub(super) fn check_whole(headers: &HeaderMap) -> Result<(), HttpError> {
     if headers.contains_key(header::CONTENT_RANGE) {
-        let why = "a PUT with `Content-Range` sends a part of a file; only whole files are taken";
+        let why = "a PUT with `Content-Range` sends a part of a file; only whole files are accepted";
         return Err(HttpError::BadRequest(why.to_owned()));
     }
     if let Some(coding) = items(headers, &header::CONTENT_ENCODING).find(|coding| !is(coding, "identity")) {
         return Err(HttpError::UnsupportedMedia(format!(
-            "a body with `Content-Encoding: {}` is not the file itself; send it without",
+            "a body with `Content-Encoding: {}` is not the file itself; send the file without encoding",
             coding.chars().take(40).collect::<String>()
         )));
     }

@@ -78,7 +78,7 @@ pub(crate) fn shown(app: &App, headers: &HeaderMap, error: &HttpError) -> Respon
 fn nowhere(app: &App, path: &str) -> Response {
     let error = HttpError::NotFound;
     let (title, hint) = words(error.status());
-    let message = sentence(&format!("nothing is at `{}` on this server", shortened(path, PATH_MAX)));
+    let message = sentence(&format!("there is nothing at `{}` on this server", shortened(path, PATH_MAX)));
     let status = error.status().as_u16();
     let page = ErrorPage { site: Site::of(app), status, title, message, hint };
     in_page(error.response().map(Body::new), &page)
@@ -99,15 +99,18 @@ fn in_page(mut response: Response, template: &ErrorPage) -> Response {
 fn words(status: StatusCode) -> (&'static str, &'static str) {
     match status.as_u16() {
         401 => (
-            "Who are you?",
-            "Reload the page to be asked again: for your user name, and for a token as the password.",
+            "Please sign in",
+            "Reload the page to sign in again, with your user name and a token as the password.",
         ),
-        400 => ("That request cannot be understood", "Go back and change it, or search anew."),
-        404 => ("There is nothing here", "Perhaps the address has a slip in it. Search for what you want:"),
-        405 => ("That is not possible here", "Follow a link to it in place of sending something."),
+        400 => ("That request cannot be understood", "Go back and change it, or start a new search."),
+        404 => ("There is nothing here", "Check the address for typos, or search for what you want:"),
+        405 => ("That is not possible here", "Follow a link to it instead of sending something."),
         408 => ("That took too long", "Try again in a moment."),
         503 | 507 => ("The server is busy", "Reload the page in a moment."),
-        500.. => ("Something failed on the server", "Try again; if it stays so, tell whoever runs it."),
+        500.. => (
+            "Something failed on the server",
+            "Try again; if it keeps failing, tell whoever runs the server.",
+        ),
         _ => ("That did not work", "Go back and try again."),
     }
 }

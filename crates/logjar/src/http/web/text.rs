@@ -151,7 +151,7 @@ mod tests {
         };
         let cases: [(&str, &str); 4] = [
             ("there is nothing", "There is nothing."),
-            ("`at:x` is no time; write `at:2024`", "<at:x> is no time; write <at:2024>."),
+            ("`at:x` is not a time; write `at:2024`", "<at:x> is not a time; write <at:2024>."),
             ("a bare ` tick", "A bare < tick>."),
             ("", "."),
         ];

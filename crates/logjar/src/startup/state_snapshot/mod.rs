@@ -118,7 +118,7 @@ pub enum Unusable {
     #[error("it is damaged")]
     Damaged,
     /// It has another form.
-    #[error("it has format {0}, this program reads {FORMAT}")]
+    #[error("it has format {0}, but this program reads {FORMAT}")]
     Format(u32),
     /// Another version of the program made it.
     #[error("another version of the program made it")]
@@ -146,7 +146,7 @@ pub enum SnapshotError {
     #[error("the state at line {0} does not read back as it was written; please report this")]
     Unfaithful(u64),
     /// Whoever hears the progress did not want it any more.
-    #[error("the state snapshot was not finished, because the server stops")]
+    #[error("the state snapshot was not finished, because the server is stopping")]
     Stopped,
 }
 

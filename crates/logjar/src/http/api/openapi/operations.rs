@@ -24,23 +24,23 @@ pub(super) const PARAMETERS: &[Parameter] = &[
     parameter("tool", "Build tool", "Tool", "maven"),
     parameter("deploy", "The snippet for deploying, not for resolving", "Flag", "true"),
     parameter("from", "Position of the first line", "Position", "1"),
-    parameter("since", "Only lines of this time or later", "Moment", "2026-11-25T02:45:40.000000Z"),
+    parameter("since", "Only lines from this time on", "Moment", "2026-11-25T02:45:40.000000Z"),
     parameter("until", "Position of the last line", "Position", "3"),
-    parameter("about", "Only lines about this; given again, about any of them", "Name", "user:amy"),
+    parameter("about", "Only lines about this topic; repeat it for any of several", "Name", "user:amy"),
     parameter("q", "Words, `field:word`, or coordinates", "Query", "greeting"),
     parameter("page", "Which page of the list", "Page", "1"),
-    parameter("per_page", "Rows of a page", "Rows", "20"),
-    parameter("limit", "Rows at most", "Rows", "20"),
-    parameter("after", "Only what comes after this one by name", "Name", "org.example"),
+    parameter("per_page", "Rows per page", "Rows", "20"),
+    parameter("limit", "Most rows to answer with", "Rows", "20"),
+    parameter("after", "Only what comes after this name", "Name", "org.example"),
     parameter(
         "before",
-        "Where the list goes on: the `next` of an earlier answer",
+        "Where to continue the list: the `next` of an earlier answer",
         "Cursor",
         "97x3fmnb6ktm0.9",
     ),
     parameter(
         "private",
-        "Whole lines in place of public forms, on the server's own machine only",
+        "Whole lines instead of public forms, only on the server's own machine",
         "Flag",
         "false",
     ),
@@ -48,7 +48,7 @@ pub(super) const PARAMETERS: &[Parameter] = &[
 
 /// Every route of `/health` and `/api/v1`.
 pub(super) const OPERATIONS: &[Operation] = &[
-    get("/health/live", "Whether the process runs", Answers::Text("text/plain")),
+    get("/health/live", "Whether the process is running", Answers::Text("text/plain")),
     get("/health/ready", "Whether reads are right, and up to which position", Answers::One("Ready")),
     post("/api/v1/auth/check", "Whether a user may sign in with a password", Answers::One("SignInCheck"))
         .taking("SignIn")
@@ -61,30 +61,32 @@ pub(super) const OPERATIONS: &[Operation] = &[
         .refusing(CHANGING),
     get("/api/v1/users/{name}", "A user, for administrators and the user", Answers::One("UserInFull"))
         .refusing(NAMED),
-    post("/api/v1/users/{name}/disable", "Let a user do nothing any more", Answers::One("UserDisabled"))
-        .refusing(CHANGING),
-    post("/api/v1/users/{name}/enable", "Let a disabled user act again", Answers::One("UserEnabled"))
+    post("/api/v1/users/{name}/disable", "Disable a user", Answers::One("UserDisabled")).refusing(CHANGING),
+    post("/api/v1/users/{name}/enable", "Enable a disabled user", Answers::One("UserEnabled"))
         .refusing(CHANGING),
     post("/api/v1/users/{name}/promote", "Make a user an administrator", Answers::One("UserAdmin"))
         .refusing(CHANGING),
-    post("/api/v1/users/{name}/demote", "Make a user no administrator any more", Answers::One("UserAdmin"))
+    post("/api/v1/users/{name}/demote", "Take away a user's administrator rights", Answers::One("UserAdmin"))
         .refusing(CHANGING),
-    post("/api/v1/users/{name}/password", "Give a user another password", Answers::One("UserName"))
+    post("/api/v1/users/{name}/password", "Change a user's password", Answers::One("UserName"))
         .taking("NewPassword")
         .refusing(CHANGING),
-    get("/api/v1/tokens", "All tokens for administrators, else the caller's own", Answers::List("Token"))
-        .refusing(PRIVATE),
-    post("/api/v1/tokens", "Make a token; the answer alone shows it", Answers::One("CreatedToken"))
+    get(
+        "/api/v1/tokens",
+        "All tokens for administrators, otherwise the caller's own",
+        Answers::List("Token"),
+    )
+    .refusing(PRIVATE),
+    post("/api/v1/tokens", "Make a token; only this answer shows it", Answers::One("CreatedToken"))
         .taking("NewToken")
         .refusing(CHANGING),
-    post("/api/v1/tokens/{id}/disable", "Make a token void", Answers::One("TokenDisabled"))
-        .refusing(CHANGING),
-    post("/api/v1/tokens/disable", "Make a token void, by itself", Answers::One("TokenDisabled"))
+    post("/api/v1/tokens/{id}/disable", "Disable a token", Answers::One("TokenDisabled")).refusing(CHANGING),
+    post("/api/v1/tokens/disable", "Disable a token by its secret", Answers::One("TokenDisabled"))
         .taking("TokenSecret")
         .refusing(CHANGING),
     get(
         "/api/v1/groups",
-        "All groups for administrators, else those in which the caller has rights",
+        "All groups for administrators, otherwise those in which the caller has rights",
         Answers::One("GroupList"),
     )
     .asking(&["limit", "after"])
@@ -126,7 +128,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     .refusing(CHANGING),
     post(
         "/api/v1/rebuild",
-        "Make what is derived from the log anew, for administrators",
+        "Rebuild what is derived from the log, for administrators",
         Answers::Text("application/x-ndjson"),
     )
     .taking("RebuildOrder")
@@ -147,14 +149,14 @@ pub(super) const OPERATIONS: &[Operation] = &[
     .refusing(&[404]),
     get(
         "/api/v1/artifacts/{group}/{artifact}/dependents",
-        "What depends on an artifact, which may be elsewhere",
+        "Artifacts that depend on an artifact, which may be elsewhere",
         Answers::One("Dependents"),
     )
     .asking(PAGE)
     .refusing(&[503]),
-    get("/api/v1/recent", "What was deployed lately, the newest first", Answers::One("Deploys"))
+    get("/api/v1/recent", "Recent deploys, the newest first", Answers::One("Deploys"))
         .asking(&["limit", "before"]),
-    get("/api/v1/search", "Artifacts that a query means, the best first", Answers::One("SearchResults"))
+    get("/api/v1/search", "Artifacts that match a query, the best first", Answers::One("SearchResults"))
         .asking(&["q", "page", "per_page"])
         .refusing(&[503]),
     get("/api/v1/refusals", "The latest refused deploys", Answers::List("Refusal")),
