@@ -230,9 +230,14 @@ fn the_log_in_memory_wants_space_reserved_and_can_fail() {
     assert_eq!(log.reserve(1).unwrap_err().class(), Class::NoSpace);
     disk.set_full(false);
     append(&mut log, 1);
-    disk.set_failing(true);
     log.reserve(1 << 20).unwrap();
+    disk.set_failing(true);
     assert_eq!(log.append(&[line(3)]).unwrap_err().class(), Class::Io);
+    assert!(matches!(Box::new(log).close(), Err(LogError::Poisoned)));
+
+    let mut log = MemoryLog::new(opened(), Randomness::default()).unwrap();
+    log.disk().set_failing(true);
+    assert_eq!(log.reserve(1).unwrap_err().class(), Class::Io);
     assert!(matches!(Box::new(log).close(), Err(LogError::Poisoned)));
 
     let mut log = MemoryLog::new(opened(), Randomness::default()).unwrap();

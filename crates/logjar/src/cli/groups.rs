@@ -24,7 +24,7 @@ pub(super) enum Command {
         #[arg(long)]
         over: bool,
     },
-    /// Give a user rights in a group
+    /// Give a user rights in a group, in place of those that they had for the same
     #[command(
         after_help = "Examples:\n  logjar group grant org.example ben\n  logjar group grant org.example ben --artifact lib --can deploy"
     )]

@@ -73,8 +73,8 @@ impl LastCounts {
 /// What tells artifacts of a repository apart.
 type Key = (GroupId, ArtifactId);
 
-/// Counts each artifact where it comes first, some at a time, so that nobody waits for a large registry. What is deployed
-/// meanwhile may be counted or not.
+/// Counts each artifact where it comes first, some at a time, so that nobody waits for a large registry. What is
+/// deployed meanwhile may be counted or not.
 fn count(projections: &Projections, sight: &Sight) -> Counts {
     let repositories: Vec<&RepositoryName> = sight.repositories().map(|(name, _)| name).collect();
     let mut counting = Counting { sight, repositories, counts: Counts::default(), groups: BTreeSet::new() };
