@@ -1,5 +1,8 @@
 //! `logjar token`.
 
+use std::collections::BTreeSet;
+use std::io::IsTerminal;
+
 use clap::Subcommand;
 use serde_json::{Value, json};
 
@@ -50,7 +53,7 @@ pub(super) enum Command {
         /// Its id, as `logjar token list` shows it
         #[arg(required_unless_present = "secret_stdin")]
         id: Option<String>,
-        /// Read the token itself from standard input, instead of its id
+        /// Find the token itself in standard input, whatever stands around it, instead of its id
         #[arg(long, conflicts_with = "id")]
         secret_stdin: bool,
     },
@@ -106,13 +109,13 @@ pub(super) fn run(global: &Global, command: Command) -> Result<(), Failure> {
         }
         Command::Disable { id, .. } => {
             let (path, body) = match id {
-                Some(id) => (format!("/api/v1/tokens/{}/disable", segment(&id)), json!({})),
-                None => {
-                    let secret = read_password(true, None)?;
-                    let secret = secret
-                        .ok_or_else(|| Failure::Usage("there is no token on standard input".to_owned()))?;
-                    ("/api/v1/tokens/disable".to_owned(), json!({ "token": secret }))
+                Some(id) if is_token(&id) => {
+                    let why =
+                        "this is a token, not the id of one; give it on standard input with --secret-stdin";
+                    return Err(Failure::Usage(why.to_owned()));
                 }
+                Some(id) => (format!("/api/v1/tokens/{}/disable", segment(&id)), json!({})),
+                None => ("/api/v1/tokens/disable".to_owned(), json!({ "token": read_token()? })),
             };
             let done = with_client(global, Wants::Writing, async |client| client.post(&path, &body).await)?;
             if global.json {
@@ -121,6 +124,30 @@ pub(super) fn run(global: &Global, command: Command) -> Result<(), Failure> {
             output::line(&format!("disabled {}", text(&done, "id")))
         }
     }
+}
+
+/// The one token in standard input, or what a person types unseen.
+fn read_token() -> Result<String, Failure> {
+    let is_typed = std::io::stdin().is_terminal();
+    let said = read_password(!is_typed, Some("The token (it is not shown):"))?.unwrap_or_default();
+    let words = said.split(|character: char| !character.is_ascii_alphanumeric() && !"_-".contains(character));
+    let tokens: BTreeSet<&str> = words.filter(|word| is_token(word)).collect();
+    match tokens.into_iter().collect::<Vec<_>>().as_slice() {
+        [token] => Ok((*token).to_owned()),
+        [] => Err(Failure::Usage(
+            "there is no token on standard input; one ends in 60 hexadecimal digits".to_owned(),
+        )),
+        several => Err(Failure::Usage(format!(
+            "there are {} tokens on standard input; give one at a time",
+            several.len()
+        ))),
+    }
+}
+
+/// Whether a word has the form of a token: a prefix, which each registry chooses, and 60 hexadecimal digits.
+fn is_token(word: &str) -> bool {
+    let digits = word.len().checked_sub(60).and_then(|start| word.get(start..));
+    digits.is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
 /// Reads `90d`, or `90`.

@@ -256,7 +256,7 @@ fn a_token_that_was_found_is_disabled_by_itself() {
     server.send(&whoami).expect(200, "good");
     let disable =
         |input: &str| crate::server::logjar(&server.folder(), &["token", "disable", "--secret-stdin"], input);
-    disable("logjar_of_nobody\n").expect(1);
+    disable(&format!("logjar_{}\n", "0".repeat(60))).expect(1);
     let ran = disable(&format!("{token}\n")).expect(0);
     assert!(ran.stdout.starts_with("disabled t_") && !ran.stdout.contains(&token), "{}", ran.stdout);
     server.send(&whoami).expect(401, "void");

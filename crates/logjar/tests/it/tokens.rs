@@ -196,3 +196,31 @@ fn nobody_learns_names_by_asking_for_tokens() {
     ask("eve", 1, &manages).expect(200, "her own");
     ask("eve", 4_294_967_295, &manages).expect(400, "an end that could not be written as a date");
 }
+
+#[test]
+fn a_token_that_was_found_somewhere_is_disabled_unseen() {
+    let server = TestServer::with_amy();
+    let [first, second] = [(); 2].map(|()| server.new_token("amy", &[]));
+    let disable = |arguments: &[&str], input: &str| {
+        let arguments = [&["token", "disable"], arguments].concat();
+        crate::server::logjar(&server.folder(), &arguments, input)
+    };
+    for (input, why) in [
+        ("", "there is no token"),
+        ("export TOKEN=none", "there is no token"),
+        (&format!("{first} {second}"), "2 tokens"),
+    ] {
+        let refused = disable(&["--secret-stdin"], input).expect(2);
+        assert!(refused.stderr.contains(why), "{}", refused.stderr);
+    }
+    let refused = disable(&[&first], "").expect(2);
+    assert!(
+        refused.stderr.contains("--secret-stdin") && !refused.stderr.contains(&first),
+        "{}",
+        refused.stderr
+    );
+    disable(&["--secret-stdin"], &format!("+ export TOKEN=\"{first}\" # {first}\n")).expect(0);
+    for (token, status) in [(&first, 401), (&second, 200)] {
+        server.send(&Request::get("/api/v1/whoami").authorized("amy", token)).expect(status, "whoami");
+    }
+}
