@@ -4,13 +4,13 @@ use logjar_maven::coordinates::{ArtifactId, GroupId};
 
 use crate::access::{Actor, Scope};
 use crate::ids::{Moment, UserId};
-use crate::inheritance::{groups_below, limit_covers, protecting_group, rights_in};
+use crate::inheritance::{administers, groups_below, limit_covers, protecting_group, rights_in};
 use crate::names;
 use crate::permission::{Acting, acting};
 use crate::rejection::Rejection;
 use crate::rules::{GroupCreation, Rules};
 use crate::sight::Sight;
-use crate::state::{Group, State};
+use crate::state::State;
 
 /// What a permitted deploy does besides: the group that it claims, if nobody has it yet.
 pub type Claim = Option<GroupId>;
@@ -76,13 +76,13 @@ fn may_claim(
             .any(|right| right.can.deploy && right.scope == Scope::Group);
         return Ok(member.then(|| group.clone()));
     }
-    check_claimable(group)?;
-    check_not_of_other(state, group, acting.id)?;
+    // First, so that who may claim nothing learns nothing of names.
     if !acting.user.admin && (rules.group_creation == GroupCreation::Admin || state.has_artifacts(group)) {
         return Ok(None);
     }
-    let is_member = |below: &Group| below.members.iter().any(|member| member.user == *acting.id);
-    if !groups_below(state, group).all(|(_, below)| is_member(below)) {
+    check_claimable(group)?;
+    check_not_of_other(state, group, acting.id)?;
+    if !groups_below(state, group).all(|(below, _)| administers(state, rules, acting.id, below)) {
         let user = acting.user.name.to_string();
         return Err(Rejection::GroupAboveAnother { group: group.clone(), user });
     }

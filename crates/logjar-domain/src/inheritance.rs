@@ -70,8 +70,13 @@ pub fn limit_covers(rules: &Rules, limit: &TokenLimit, group: &GroupId, artifact
     }
 }
 
-/// Groups below that belong to others: they have members, the user is none of them, and has no right there from above.
-/// Nobody gets rights in them unseen.
+/// Whether the user is an admin of all of the group, by a right there or above.
+pub fn administers(state: &State, rules: &Rules, user: &UserId, group: &GroupId) -> bool {
+    rights_in(state, rules, user, group).any(|right| right.admin && right.scope == Scope::Group)
+}
+
+/// Groups below that belong to others: they have members, and the user is no admin of all of them. Nobody gets rights in
+/// them unseen.
 pub fn others_below<'a>(
     state: &'a State,
     rules: &Rules,
@@ -79,7 +84,7 @@ pub fn others_below<'a>(
     user: &UserId,
 ) -> impl Iterator<Item = &'a GroupId> {
     let is_of_others = move |(name, below): &(&'a GroupId, &'a Group)| {
-        !below.members.is_empty() && rights_in(state, rules, user, name).next().is_none()
+        !below.members.is_empty() && !administers(state, rules, user, name)
     };
     groups_below(state, group).filter(is_of_others).map(|(name, _)| name)
 }

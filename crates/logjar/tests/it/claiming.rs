@@ -78,7 +78,25 @@ fn an_open_registry_gives_a_group_to_the_first_deployer() {
     Deploy::new("net.deep.below:lib:1.0").send(&server, "ben").created();
     let above = Deploy::new("net.deep:lib:1.0").send(&server, "cid");
     check_reason(above.refusal(), 403, &["`net.deep`", "belong to others", "--over"]);
+    // A small right below is none above.
+    server
+        .logjar(&["group", "grant", "net.deep.below", "cid", "--artifact", "one", "--can", "read"])
+        .expect(0);
+    let above = Deploy::new("net.deep:lib:1.0").send(&server, "cid");
+    check_reason(above.refusal(), 403, &["`net.deep`", "belong to others", "--over"]);
+    let owned = server.logjar(&["group", "create", "net.deep", "--owner", "cid"]).expect(1);
+    assert!(owned.stderr.contains("--over"), "{}", owned.stderr);
     Deploy::new("net.deep:lib:1.0").send(&server, "ben").created();
+}
+
+#[test]
+fn who_may_claim_nothing_learns_no_names() {
+    let server = registry(&[]);
+    let [of_user, of_nobody] = ["ben", "nobodys"].map(|group| {
+        let sent = Deploy::new(&format!("{group}:lib:1.0")).send(&server, "cid");
+        (sent.refusal().status, sent.refusal().told().replace(group, "GROUP"))
+    });
+    assert_eq!(of_user, of_nobody);
 }
 
 #[test]

@@ -103,13 +103,13 @@ pub async fn list(
     let state = app.projections.read();
     let (moment, rules) = (now(), app.config.rules());
     let acting = acting(&state, moment, &actor)?;
+    let sight = Sight::of(&state, moment, &actor, &rules);
     let mut groups: Vec<&GroupId> = match acting {
         _ if is_administrator(&state, moment, &actor) => {
             state.groups_after(after.as_ref()).take(limit + 1).collect()
         }
         None => return Err(Rejection::TokenRequired.into()),
         Some(acting) => {
-            let sight = Sight::of(&state, moment, &actor, &rules);
             let own = state.groups_of(acting.id).map(|(name, _)| name);
             let own = own.filter(|name| after.as_ref().is_none_or(|after| *name > after));
             own.filter(|name| sight.shows_group(&state, name)).take(limit + 1).collect()
@@ -118,14 +118,15 @@ pub async fn list(
     let more = groups.len() > limit;
     groups.truncate(limit);
     let next = groups.last().filter(|_| more).map(|name| name.as_str());
-    let rows: Vec<Value> = groups.iter().map(|name| row(&state, &rules, name)).collect();
+    let rows: Vec<Value> = groups.iter().map(|name| row(&state, &rules, &sight, name)).collect();
     Ok(axum::Json(json!({ "groups": rows, "next": next })))
 }
 
-fn row(state: &Registry, rules: &Rules, name: &GroupId) -> Value {
+fn row(state: &Registry, rules: &Rules, sight: &Sight, name: &GroupId) -> Value {
     let members = state.groups.get(name).map(|group| member_names(state, group)).unwrap_or_default();
+    let reached = reached_from_above(state, rules, name).into_iter();
     let reaches: Vec<&str> =
-        reached_from_above(state, rules, name).into_iter().map(GroupId::as_str).collect();
+        reached.filter(|below| sight.shows_group(state, below)).map(GroupId::as_str).collect();
     json!({ "group": name.as_str(), "members": members, "reaches": reaches })
 }
 
