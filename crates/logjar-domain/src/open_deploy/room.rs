@@ -9,7 +9,7 @@ use super::step::Effect;
 use super::turn::{ArtifactKey, Slot};
 use super::{Held, Settings, artifact_of};
 use crate::ids::{Moment, TokenId};
-use logjar_maven::layout::Target;
+use logjar_maven::layout::{MetadataFolder, Target};
 
 /// An open deploy that nobody works on.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,7 +28,7 @@ impl Settings {
         if opens && held.deploys > self.open_deploys_per_token {
             return Err(DeployRejection::TooManyOpen { limit: self.open_deploys_per_token });
         }
-        if more > 0 && held.bytes.saturating_add(more) > self.open_bytes_per_token {
+        if (opens || more > 0) && held.bytes.saturating_add(more) > self.open_bytes_per_token {
             let name = match &put.path.target {
                 Target::File(file) => file.name.clone(),
                 Target::Metadata(_) => "maven-metadata.xml".into(),
@@ -45,9 +45,14 @@ impl OpenDeploys {
         self.owners.of(token)
     }
 
-    /// Whether the PUT takes a place that its token does not have yet.
+    /// Whether the PUT takes a place that its token does not have yet, or may take one, as a document that announces a
+    /// build does.
     pub fn opens(&self, put: &Put) -> bool {
-        let Target::File(file) = &put.path.target else { return false };
+        let file = match &put.path.target {
+            Target::File(file) => file,
+            Target::Metadata(MetadataFolder::Version { .. }) => return true,
+            Target::Metadata(MetadataFolder::Folder { .. }) => return false,
+        };
         let key = VersionKey::of_file(&put.repository, file);
         let Some(artifact) = self.artifacts.get(&artifact_of(&put.repository, &file.gav)) else {
             return true;
@@ -89,8 +94,9 @@ impl OpenDeploys {
         self.recount(&key);
     }
 
-    /// The token's open deploy with no run under way whose last PUT is longest ago, other than that of the PUT.
-    pub fn oldest_quiet(&self, now: Moment, put: &Put) -> Option<Quiet> {
+    /// The token's open deploys with no run under way, other than that of the PUT. They are in the order of their last
+    /// PUT once they are sorted.
+    pub fn quiet(&self, now: Moment, put: &Put) -> Vec<Quiet> {
         let token = &put.deployer.token;
         let own = match &put.path.target {
             Target::File(file) => Some(VersionKey::of_file(&put.repository, file)),
@@ -103,7 +109,7 @@ impl OpenDeploys {
             let last_put = artifact.quiet_since(&slot, now, &self.settings)?;
             Some(Quiet { last_put, slot })
         });
-        quiet.min()
+        quiet.collect()
     }
 
     /// Drops a deploy, if it is still quiet.

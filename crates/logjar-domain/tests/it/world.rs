@@ -110,7 +110,7 @@ impl World {
                 self.open.reserve(put, size);
                 return Ok(());
             };
-            let quiet = self.open.oldest_quiet(now, put).ok_or(reason)?;
+            let quiet = self.open.quiet(now, put).into_iter().min().ok_or(reason)?;
             let effects = self.open.drop_quiet(now, &quiet);
             self.effects(effects, None);
         }

@@ -41,7 +41,7 @@ impl Deploys {
         let opens = own.protocol().opens(put);
         let counted = |bytes| own.protocol().counted(put, bytes);
         let more = counted(bytes).saturating_sub(counted(before));
-        let mut effects = Vec::new();
+        let (mut effects, mut oldest_first) = (Vec::new(), None);
         loop {
             let held = self.shards.iter().map(|shard| shard.protocol().held_by(token));
             let held = held.fold(Held::default(), Held::plus);
@@ -49,15 +49,20 @@ impl Deploys {
                 own.protocol().reserve(put, bytes);
                 return (effects, Ok(()));
             };
-            let quiet = self.shards.iter().filter_map(|shard| {
-                let quiet = shard.protocol().oldest_quiet(now, put)?;
-                // Whoever has the turn may be at work on its files.
-                Some((quiet, shard.try_turn()?, shard))
+            // Looked for once, as there may be thousands.
+            let quiet = oldest_first.get_or_insert_with(|| {
+                let mut all = Vec::new();
+                for shard in self.shards.iter() {
+                    all.extend(shard.protocol().quiet(now, put).into_iter().map(|quiet| (quiet, shard)));
+                }
+                all.sort_by(|(one, _), (other, _)| one.cmp(other));
+                all.into_iter()
             });
-            let Some((quiet, _turn, shard)) = quiet.min_by(|(one, ..), (other, ..)| one.cmp(other)) else {
-                return (effects, Err(too_much));
-            };
-            effects.extend(shard.protocol().drop_quiet(now, &quiet));
+            let Some((quiet, shard)) = quiet.next() else { return (effects, Err(too_much)) };
+            // Whoever has the turn may be at work on its files.
+            if let Some(_turn) = shard.try_turn() {
+                effects.extend(shard.protocol().drop_quiet(now, &quiet));
+            }
         }
     }
 }

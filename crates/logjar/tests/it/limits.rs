@@ -171,6 +171,28 @@ fn what_is_announced_is_bounded() {
 }
 
 #[test]
+fn announcements_end_where_open_deploys_do() {
+    let server = TestServer::with(&[("LOGJAR_DEPLOY_OPEN_BYTES", "10000")]);
+    server.administrator("amy");
+    let token = server.token_of("amy");
+    let announce = |version: usize| {
+        let suffix = format!("-{}.jar", "x".repeat(200));
+        let document = build_metadata(
+            &format!("1.{version}-SNAPSHOT"),
+            "20261124.080000-1",
+            [suffix.as_str()].into_iter(),
+        );
+        let path = format!("/repo/org/example/lib/1.{version}-SNAPSHOT/maven-metadata.xml");
+        server
+            .send(&Request::put(&path, document).authorized("amy", &token).header("User-Agent", MAVEN))
+            .status
+    };
+    let refused = (0..200).find(|version| announce(*version) != 201);
+    assert!(refused.is_some_and(|version| version > 1), "{refused:?}");
+    assert!(held(&server).parse::<u64>().unwrap() < 20_000, "{}", held(&server));
+}
+
+#[test]
 fn a_sum_for_every_file_if_the_registry_wants_it() {
     let server = TestServer::with(&[("LOGJAR_DEPLOY_REQUIRE_SUMS", "true")]);
     server.administrator("amy");

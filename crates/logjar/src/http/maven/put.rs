@@ -61,7 +61,7 @@ pub(super) async fn put(
     client: Option<IpAddr>,
 ) -> Result<Response<Answer>, HttpError> {
     let credentials = auth::token::credentials(request.headers());
-    let answered = match put_headers::check_whole(request.headers()) {
+    let answered = match put_headers::check_whole(request.version(), request.headers()) {
         Ok(()) => take(app, path, request).await,
         Err(error) => Err(error),
     };

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header};
 use hyper::Request;
 
 use super::get;
@@ -17,7 +17,12 @@ use crate::http::request_body::RequestBody;
 ///
 /// # Errors
 /// If it is a part of one, is packed, or is a form with a file in it.
-pub(super) fn check_whole(headers: &HeaderMap) -> Result<(), HttpError> {
+pub(super) fn check_whole(version: Version, headers: &HeaderMap) -> Result<(), HttpError> {
+    // Before HTTP/1.1 a body without a length is taken for none at all.
+    if version < Version::HTTP_11 && !headers.contains_key(header::CONTENT_LENGTH) {
+        let why = "a PUT over HTTP/1.0 has to say how long its body is, with `Content-Length`";
+        return Err(HttpError::BadRequest(why.to_owned()));
+    }
     if headers.contains_key(header::CONTENT_RANGE) {
         let why = "a PUT with `Content-Range` sends a part of a file; only whole files are accepted";
         return Err(HttpError::BadRequest(why.to_owned()));
@@ -126,8 +131,17 @@ mod tests {
             (&[("content-type", "multipart/form-data; boundary=x")][..], Some(415)),
             (&[("content-type", "Multipart/Form-Data")][..], Some(415)),
         ] {
-            let checked = check_whole(&headers(lines));
+            let checked = check_whole(Version::HTTP_11, &headers(lines));
             assert_eq!(checked.err().map(|error| error.status().as_u16()), status, "{lines:?}");
+        }
+        for (version, length, is_taken) in [
+            (Version::HTTP_10, None, false),
+            (Version::HTTP_10, Some("3"), true),
+            (Version::HTTP_11, None, true),
+        ] {
+            let lines: Vec<(&str, &str)> =
+                length.map(|length| ("content-length", length)).into_iter().collect();
+            assert_eq!(check_whole(version, &headers(&lines)).is_ok(), is_taken, "{version:?} {length:?}");
         }
     }
 
