@@ -89,6 +89,11 @@ fn happens(server: &mut TestServer, what: &str, warned: usize, harm: impl FnOnce
     harm(&server.folder());
     server.restart();
     until_found(server, &expected.iter().map(String::as_str).collect::<Vec<_>>());
+    // What a server says may come out after what it does.
+    let end = Instant::now() + MENDING_TIME;
+    while warnings(server).len() < before + warned && Instant::now() < end {
+        std::thread::sleep(POLL);
+    }
     let said = warnings(server).split_off(before);
     assert_eq!(said.len(), warned, "{what}: {said:?}");
     assert!(said.iter().all(|line| line.contains("the search index is being rebuilt")), "{what}: {said:?}");
