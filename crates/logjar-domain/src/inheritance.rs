@@ -75,8 +75,8 @@ pub fn administers(state: &State, rules: &Rules, user: &UserId, group: &GroupId)
     rights_in(state, rules, user, group).any(|right| right.admin && right.scope == Scope::Group)
 }
 
-/// Groups below that belong to others: they have members, and the user is no admin of all of them. Nobody gets rights in
-/// them unseen.
+/// Groups below that belong to others: they have members, and the user is not an admin of all of them. Nobody gets
+/// rights in them unseen.
 pub fn others_below<'a>(
     state: &'a State,
     rules: &Rules,
