@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use logjar_domain::access::Actor;
 use logjar_domain::command::Command;
 use logjar_domain::event::UserKind;
 use logjar_domain::ids::UserId;
@@ -164,8 +165,7 @@ pub async fn promote(
     Caller(actor): Caller,
     Path(name): Path<String>,
 ) -> Result<axum::Json<Value>, ApiError> {
-    submit(&app, Command::ChangeAdmin { name: name.clone(), admin: true }, actor).await?;
-    Ok(axum::Json(json!({ "name": name, "admin": true })))
+    change_admin(&app, actor, name, true).await
 }
 
 /// Makes a user no administrator any more, for administrators.
@@ -174,8 +174,17 @@ pub async fn demote(
     Caller(actor): Caller,
     Path(name): Path<String>,
 ) -> Result<axum::Json<Value>, ApiError> {
-    submit(&app, Command::ChangeAdmin { name: name.clone(), admin: false }, actor).await?;
-    Ok(axum::Json(json!({ "name": name, "admin": false })))
+    change_admin(&app, actor, name, false).await
+}
+
+async fn change_admin(
+    app: &App,
+    actor: Actor,
+    name: String,
+    admin: bool,
+) -> Result<axum::Json<Value>, ApiError> {
+    submit(app, Command::ChangeAdmin { name: name.clone(), admin }, actor).await?;
+    Ok(axum::Json(json!({ "name": name, "admin": admin })))
 }
 
 /// Changes a password.
