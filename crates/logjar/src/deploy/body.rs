@@ -22,6 +22,8 @@ use crate::storage::uploads::{Incoming, Received};
 const POM_MAX: u64 = 4 << 20;
 /// What the facts of a POM may take in memory and on the log.
 const POM_FACTS_MAX: usize = 32 * 1024;
+/// Documents up to this many bytes are read on the spot.
+pub(super) const SHORT_BODY: usize = 4 * 1024;
 /// Characters that are kept of why a document cannot be read.
 const REASON_MAX: usize = 400;
 /// Bytes that are collected before they are handed on.

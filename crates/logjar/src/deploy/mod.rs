@@ -43,8 +43,8 @@ use crate::sequencer::{Sequencer, SubmitError};
 use crate::storage::DataFolder;
 use crate::storage::uploads::Received;
 pub(crate) use body::facts_of;
-use body::read_body;
 pub use body::{Arrived, BodyOfFile};
+use body::{SHORT_BODY, read_body};
 use placement::Placement;
 use published::{KnownVersions, LookUpError};
 use shards::{Shard, Shards};
@@ -243,12 +243,12 @@ impl Deploys {
     ) -> Result<Option<String>, DeployError> {
         let put = upload.put.clone();
         let (body, received) = match arrived {
-            // A long document takes a while to read.
-            Arrived::Small(_) => {
+            // A long document takes a while to read; a sum is read sooner than a thread is found for it.
+            Arrived::Small(ref bytes) if bytes.len() > SHORT_BODY => {
                 let put = put.clone();
                 self.on_disk(move || read_body(&put, arrived)).await?
             }
-            Arrived::File(..) => read_body(&put, arrived),
+            Arrived::Small(_) | Arrived::File(..) => read_body(&put, arrived),
         };
         let shard = self.shards.of_put(&put);
         let _turn = shard.turn().await;
