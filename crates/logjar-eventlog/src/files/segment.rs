@@ -2,6 +2,7 @@
 //! end; what they say is judged elsewhere.
 
 use std::io::{self, BufRead, BufReader, Read};
+use std::mem;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use crate::files::durable::{FileFrom, Folder};
 use crate::files::error::{Fault, LogError};
 use crate::files::manifest::{FORMAT, SegmentEntry};
 use crate::format::chain::Chain;
-use crate::format::line::LINE_MAX;
+use crate::format::line::{LINE_MAX, UncheckedLine};
 use crate::format::record;
 
 /// Name of the first segment.
@@ -160,6 +161,16 @@ pub(crate) struct RawLine {
     pub(crate) end: u64,
     /// Whether it has a line feed.
     pub(crate) complete: bool,
+}
+
+impl RawLine {
+    /// Takes what was read of it, to be checked.
+    ///
+    /// # Errors
+    /// It has no end, or not the form of a line.
+    pub(crate) fn take(self, text: &mut Vec<u8>) -> Result<UncheckedLine, Fault> {
+        if self.complete { UncheckedLine::parse(mem::take(text)) } else { Err(Fault::Unfinished) }
+    }
 }
 
 impl RawLines {

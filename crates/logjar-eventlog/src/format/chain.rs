@@ -1,7 +1,7 @@
 //! What follows from one line to the next: position, crc, batch, time, tree. Writer, replay and checks share it.
 
 use crate::format::fault::{Fault, LineError};
-use crate::format::line::Line;
+use crate::format::line::{Line, UncheckedLine};
 use crate::format::merkle::{Tree, leaf_hash_of_parts};
 use crate::format::micros::Micros;
 use crate::format::new_line::{Encoded, NewLine, OPENED_KIND};
@@ -35,6 +35,15 @@ pub(crate) enum Break {
     Rule(Fault),
 }
 
+impl Break {
+    /// What is wrong, where it does not matter how it came to be.
+    pub(crate) fn into_fault(self) -> Fault {
+        match self {
+            Self::Bytes(fault) | Self::Rule(fault) => fault,
+        }
+    }
+}
+
 impl Chain {
     /// Before line 1.
     pub(crate) fn new() -> Self {
@@ -56,17 +65,10 @@ impl Chain {
         &self.tree
     }
 
-    /// Takes the next line as it was read, or says why it isn't the next one.
-    pub(crate) fn accept(&mut self, line: &Line) -> Result<(), Break> {
-        if line.seq() != self.head.seq + 1 {
-            return Err(Break::Bytes(Fault::Seq(line.seq())));
-        }
-        let computed = line.computed_crc(self.head.crc);
-        if computed != line.crc() {
-            return Err(Break::Bytes(Fault::Crc { stated: line.crc(), computed }));
-        }
+    /// Takes the next line as it was read and gives it checked, or says why it isn't the next one.
+    pub(crate) fn accept(&mut self, line: UncheckedLine) -> Result<Line, Break> {
         // What is private comes after the crc on disk, so a torn write may well have lost it alone.
-        line.check_private().map_err(Break::Bytes)?;
+        let line = line.check(self.head.seq + 1, self.head.crc).map_err(Break::Bytes)?;
         if line.batch() != line.seq() && line.batch() != self.head.batch {
             return Err(Break::Rule(Fault::Batch(line.batch())));
         }
@@ -78,7 +80,7 @@ impl Chain {
         }
         self.head = Head { seq: line.seq(), at: line.at(), crc: line.crc(), batch: line.batch() };
         self.tree.push(leaf_hash_of_parts(line.covered().as_bytes(), b"}"));
-        Ok(())
+        Ok(line)
     }
 
     /// Goes on after a bad line as if it had been good, in order to find the next one.

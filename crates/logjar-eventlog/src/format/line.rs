@@ -1,10 +1,11 @@
 //! A line as stored: the envelope, byte for byte (`docs/event-log-format.md`, Line).
 //!
 //! Reading one looks at the envelope only, because replay reads them all: that `data` is a JSON object was checked
-//! when it was appended and is covered by the crc since. What follows from the line before is for
+//! when it was appended and is covered by the crc since. What comes of that is unchecked; [`UncheckedLine::check`]
+//! is the one way to a [`Line`], for replay, recovery and readers alike. The rules from one line to the next are in
 //! [`crate::format::chain`].
 
-use std::ops::Range;
+use std::ops::{Deref, Range};
 
 use sha2::{Digest, Sha256};
 
@@ -27,9 +28,28 @@ const CRC_FIELD_LEN: usize = 17;
 /// Bytes of `,"sealed":"…"`.
 const SEALED_FIELD_LEN: usize = 76;
 
-/// A line as stored. It owns its text; everything else is a part of that.
+/// A line of the log: its crc was held against the line before it, and its private object against its seal.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Line {
+pub struct Line(UncheckedLine);
+
+impl Line {
+    /// The whole line without its line feed, when nothing else is needed any more.
+    pub fn into_text(self) -> String {
+        self.0.text
+    }
+}
+
+impl Deref for Line {
+    type Target = UncheckedLine;
+
+    fn deref(&self) -> &UncheckedLine {
+        &self.0
+    }
+}
+
+/// A text that has the form of a line. It owns the text; everything else is a part of that.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UncheckedLine {
     text: String,
     seq: u64,
     batch: u64,
@@ -46,7 +66,7 @@ pub struct Line {
     covered: usize,
 }
 
-impl Line {
+impl UncheckedLine {
     /// Position on the log, dense from 1.
     pub fn seq(&self) -> u64 {
         self.seq
@@ -112,11 +132,6 @@ impl Line {
         &self.text
     }
 
-    /// The whole line without its line feed, when nothing else is needed any more.
-    pub fn into_text(self) -> String {
-        self.text
-    }
-
     /// The bytes that the crc covers: the public form without its closing brace.
     pub(crate) fn covered(&self) -> &str {
         &self.text[..self.covered]
@@ -127,8 +142,24 @@ impl Line {
         crc32c::crc32c_append(seed, self.covered().as_bytes())
     }
 
+    /// The line, if it is the one at `seq`, after a line with the crc `seed`.
+    ///
+    /// # Errors
+    /// Why its bytes are not those of that line.
+    pub(crate) fn check(self, seq: u64, seed: u32) -> Result<Line, Fault> {
+        if self.seq != seq {
+            return Err(Fault::Seq(self.seq));
+        }
+        let computed = self.computed_crc(seed);
+        if computed != self.crc {
+            return Err(Fault::Crc { stated: self.crc, computed });
+        }
+        self.check_private()?;
+        Ok(Line(self))
+    }
+
     /// Whether the private object is the one that was sealed.
-    pub(crate) fn check_private(&self) -> Result<(), Fault> {
+    fn check_private(&self) -> Result<(), Fault> {
         match (self.sealed(), self.private()) {
             (Some(sealed), Some(private)) if hexadecimal(&Sha256::digest(private)) == sealed => Ok(()),
             (Some(_), Some(_)) => Err(Fault::Sealed),
@@ -137,7 +168,7 @@ impl Line {
         }
     }
 
-    /// Reads a line without its line feed.
+    /// Reads the form of a line without its line feed.
     ///
     /// # Errors
     /// The part of the envelope that is not as the format says. Crc and private object are not checked.

@@ -8,8 +8,8 @@ use std::{io, mem};
 
 use crate::files::error::{LineError, LogError};
 use crate::format::batch::Batch;
-use crate::format::chain::Chain;
-use crate::format::line::Line;
+use crate::format::chain::{Break, Chain};
+use crate::format::line::{Line, UncheckedLine};
 use crate::format::merkle::Root;
 use crate::format::new_line::NewLine;
 use crate::format::random::Randomness;
@@ -91,11 +91,11 @@ impl MemoryLog {
         // Reading back what was written keeps encoder and parser honest with each other in every test.
         let mut lines = Vec::with_capacity(batch.appended.len());
         for text in batch.text.split_terminator('\n') {
-            let line = Line::parse(text.as_bytes().to_vec());
+            let line = UncheckedLine::parse(text.as_bytes().to_vec());
+            let line = line.and_then(|line| self.chain.accept(line).map_err(Break::into_fault));
             lines.push(line.map_err(|fault| LogError::Corrupt(fault.at("memory", None, 0)))?);
         }
         self.lines.0.write().unwrap_or_else(PoisonError::into_inner).extend(lines);
-        self.chain = batch.chain;
         Ok(batch.appended)
     }
 }

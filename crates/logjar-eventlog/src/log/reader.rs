@@ -1,6 +1,5 @@
 //! Readers of a log in files: single lines by position, and scans. They share the writer's durable position.
 
-use std::mem;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -118,25 +117,12 @@ impl Walk {
     fn next(&mut self) -> Result<Line, LogError> {
         self.at = self.lines.offset();
         let raw = self.lines.next(&mut self.buffer)?;
-        if !raw.is_some_and(|raw| raw.complete) {
-            return Err(self.corrupt(Fault::Unfinished));
-        }
-        let line = Line::parse(mem::take(&mut self.buffer)).map_err(|fault| self.corrupt(fault))?;
-        self.check(&line).map_err(|fault| self.corrupt(fault))?;
+        let text = raw.ok_or(Fault::Unfinished).and_then(|raw| raw.take(&mut self.buffer));
+        let line = text.and_then(|line| line.check(self.seq, self.seed));
+        let line = line.map_err(|fault| self.corrupt(fault))?;
         self.seq += 1;
         self.seed = line.crc();
         Ok(line)
-    }
-
-    fn check(&self, line: &Line) -> Result<(), Fault> {
-        if line.seq() != self.seq {
-            return Err(Fault::Seq(line.seq()));
-        }
-        let (stated, computed) = (line.crc(), line.computed_crc(self.seed));
-        if stated != computed {
-            return Err(Fault::Crc { stated, computed });
-        }
-        line.check_private()
     }
 
     fn corrupt(&self, fault: Fault) -> LogError {

@@ -2,8 +2,6 @@
 //! or from a point on that fits the files. The first bad line is judged: a torn tail or corruption
 //! (`docs/event-log-format.md`, Tear or corruption).
 
-use std::mem;
-
 use crate::files::durable::CHUNK;
 use crate::files::error::{Fault, LogError, ReplayError, Warning};
 use crate::files::index::Index;
@@ -150,12 +148,8 @@ impl Pass<'_, '_> {
     }
 
     fn take(&mut self, raw: RawLine) -> Result<Line, Break> {
-        if !raw.complete {
-            return Err(Break::Bytes(Fault::Unfinished));
-        }
-        let line = Line::parse(mem::take(&mut self.line)).map_err(Break::Bytes)?;
-        self.chain.accept(&line)?;
-        Ok(line)
+        let line = raw.take(&mut self.line).map_err(Break::Bytes)?;
+        self.chain.accept(line)
     }
 
     /// The mark has to fit the line that it names.
@@ -214,9 +208,7 @@ impl Pass<'_, '_> {
         let mut stated_before = None;
         while let Some(raw) = lines.next(&mut self.line)? {
             let stated = stated_crc(&self.line);
-            if let Ok(line) = Line::parse(mem::take(&mut self.line))
-                && raw.complete
-            {
+            if let Ok(line) = raw.take(&mut self.line) {
                 let is_first = raw.start == start;
                 let follows = |seed| line.computed_crc(seed) == line.crc();
                 let is_good = stated_before.is_none_or(|seed| follows(seed) || follows(head.crc));

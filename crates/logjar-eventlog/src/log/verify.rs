@@ -1,7 +1,6 @@
 //! Looking for damage without repairing any. Unlike a start it goes on after the first bad line, looks into `data`,
 //! and counts a torn tail as damage.
 
-use std::mem;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -13,7 +12,7 @@ use crate::files::mark::{Mark, SLOT_LEN};
 use crate::files::segment::{RawLine, SegmentFile, check_header};
 use crate::format::chain::{Break, Chain};
 use crate::format::json::{ForbiddenKeys, check_object};
-use crate::format::line::{Line, stated_crc};
+use crate::format::line::{UncheckedLine, stated_crc};
 use crate::format::merkle::Root;
 use crate::log::Head;
 use crate::log::read_only::OpenedFiles;
@@ -136,33 +135,27 @@ impl Verifier {
     fn check_line(&mut self, segment: &SegmentFile, raw: RawLine, mark: Option<&Mark>) {
         let seq = self.chain.head().seq + 1;
         let stated = stated_crc(&self.line);
-        let line = match raw.complete {
-            true => Line::parse(mem::take(&mut self.line)),
-            false => Err(Fault::Unfinished),
+        let line = raw.take(&mut self.line);
+        let head = self.chain.head();
+        let after = match &line {
+            Ok(line) => Head { seq: line.seq(), crc: line.crc(), batch: line.batch(), ..head },
+            Err(_) => Head { seq, crc: stated.unwrap_or_default(), ..head },
         };
-        let taken = match &line {
-            Ok(line) => check_data(line).and_then(|()| self.take(line)),
-            Err(fault) => Err(fault.clone()),
-        };
-        let Err(fault) = taken else {
-            let crc = self.chain.head().crc;
+        let Err(fault) = line.and_then(|line| self.take(line)) else {
             self.lines += 1;
-            self.met_mark |= mark == Some(&Mark::new(segment.number, seq, raw.end, crc));
+            self.met_mark |= mark == Some(&Mark::new(segment.number, seq, raw.end, after.crc));
             return;
         };
         self.root.get_or_insert_with(|| self.chain.tree().root());
         self.note(fault.at(&segment.path, Some(seq), raw.start));
-        let head = self.chain.head();
-        self.chain.resume_after(match line {
-            Ok(line) => Head { seq: line.seq(), crc: line.crc(), batch: line.batch(), ..head },
-            Err(_) => Head { seq, crc: stated.unwrap_or_default(), ..head },
-        });
+        self.chain.resume_after(after);
     }
 
-    fn take(&mut self, line: &Line) -> Result<(), Fault> {
-        self.chain.accept(line).map_err(|broken| match broken {
-            Break::Bytes(fault) | Break::Rule(fault) => fault,
-        })
+    fn take(&mut self, line: UncheckedLine) -> Result<(), Fault> {
+        let data = check_object(line.data(), ForbiddenKeys::Anywhere(&["crc", "private"]));
+        data.map_err(Fault::Data)?;
+        let accepted = self.chain.accept(line);
+        accepted.map(drop).map_err(Break::into_fault)
     }
 
     fn check_mark_was_met(&mut self, segments: &[SegmentFile], mark: Option<&Mark>) {
@@ -172,8 +165,4 @@ impl Verifier {
             self.note(Fault::Mark(mark.seq).at(&segment.path, Some(mark.seq), mark.offset));
         }
     }
-}
-
-fn check_data(line: &Line) -> Result<(), Fault> {
-    check_object(line.data(), ForbiddenKeys::Anywhere(&["crc", "private"])).map_err(Fault::Data)
 }
