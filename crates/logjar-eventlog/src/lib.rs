@@ -1,9 +1,9 @@
-//! An append-only log of lines in files: how they are kept, found again and checked.
+//! An append-only log of lines in files: how they are stored, found and checked.
 //!
-//! It knows no Maven and no users: what a line says is opaque here. The bytes on disk are in
+//! It knows neither Maven nor users: the content of a line is opaque here. The bytes on disk are in
 //! `docs/event-log-format.md`. Start with [`log`], the two traits; [`writer`] is the log in files, [`memory`] its
-//! strict twin for tests. Below it are two floors, each of which knows only what lies under it: `format`, what bytes
-//! mean, and `files`, how they are kept. Nothing is printed: what somebody should know is returned as a
+//! strict twin for tests. Below it are two layers, each of which knows only what is below itself: `format`, what the
+//! bytes mean, and `files`, how they are stored. Nothing is printed: what people should know is returned as a
 //! [`error::Warning`].
 
 mod files;

@@ -1,7 +1,7 @@
-//! What the files of a log stand on: the disk of the machine, or one that a test makes up and lets fail.
+//! The disk below the files of a log: the machine's, or one that a test simulates and makes fail.
 //!
-//! Every call that the log makes to the operating system about its folder goes through these two traits, so that a test
-//! can let each of them fail, before or after it had its effect (see [`crate::simulated`]).
+//! Every call that the log makes to the operating system about its folder goes through these two traits, so that a
+//! test can make each of them fail, before or after it takes effect (see [`crate::simulated`]).
 
 use std::fmt::Debug;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
@@ -18,27 +18,27 @@ use crate::files::file_system;
 const FILE_MODE: u32 = 0o600;
 const FOLDER_MODE: u32 = 0o700;
 
-/// How a file is opened. All ways but the first two may make it, readable by its owner only whatever the umask.
+/// How a file is opened. All but the first two modes may create it, readable by its owner only, whatever the umask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// One that is there, for reading.
+    /// An existing file, for reading.
     Read,
-    /// One that is there, for reading and writing.
+    /// An existing file, for reading and writing.
     Write,
-    /// For reading and writing; left as it is if it is there.
+    /// For reading and writing; an existing file is left as it is.
     Make,
-    /// For reading and writing, empty.
+    /// For reading and writing, emptied.
     Empty,
 }
 
-/// What tells a file from another one at the same path, without opening it.
+/// Distinguishes a file from another one at the same path, without opening it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Identity {
     /// Number of the device.
     pub device: u64,
     /// Number of the inode.
     pub inode: u64,
-    /// Bytes.
+    /// Length in bytes.
     pub len: u64,
     /// When it was last written: nanoseconds since 1970.
     pub modified: i128,
@@ -49,98 +49,98 @@ pub trait Disk: Debug + Send + Sync {
     /// Opens a file.
     ///
     /// # Errors
-    /// `NotFound` if there is none and none is to be made; whatever the system says.
+    /// `NotFound` if there is no such file and the mode does not create it; any other error of the system.
     fn open(&self, path: &Path, mode: Mode) -> io::Result<Arc<dyn DiskFile>>;
 
     /// Opens a folder, so that its names can be synced.
     ///
     /// # Errors
-    /// `NotFound` if there is none; whatever the system says.
+    /// `NotFound` if there is none; any other error of the system.
     fn open_folder(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>>;
 
-    /// Makes a folder for its owner only.
+    /// Creates a folder that only its owner can use.
     ///
     /// # Errors
-    /// `AlreadyExists`; whatever the system says.
+    /// `AlreadyExists`; any other error of the system.
     fn make_folder(&self, path: &Path) -> io::Result<()>;
 
-    /// Renames a file over whatever has the new name.
+    /// Renames a file, replacing whatever has the new name.
     ///
     /// # Errors
-    /// Whatever the system says.
+    /// Any error of the system.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
 
     /// Removes a file.
     ///
     /// # Errors
-    /// Whatever the system says.
+    /// Any error of the system.
     fn remove(&self, path: &Path) -> io::Result<()>;
 
-    /// The names in a folder that are UTF-8; others are never ours.
+    /// The names in a folder that are UTF-8; the log never writes others.
     ///
     /// # Errors
-    /// Whatever the system says.
+    /// Any error of the system.
     fn names(&self, path: &Path) -> io::Result<Vec<String>>;
 
-    /// What is at a path now. Needs no descriptor.
+    /// What is at a path now. Needs no file descriptor.
     ///
     /// # Errors
-    /// `NotFound` if nothing is; whatever the system says.
+    /// `NotFound` if nothing is; any other error of the system.
     fn identity(&self, path: &Path) -> io::Result<Identity>;
 
-    /// The kind of file system below a folder, if it is one without locks that can be relied on.
+    /// The kind of file system below a folder, if it is one without reliable locks.
     ///
     /// # Errors
-    /// Whatever the system says.
+    /// Any error of the system.
     fn unsafe_kind(&self, path: &Path) -> io::Result<Option<String>>;
 }
 
 /// The calls about an open file or folder.
 pub trait DiskFile: Debug + Send + Sync {
-    /// Reads from a byte on; 0 at the end.
+    /// Reads starting at an offset; returns 0 at the end.
     ///
     /// # Errors
-    /// Whatever the system says.
+    /// Any error of the system.
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
 
-    /// Writes all of it from a byte on.
+    /// Writes all bytes at an offset.
     ///
     /// # Errors
-    /// Whatever the system says; a part may have been written.
+    /// Any error of the system; a part may have been written.
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;
 
-    /// Bytes that it has.
+    /// Its length in bytes.
     ///
     /// # Errors
-    /// Whatever the system says.
+    /// Any error of the system.
     fn size(&self) -> io::Result<u64>;
 
-    /// Cuts it to so many bytes.
+    /// Sets its length.
     ///
     /// # Errors
-    /// Whatever the system says.
+    /// Any error of the system.
     fn set_len(&self, len: u64) -> io::Result<()>;
 
-    /// Makes it durable, a folder with its names. After an error nobody knows what is on disk, and another try that
+    /// Makes it durable; for a folder, its names. After an error nobody knows what is on disk, and a later sync that
     /// succeeds proves nothing.
     ///
     /// # Errors
-    /// Whatever the system says.
+    /// Any error of the system.
     fn sync(&self) -> io::Result<()>;
 
-    /// Makes what is in it durable, and its length.
+    /// Makes its contents and length durable.
     ///
     /// # Errors
     /// As [`Self::sync`].
     fn sync_data(&self) -> io::Result<()>;
 
-    /// Reserves space for `length` bytes from a byte on, without a change of its length.
+    /// Reserves space for `length` bytes from `start` on, without changing its length.
     ///
     /// # Errors
-    /// `StorageFull`; whatever the system says.
+    /// `StorageFull`; any other error of the system.
     fn reserve(&self, start: u64, length: u64) -> io::Result<()>;
 
-    /// Locks it until it is dropped, or says that another one has the lock.
+    /// Locks it until it is dropped, or reports that another holder has the lock.
     ///
     /// # Errors
     /// `WouldBlock` if it is locked.
@@ -158,7 +158,7 @@ impl Disk for RealDisk {
         options.create(matches!(mode, Mode::Make | Mode::Empty)).truncate(mode == Mode::Empty);
         let file = options.open(path)?;
         if matches!(mode, Mode::Make | Mode::Empty) {
-            // The mode above passes through the umask and does not change a file that was there.
+            // The mode above is subject to the umask and does not change an existing file.
             file.set_permissions(Permissions::from_mode(FILE_MODE))?;
         }
         Ok(Arc::new(file))
@@ -227,7 +227,7 @@ impl DiskFile for File {
 
     fn reserve(&self, start: u64, length: u64) -> io::Result<()> {
         match retry_on_intr(|| fallocate(self, FallocateFlags::KEEP_SIZE, start, length)) {
-            // Some file systems cannot reserve. There the free space has to do, although others may take it.
+            // Some file systems cannot reserve space. Then the free space has to do, although others may take it.
             Err(Errno::OPNOTSUPP | Errno::NOSYS) => {
                 let statistics = fstatvfs(self)?;
                 let free = statistics.f_bavail.saturating_mul(statistics.f_frsize);

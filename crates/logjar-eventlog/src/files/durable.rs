@@ -1,6 +1,6 @@
-//! Files of the log's folder, written so that a power cut leaves the old or the new one.
+//! Files of the log's folder, written so that a power cut leaves either the old or the new one.
 //!
-//! Replacing a file is: write `NAME.new`, fsync it, rename it over `NAME`, fsync the folder.
+//! A file is replaced in these steps: write `NAME.new`, fsync it, rename it to `NAME`, fsync the folder.
 
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::files::disk::{Disk, DiskFile, Identity, Mode};
 use crate::files::error::LogError;
 
-/// Bytes that are read or written at once.
+/// How many bytes are read or written at once.
 pub(crate) const CHUNK: usize = 256 * 1024;
 
 /// A folder, kept open so that it can be synced.
@@ -21,13 +21,13 @@ pub(crate) struct Folder {
 }
 
 impl Folder {
-    /// Opens a folder that is there; `None` if there is nothing.
+    /// Opens an existing folder; `None` if there is none.
     pub(crate) fn open(disk: Arc<dyn Disk>, path: &Path) -> Result<Option<Self>, LogError> {
         let handle = found(disk.open_folder(path)).map_err(LogError::io("open", path))?;
         Ok(handle.map(|handle| Self { disk, path: path.to_owned(), handle }))
     }
 
-    /// Opens a folder and makes it, durably, if it isn't there. Its parent has to be.
+    /// Opens a folder, creating it durably if it doesn't exist. Its parent must exist.
     pub(crate) fn open_or_create(disk: Arc<dyn Disk>, path: &Path) -> Result<Self, LogError> {
         match disk.make_folder(path) {
             Ok(()) => {
@@ -42,7 +42,7 @@ impl Folder {
         Self::open(disk, path)?.ok_or_else(|| LogError::Missing { path: path.to_owned() })
     }
 
-    /// A folder in this one, made if it isn't there.
+    /// A folder in this one, created if it doesn't exist.
     pub(crate) fn folder(&self, name: &str) -> Result<Self, LogError> {
         Self::open_or_create(Arc::clone(&self.disk), &self.join(name))
     }
@@ -64,7 +64,7 @@ impl Folder {
         &self.path
     }
 
-    /// Path of a name in it.
+    /// The path of a name in this folder.
     pub(crate) fn join(&self, name: &str) -> PathBuf {
         self.path.join(name)
     }
@@ -89,12 +89,12 @@ impl Folder {
         found(self.disk.open(&self.join(name), Mode::Read)).map_err(LogError::io("open", &self.join(name)))
     }
 
-    /// A file that is there, for reading and writing.
+    /// An existing file, for reading and writing.
     pub(crate) fn open_to_write(&self, name: &str) -> Result<Option<Arc<dyn DiskFile>>, LogError> {
         found(self.disk.open(&self.join(name), Mode::Write)).map_err(LogError::io("open", &self.join(name)))
     }
 
-    /// A file for reading and writing, made if it isn't there and left as it is if it is.
+    /// A file for reading and writing, created if it doesn't exist and left as it is if it does.
     pub(crate) fn open_or_create_file(&self, name: &str) -> Result<Arc<dyn DiskFile>, LogError> {
         self.disk.open(&self.join(name), Mode::Make).map_err(LogError::io("create", &self.join(name)))
     }
@@ -104,7 +104,7 @@ impl Folder {
         self.disk.open(&self.join(name), Mode::Empty).map_err(LogError::io("create", &self.join(name)))
     }
 
-    /// Puts `bytes` in the place of the file `name`, durably.
+    /// Replaces the file `name` with `bytes`, durably.
     pub(crate) fn replace(&self, name: &str, bytes: &[u8]) -> Result<(), LogError> {
         let new = unfinished(name);
         let written = self.write_new(&new, bytes).and_then(|()| self.rename(&new, name));
@@ -126,7 +126,7 @@ impl Folder {
         self.sync()
     }
 
-    /// Renames into another folder. Both are still to be synced, the other one first.
+    /// Renames into another folder. The caller still has to sync both, the other one first.
     pub(crate) fn move_to(&self, from: &str, folder: &Self, to: &str) -> Result<(), LogError> {
         let renamed = self.disk.rename(&self.join(from), &folder.join(to));
         renamed.map_err(LogError::io("rename", &self.join(from)))
@@ -137,12 +137,12 @@ impl Folder {
         self.handle.sync().map_err(LogError::io("sync", &self.path))
     }
 
-    /// Removes an unfinished file, if it can be. It would only be in the way of people, never of the log.
+    /// Removes an unfinished file if possible. If it stays, it does not disturb the log.
     pub(crate) fn discard(&self, name: &str) {
         let _ = self.disk.remove(&self.join(name));
     }
 
-    /// All names in it that are UTF-8; others are never ours.
+    /// All names in it that are UTF-8; the log never writes others.
     pub(crate) fn names(&self) -> Result<Vec<String>, LogError> {
         self.disk.names(&self.path).map_err(LogError::io("list", &self.path))
     }
@@ -153,9 +153,9 @@ pub(crate) fn unfinished(name: &str) -> String {
     format!("{name}.new")
 }
 
-/// Copies `from`, from a byte on, to the empty file `to` and syncs it.
+/// Copies `from`, starting at an offset, to the empty file `to` and syncs it.
 ///
-/// By hand, not by `io::copy`: that may clone extents, and a clone would only refer to what might not be on disk.
+/// It does not use `io::copy`, which may clone extents: a clone would only refer to data that might not be on disk.
 ///
 /// Returns the number of bytes.
 pub(crate) fn copy(from: &Arc<dyn DiskFile>, start: u64, to: &dyn DiskFile) -> io::Result<u64> {
@@ -172,14 +172,14 @@ pub(crate) fn copy(from: &Arc<dyn DiskFile>, start: u64, to: &dyn DiskFile) -> i
     }
 }
 
-/// Reads a part of a file by position, so that others can read the same open file at the same time.
+/// Reads a range of a file by position, so that others can read the same open file at the same time.
 #[derive(Debug)]
 pub(crate) struct FileFrom {
     /// The file.
     pub(crate) file: Arc<dyn DiskFile>,
     /// The next byte to read.
     pub(crate) offset: u64,
-    /// The first byte not to read.
+    /// The end of the range.
     pub(crate) end: u64,
 }
 

@@ -1,4 +1,5 @@
-//! EPOCH: who the writer is. It fences an older writer where the lock could not, and says how the last one stopped.
+//! EPOCH: who the writer is. It fences off an older writer where the lock could not, and records how the last one
+//! stopped.
 
 use std::sync::Arc;
 
@@ -13,7 +14,7 @@ use crate::format::record;
 /// Its name.
 pub(crate) const EPOCH: &str = "EPOCH";
 
-/// What stands in it. Do not change: on disk.
+/// The contents of the file. Do not change: on disk.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Epoch {
@@ -26,7 +27,7 @@ pub(crate) struct Epoch {
 }
 
 impl Epoch {
-    /// What stands there; `None` if there is no such file.
+    /// The contents of the file; `None` if there is no such file.
     pub(crate) fn read(folder: &Folder) -> Result<Option<Self>, LogError> {
         let Some(bytes) = folder.read(EPOCH)? else { return Ok(None) };
         let text = bytes.strip_suffix(b"\n").unwrap_or_default();
@@ -46,7 +47,7 @@ pub(crate) struct OwnEpoch {
     epoch: Epoch,
     bytes: Vec<u8>,
     identity: Identity,
-    /// Open, so that the number of its inode is not given to the EPOCH of another writer.
+    /// Kept open, so that its inode number can't be reused for the EPOCH of another writer.
     _file: Arc<dyn DiskFile>,
 }
 
@@ -77,8 +78,8 @@ impl OwnEpoch {
         &self.epoch.term
     }
 
-    /// Looks whether the file is still the one that this process wrote. It is opened only if it looks like another one,
-    /// so that a server that is short of descriptors goes on.
+    /// Checks that the file is still the one that this process wrote. It is opened only if it looks different, so that
+    /// a server that is short of file descriptors keeps working.
     ///
     /// # Errors
     /// [`LogError::StaleEpoch`] if another writer wrote it, [`LogError::Moved`] if it is gone.
@@ -86,7 +87,7 @@ impl OwnEpoch {
         match folder.identity(EPOCH)? {
             Some(identity) if identity == self.identity => Ok(()),
             Some(_) => match folder.read(EPOCH)? {
-                // Somebody touched it.
+                // Only its times or inode changed.
                 Some(bytes) if bytes == self.bytes => Ok(()),
                 _ => Err(LogError::StaleEpoch { path: folder.join(EPOCH) }),
             },
@@ -94,7 +95,7 @@ impl OwnEpoch {
         }
     }
 
-    /// Says that all is on disk, as the last step of this writer.
+    /// Records that everything is on disk, as the last step of this writer.
     pub(crate) fn stop(self, folder: &Folder) -> Result<(), LogError> {
         self.check(folder)?;
         folder.replace(EPOCH, &Epoch { stopped: true, ..self.epoch }.bytes())

@@ -1,4 +1,4 @@
-//! What can go wrong with a log, and what a caller should tell people although nothing went wrong.
+//! What can go wrong with a log, and warnings for people when it could be opened all the same.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use crate::format::random::NoRandomness;
 /// Why the log could not do what it was asked to.
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
-    /// The disk or the quota is full. The only error that passes: try again when there is space.
+    /// The disk or the quota is full. Temporary: try again when there is space.
     #[error("there is no space left to write `{}`", path.display())]
     NoSpace {
         /// What could not be written.
@@ -29,10 +29,10 @@ pub enum LogError {
         /// What the holder wrote into LOCK: pid, boot id, host.
         by: String,
     },
-    /// What lies in the files is not what was written.
+    /// The contents of the files are not what was written.
     #[error("{0}")]
     Corrupt(Damage),
-    /// DURABLE says that more was on disk than its segment has.
+    /// DURABLE says that more was on disk than its segment contains.
     #[error(
         "`{}` ends at byte {len}, but DURABLE says that it was on disk up to byte {offset} (line {seq}): if the \
          disk lost lines, restore a backup; if the folder was copied while a server was running, copy it again or \
@@ -41,9 +41,9 @@ pub enum LogError {
     MarkBeyondEnd {
         /// The segment.
         path: PathBuf,
-        /// Bytes that it has; 0 if MANIFEST doesn't name it.
+        /// Its length in bytes; 0 if MANIFEST doesn't name it.
         len: u64,
-        /// Bytes that it had.
+        /// Its length according to DURABLE.
         offset: u64,
         /// The line that was acknowledged.
         seq: u64,
@@ -58,8 +58,8 @@ pub enum LogError {
         /// What the system said.
         source: io::Error,
     },
-    /// The machine is short of memory or descriptors. That says nothing about the disk, and nothing was changed: try
-    /// again.
+    /// The machine is short of memory or file descriptors. That says nothing about the disk, and nothing was changed:
+    /// try again.
     #[error("could not {action} `{}`, because the machine is short of memory or of open files: {source}", path.display())]
     Short {
         /// What was tried, such as `open`.
@@ -82,7 +82,7 @@ pub enum LogError {
         /// The highest level this program knows.
         known: u32,
     },
-    /// The file system has no locks that can be relied on.
+    /// The file system has no reliable locks.
     #[error(
         "`{}` is on a {kind} file system, where two processes could both become the writer: use a folder on a local \
          disk (ext4, XFS, Btrfs, ZFS), in a container a named volume instead of a shared folder", path.display()
@@ -93,7 +93,7 @@ pub enum LogError {
         /// The kind of file system.
         kind: String,
     },
-    /// There is no log here, and none should be made.
+    /// There is no log here, and the caller did not ask to create one.
     #[error("there is no log in `{}`", path.display())]
     Missing {
         /// The folder.
@@ -117,7 +117,7 @@ pub enum LogError {
     /// An earlier error was fatal, so nothing is known about what is on disk.
     #[error("the log refuses everything after an earlier failure; restart the server")]
     Poisoned,
-    /// The caller of `append` gave a line that no log can hold. It is a bug in the caller.
+    /// The caller of `append` passed a line that no log can contain. It is a bug in the caller.
     #[error("line {index} of the batch cannot be appended: {reason}")]
     InvalidLine {
         /// Its place in the batch, from 0.
@@ -125,7 +125,7 @@ pub enum LogError {
         /// What is wrong with it.
         reason: LineError,
     },
-    /// The caller refused a line at replay, for instance because it doesn't know its kind.
+    /// The caller rejected a line at replay, for instance because it doesn't know its kind.
     #[error("line {seq} (`{kind}`) could not be replayed: {source}")]
     Replay {
         /// Its position.
@@ -158,17 +158,17 @@ impl From<BatchError> for LogError {
 /// What an error means for the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
-    /// Passes when there is space again. Serve reads, try again.
+    /// Over when there is space again. Serve reads, try again.
     NoSpace,
-    /// Passes when the machine has memory and descriptors again.
+    /// Over when the machine has memory and file descriptors again.
     Short,
-    /// Somebody else is or became the writer.
+    /// Another process is or became the writer.
     Locked,
     /// The data is damaged or not understood. A person has to look.
     Corrupt,
     /// The machine failed, or the log is unusable after it did.
     Io,
-    /// The folder is not one where a log can be: no log, a newer one, an unsafe file system.
+    /// The folder cannot contain a usable log: there is none, it is newer, or the file system is unsafe.
     Unusable,
     /// A bug in the caller.
     Misuse,
@@ -189,8 +189,8 @@ impl LogError {
         }
     }
 
-    /// For `map_err`: wraps a failed call, a full disk as [`LogError::NoSpace`], what says nothing about the disk as
-    /// [`LogError::Short`].
+    /// For `map_err`: wraps a failed call. A full disk becomes [`LogError::NoSpace`], a shortage that says nothing
+    /// about the disk becomes [`LogError::Short`].
     pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |source| match source.kind() {
@@ -200,7 +200,7 @@ impl LogError {
         }
     }
 
-    /// The same error where nothing passes, because a write has begun already.
+    /// The same error once it can't be retried, because a write has already begun.
     pub(crate) fn fatal(self) -> Self {
         match self {
             Self::NoSpace { path, source } => Self::Io { action: "write", path, source },
@@ -210,7 +210,7 @@ impl LogError {
     }
 }
 
-/// Whether a call failed for want of memory or descriptors.
+/// Whether a call failed for lack of memory or file descriptors.
 fn is_short(error: &io::Error) -> bool {
     let short = [Errno::MFILE, Errno::NFILE, Errno::NOMEM];
     error.kind() == io::ErrorKind::OutOfMemory
@@ -220,7 +220,7 @@ fn is_short(error: &io::Error) -> bool {
 /// What people should be told although the log could be opened.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Warning {
-    /// The last batch was not wholly on disk; nothing of what was cut was acknowledged.
+    /// The last batch was not completely on disk; nothing that was cut off was acknowledged.
     #[error("`{}` had a torn tail: {bytes} bytes from byte {offset} were cut and kept in `{}`", file.display(), kept.display())]
     TornTailCut {
         /// The segment.
@@ -232,7 +232,7 @@ pub enum Warning {
         /// Where they are now.
         kept: PathBuf,
     },
-    /// The same, seen by somebody who may not write.
+    /// The same, seen by a process that may not write.
     #[error("`{}` has a torn tail: {bytes} bytes from byte {offset} are left out; the next writer will cut them", file.display())]
     TornTailSeen {
         /// The segment.
@@ -242,13 +242,13 @@ pub enum Warning {
         /// Bytes that will be cut.
         bytes: u64,
     },
-    /// DURABLE has no valid mark, so the last batch could have been lost without a trace.
+    /// DURABLE has no valid mark, so the loss of the last batch would go unnoticed.
     #[error("`{}` has no valid mark: damage in the last batch would have been taken for a torn tail", file.display())]
     NoMark {
         /// DURABLE.
         file: PathBuf,
     },
-    /// One slot of DURABLE is damaged; the other one counts.
+    /// One slot of DURABLE is damaged; the other one is used.
     #[error("slot {slot} of `{}` is damaged; the other one was used", file.display())]
     DamagedSlot {
         /// DURABLE.
@@ -262,7 +262,7 @@ pub enum Warning {
         /// EPOCH.
         file: PathBuf,
     },
-    /// A point to resume from is of another log, or the log has changed before it.
+    /// A point to resume from belongs to another log, or the log has changed before it.
     #[error(
         "the lines up to {seq} had to be read again: the saved point after them cannot be used, because {misfit}"
     )]
@@ -272,7 +272,7 @@ pub enum Warning {
         /// Why it does not fit.
         misfit: Misfit,
     },
-    /// A start died while it made the log.
+    /// A start died while it was creating the log.
     #[error("a new log was begun and not finished; what there was is kept in `{}`", kept.display())]
     UnfinishedLog {
         /// Where the segment is now.
@@ -289,7 +289,7 @@ pub enum Misfit {
     /// The log has other files now.
     #[error("MANIFEST names other segments")]
     Segments,
-    /// At its place is another line or none.
+    /// At its position there is another line, or none.
     #[error("the line there is missing or a different one")]
     Line,
 }

@@ -1,5 +1,4 @@
-//! File systems without locks that can be relied on. On them two processes can both get the lock, so a log there
-//! is refused.
+//! File systems without reliable locks. On them two processes can both get the lock, so a log there is refused.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -18,19 +17,19 @@ const UNSAFE_MAGIC: [(u32, &str); 6] = [
     (0x0102_1997, "9p"),
 ];
 
-/// Types in /proc/self/mountinfo, for those whose number is not known. Fakeowner is what containers on desktops
-/// see of their host's folders.
+/// Types in /proc/self/mountinfo, for those whose number is not known. Fakeowner is how containers on desktops see
+/// their host's folders.
 const UNSAFE_TYPES: [&str; 9] =
     ["nfs", "nfs4", "cifs", "smb3", "fuse", "fuseblk", "virtiofs", "9p", "fakeowner"];
 
-/// The kind of the file system below a folder, if it is such a one.
+/// The kind of the file system below a folder, if it is one of these.
 ///
 /// # Errors
-/// Whatever the system says.
+/// Any error of the system.
 pub(crate) fn unsafe_kind(folder: &Path) -> io::Result<Option<String>> {
     let statistics = statfs(folder)?;
     let device = fs::metadata(folder)?.dev();
-    // Without /proc, as in a bare chroot, the number has to do.
+    // Without /proc, as in a bare chroot, only the number is checked.
     let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
     let mount_type = mount_type(&mounts, &format!("{}:{}", major(device), minor(device)));
     Ok(judge(statistics.f_type as u32, mount_type))

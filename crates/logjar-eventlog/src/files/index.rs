@@ -1,9 +1,9 @@
-//! Where lines are: the offset of every 64th one. It is made at replay, or taken from a point to resume from, and
-//! goes on with each batch.
+//! Where lines are: the offset of every 64th one. The index is built at replay, or taken from a point to resume
+//! from, and grows with each batch.
 
 use crate::files::segment::SegmentFile;
 
-/// Lines between two entries. A read goes over half as many on average; an entry has 16 bytes.
+/// Lines between two entries. A read skips half as many on average; an entry takes 16 bytes.
 pub(crate) const STRIDE: u64 = 64;
 
 /// Where all durable lines are.
@@ -12,7 +12,7 @@ pub(crate) struct Index {
     segments: Vec<SegmentIndex>,
 }
 
-/// What a point to resume from keeps of a segment.
+/// The part of the index that a resume point keeps for a segment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SegmentPoint {
     /// The number in its name.
@@ -33,7 +33,7 @@ struct SegmentIndex {
     end: u64,
 }
 
-/// Where a line begins that the index knows.
+/// The place of a line that the index knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Entry {
     /// Its first byte.
@@ -42,7 +42,7 @@ pub(crate) struct Entry {
     pub(crate) seed: u32,
 }
 
-/// Where to begin in order to get to a line.
+/// Where to start reading in order to get to a line.
 #[derive(Clone, Debug)]
 pub(crate) struct Start {
     /// The segment it is in.
@@ -58,7 +58,8 @@ pub(crate) struct Start {
 }
 
 impl Index {
-    /// What a point knows of the first of these segments; `None` if they are not the ones that it means.
+    /// The index up to a point, for the first of these segments; `None` if they are not the segments that the point
+    /// describes.
     pub(crate) fn resume(points: &[SegmentPoint], segments: &[SegmentFile]) -> Option<Self> {
         let is_meant = |(point, segment): (&SegmentPoint, &SegmentFile)| {
             (point.number, point.first) == (segment.number, segment.first)
@@ -74,7 +75,7 @@ impl Index {
         Some(Self { segments: points.iter().zip(segments).map(known).collect() })
     }
 
-    /// What a point keeps of it.
+    /// What a resume point keeps of it.
     pub(crate) fn points(&self) -> Vec<SegmentPoint> {
         let point = |index: &SegmentIndex| SegmentPoint {
             number: index.segment.number,
@@ -95,12 +96,12 @@ impl Index {
         self.segments.last().map_or(0, |index| index.end)
     }
 
-    /// From now on lines are in `segment`, the first one at byte `offset`.
+    /// From now on lines are in `segment`, the first one at offset `offset`.
     pub(crate) fn begin_segment(&mut self, segment: SegmentFile, offset: u64) {
         self.segments.push(SegmentIndex { segment, entries: Vec::new(), end: offset });
     }
 
-    /// A line of the last segment, from byte `start` to `end`, after a line with the crc `seed`.
+    /// Adds a line of the last segment, from `start` to `end`, after a line with the crc `seed`.
     pub(crate) fn push(&mut self, seq: u64, start: u64, seed: u32, end: u64) {
         let Some(last) = self.segments.last_mut() else { return };
         if seq.saturating_sub(last.segment.first).is_multiple_of(STRIDE) {
@@ -109,7 +110,7 @@ impl Index {
         last.end = end;
     }
 
-    /// Where to begin in order to get to line `seq`.
+    /// Where to start reading in order to get to line `seq`.
     pub(crate) fn find(&self, seq: u64) -> Option<Start> {
         let after = self.segments.partition_point(|index| index.segment.first <= seq);
         let SegmentIndex { segment, entries, end } = self.segments.get(after.checked_sub(1)?)?;

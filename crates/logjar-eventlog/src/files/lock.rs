@@ -1,5 +1,5 @@
-//! LOCK: there is one writer. The kernel holds the lock and frees it when the process ends, however it ends; what
-//! stands in the file is for people.
+//! LOCK: there is only one writer. The kernel holds the lock and releases it when the process ends, however it
+//! ends; the text in the file is for people.
 
 use std::fs::{self, TryLockError};
 use std::sync::Arc;
@@ -18,7 +18,7 @@ pub(crate) struct Lock {
 }
 
 impl Lock {
-    /// Takes the lock and writes down who holds it, in place: a renamed LOCK would be another lock.
+    /// Takes the lock and records the holder, in place: a renamed LOCK would be another lock.
     ///
     /// # Errors
     /// [`LogError::Locked`] if another process, or another log in this one, has it.

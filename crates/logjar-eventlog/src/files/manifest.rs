@@ -1,4 +1,5 @@
-//! MANIFEST.jsonl: which files are the log. One line switches the whole set; the last one counts.
+//! MANIFEST.jsonl: which files are the log. Appending one line switches the whole set; the last line is the valid
+//! one.
 
 use serde::{Deserialize, Serialize};
 
@@ -33,14 +34,14 @@ pub(crate) struct SegmentEntry {
     pub(crate) first: u64,
 }
 
-/// What lines of every level begin with.
+/// What the lines of every level begin with.
 #[derive(Deserialize)]
 struct AnyLevel {
     format: u32,
 }
 
 impl Manifest {
-    /// The set that counts; `None` if there is no MANIFEST, and so no log.
+    /// The valid set; `None` if there is no MANIFEST, and so no log.
     pub(crate) fn read(folder: &Folder) -> Result<Option<Self>, LogError> {
         let Some(bytes) = folder.read(MANIFEST)? else { return Ok(None) };
         let path = folder.join(MANIFEST);
@@ -81,7 +82,7 @@ impl Manifest {
         Ok(())
     }
 
-    /// Makes a new one that names `segment` as the only file.
+    /// Creates a new one that names `segment` as the only file.
     pub(crate) fn create(folder: &Folder, epoch: u64, segment: &str) -> Result<Self, LogError> {
         let segments = vec![SegmentEntry { file: segment.to_owned(), first: 1 }];
         let manifest = Self { manifest: 1, format: FORMAT, epoch, segments };

@@ -1,4 +1,4 @@
-//! DURABLE: the mark up to where the log is known to be on disk. What is damaged before it is no torn tail.
+//! DURABLE: the mark up to which the log is known to be on disk. Damage before it cannot be a torn tail.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::format::record;
 /// Its name.
 pub(crate) const DURABLE: &str = "DURABLE";
 
-/// Bytes of a slot: the unit that disks write as a whole.
+/// Bytes of a slot: the unit that disks write atomically.
 pub(crate) const SLOT_LEN: usize = 512;
 
 /// The last line that is known to be on disk. Do not change: on disk.
@@ -37,12 +37,12 @@ impl Mark {
         Self { segment, seq, offset, crc: format!("{crc:08x}") }
     }
 
-    /// Where it stands: of two places in a log the one in the later segment is the later one.
+    /// Its place in the log, for comparing marks: segment first, then position.
     pub(crate) fn place(&self) -> (u64, u64) {
         (self.segment, self.offset)
     }
 
-    /// The mark that counts, with warnings about damaged slots.
+    /// The valid mark, with warnings about damaged slots.
     pub(crate) fn read(folder: &Folder) -> Result<(Option<Self>, Vec<Warning>), LogError> {
         let bytes = folder.read(DURABLE)?.unwrap_or_default();
         let file = folder.join(DURABLE);
@@ -82,7 +82,7 @@ impl Slot {
             return Self::Unused;
         }
         match record::decode::<Mark>(bytes.trim_ascii_end(), 0) {
-            // Filling and line feed have no checksum of their own.
+            // Padding and line feed have no checksum of their own.
             Ok((mark, _)) if mark.slot() == bytes => Self::Mark(mark),
             _ => Self::Damaged,
         }
@@ -99,7 +99,7 @@ pub(crate) struct MarkFile {
 }
 
 impl MarkFile {
-    /// Replaces the file by one with `mark` alone, durably.
+    /// Replaces the file with one that contains only `mark`, durably.
     pub(crate) fn create(folder: &Folder, mark: &Mark) -> Result<Self, LogError> {
         let mut bytes = mark.slot();
         bytes.resize(2 * SLOT_LEN, 0);

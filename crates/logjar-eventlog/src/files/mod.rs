@@ -1,5 +1,5 @@
-//! The middle floor: the files of a log's folder, one module each, and how they reach the disk. What the lines in them
-//! amount to is the floor above's.
+//! The middle layer: the files of a log's folder, one module each, and how they reach the disk. What the lines in
+//! them mean together is up to the layer above.
 
 pub mod disk;
 pub(crate) mod durable;

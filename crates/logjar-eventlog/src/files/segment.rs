@@ -1,5 +1,5 @@
-//! A segment: one file of the log, a header and then lines. Reading it here is only finding where lines begin and
-//! end; what they say is judged elsewhere.
+//! A segment: one file of the log, a header followed by lines. This module only finds where lines begin and end;
+//! their contents are checked elsewhere.
 
 use std::io::{self, BufRead, BufReader, Read};
 use std::mem;
@@ -19,7 +19,7 @@ use crate::format::record;
 /// Name of the first segment.
 pub(crate) const FIRST_SEGMENT: &str = "000001.jsonl";
 
-/// The number in a segment's name; `None` if it is no name of a segment.
+/// The number in a segment's name; `None` if it is not the name of a segment.
 pub(crate) fn segment_number(name: &str) -> Option<u64> {
     let digits = name.strip_suffix(".jsonl")?;
     let is_number = digits.len() == 6 && digits.bytes().all(|byte| byte.is_ascii_digit());
@@ -93,7 +93,7 @@ pub(crate) struct ActiveSegment {
 /// Where the bytes of a segment are. Offsets are those of the lines as they were written, whatever the body.
 #[derive(Clone, Debug)]
 pub(crate) enum SegmentBody {
-    /// In the file as they are.
+    /// In the file, unchanged.
     Plain(Arc<dyn DiskFile>),
 }
 
@@ -113,7 +113,7 @@ impl SegmentBody {
 }
 
 impl SegmentFile {
-    /// Opens one that MANIFEST names.
+    /// Opens a segment that MANIFEST names.
     ///
     /// # Errors
     /// [`LogError::Corrupt`] if it is missing; [`LogError::Io`].
@@ -132,19 +132,19 @@ impl SegmentFile {
         })
     }
 
-    /// Bytes that it has.
+    /// Its length in bytes.
     pub(crate) fn len(&self) -> Result<u64, LogError> {
         self.body.len().map_err(LogError::io("inspect", &self.path))
     }
 
-    /// Its raw lines from byte `start` on, which has to be the beginning of one, up to byte `end`.
+    /// Its raw lines from offset `start`, which must be the beginning of a line, up to offset `end`.
     pub(crate) fn lines(&self, start: u64, end: u64, buffer: usize) -> RawLines {
         let source = BufReader::with_capacity(buffer, self.body.bytes(start, end));
         RawLines { source, path: self.path.clone(), offset: start }
     }
 }
 
-/// The lines of a file, whatever is in them.
+/// The lines of a file, whatever they contain.
 #[derive(Debug)]
 pub(crate) struct RawLines {
     source: BufReader<FileFrom>,
@@ -164,10 +164,10 @@ pub(crate) struct RawLine {
 }
 
 impl RawLine {
-    /// Takes what was read of it, to be checked.
+    /// Parses the line that was read, for checking.
     ///
     /// # Errors
-    /// It has no end, or not the form of a line.
+    /// It has no end, or does not have the form of a line.
     pub(crate) fn take(self, text: &mut Vec<u8>) -> Result<UncheckedLine, Fault> {
         if self.complete { UncheckedLine::parse(mem::take(text)) } else { Err(Fault::Unfinished) }
     }
@@ -176,7 +176,8 @@ impl RawLine {
 impl RawLines {
     /// Reads the next line, without its line feed, into `line`; `None` at the end.
     ///
-    /// More bytes than a line can have come as several incomplete ones, so that damage cannot fill the memory.
+    /// A line with more bytes than allowed is returned as several incomplete ones, so that damage cannot fill the
+    /// memory.
     pub(crate) fn next(&mut self, line: &mut Vec<u8>) -> Result<Option<RawLine>, LogError> {
         line.clear();
         let mut limited = (&mut self.source).take(LINE_MAX as u64);
@@ -199,7 +200,7 @@ impl RawLines {
     }
 }
 
-/// Whether a file has no more than so many lines.
+/// Whether a file has at most this many lines.
 pub(crate) fn is_at_most_lines(file: Arc<dyn DiskFile>, lines: usize) -> io::Result<bool> {
     let mut reader = BufReader::new(FileFrom { file, offset: 0, end: u64::MAX });
     let mut line = Vec::new();

@@ -1,9 +1,9 @@
-//! A disk in memory, for tests. It knows what would be on it after a power cut, and any call can be made to fail,
-//! before it had its effect or after.
+//! An in-memory disk, for tests. It knows what would be on it after a power cut, and any call can be made to fail,
+//! before or after it takes effect.
 //!
-//! What it models: bytes are on disk when their file was synced, names when their folder was. After a failed sync the
-//! bytes that it was about count as written, although they are not on disk: another sync of the same file says yes and
-//! does nothing, as on Linux.
+//! What it models: bytes are on disk once their file was synced, names once their folder was. After a failed sync
+//! the affected bytes count as written although they are not on disk: another sync of the same file succeeds and does
+//! nothing, as on Linux.
 
 use std::collections::BTreeMap;
 use std::fs::TryLockError;
@@ -19,26 +19,26 @@ use crate::files::disk::{Disk, DiskFile, Identity, Mode};
 pub struct FailingCall {
     /// Its number, counted from 0 since the disk was made.
     pub number: usize,
-    /// Whether it did what it was asked to do all the same.
+    /// Whether the call takes effect all the same.
     pub has_effect: bool,
     /// The number of the error that it returns, as in errno(3).
     pub errno: i32,
 }
 
-/// What a power cut leaves besides what was synced. A disk may have written anything meanwhile.
+/// What a power cut leaves besides what was synced. A disk may have written anything in the meantime.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Leaves {
-    /// No more than that.
+    /// Nothing more.
     Synced,
-    /// All names of files, with bytes that may be missing.
+    /// All names of files, but their bytes may be missing.
     Names,
-    /// All bytes, of files whose names may be missing.
+    /// All bytes, but names of files may be missing.
     Bytes,
     /// Everything.
     All,
 }
 
-/// The disk. Clones are the same disk.
+/// The disk. Clones refer to the same disk.
 #[derive(Clone, Debug, Default)]
 pub struct SimulatedDisk(Arc<Mutex<Contents>>);
 
@@ -50,7 +50,7 @@ struct Contents {
     failing: Option<FailingCall>,
 }
 
-/// A file, whatever its name.
+/// The contents of a file, whatever its name.
 #[derive(Clone, Debug, Default)]
 struct Bytes {
     now: Vec<u8>,
@@ -61,7 +61,7 @@ struct Bytes {
     is_locked: bool,
 }
 
-/// A folder: names, and which files they are.
+/// A folder: names, and the files they refer to.
 #[derive(Clone, Debug, Default)]
 struct Names {
     now: BTreeMap<String, usize>,
@@ -78,17 +78,17 @@ impl SimulatedDisk {
         disk
     }
 
-    /// Lets one call fail.
+    /// Makes one call fail.
     pub fn fail(&self, failing: FailingCall) {
         self.contents().failing = Some(failing);
     }
 
-    /// What was called so far, with paths.
+    /// The calls so far, with paths.
     pub fn calls(&self) -> Vec<String> {
         self.contents().calls.clone()
     }
 
-    /// What is there when the power was cut now and is back. Nothing fails, nothing is locked.
+    /// The disk as it would be if the power were cut now and came back. Nothing fails, and nothing is locked.
     #[must_use]
     pub fn after_power_cut(&self, leaves: Leaves) -> Self {
         let contents = self.contents();
@@ -112,7 +112,7 @@ impl SimulatedDisk {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Carries out a call, or lets it fail.
+    /// Carries out a call, or makes it fail.
     fn call<T>(
         &self,
         call: &str,

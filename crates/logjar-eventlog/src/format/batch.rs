@@ -1,11 +1,11 @@
-//! Several new lines made into the bytes of one write.
+//! Turns several new lines into the bytes of one write.
 
 use crate::format::chain::Chain;
 use crate::format::fault::LineError;
 use crate::format::new_line::{NewLine, Place, encode};
 use crate::format::random::{NoRandomness, Randomness};
 
-/// What the log says of a line that it has taken.
+/// What the log returns for a line that it has appended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Appended {
     /// Its position.
@@ -17,15 +17,15 @@ pub struct Appended {
 /// Why lines cannot become a batch.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BatchError {
-    /// The line of this index, from 0, is not one that can be appended.
+    /// The line with this index, from 0, cannot be appended.
     #[error("line {index} of the batch cannot be appended: {reason}")]
     Line { index: usize, reason: LineError },
-    /// There is no salt for it.
+    /// There are no random bits for its salt.
     #[error(transparent)]
     Randomness(#[from] NoRandomness),
 }
 
-/// A batch as it will stand in the file, and the chain as it will be after it.
+/// A batch as it will be in the file, and the chain as it will be after it.
 pub(crate) struct Batch {
     /// All lines, each with its line feed.
     pub(crate) text: String,
@@ -38,10 +38,10 @@ pub(crate) struct Batch {
 }
 
 impl Batch {
-    /// Checks and encodes `lines` as they follow from `chain`.
+    /// Checks and encodes `lines` so that they follow `chain`.
     ///
     /// # Errors
-    /// A line that no log can hold, or no random bits for its salt.
+    /// A line that no log can contain, or no random bits for its salt.
     pub(crate) fn new(
         chain: &Chain,
         term: &str,

@@ -1,4 +1,4 @@
-//! What follows from one line to the next: position, crc, batch, time, tree. Writer, replay and checks share it.
+//! What one line determines for the next: position, crc, batch, time, tree. Writer, replay and checks share it.
 
 use crate::format::fault::{Fault, LineError};
 use crate::format::line::{Line, UncheckedLine};
@@ -31,12 +31,12 @@ pub(crate) struct Chain {
 pub(crate) enum Break {
     /// Its bytes are not those of the line that should be here.
     Bytes(Fault),
-    /// It is the right line, but it breaks a rule: no torn write does that.
+    /// It is the right line, but it breaks a rule: no torn write can do that.
     Rule(Fault),
 }
 
 impl Break {
-    /// What is wrong, where it does not matter how it came to be.
+    /// The fault, where it does not matter how it came about.
     pub(crate) fn into_fault(self) -> Fault {
         match self {
             Self::Bytes(fault) | Self::Rule(fault) => fault,
@@ -65,9 +65,9 @@ impl Chain {
         &self.tree
     }
 
-    /// Takes the next line as it was read and gives it checked, or says why it isn't the next one.
+    /// Takes the next line as it was read and returns it checked, or says why it isn't the next one.
     pub(crate) fn accept(&mut self, line: UncheckedLine) -> Result<Line, Break> {
-        // What is private comes after the crc on disk, so a torn write may well have lost it alone.
+        // The private part comes after the crc on disk, so a torn write may well have lost only that.
         let line = line.check(self.head.seq + 1, self.head.crc).map_err(Break::Bytes)?;
         if line.batch() != line.seq() && line.batch() != self.head.batch {
             return Err(Break::Rule(Fault::Batch(line.batch())));
@@ -83,7 +83,7 @@ impl Chain {
         Ok(line)
     }
 
-    /// Goes on after a bad line as if it had been good, in order to find the next one.
+    /// Continues after a bad line as if it had been good, in order to find the next one.
     pub(crate) fn resume_after(&mut self, head: Head) {
         self.head = head;
     }

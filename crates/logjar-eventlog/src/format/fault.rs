@@ -38,39 +38,39 @@ pub enum Fault {
     /// The named part of the envelope is not what the format says.
     #[error("`{0}` is missing, out of place or malformed")]
     Envelope(&'static str),
-    /// The bytes are not those that the crc was made of, or another line stood before.
+    /// The bytes do not match the crc, or the line before was a different one.
     #[error("its crc is {stated:08x}, but its bytes after the line before give {computed:08x}")]
     Crc {
         /// What the line says.
         stated: u32,
-        /// What its bytes give.
+        /// What its bytes and the line before give.
         computed: u32,
     },
     /// A line is missing, doubled or out of place.
     #[error("it has seq {0}")]
     Seq(u64),
-    /// The batch neither goes on nor begins.
+    /// The batch neither continues nor begins here.
     #[error("its batch {0} neither continues nor begins with it")]
     Batch(u64),
-    /// Time runs backwards.
+    /// The time goes backward.
     #[error("its time {0} is not later than that of the line before")]
     At(Micros),
-    /// `log.opened` is missing at the beginning or doubled.
+    /// `log.opened` is missing at the beginning or occurs twice.
     #[error("line 1, and no other, must be `log.opened`")]
     Opened,
     /// `data` is not one JSON object without the keys `crc` and `private`.
     #[error("its data is not a valid object: {0}")]
     Data(String),
-    /// The private object is not the sealed one.
+    /// The private object is not the one that was sealed.
     #[error("its private data is not what was sealed")]
     Sealed,
     /// The private object is missing.
     #[error("its private data is missing")]
     PrivateMissing,
-    /// A header, MANIFEST, EPOCH or DURABLE is not of its form.
+    /// A header, MANIFEST, EPOCH or DURABLE does not have its form.
     #[error("{0}")]
     Form(&'static str),
-    /// The mark in DURABLE names a line that is not as it says.
+    /// The mark in DURABLE names a line that does not match it.
     #[error(
         "DURABLE says that line {0} is on disk and ends there, but in the log it ends elsewhere or is missing"
     )]
@@ -98,7 +98,7 @@ impl Fault {
 /// Why a line cannot be appended.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LineError {
-    /// The time does not follow.
+    /// The time is not later than that of the line before.
     #[error("its time {at} is not later than {last}")]
     TimeBackwards {
         /// What was asked for.
@@ -106,13 +106,13 @@ pub enum LineError {
         /// The line before.
         last: Micros,
     },
-    /// The time cannot be written.
+    /// The time is outside the range that can be written.
     #[error("its time {0} is not in the years 0000 to 9999")]
     Time(Micros),
-    /// `by` has another form.
+    /// `by` does not have the required form.
     #[error("`{0}` is not 1 to 64 characters of `A-Z a-z 0-9 _ . -`")]
     By(String),
-    /// `kind` has another form.
+    /// `kind` does not have the required form.
     #[error("`{0}` is not 1 to 64 characters of `a-z 0-9 . -`")]
     Kind(String),
     /// `log.opened` where it may not be, or missing on line 1.
@@ -121,25 +121,25 @@ pub enum LineError {
     /// Versions count from 1.
     #[error("its version is 0")]
     Version,
-    /// `data` has another form.
+    /// `data` does not have the required form.
     #[error("its data is not a valid object: {0}")]
     Data(String),
-    /// `private` has another form.
+    /// `private` does not have the required form.
     #[error("its private data is not a valid object: {0}")]
     Private(String),
-    /// Too long to be published.
+    /// The public form is too long.
     #[error("its public form could have {len} bytes, more than {}", PUBLIC_FORM_MAX)]
     PublicFormTooLong {
-        /// Bytes that it could have.
+        /// How many bytes it could take.
         len: usize,
     },
-    /// Too long altogether.
+    /// The line is too long.
     #[error("it could have {len} bytes, more than {}", LINE_MAX)]
     TooLong {
-        /// Bytes that it could have.
+        /// How many bytes it could take.
         len: usize,
     },
-    /// Space for the batch was not reserved before (only the log in memory insists on it).
+    /// Space for the batch was not reserved before (only the in-memory log insists on it).
     #[error("{needed} bytes were needed, {reserved} were reserved")]
     NotReserved {
         /// Bytes of the batch.

@@ -1,4 +1,4 @@
-//! Whether a text is one JSON object without certain keys. It builds no tree and changes nothing.
+//! Checks whether a text is one JSON object without certain keys. It builds no tree and changes nothing.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -22,7 +22,7 @@ pub(crate) fn check_object(text: &str, forbidden: ForbiddenKeys) -> Result<(), S
     if !text.starts_with('{') || !text.ends_with('}') {
         return Err("it does not begin with `{` and end with `}`".to_owned());
     }
-    // JSON allows line feeds and tabs between its parts; a line of the log does not.
+    // JSON allows line feeds and tabs between tokens; a line of the log does not.
     if has_control_bytes(text.as_bytes()) {
         return Err("it has raw control bytes".to_owned());
     }
@@ -33,11 +33,11 @@ pub(crate) fn check_object(text: &str, forbidden: ForbiddenKeys) -> Result<(), S
 
 /// Whether there is a byte below 0x20.
 pub(crate) fn has_control_bytes(bytes: &[u8]) -> bool {
-    // Without an early exit the compiler makes wide instructions of it; replay reads every byte here.
+    // Without an early exit the compiler vectorizes this; replay reads every byte here.
     bytes.iter().fold(false, |found, byte| found | (*byte < 0x20))
 }
 
-/// Any JSON value, whose keys are looked at on the way.
+/// Any JSON value, whose keys are checked on the way.
 #[derive(Clone, Copy)]
 struct Checked(Option<ForbiddenKeys>);
 

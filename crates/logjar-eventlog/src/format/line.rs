@@ -1,9 +1,9 @@
 //! A line as stored: the envelope, byte for byte (`docs/event-log-format.md`, Line).
 //!
-//! Reading one looks at the envelope only, because replay reads them all: that `data` is a JSON object was checked
-//! when it was appended and is covered by the crc since. What comes of that is unchecked; [`UncheckedLine::check`]
-//! is the one way to a [`Line`], for replay, recovery and readers alike. The rules from one line to the next are in
-//! [`crate::format::chain`].
+//! Reading a line looks only at the envelope, because replay reads every line: that `data` is a JSON object was
+//! checked when the line was appended, and the crc has covered it since. The result is unchecked;
+//! [`UncheckedLine::check`] is the only way to a [`Line`], for replay, recovery and readers alike. The rules from one
+//! line to the next are in [`crate::format::chain`].
 
 use std::ops::{Deref, Range};
 
@@ -14,10 +14,10 @@ use crate::format::json::has_control_bytes;
 use crate::format::micros::{MICROS_LEN, Micros};
 use crate::format::random::{DIGITS, TERM_LEN};
 
-/// Bytes that a public form has at most: the limit for an entry of a transparency log.
+/// Maximum bytes of a public form: the limit for an entry of a transparency log.
 pub const PUBLIC_FORM_MAX: usize = 65_535;
 
-/// Bytes that a line has at most, its line feed included.
+/// Maximum bytes of a line, including its line feed.
 pub const LINE_MAX: usize = 512 * 1024;
 
 /// Longest `by` and longest `kind`.
@@ -28,12 +28,12 @@ const CRC_FIELD_LEN: usize = 17;
 /// Bytes of `,"sealed":"…"`.
 const SEALED_FIELD_LEN: usize = 76;
 
-/// A line of the log: its crc was held against the line before it, and its private object against its seal.
+/// A line of the log whose crc was checked against the line before it, and its private object against its seal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line(UncheckedLine);
 
 impl Line {
-    /// The whole line without its line feed, when nothing else is needed any more.
+    /// The whole line without its line feed.
     pub fn into_text(self) -> String {
         self.0.text
     }
@@ -47,7 +47,7 @@ impl Deref for Line {
     }
 }
 
-/// A text that has the form of a line. It owns the text; everything else is a part of that.
+/// A text that has the form of a line. It owns the text; everything else refers to parts of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UncheckedLine {
     text: String,
@@ -67,7 +67,7 @@ pub struct UncheckedLine {
 }
 
 impl UncheckedLine {
-    /// Position on the log, dense from 1.
+    /// Position on the log, from 1 without gaps.
     pub fn seq(&self) -> u64 {
         self.seq
     }
@@ -87,7 +87,7 @@ impl UncheckedLine {
         self.at
     }
 
-    /// Who caused it: an opaque id, `local` or `system`.
+    /// Who caused it: an opaque identity, `local` or `system`.
     pub fn by(&self) -> &str {
         &self.text[self.by.clone()]
     }
@@ -204,7 +204,7 @@ impl UncheckedLine {
     }
 }
 
-/// The parts of a line that are found from its end, since `data` in the middle is not looked into.
+/// The parts of a line that are found from its end, because `data` in the middle is not parsed.
 struct Ends {
     /// End of `data`.
     data: usize,
@@ -253,13 +253,13 @@ fn salt_ends_well(private: &[u8]) -> bool {
         && matches!(private.get(start + 33), Some(b'}' | b','))
 }
 
-/// The crc that a line states, however damaged it is before that.
+/// The crc that a line states, however damaged the rest of it is.
 pub(crate) fn stated_crc(line: &[u8]) -> Option<u32> {
     crc_field(line).map(|(_, crc)| crc)
 }
 
-/// Where `,"crc":"…"` begins, and the number in it. A line without private object ends with it, so that replay
-/// has not to search for it.
+/// Where `,"crc":"…"` begins, and the number in it. A line without a private object ends with it, so replay need not
+/// search for it.
 fn crc_field(line: &[u8]) -> Option<(usize, u32)> {
     let at_end = line.len().checked_sub(CRC_FIELD_LEN + 1);
     if line.ends_with(b"\"}") {
@@ -294,12 +294,12 @@ fn is_digit(byte: &u8) -> bool {
     matches!(byte, b'0'..=b'9' | b'a'..=b'f')
 }
 
-/// Bytes that `by` may have.
+/// Whether `by` may contain this byte.
 pub(crate) fn is_by_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-')
 }
 
-/// Bytes that `kind` may have.
+/// Whether `kind` may contain this byte.
 pub(crate) fn is_kind_byte(byte: u8) -> bool {
     byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'-')
 }
@@ -312,12 +312,12 @@ fn is_braced(data: &[u8]) -> bool {
 struct Cursor<'a> {
     bytes: &'a [u8],
     position: usize,
-    /// The key under way, for the message.
+    /// The key being read, for error messages.
     part: &'static str,
 }
 
 impl Cursor<'_> {
-    /// Goes over the fixed bytes before a value.
+    /// Skips the fixed bytes before a value.
     fn open(&mut self, part: &'static str, fixed: &str) -> Result<&mut Self, Fault> {
         self.part = part;
         if !self.rest().starts_with(fixed.as_bytes()) {

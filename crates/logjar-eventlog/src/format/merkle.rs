@@ -1,7 +1,7 @@
 //! The Merkle tree hash of RFC 6962 §2.1 over the public forms of lines, kept as a compact range.
 //!
-//! It keeps one hash for each power of two in the number of leaves, so it grows with the logarithm of the log.
-//! Proofs are not made here.
+//! It keeps one hash for each bit set in the number of leaves, so it grows with the logarithm of the log. It makes
+//! no proofs.
 
 use std::fmt;
 
@@ -28,7 +28,7 @@ pub fn leaf_hash(public_form: &[u8]) -> [u8; 32] {
     leaf_hash_of_parts(public_form, b"")
 }
 
-/// The same for a public form that does not lie in one piece: its bytes are `start` and then `end`.
+/// The same for a public form in two parts: its bytes are `start` and then `end`.
 pub(crate) fn leaf_hash_of_parts(start: &[u8], end: &[u8]) -> [u8; 32] {
     Sha256::new().chain_update([0]).chain_update(start).chain_update(end).finalize().into()
 }
@@ -45,7 +45,8 @@ impl Tree {
     /// Adds a leaf at the right.
     pub fn push(&mut self, leaf_hash: [u8; 32]) {
         let mut hash = leaf_hash;
-        // Each trailing one bit of the size is a complete subtree that the new leaf completes to twice its size.
+        // For each trailing one bit of the size there is a complete subtree that the new leaf completes to twice its
+        // size.
         for _ in 0..self.size.trailing_ones() {
             if let Some(left) = self.subtrees.pop() {
                 hash = node_hash(&left, &hash);
@@ -71,7 +72,7 @@ impl Tree {
         self.size
     }
 
-    /// Root over all leaves; of a tree without leaves SHA-256 of nothing.
+    /// Root over all leaves; without leaves it is SHA-256 of nothing.
     pub fn root(&self) -> Root {
         let mut subtrees = self.subtrees.iter().rev();
         let Some(&last) = subtrees.next() else { return Root(Sha256::digest(b"").into()) };

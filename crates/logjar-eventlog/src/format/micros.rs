@@ -1,4 +1,4 @@
-//! Points in time as the log has them: microseconds, UTC. It reads no clock.
+//! Points in time as the log stores them: microseconds, UTC. It reads no clock.
 
 use std::fmt;
 use std::str::FromStr;
@@ -20,7 +20,7 @@ pub struct Micros(pub i64);
 pub struct NotMicros;
 
 impl Micros {
-    /// Whether it lies in the years 0000 to 9999, so that it can be written.
+    /// Whether it is in the years 0000 to 9999, so that it can be written.
     pub fn is_writable(self) -> bool {
         Timestamp::from_microsecond(self.0).is_ok_and(|time| Offset::UTC.to_datetime(time).year() >= 0)
     }
@@ -31,7 +31,7 @@ impl Micros {
         Self(self.0.saturating_add(1))
     }
 
-    /// Reads the written form. One form only, because a line is a string of bytes with a checksum.
+    /// Reads the written form. Only one form is valid, because a line is a string of bytes with a checksum.
     ///
     /// # Errors
     /// [`NotMicros`] for any other text.
@@ -82,7 +82,7 @@ impl Micros {
 
 impl fmt::Display for Micros {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Out of range only for values that no log can hold; they still deserve a readable message.
+        // Out of range only for values that no log can contain; they still need a readable message.
         let Ok(time) = Timestamp::from_microsecond(self.0) else { return write!(f, "{} µs", self.0) };
         let time = Offset::UTC.to_datetime(time);
         write!(f, "{:04}-{:02}-{:02}T", time.year(), time.month(), time.day())?;

@@ -1,4 +1,4 @@
-//! The lowest floor: what the bytes of a log mean. It knows no files.
+//! The lowest layer: what the bytes of a log mean. It knows no files.
 
 pub(crate) mod batch;
 pub(crate) mod chain;

@@ -14,14 +14,14 @@ use crate::format::random::{NoRandomness, Randomness};
 /// The kind of line 1, and of no other.
 pub const OPENED_KIND: &str = "log.opened";
 
-/// Bytes of a public form besides `by`, `kind`, `data` and `sealed`, with numbers as long as they can get.
+/// Bytes of a public form besides `by`, `kind`, `data` and `sealed`, with the longest possible numbers.
 const PUBLIC_ENVELOPE_MAX: usize =
     r#"{"seq":,"id":".","batch":,"at":"","by":"","kind":"","v":,"data":}"#.len() + 3 * 20 + 13 + 27 + 10;
 /// Bytes that a seal adds to the public form.
 const SEALED_LEN: usize = r#","sealed":"""#.len() + 64;
-/// Bytes that the crc and the line feed add; the closing brace is counted already.
+/// Bytes that the crc and the line feed add; the closing brace is already counted.
 const CRC_LEN: usize = r#","crc":"b1f32413""#.len() + 1;
-/// Bytes that a private object adds to itself.
+/// Bytes that a private object takes besides its own text.
 const PRIVATE_ENVELOPE_LEN: usize = r#","private":"salt":"","#.len() + 32;
 
 /// What a caller wants to append.
@@ -29,9 +29,9 @@ const PRIVATE_ENVELOPE_LEN: usize = r#","private":"salt":"","#.len() + 32;
 pub struct NewLine {
     /// When: later than the last line. Ask the log's `next_at`.
     pub at: Micros,
-    /// Who: 1 to 64 of `A-Z a-z 0-9 _ . -`.
+    /// Who: 1 to 64 characters of `A-Z a-z 0-9 _ . -`.
     pub by: String,
-    /// What kind: 1 to 64 of `a-z 0-9 . -`.
+    /// What kind: 1 to 64 characters of `a-z 0-9 . -`.
     pub kind: String,
     /// Version of the kind, from 1.
     pub version: u32,
@@ -42,8 +42,8 @@ pub struct NewLine {
 }
 
 impl NewLine {
-    /// Whether a log can hold it, wherever it comes to stand. Times and `log.opened` depend on the log and are
-    /// checked when it is appended.
+    /// Whether a log can contain it, whatever its position. Times and `log.opened` depend on the log and are checked
+    /// when it is appended.
     ///
     /// # Errors
     /// The first thing that is wrong.
@@ -71,13 +71,13 @@ impl NewLine {
         private.unwrap_or(Ok(())).map_err(LineError::Private)
     }
 
-    /// Bytes that its public form has at most.
+    /// Maximum bytes of its public form.
     pub fn public_form_len_max(&self) -> usize {
         let sealed = if self.private.is_some() { SEALED_LEN } else { 0 };
         PUBLIC_ENVELOPE_MAX + self.by.len() + self.kind.len() + self.data.len() + sealed
     }
 
-    /// Bytes that the line has at most, its line feed included: what to reserve for it.
+    /// Maximum bytes of the line, including its line feed: what to reserve for it.
     pub fn len_max(&self) -> usize {
         let private = self.private.as_ref().map_or(0, |text| PRIVATE_ENVELOPE_LEN + text.len());
         self.public_form_len_max() + CRC_LEN + private
@@ -88,7 +88,7 @@ fn is_name(name: &str, may_have: fn(u8) -> bool) -> bool {
     (1..=NAME_MAX).contains(&name.len()) && name.bytes().all(may_have)
 }
 
-/// Where a line comes to stand.
+/// Where a line will be on the log.
 #[derive(Clone, Copy)]
 pub(crate) struct Place<'a> {
     /// Its position.
@@ -101,7 +101,7 @@ pub(crate) struct Place<'a> {
     pub(crate) seed: u32,
 }
 
-/// What follows for the next line.
+/// What the next line needs to know.
 pub(crate) struct Encoded {
     /// The line's crc.
     pub(crate) crc: u32,
@@ -109,7 +109,7 @@ pub(crate) struct Encoded {
     pub(crate) leaf: [u8; 32],
 }
 
-/// Writes the line and its line feed to the end of `out`. The line has to be one that [`NewLine::check`] accepts.
+/// Appends the line and its line feed to `out`. [`NewLine::check`] must have accepted the line.
 pub(crate) fn encode(
     out: &mut String,
     line: &NewLine,

@@ -1,6 +1,6 @@
 //! Randomness: terms of writers and salts of private objects.
 
-/// Digits of a term: Crockford's base 32, which leaves out what people confuse.
+/// Digits of a term: Crockford's base 32, which leaves out characters that people confuse.
 pub(crate) const DIGITS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 
 /// Digits in a term, which is 64 bits.
@@ -23,8 +23,8 @@ enum Source {
 }
 
 impl Randomness {
-    /// Counts up from `start` instead: the same log is the same bytes every time. For golden files and tests only,
-    /// because terms would not be unique and salts no secret.
+    /// Counts up from `start` instead, so that the same log has the same bytes every time. For golden files and tests
+    /// only, because terms would not be unique and salts not secret.
     #[doc(hidden)]
     pub fn counting_from(start: u64) -> Self {
         Self(Source::Counter(start))

@@ -22,7 +22,7 @@ pub(crate) fn encode<T: Serialize>(value: &T, seed: u32) -> (String, u32) {
 /// Checks the own crc. Returns the object without it, and the crc.
 ///
 /// # Errors
-/// [`Fault::Form`] if there is none, [`Fault::Crc`] if it is another.
+/// [`Fault::Form`] if it has none, [`Fault::Crc`] if it is wrong.
 pub(crate) fn check(text: &[u8], seed: u32) -> Result<(String, u32), Fault> {
     let no_crc = || Fault::Form("it does not end with its own crc");
     let (body, trailer) = text.split_at_checked(text.len().wrapping_sub(TRAILER_LEN)).ok_or_else(no_crc)?;
@@ -36,7 +36,7 @@ pub(crate) fn check(text: &[u8], seed: u32) -> Result<(String, u32), Fault> {
     Ok((body + "}", stated))
 }
 
-/// Reads an object that [`encode`] made, and nothing else: other blanks, keys or orders are refused.
+/// Reads an object that [`encode`] made, and nothing else: different blanks, keys or orders are refused.
 ///
 /// # Errors
 /// As [`check`].

@@ -13,7 +13,7 @@ use crate::format::random::Randomness;
 use crate::log::Head;
 use crate::log::recovery::BROKEN;
 
-/// Makes a log in a folder that has no MANIFEST.
+/// Creates a log in a folder that has no MANIFEST.
 pub(crate) fn create_log(
     folder: &Folder,
     epoch: &OwnEpoch,
@@ -31,7 +31,7 @@ pub(crate) fn create_log(
     Ok(manifest)
 }
 
-/// Refuses a folder without MANIFEST that holds more of a log than a start leaves that died while it made one.
+/// Refuses a folder without MANIFEST that contains more of a log than is left by a start that died while creating one.
 ///
 /// # Errors
 /// [`LogError::Corrupt`]: MANIFEST is missing.
@@ -47,7 +47,7 @@ pub(crate) fn refuse_lost_manifest(folder: &Folder) -> Result<(), LogError> {
     if has_more { Err(LogError::Corrupt(Fault::Missing.at(folder.join(MANIFEST), None, 0))) } else { Ok(()) }
 }
 
-/// Moves the segment that such a start left out of the way.
+/// Moves the segment left by such a start out of the way.
 pub(crate) fn keep_unfinished(folder: &Folder, epoch: u64) -> Result<Vec<Warning>, LogError> {
     if folder.open_file(FIRST_SEGMENT)?.is_none() {
         return Ok(Vec::new());

@@ -1,5 +1,5 @@
-//! The folder of a log and its lock, before the log in it is opened: whoever holds it is the only one who may become
-//! the writer, and can look at other folders that belong to the log in peace.
+//! The folder of a log and its lock, before the log in it is opened. Only the holder of the lock may become the
+//! writer, and it can inspect other folders that belong to the log undisturbed.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use crate::files::lock::Lock;
 use crate::format::line::Line;
 use crate::log::writer::{FileLog, OpenOptions};
 
-/// A folder whose lock this process holds, until it is dropped or the log that was opened from it is.
+/// A folder locked by this process, until it is dropped, or the log that was opened from it is.
 #[derive(Debug)]
 pub struct LogFolder {
     pub(crate) folder: Folder,
@@ -19,7 +19,7 @@ pub struct LogFolder {
 }
 
 impl LogFolder {
-    /// Takes the lock of a folder that is there.
+    /// Takes the lock of an existing folder.
     ///
     /// # Errors
     /// [`LogError::Locked`], [`LogError::Missing`], [`LogError::UnsafeFileSystem`], [`LogError::NoSpace`],
@@ -28,7 +28,7 @@ impl LogFolder {
         Self::lock_on(Arc::new(RealDisk), path)
     }
 
-    /// Takes the lock, and makes the folder if there is none. Its parent has to be there.
+    /// Takes the lock, creating the folder if there is none. Its parent must exist.
     ///
     /// # Errors
     /// As [`Self::lock`].
@@ -66,13 +66,13 @@ impl LogFolder {
         self.folder.path()
     }
 
-    /// Becomes the writer of the log in it: recovers what the last stop left, and replays every line through `replay`,
-    /// or those after the point of the options. Returns what people should be told, too.
+    /// Becomes the writer of the log in it: recovers from the last stop, and passes every line to `replay`, or only
+    /// those after the point in the options. Also returns warnings for people.
     ///
     /// # Errors
     /// [`LogError::NoSpace`]: the disk is too full to recover; serve reads ([`ReadOnlyLog`]) and try again.
     /// [`LogError::Corrupt`], [`LogError::MarkBeyondEnd`], [`LogError::UnknownFormat`], [`LogError::Missing`],
-    /// [`LogError::Replay`], [`LogError::Short`], [`LogError::Io`]. The lock is free then.
+    /// [`LogError::Replay`], [`LogError::Short`], [`LogError::Io`]. The lock is then released.
     ///
     /// [`ReadOnlyLog`]: crate::read_only::ReadOnlyLog
     pub fn open(

@@ -1,4 +1,4 @@
-//! A log in memory, for tests. It keeps the same contract as the log in files and is stricter in one point: space
+//! An in-memory log, for tests. It keeps the same contract as the log in files and is stricter in one point: space
 //! for every batch has to be reserved. Its [`Disk`] fails when a test says so.
 
 use std::path::PathBuf;
@@ -15,7 +15,7 @@ use crate::format::new_line::NewLine;
 use crate::format::random::Randomness;
 use crate::log::{Appended, EventLog, Head, Lines, LogReader};
 
-/// A log that is gone when it is dropped.
+/// A log that exists until it is dropped.
 pub struct MemoryLog {
     chain: Chain,
     term: String,
@@ -39,7 +39,7 @@ impl Disk {
         self.full.store(full, Ordering::SeqCst);
     }
 
-    /// Whether every sync fails, and every reserve.
+    /// Whether every sync and every reserve fails.
     pub fn set_failing(&self, failing: bool) {
         self.failing.store(failing, Ordering::SeqCst);
     }
@@ -53,7 +53,7 @@ impl MemoryLog {
     /// A new log with `opened` as line 1.
     ///
     /// # Errors
-    /// [`LogError::InvalidLine`] if `opened` is no `log.opened`; [`LogError::Randomness`].
+    /// [`LogError::InvalidLine`] if `opened` is not a `log.opened`; [`LogError::Randomness`].
     pub fn new(opened: NewLine, mut randomness: Randomness) -> Result<Self, LogError> {
         let reserved = u64::MAX;
         let term = randomness.term()?;
@@ -63,7 +63,7 @@ impl MemoryLog {
         Ok(log)
     }
 
-    /// The switches by which a test makes it fail.
+    /// The switches with which a test makes it fail.
     pub fn disk(&self) -> Arc<Disk> {
         Arc::clone(&self.disk)
     }
@@ -88,7 +88,7 @@ impl MemoryLog {
         if self.disk.failing.load(Ordering::SeqCst) {
             return Err(Self::failure("sync", io::ErrorKind::Other));
         }
-        // Reading back what was written keeps encoder and parser honest with each other in every test.
+        // Reading back what was written checks encoder and parser against each other in every test.
         let mut lines = Vec::with_capacity(batch.appended.len());
         for text in batch.text.split_terminator('\n') {
             let line = UncheckedLine::parse(text.as_bytes().to_vec());

@@ -25,12 +25,12 @@ use crate::format::merkle::Root;
 use crate::format::micros::Micros;
 use crate::format::new_line::NewLine;
 
-/// The writer's side. There is exactly one owner, and it calls everything in turn.
+/// The writer's side. It has exactly one owner, which makes one call at a time.
 pub trait EventLog: Send {
     /// The last durable line. There always is one, because a new log begins with `log.opened`.
     fn head(&self) -> Head;
 
-    /// The time for the next line: `now`, or a microsecond after the last line if the clock ran backwards.
+    /// The time for the next line: `now`, or a microsecond after the last line if the clock went backward.
     fn next_at(&self, now: Micros) -> Micros {
         now.max(self.head().at.next())
     }
@@ -40,7 +40,7 @@ pub trait EventLog: Send {
         self.head().seq + 1
     }
 
-    /// Makes sure that the next batch can have `bytes` bytes in all (see [`NewLine::len_max`]). Call it before
+    /// Makes sure that there is space for `bytes` bytes in the next batch (see [`NewLine::len_max`]). Call it before
     /// deciding; calling it again with more extends the reserve.
     ///
     /// # Errors
@@ -48,17 +48,17 @@ pub trait EventLog: Send {
     /// `append`.
     fn reserve(&mut self, bytes: u64) -> Result<(), LogError>;
 
-    /// Appends a batch and returns when it is durable, in the order given. An empty batch is none.
+    /// Appends a batch in the order given, and returns when it is durable. An empty batch does nothing.
     ///
     /// # Errors
-    /// Every error is fatal: whether the batch will be there after a new start is not known, and the log refuses
-    /// everything from then on. Lines that [`NewLine::check`] accepts, with times that rise, never cause one.
+    /// Every error is fatal: it is not known whether the batch will be there after a new start, and the log refuses
+    /// everything from then on. Lines that [`NewLine::check`] accepts, with increasing times, never cause one.
     fn append(&mut self, batch: &[NewLine]) -> Result<Vec<Appended>, LogError>;
 
     /// The Merkle root over the public forms of all durable lines.
     fn root(&self) -> Root;
 
-    /// A reader that sees what is durable, now and later.
+    /// A reader that sees what is durable, now and in the future.
     fn reader(&self) -> Arc<dyn LogReader>;
 
     /// To be called when the owner has had nothing to do for up to a second: makes the mark durable too.
@@ -67,7 +67,7 @@ pub trait EventLog: Send {
     /// Fatal, as in `append`.
     fn idle(&mut self) -> Result<(), LogError>;
 
-    /// A clean stop: the next start need not doubt what it finds.
+    /// Stops cleanly: the next start can trust what it finds.
     ///
     /// # Errors
     /// The stop was not clean; no durable line is lost.
@@ -88,7 +88,7 @@ pub trait LogReader: Send + Sync {
     /// [`LogError::Corrupt`] if the line is not as it was written, [`LogError::Io`].
     fn read(&self, seq: u64) -> Result<Option<Line>, LogError>;
 
-    /// All lines from `from` on that are durable when it is called. After an error it ends.
+    /// All lines from `from` on that are durable at the time of the call. It ends after an error.
     ///
     /// # Errors
     /// As `read`; also the items.

@@ -1,4 +1,4 @@
-//! The log in files for those who only read: no lock is tried, nothing is written.
+//! The log in files, for processes that only read: it takes no lock and writes nothing.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::log::replay::Replay;
 use crate::log::resume::ResumePoint;
 use crate::log::{Head, Lines, LogReader};
 
-/// How often the set of files is read again when one of them has gone meanwhile.
+/// How often the set of files is read again if one of them has disappeared meanwhile.
 const ATTEMPTS: usize = 3;
 
 /// A log as it was when it was opened.
@@ -30,8 +30,9 @@ pub struct ReadOnlyLog {
 impl ReadOnlyLog {
     /// Reads the log in `folder` and replays its lines through `replay`.
     ///
-    /// With `running`, because a writer runs, nothing beyond the mark is looked at. Without, good lines beyond it are
-    /// part of the log, as they will be for the next writer, and a torn tail is left out with a warning.
+    /// With `running`, which means that a writer is running, nothing beyond the mark is read. Without it, good lines
+    /// beyond the mark are part of the log, as they will be for the next writer, and a torn tail is left out with a
+    /// warning.
     ///
     /// # Errors
     /// [`LogError::Missing`], [`LogError::Corrupt`], [`LogError::MarkBeyondEnd`], [`LogError::UnknownFormat`],
@@ -44,11 +45,11 @@ impl ReadOnlyLog {
         Self::resume(folder, running, None, replay)
     }
 
-    /// The same, but goes on from the point if there is one and it fits: lines up to it are not read. Else the first
-    /// line of the replay is line 1, and a warning says why.
+    /// The same, but continues from the point if there is one and it fits: lines up to it are not read. Otherwise the
+    /// replay begins with line 1, and a warning says why.
     ///
     /// # Errors
-    /// As [`Self::open`]. A point that does not fit is none.
+    /// As [`Self::open`]. A point that does not fit is not an error.
     pub fn resume(
         folder: &Path,
         running: bool,
@@ -76,7 +77,7 @@ impl ReadOnlyLog {
         self.chain.tree().root()
     }
 
-    /// The point after the last line, for a later opening to go on from.
+    /// The point after the last line, from which a later opening can continue.
     ///
     /// # Errors
     /// As [`LogReader::read`]: the last line is read again.
@@ -88,8 +89,8 @@ impl ReadOnlyLog {
     }
 }
 
-/// Position of the last line that is known to be on disk, without a look at any; `None` without a valid mark. So that
-/// a replay can say how far it is.
+/// Position of the last line that is known to be on disk, without reading any line; `None` without a valid mark. Used
+/// to show the progress of a replay.
 ///
 /// # Errors
 /// [`LogError::Io`]; [`LogError::Missing`] if there is no folder.
@@ -121,7 +122,7 @@ pub(crate) struct OpenedFiles {
 }
 
 impl OpenedFiles {
-    /// Opens them. The mark is read first, so that they have what it says.
+    /// Opens them. The mark is read first, so that the files have at least what it says.
     pub(crate) fn open(path: &Path) -> Result<Self, LogError> {
         let missing = || LogError::Missing { path: path.to_owned() };
         let folder = Folder::open(Arc::new(RealDisk), path)?.ok_or_else(missing)?;

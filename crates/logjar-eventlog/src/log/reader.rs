@@ -9,9 +9,9 @@ use crate::files::segment::RawLines;
 use crate::format::line::{Line, stated_crc};
 use crate::log::{Lines, LogReader};
 
-/// Bytes that are read at once for one line; most blocks of the index are not longer.
+/// How many bytes are read at once for one line; most blocks of the index are no longer than this.
 const READ_BUFFER: usize = 32 * 1024;
-/// Bytes that are read at once for a scan.
+/// How many bytes are read at once for a scan.
 const SCAN_BUFFER: usize = 256 * 1024;
 
 /// What writer and readers share.
@@ -22,7 +22,7 @@ pub(crate) struct FileReader {
 }
 
 impl FileReader {
-    /// The index as it is now.
+    /// Runs `look` on the index as it is now.
     pub(crate) fn with_index<T>(&self, look: impl FnOnce(&Index) -> T) -> T {
         look(&self.index.read().unwrap_or_else(PoisonError::into_inner))
     }
@@ -32,7 +32,7 @@ impl FileReader {
         Arc::new(Self { durable: AtomicU64::new(durable), index: RwLock::new(index) })
     }
 
-    /// Shows lines up to `durable`, after `add` has put them into the index.
+    /// Makes lines up to `durable` visible, after `add` has put them into the index.
     pub(crate) fn publish(&self, durable: u64, add: impl FnOnce(&mut Index)) {
         add(&mut self.index.write().unwrap_or_else(PoisonError::into_inner));
         self.durable.store(durable, Ordering::Release);
@@ -63,7 +63,7 @@ impl LogReader for FileReader {
     }
 }
 
-/// Goes over the lines of one segment.
+/// Iterates over the lines of one segment.
 struct Walk {
     start: Start,
     lines: RawLines,
@@ -76,8 +76,8 @@ struct Walk {
     buffer: Vec<u8>,
 }
 
-/// The line `seq`, checked as far as the index and the lines before it in its block allow; `None` if the index does
-/// not know it, or if the lines of its segment do not end with it.
+/// The line `seq`, checked as far as the index and the lines before it in its block allow; `None` if the index does not
+/// know it, or if the lines of its segment do not end with it.
 pub(crate) fn read_last(index: &Index, seq: u64) -> Result<Option<Line>, LogError> {
     let Some(mut walk) = Walk::begin(index, seq, READ_BUFFER) else { return Ok(None) };
     walk.skip_to(seq)?;
@@ -86,7 +86,7 @@ pub(crate) fn read_last(index: &Index, seq: u64) -> Result<Option<Line>, LogErro
 }
 
 impl Walk {
-    /// Stands before the nearest line at or before `seq` that the index knows.
+    /// Starts at the nearest line at or before `seq` that the index knows.
     fn begin(index: &Index, seq: u64, buffer: usize) -> Option<Self> {
         let start = index.find(seq)?;
         let lines = start.segment.lines(start.offset, start.end, buffer);
@@ -104,7 +104,7 @@ impl Walk {
         self.lines.offset() >= self.start.end
     }
 
-    /// Goes over a line that nobody asked for; only its crc is needed for the one after it.
+    /// Skips a line that was not asked for; only its crc is needed for the next one.
     fn skip(&mut self) -> Result<(), LogError> {
         self.at = self.lines.offset();
         let raw = self.lines.next(&mut self.buffer)?;
@@ -130,7 +130,7 @@ impl Walk {
     }
 }
 
-/// Goes over lines, from segment to segment.
+/// Iterates over lines, across segments.
 struct Scan<'a> {
     reader: &'a FileReader,
     walk: Option<Walk>,

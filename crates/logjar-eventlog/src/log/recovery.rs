@@ -1,8 +1,8 @@
-//! Opening after a stop, clean or not: the active segment is copied to a new inode if it has to be doubted, replayed,
-//! and a torn tail is kept and cut off.
+//! Opening after a stop, clean or not: the active segment is copied to a new inode if it can't be trusted, then
+//! replayed, and a torn tail is saved and cut off.
 //!
-//! Why a copy: after a failed sync the page cache may show bytes as clean that never reached the disk. What was
-//! copied, synced and then replayed from the copy is on disk.
+//! Why a copy: after a failed sync the page cache may show bytes as clean that never reached the disk. Bytes that
+//! were copied, synced and then replayed from the copy are on disk.
 
 use std::sync::Arc;
 
@@ -15,32 +15,32 @@ use crate::files::segment::{ActiveSegment, SegmentBody, SegmentFile};
 use crate::log::replay::{Each, Replay, Replayed, check_mark_within};
 use crate::log::resume::ResumePoint;
 
-/// Folder of what was cut off.
+/// The folder for what was cut off.
 pub(crate) const BROKEN: &str = "broken";
 
-/// What is known before.
+/// What is known beforehand.
 pub(crate) struct Recovery<'a> {
     /// The folder of the log, whose lock is held.
     pub(crate) folder: &'a Folder,
     /// The files of the log.
     pub(crate) manifest: &'a Manifest,
-    /// The mark that counts.
+    /// The valid mark.
     pub(crate) mark: Option<&'a Mark>,
     /// Whether the last writer stopped cleanly.
     pub(crate) clean: bool,
     /// Number of this writer, for the names of what is cut off.
     pub(crate) epoch: u64,
-    /// Where to go on from, if it fits.
+    /// Where to continue from, if it fits.
     pub(crate) point: Option<&'a ResumePoint>,
 }
 
-/// The log as it can go on.
+/// The log, ready to continue.
 pub(crate) struct Recovered {
     /// What was replayed; nothing is torn any more.
     pub(crate) replayed: Replayed,
     /// The active segment.
     pub(crate) active: ActiveSegment,
-    /// What was cut.
+    /// What was cut off.
     pub(crate) warning: Option<Warning>,
 }
 
@@ -48,8 +48,8 @@ impl Recovery<'_> {
     /// Replays the log through `each` and leaves it without a torn tail.
     ///
     /// # Errors
-    /// As [`Replay::run`]; [`LogError::NoSpace`] if there is no room for the copy or the tail. The log is then as
-    /// it was.
+    /// As [`Replay::run`]; [`LogError::NoSpace`] if there is no space for the copy or the tail. The log is then
+    /// unchanged.
     pub(crate) fn run(&self, each: Each<'_>) -> Result<Recovered, LogError> {
         let mut segments = Vec::new();
         for entry in self.manifest.segments() {
@@ -89,7 +89,7 @@ impl Recovery<'_> {
         Ok(Recovered { replayed: Replayed { torn: 0, ..replayed }, active, warning })
     }
 
-    /// The active segment for writing: the file itself, or a copy if it has to be doubted.
+    /// The active segment for writing: the file itself, or a copy if it can't be trusted.
     fn writable(&self, active: &SegmentFile, new_name: &str) -> Result<Arc<dyn DiskFile>, LogError> {
         let missing = || LogError::Corrupt(Fault::Missing.at(&active.path, None, 0));
         let file = self.folder.open_to_write(&active.name)?.ok_or_else(missing)?;
@@ -101,7 +101,7 @@ impl Recovery<'_> {
         Ok(copied)
     }
 
-    /// Keeps the torn tail in `broken/`, durably, and cuts it off.
+    /// Saves the torn tail in `broken/`, durably, and cuts it off.
     fn cut(&self, active: &ActiveSegment, replayed: &Replayed) -> Result<Warning, LogError> {
         let offset = replayed.offset;
         let broken = self.folder.folder(BROKEN)?;

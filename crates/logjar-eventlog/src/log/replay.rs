@@ -1,5 +1,5 @@
-//! One pass over the log: every line is checked, counted into the tree, indexed and handed to the caller, from line 1
-//! or from a point on that fits the files. The first bad line is judged: a torn tail or corruption
+//! One pass over the log: every line is checked, added to the tree, indexed and passed to the caller, starting at
+//! line 1 or after a point that fits the files. The first bad line is judged: a torn tail or corruption
 //! (`docs/event-log-format.md`, Tear or corruption).
 
 use crate::files::durable::CHUNK;
@@ -24,7 +24,7 @@ pub(crate) struct Replayed {
     pub(crate) offset: u64,
     /// Bytes after that, if there are any.
     pub(crate) torn: u64,
-    /// Why the point was not used, if there was one and it was not.
+    /// Why the point was not used, if one was given.
     pub(crate) unused_point: Option<Warning>,
 }
 
@@ -32,11 +32,11 @@ pub(crate) struct Replayed {
 pub(crate) struct Replay<'a> {
     /// The files of the log; the last one is active. There is at least one.
     pub(crate) segments: &'a [SegmentFile],
-    /// The mark that counts.
+    /// The valid mark.
     pub(crate) mark: Option<&'a Mark>,
-    /// Whether a writer runs, so that nothing beyond the mark may be looked at.
+    /// Whether a writer is running, so that nothing beyond the mark may be read.
     pub(crate) running: bool,
-    /// Where to go on from, if it fits.
+    /// Where to continue from, if it fits.
     pub(crate) point: Option<&'a ResumePoint>,
 }
 
@@ -66,7 +66,7 @@ pub(crate) fn check_mark_within(segments: &[SegmentFile], mark: &Mark) -> Result
 }
 
 impl Replay<'_> {
-    /// Reads the log: the lines after the point if it fits, else all of them.
+    /// Reads the log: the lines after the point if it fits, otherwise all of them.
     ///
     /// # Errors
     /// [`LogError::MarkBeyondEnd`], [`LogError::Corrupt`], [`LogError::Replay`], [`LogError::Io`].
@@ -77,7 +77,7 @@ impl Replay<'_> {
         let (chain, index, unused_point) = self.begin();
         let (known, offset) = (index.segments(), index.end());
         let mut pass = Pass { replay: self, each, chain, index, offset, torn: 0, line: Vec::new() };
-        // Of the last segment that the point knows the rest is read, its header not again.
+        // In the last segment that the point knows, the lines after the point are read, but not the header again.
         for (position, segment) in self.segments.iter().enumerate().skip(known.saturating_sub(1)) {
             if position >= known {
                 pass.read_header(segment)?;
@@ -118,7 +118,7 @@ impl Pass<'_, '_> {
         Ok(())
     }
 
-    /// Where reading ends: at the mark while a writer runs.
+    /// Where reading ends: at the mark while a writer is running.
     fn end_of(&self, segment: &SegmentFile) -> u64 {
         let mark = self.replay.mark.filter(|mark| self.replay.running && mark.segment == segment.number);
         mark.map_or(u64::MAX, |mark| mark.offset)
@@ -152,7 +152,7 @@ impl Pass<'_, '_> {
         self.chain.accept(line)
     }
 
-    /// The mark has to fit the line that it names.
+    /// The mark must fit the line that it names.
     fn check_mark(&self, line: &Line, segment: &SegmentFile) -> Result<(), LogError> {
         match self.replay.mark {
             Some(mark) if mark.seq == line.seq() => {
@@ -189,7 +189,7 @@ impl Pass<'_, '_> {
             return corrupt(fault);
         }
         if self.replay.running {
-            // Without a valid mark this is as far as anybody can be sure while somebody writes.
+            // Without a valid mark, nothing beyond this is certain while another process writes.
             return Ok(());
         }
         if let Some(proof) = self.find_proof(segment, raw.start)? {
@@ -199,8 +199,8 @@ impl Pass<'_, '_> {
         Ok(())
     }
 
-    /// Looks for a line that could not be there if the bad line, which begins at `start`, had never been on disk:
-    /// the next batch is only written when the one before it is durable, and no torn write moves a line.
+    /// Looks for a line that could not be there if the bad line, which begins at `start`, had never been on disk: the
+    /// next batch is only written once the previous one is durable, and no torn write moves a line.
     fn find_proof(&mut self, segment: &SegmentFile, start: u64) -> Result<Option<u64>, LogError> {
         let head = self.chain.head();
         let missing = head.seq + 1;
@@ -259,7 +259,7 @@ mod tests {
         (from..from + count).map(line).collect()
     }
 
-    /// A segment that begins after `chain`, with a batch in it; the chain is then after that.
+    /// A segment that begins after `chain`, with one batch in it; advances the chain.
     fn segment(disk: &SimulatedDisk, number: u64, chain: &mut Chain, lines: &[NewLine]) -> SegmentFile {
         let first = chain.head().seq + 1;
         let header = header(number, chain);

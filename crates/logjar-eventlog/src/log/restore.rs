@@ -1,5 +1,5 @@
-//! A folder that was copied under a running server: DURABLE was copied later than the segment, so that the mark
-//! lies beyond its end. What is there is kept; what was lost is said.
+//! Restores a folder that was copied under a running server: DURABLE was copied later than the segment, so the mark
+//! is beyond the segment's end. What is there is kept; what was lost is reported.
 
 use std::ops::RangeInclusive;
 use std::path::Path;
@@ -15,23 +15,23 @@ use crate::log::folder::LogFolder;
 use crate::log::recovery::{Recovered, Recovery};
 use crate::log::replay::check_mark_within;
 
-/// What became of the log.
+/// The result for the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Restored {
     /// Position of the last line that is there.
     pub last: u64,
-    /// Positions of the lines that were acknowledged and are not there.
+    /// Positions of the acknowledged lines that are missing.
     pub lost: RangeInclusive<u64>,
     /// What was cut off after the last good line.
     pub warning: Option<Warning>,
 }
 
-/// Cuts the log in `folder` at its last good line and marks that.
+/// Cuts the log in `folder` after its last good line and sets the mark there.
 ///
 /// # Errors
 /// [`LogError::NothingToRestore`] if the mark is not beyond its segment's end; [`LogError::Corrupt`] if the log is
 /// damaged elsewhere than at its end; [`LogError::Locked`], [`LogError::Missing`], [`LogError::NoSpace`],
-/// [`LogError::Io`]. The log is then as it was.
+/// [`LogError::Io`]. The log is then unchanged.
 pub fn restore_from_copy(folder: &Path) -> Result<Restored, LogError> {
     let missing = || LogError::Missing { path: folder.to_owned() };
     let LogFolder { folder, lock: _lock } = LogFolder::lock(folder)?;

@@ -1,11 +1,11 @@
-//! A point on the log: all that a replay knows after some line, so that a later opening can go on from there and need
-//! not read the lines before.
+//! A point on the log: everything that a replay knows after some line, so that a later opening can continue there
+//! without reading the lines before.
 //!
-//! It is a cache for whoever keeps it, and no part of the log. Its bytes, all numbers little-endian: `ljpoint` and a
-//! line feed; format number (u32); length of the whole (u64); seq (u64), at (i64, microseconds), crc (u32) and batch
-//! (u64) of the line; its id (u8 length, bytes); the roots of the complete subtrees, 32 bytes for each bit set in seq;
-//! number of segments (u32), and of each its number, first seq, end in bytes and number of index entries (u64 each),
-//! then the entries: offset (u64) and crc of the line before (u32); at last CRC32C (u32) of all that.
+//! It is a cache for whoever keeps it, and not part of the log. Its bytes, with all numbers little-endian:
+//! `ljpoint` and a line feed; format number (u32); total length (u64); seq (u64), at (i64, microseconds), crc (u32) and
+//! batch (u64) of the line; its id (u8 length, bytes); the roots of the complete subtrees, 32 bytes for each bit set in
+//! seq; number of segments (u32), and for each its number, first seq, end in bytes and number of index entries (u64
+//! each), then the entries: offset (u64) and crc of the line before (u32); finally CRC32C (u32) of all of it.
 
 pub use crate::files::error::Misfit;
 use crate::format::chain::Chain;
@@ -25,7 +25,7 @@ const FORMAT: u32 = 1;
 /// Bytes before the line's seq.
 const START_LEN: usize = MAGIC.len() + 4 + 8;
 const CRC_LEN: usize = 4;
-/// Bytes of a segment without its entries, and of an entry: what a count may promise.
+/// Bytes of a segment without its entries, and of an entry: a bound on plausible counts.
 const SEGMENT_LEN: usize = 4 * 8;
 const ENTRY_LEN: usize = 8 + 4;
 
@@ -38,7 +38,7 @@ pub struct ResumePoint {
     segments: Vec<SegmentPoint>,
 }
 
-/// Why bytes are no point.
+/// Why bytes are not a valid point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PointError {
     /// They begin with something else.
@@ -50,10 +50,10 @@ pub enum PointError {
         /// Its format number.
         found: u32,
     },
-    /// There are more or fewer than were written.
+    /// There are more or fewer bytes than were written.
     #[error("the saved point is not as long as it says")]
     Length,
-    /// They are not those that were written.
+    /// The bytes are not those that were written.
     #[error("the checksum of the saved point does not match")]
     Crc,
     /// Parts contradict each other.
@@ -77,7 +77,7 @@ impl ResumePoint {
         Chain::after(self.head, self.tree.clone())
     }
 
-    /// The index up to that line, if these segments have it where the point says, as the point says.
+    /// The index up to that line, if these segments have it at the place that the point gives.
     pub(crate) fn fit(&self, segments: &[SegmentFile], mark: Option<&Mark>) -> Result<Index, Misfit> {
         let index = Index::resume(&self.segments, segments).ok_or(Misfit::Segments)?;
         let place = index.find(self.head.seq).ok_or(Misfit::Line)?;
@@ -87,7 +87,7 @@ impl ResumePoint {
         }
         match read_last(&index, self.head.seq) {
             Ok(Some(line)) if self.is_after(&line) => Ok(index),
-            // Whether a line that can't be read is damage is judged when all lines are read.
+            // Whether a line that can't be read means damage is decided when all lines are read.
             _ => Err(Misfit::Line),
         }
     }
@@ -128,7 +128,8 @@ impl ResumePoint {
         bytes
     }
 
-    /// Reads what [`Self::to_bytes`] made. Any bytes may be given; no more memory is taken than they have.
+    /// Reads what [`Self::to_bytes`] made. Any input is safe; it allocates no more than the length of the input
+    /// justifies.
     ///
     /// # Errors
     /// What is wrong with them.
@@ -166,7 +167,7 @@ impl ResumePoint {
 }
 
 impl Cursor<'_> {
-    /// A count of things that have at least `len` bytes each, so that no more are made room for than can come.
+    /// A count of items of at least `len` bytes each, checked so that no more are allocated than the input can contain.
     fn count(&self, count: u64, len: usize) -> Option<usize> {
         usize::try_from(count).ok().filter(|count| *count <= self.left() / len)
     }

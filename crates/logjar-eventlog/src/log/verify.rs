@@ -1,5 +1,5 @@
-//! Looking for damage without repairing any. Unlike a start it goes on after the first bad line, looks into `data`,
-//! and counts a torn tail as damage.
+//! Looks for damage without repairing it. Unlike a start, it continues after the first bad line, parses `data`, and
+//! treats a torn tail as damage.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::format::merkle::Root;
 use crate::log::Head;
 use crate::log::read_only::OpenedFiles;
 
-/// Damaged places that are listed; a file of garbage would have millions.
+/// How many damaged places are listed; a file of garbage would have millions.
 const DAMAGE_MAX: usize = 1_000;
 
 /// What was found.
@@ -33,10 +33,11 @@ pub struct Verification {
     pub damage: Vec<Damage>,
 }
 
-/// Reads the whole log in `folder`. With `running`, because a writer runs, nothing beyond the mark is judged.
+/// Reads the whole log in `folder`. With `running`, which means that a writer is running, nothing beyond the mark is
+/// judged.
 ///
 /// # Errors
-/// [`LogError::Missing`], [`LogError::UnknownFormat`], [`LogError::Io`]: nothing can be said. Damage is no error.
+/// [`LogError::Missing`], [`LogError::UnknownFormat`], [`LogError::Io`]: nothing can be said. Damage is not an error.
 pub fn verify(folder: &Path, running: bool) -> Result<Verification, LogError> {
     let mut verifier = Verifier::new(running);
     let epoch = match Folder::open(Arc::new(RealDisk), folder)? {
@@ -66,7 +67,7 @@ pub fn verify(folder: &Path, running: bool) -> Result<Verification, LogError> {
 
 struct Verifier {
     running: bool,
-    /// Goes on after bad lines, from what they say of themselves.
+    /// Continues after bad lines, from what they say about themselves.
     chain: Chain,
     /// Root before the first bad line, once there was one.
     root: Option<Root>,

@@ -1,7 +1,7 @@
 //! The log in files, for its one writer.
 //!
-//! An append is: one write at the end of the active segment, fdatasync, a look at EPOCH, mark written. A sync that
-//! failed is never tried again, because after it nobody knows what is on disk.
+//! An append consists of one write at the end of the active segment, fdatasync, a check of EPOCH, and writing the
+//! mark. A failed sync is never retried, because nobody knows what is on disk afterwards.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -29,10 +29,10 @@ use crate::log::replay::Replayed;
 use crate::log::resume::ResumePoint;
 use crate::log::{Appended, EventLog, Head, LogReader};
 
-/// Bytes that are reserved on disk at once.
+/// How many bytes are reserved on disk at once.
 const RESERVE_STEP: u64 = 1 << 20;
 
-/// How long to wait before what failed for want of memory is tried again, at first and at most.
+/// How long to wait before retrying what failed for lack of memory, at first and at most.
 const PAUSE_MIN: Duration = Duration::from_millis(1);
 const PAUSE_MAX: Duration = Duration::from_millis(500);
 
@@ -45,12 +45,12 @@ pub struct OpenOptions {
 }
 
 impl OpenOptions {
-    /// Opens a log that is there.
+    /// Opens an existing log.
     pub fn existing() -> Self {
         Self::default()
     }
 
-    /// Opens a log, and makes a new one with `opened`, a `log.opened`, as line 1 if there is none.
+    /// Opens a log, creating one with `opened`, a `log.opened`, as line 1 if there is none.
     pub fn create(opened: NewLine) -> Self {
         Self { create: Some(opened), ..Self::default() }
     }
@@ -77,9 +77,9 @@ pub struct FileLog {
     epoch: OwnEpoch,
     randomness: Randomness,
     active: ActiveSegment,
-    /// Bytes of the active segment.
+    /// Length of the active segment in bytes.
     offset: u64,
-    /// Bytes of the active segment that there is space for.
+    /// How many bytes of the active segment there is space for.
     reserved: u64,
     mark: MarkFile,
     chain: Chain,
@@ -90,7 +90,7 @@ pub struct FileLog {
 
 impl FileLog {
     /// Opens the log in the folder `path`, in one step: see [`LogFolder::lock`] and [`LogFolder::open`]. With
-    /// [`OpenOptions::create`] the folder is made if there is none.
+    /// [`OpenOptions::create`] the folder is created if there is none.
     ///
     /// # Errors
     /// Theirs.
@@ -104,7 +104,7 @@ impl FileLog {
         folder.open(options, replay)
     }
 
-    /// Opens the log in a folder whose lock is held: see [`LogFolder::open`].
+    /// Opens the log in a folder that is already locked: see [`LogFolder::open`].
     pub(crate) fn open_locked(
         folder: LogFolder,
         options: OpenOptions,
@@ -144,7 +144,7 @@ impl FileLog {
         if self.poisoned { Err(LogError::Poisoned) } else { Ok(()) }
     }
 
-    /// Keeps the log from being used after an error that is not known to have left it whole.
+    /// Makes the log unusable after an error that may have damaged it.
     fn poison<T>(&mut self, result: Result<T, LogError>) -> Result<T, LogError> {
         self.poisoned |= result.is_err();
         result.map_err(LogError::fatal)
@@ -182,17 +182,17 @@ impl FileLog {
     }
 }
 
-/// What is known when this process has become the writer, before it reads the log.
+/// What is known once this process has become the writer, before it reads the log.
 struct Start {
     epoch: OwnEpoch,
     manifest: Manifest,
-    /// Whether there is nothing to doubt.
+    /// Whether the last stop was clean.
     clean: bool,
     warnings: Vec<Warning>,
 }
 
 impl Start {
-    /// Raises EPOCH, and makes a new log if there is none and one may be made.
+    /// Raises EPOCH, and creates a new log if there is none and it may.
     fn new(folder: &Folder, create: Option<NewLine>, randomness: &mut Randomness) -> Result<Self, LogError> {
         let before = Epoch::read(folder)?;
         if let Some(manifest) = Manifest::read(folder)? {
@@ -211,8 +211,8 @@ impl Start {
     }
 }
 
-/// Tries again, as often as it takes, what fails only because the machine is short of memory or descriptors: that says
-/// nothing about the disk. Never for a sync.
+/// Retries, as often as it takes, what fails only because the machine is short of memory or file descriptors: that says
+/// nothing about the disk. Never used for a sync.
 fn patiently(mut call: impl FnMut() -> Result<(), LogError>) -> Result<(), LogError> {
     let mut pause = PAUSE_MIN;
     loop {
@@ -236,7 +236,7 @@ impl EventLog for FileLog {
 
     fn reserve(&mut self, bytes: u64) -> Result<(), LogError> {
         self.refuse_if_poisoned()?;
-        // Before anything is decided: a folder that was moved, or that has another writer, takes nothing more.
+        // Before anything is decided: a folder that was moved, or that has another writer, accepts nothing more.
         let mut made = self.epoch.check(&self.folder);
         let end = self.offset.saturating_add(bytes);
         if made.is_ok() && end > self.reserved.max(self.offset) {
