@@ -1,5 +1,5 @@
-//! Who acts, and the words for what somebody may do: commands, events, state and rules share them. What follows from
-//! them is for [`crate::permission`].
+//! Who acts, and what somebody may do: types that commands, events, state and rules share. What follows from them is
+//! decided in [`crate::permission`].
 
 use logjar_maven::coordinates::{ArtifactId, GroupId};
 
@@ -8,23 +8,23 @@ use crate::ids::{TokenId, UserId};
 /// Whoever makes a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Actor {
-    /// Nobody that we know.
+    /// Nobody known to the registry.
     Anonymous,
     /// The command line, over the admin socket or with the lock of the data folder.
     Local,
     /// The server itself.
     System,
-    /// A user whose credential was found good when the request began. Whether it still is, is found out when something
-    /// is decided.
+    /// A user whose credential was good when the request began. Whether it still is, is checked when something is
+    /// decided.
     User {
         /// Who.
         user: UserId,
-        /// What shows that it is them.
+        /// The credential that identifies them.
         by: Credential,
     },
 }
 
-/// What shows who a user is.
+/// What identifies a user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Credential {
     /// A token.
@@ -45,7 +45,7 @@ impl Actor {
         }
     }
 
-    /// The token that is acted with, if it is one.
+    /// The token that is used, if there is one.
     pub fn token(&self) -> Option<&TokenId> {
         match self {
             Self::User { by: Credential::Token(token), .. } => Some(token),
@@ -53,7 +53,7 @@ impl Actor {
         }
     }
 
-    /// Whether it is the server, or somebody on its own machine who could change its files just as well.
+    /// Whether it is the server, or somebody on its own machine who could just as well change its files.
     pub fn is_the_machine(&self) -> bool {
         matches!(self, Self::Local | Self::System)
     }
@@ -71,7 +71,7 @@ pub struct Abilities {
 }
 
 impl Abilities {
-    /// What a member and a token get unless told otherwise.
+    /// What members and tokens get by default.
     pub const READ_AND_DEPLOY: Self = Self { read: true, deploy: true, manage: false };
 
     /// The names of what is in the set, in a fixed order.
@@ -81,7 +81,7 @@ impl Abilities {
             .filter_map(|(name, has)| has.then_some(name))
     }
 
-    /// The set with these names; `Err` holds the first that is none.
+    /// The set with these names; `Err` contains the first unknown name.
     pub fn parse<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<Self, &'a str> {
         let mut abilities = Self::default();
         for name in names {

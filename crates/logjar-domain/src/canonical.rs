@@ -1,7 +1,7 @@
-//! The canonical text of a state: equal registries have equal texts, whatever the way they came about.
+//! The canonical text of a state: equal registries have equal texts, however they came about.
 //!
-//! Positions, and what the log says about itself, are not in it. Every field stands behind its name and is written by a
-//! rule of its own: servers of two versions, built by two compilers, have to write the same text.
+//! Positions, and what the log says about itself, are not part of it. Every field follows its name and has its own
+//! format: servers of two versions, built by two compilers, have to write the same text.
 
 use std::fmt::{self, Display, Formatter, Write};
 
@@ -11,7 +11,8 @@ use crate::state::{
     Artifact, BuildState, Group, Member, MoreOfVersion, Repository, State, Token, User, VersionState,
 };
 
-/// Writes the canonical text, one line per item, sorted; versions in Maven's order, builds as they came.
+/// Writes the canonical text, one line per item, sorted; versions in Maven's order, builds in the order of their
+/// deploys.
 ///
 /// # Errors
 /// Only those of `out`.
@@ -77,7 +78,7 @@ fn write_repository(out: &mut impl Write, name: &str, repository: &Repository) -
 fn write_version(out: &mut impl Write, state: &VersionState) -> fmt::Result {
     let VersionState { version, seq: _, moment, fingerprint, more } = state;
     writeln!(out, "  version {version} moment={} fingerprint={:016x}", moment.0, fingerprint.0)?;
-    // What the newest files are follows from the builds and their files.
+    // The newest files follow from the builds and their files.
     let Some(MoreOfVersion { builds, late: _, newest: _ }) = more.as_deref() else { return Ok(()) };
     for BuildState { stamp, plain, seq: _, moment, late: _, fingerprint } in builds {
         write!(out, "   build {stamp} plain={plain} moment={}", moment.0)?;
@@ -91,7 +92,7 @@ fn quoted(text: Option<&str>) -> OrNone<Quoted<'_>> {
     OrNone(text.map(Quoted))
 }
 
-/// A text between quotes, in one line. Not by `Debug`, which goes by the standard library's tables of Unicode.
+/// A text in quotes, on one line. `Debug` is not used because it depends on the standard library's Unicode tables.
 struct Quoted<'a>(&'a str);
 
 impl Display for Quoted<'_> {
@@ -122,7 +123,7 @@ impl<T: Display> Display for OrNone<T> {
     }
 }
 
-/// What somebody may do, each by its name on the log, with commas between.
+/// What somebody may do, by the names on the log, separated by commas.
 struct Names(Abilities);
 
 impl Display for Names {

@@ -1,4 +1,4 @@
-//! What is asked for, in the imperative. A command makes one event, or none.
+//! What is requested, in the imperative. A command makes one event, or none.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::access::{Abilities, Scope, TokenLimit};
 use crate::event::{Policy, ReadAccess, StoredFile, UserKind};
 use crate::ids::{DeployId, Moment, RepositoryName, TokenId};
 
-/// A request to change something. Expensive facts (hashes, digests, what a POM says) were found out before.
+/// A request to change something. Expensive facts (hashes, digests, POM facts) have been worked out before.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
     /// Begin the registry: the first line of a new log.
@@ -28,7 +28,7 @@ pub enum Command {
         /// argon2id hash in PHC form.
         password_hash: Option<String>,
     },
-    /// Give a user another password.
+    /// Set a user's password.
     ChangePassword {
         /// The user's name.
         name: String,
@@ -40,19 +40,19 @@ pub enum Command {
         /// The user's name.
         name: String,
     },
-    /// Let a user act again.
+    /// Let a disabled user act again.
     EnableUser {
         /// The user's name.
         name: String,
     },
-    /// Make a user an administrator of the registry, or take that away.
+    /// Make a user an administrator of the registry, or revoke that.
     ChangeAdmin {
         /// The user's name.
         name: String,
-        /// Whether the user is to be an administrator.
+        /// Whether the user should be an administrator.
         admin: bool,
     },
-    /// Make a token.
+    /// Create a token.
     CreateToken {
         /// Name of the owner.
         user: String,
@@ -64,7 +64,7 @@ pub enum Command {
         limit: Option<TokenLimit>,
         /// What it may do.
         can: Abilities,
-        /// When it ends.
+        /// When it expires.
         expires: Option<Moment>,
         /// Whether one deploy uses it up.
         single_use: bool,
@@ -74,16 +74,16 @@ pub enum Command {
         /// Which.
         token: TokenId,
     },
-    /// Give a group that nobody has its first member.
+    /// Give a group without members its first member.
     CreateGroup {
         /// The group.
         group: GroupId,
         /// Name of its first member.
         owner: String,
-        /// Whether that is wanted although others have groups below it.
+        /// Whether this is intended although others have groups below it.
         over: bool,
     },
-    /// Give a member rights for a scope, in place of those it had for that scope.
+    /// Give a member rights for a scope; they replace the rights the member had for that scope.
     GrantMember {
         /// The group.
         group: GroupId,
@@ -95,7 +95,7 @@ pub enum Command {
         can: Abilities,
         /// Whether the member may change others' rights there.
         admin: bool,
-        /// Whether that is wanted although others have groups below.
+        /// Whether this is intended although others have groups below.
         over: bool,
     },
     /// Take a member's rights for a scope away.
@@ -107,11 +107,11 @@ pub enum Command {
         /// The scope.
         scope: Scope,
     },
-    /// Begin a Maven repository.
+    /// Create a Maven repository.
     CreateRepository {
         /// Its name.
         name: String,
-        /// Which versions it takes.
+        /// Which versions it accepts.
         policy: Policy,
         /// Who may read it.
         read: ReadAccess,
@@ -120,9 +120,9 @@ pub enum Command {
     ChangeRepository {
         /// Its name.
         name: String,
-        /// Which versions it takes; `None`: as before.
+        /// Which versions it accepts; `None`: unchanged.
         policy: Option<Policy>,
-        /// Who may read it; `None`: as before.
+        /// Who may read it; `None`: unchanged.
         read: Option<ReadAccess>,
     },
     /// Make a version, or a build of a snapshot version, visible.
@@ -168,7 +168,7 @@ pub struct Deploy {
 pub struct AddFiles {
     /// Identity of the deploy that they belong to.
     pub deploy: DeployId,
-    /// The folder below `uploads/` that they came in.
+    /// The folder below `uploads/` in which they arrived.
     pub upload: DeployId,
     /// The repository.
     pub repository: RepositoryName,
@@ -176,8 +176,8 @@ pub struct AddFiles {
     pub gav: Gav,
     /// Which build of a snapshot version.
     pub stamp: Option<Stamp>,
-    /// The late files, none of whose names the version has.
+    /// The late files; the version has no files with these names.
     pub files: Vec<StoredFile>,
-    /// How often files had been added to the version when its names were looked at.
+    /// How often files had been added to the version when its names were looked up.
     pub times_added: usize,
 }

@@ -1,4 +1,4 @@
-//! Days in texts and names of files: the one piece of calendar that is needed here, without a clock or a time zone.
+//! Dates in texts and file names: the only calendar needed here, without a clock or a time zone.
 
 use crate::ids::Moment;
 

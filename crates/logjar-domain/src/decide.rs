@@ -1,4 +1,4 @@
-//! The entry to all rules: a command and the state make a decision. Pure and total: no clock, no file, no random
+//! The entry to all rules: a command and the state give a decision. Pure and total: no clock, no file, no random
 //! number.
 
 use crate::access::Actor;
@@ -14,29 +14,30 @@ use crate::{deploy, group, repository, token, user};
 /// What a decision may look at besides the state and the command.
 #[derive(Clone, Debug)]
 pub struct Context<'a> {
-    /// The time of now, which the rules go by. An event may be dated a little later: dates never run backwards.
+    /// The current time, which the rules use. An event may be dated a little later: dates never go backward.
     pub now: Moment,
     /// Who asks.
     pub actor: &'a Actor,
-    /// Random text for the one identity that an event may give out.
+    /// Random text for the one identity that an event may create.
     pub fresh: &'a str,
-    /// Rules with a switch.
+    /// Configurable rules.
     pub rules: &'a Rules,
 }
 
-/// What comes of a command that is not refused.
+/// The result of a command that is not refused.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Decision {
     /// This happened.
     Append(Event),
-    /// What was asked for holds already.
+    /// The state already is what was asked for.
     Nothing,
 }
 
-/// Decides a command. First comes who acts: what was found good when the request began may have become void since.
+/// Decides a command. It first checks who acts: a credential that was good when the request began may have become void
+/// since.
 ///
 /// # Errors
-/// The reason why not; the state stays as it is.
+/// The reason for the refusal; the state is unchanged.
 pub fn decide(state: &State, command: &Command, context: &Context<'_>) -> Result<Decision, Rejection> {
     check_credential(state, context.now, context.actor, command.deploy())?;
     match command {

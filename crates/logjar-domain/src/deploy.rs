@@ -1,5 +1,5 @@
-//! Rules about deploys, checked again at the moment of the commit: what the protocol of [`crate::open_deploy`] found
-//! good while files arrived may have become wrong since.
+//! Rules about deploys, checked again at the moment of the commit: what the protocol of [`crate::open_deploy`] accepted
+//! while files arrived may have become wrong since.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::names;
 use crate::rejection::Rejection;
 use crate::state::{Repository, State};
 
-/// Files that one event may list: with names of the greatest length its public form still fits into one line.
+/// How many files one event may list: even with the longest possible names its public form fits into one line.
 pub(crate) const FILES_MAX: usize = 100;
 
 /// Decides a deploy: rights, policy of the repository, names, redeploy (rules 3, 4, 6, 7, 11, 19).
@@ -46,8 +46,8 @@ pub(crate) fn deploy(state: &State, context: &Context<'_>, wish: &Deploy) -> Res
     }))))
 }
 
-/// Decides late files: rights, and that their version is there. A used single-use token is good for the late files
-/// of its own deploy.
+/// Decides late files: rights, and that their version exists. A used single-use token is good for the late files of its
+/// own deploy.
 pub(crate) fn add_files(
     state: &State,
     context: &Context<'_>,
@@ -85,7 +85,7 @@ pub(crate) fn add_files(
     }))))
 }
 
-/// Whether the repository is there and takes this kind of version. Also asked before a body is read.
+/// Whether the repository exists and accepts this kind of version. Also checked before a body is read.
 pub fn check_target<'a>(
     state: &'a State,
     name: &RepositoryName,
@@ -102,7 +102,7 @@ pub fn check_target<'a>(
     Err(Rejection::WrongPolicy { repository: name.clone(), takes, version: gav.version.clone() })
 }
 
-/// A refusal that says that the version is not there.
+/// The refusal for a version that does not exist.
 pub fn version_missing(repository: &RepositoryName, gav: &Gav) -> Rejection {
     Rejection::VersionMissing {
         repository: repository.clone(),
@@ -112,8 +112,8 @@ pub fn version_missing(repository: &RepositoryName, gav: &Gav) -> Rejection {
     }
 }
 
-/// A stamp from the future says that somebody's clock is wrong, and whoever sorts builds by stamp would take that
-/// one for the newest from then on. A day is for clocks and time zones that are off.
+/// Refuses a stamp from the future. It means that somebody's clock is wrong, and tools that sort builds by stamp would
+/// take that build for the newest from then on. A day of tolerance allows for inaccurate clocks and time zones.
 pub fn check_stamp(now: Moment, stamp: Option<Stamp>) -> Result<(), Rejection> {
     let latest = day(now.plus_seconds(86_400)).replace('-', "");
     match stamp {
@@ -137,7 +137,7 @@ fn check_redeploy(state: &State, context: &Context<'_>, wish: &Deploy) -> Result
         None => wish.gav.version.to_string(),
         Some(stamp) => format!("{}-{stamp}", wish.gav.version.base()),
     };
-    // Who and when stands on the log and is told by the protocol; a race that gets here was just now.
+    // Who and when is on the log, and the protocol reports it; a race that gets here happened just now.
     Err(Rejection::Redeploy {
         group: wish.gav.group.clone(),
         artifact: wish.gav.artifact.clone(),
@@ -147,8 +147,8 @@ fn check_redeploy(state: &State, context: &Context<'_>, wish: &Deploy) -> Result
     })
 }
 
-/// New names: none that differs from an existing one by case only, none of the server's own, and no version folder
-/// inside another one.
+/// Checks new names: none that differs from an existing one only in case, none that is reserved for the server, and no
+/// version folder inside another one.
 pub fn check_names(state: &State, repository: &Repository, gav: &Gav) -> Result<(), Rejection> {
     let key = (gav.group.clone(), gav.artifact.clone());
     if let Some(artifact) = repository.artifacts.get(&key)
@@ -223,7 +223,7 @@ fn inside(repository: &Repository, gav: &Gav) -> Option<String> {
     {
         return Some(format!("{}/{}", artifact_as_group.path(), gav.version));
     }
-    // A label of a group holds no dot, so nothing can be inside the folder of a version that has one.
+    // A group label contains no dot, so nothing can be inside the folder of a version that has one.
     if gav.version.as_str().contains('.') {
         return None;
     }
@@ -237,7 +237,7 @@ fn inside(repository: &Repository, gav: &Gav) -> Option<String> {
         .map(|((group, artifact), _)| format!("{}/{artifact}", group.path()))
 }
 
-/// Whether the deploy uses up its token. One that another deploy used up was refused before.
+/// Whether the deploy uses up its token. A token used up by another deploy was refused before.
 fn uses_up_token(state: &State, actor: &Actor) -> bool {
     actor.token().and_then(|token| state.tokens.get(token)).is_some_and(|token| token.single_use)
 }

@@ -1,4 +1,4 @@
-//! Who may deploy where, and who gets a group that nobody has.
+//! Who may deploy where, and who gets a group without members.
 
 use logjar_maven::coordinates::{ArtifactId, GroupId};
 
@@ -12,16 +12,16 @@ use crate::rules::{GroupCreation, Rules};
 use crate::sight::Sight;
 use crate::state::State;
 
-/// What a permitted deploy does besides: the group that it claims, if nobody has it yet.
+/// The side effect of a permitted deploy: the group that it claims, if the group has no members yet.
 pub type Claim = Option<GroupId>;
 
 /// Whether the actor may deploy to the artifact, and which group that would claim. Checks the credential (validity,
-/// abilities, limit), rights in the group and in those above and, for a group that nobody has, who may claim it.
-/// Whoever has the right from above claims nothing. Whether a single-use token is used up depends on the deploy and is
-/// checked when deciding.
+/// abilities, limit), rights in the group and in those above and, for a group without members, who may claim it. A
+/// right that comes from a group above claims nothing. Whether a single-use token is used up depends on the deploy and
+/// is checked when deciding.
 ///
 /// # Errors
-/// The reason why not, with what would help.
+/// The reason for the refusal, and what would help.
 pub fn may_deploy(
     state: &State,
     now: Moment,
@@ -49,16 +49,16 @@ pub fn may_deploy(
     may_claim(state, rules, &acting, group)?.ok_or_else(refused).map(Some)
 }
 
-/// Who acts, with a credential that may deploy at all.
+/// The acting user, with a credential that may deploy at all.
 ///
 /// # Errors
-/// That there is none, that it is void, or that it may not.
+/// That there is no credential, that it is void, or that it may not deploy.
 pub fn deploying<'a>(state: &'a State, now: Moment, actor: &Actor) -> Result<Acting<'a>, Rejection> {
     let acting = acting(state, now, actor)?.ok_or(Rejection::TokenRequired)?;
     if acting.can.deploy { Ok(acting) } else { Err(acting.cannot("deploy")) }
 }
 
-/// The group, if somebody without a right in it may have it: it is nobody's, no group above keeps it for its members,
+/// The group, if somebody without a right in it may have it: it has no members, no group above reserves it for its own,
 /// and the setting lets the user claim it.
 fn may_claim(
     state: &State,
@@ -70,13 +70,13 @@ fn may_claim(
         return Ok(None);
     }
     if let Some(above) = protecting_group(state, group) {
-        // Where rights are those of the exact group, a member of the one above begins the group below.
+        // With rights limited to exact groups, members of the group above claim the group below.
         let exact = Rules { inherit: false, ..*rules };
         let member = rights_in(state, &exact, acting.id, above)
             .any(|right| right.can.deploy && right.scope == Scope::Group);
         return Ok(member.then(|| group.clone()));
     }
-    // First, so that who may claim nothing learns nothing of names.
+    // First, so that a user who may claim nothing learns nothing about names.
     if !acting.user.admin && (rules.group_creation == GroupCreation::Admin || state.has_artifacts(group)) {
         return Ok(None);
     }
@@ -107,7 +107,7 @@ pub(crate) fn check_claimable(group: &GroupId) -> Result<(), Rejection> {
     Ok(())
 }
 
-/// Refuses a single label that is another user's name: it would look as if that user owned it.
+/// Refuses a single label that is another user's name: the group would look as if that user owned it.
 pub(crate) fn check_not_of_other(state: &State, group: &GroupId, owner: &UserId) -> Result<(), Rejection> {
     match state.user_named(group.as_str()) {
         Some((user, _)) if user != owner => Err(Rejection::NameTaken { name: group.to_string() }),
@@ -115,8 +115,8 @@ pub(crate) fn check_not_of_other(state: &State, group: &GroupId, owner: &UserId)
     }
 }
 
-/// What somebody hears who may not deploy there. Where the group is not one that they may know of, the refusal is the
-/// one for a group that there is not.
+/// The refusal for somebody who may not deploy there. If it is not a group that they may know of, it is the same as for
+/// a group that does not exist.
 fn no_access(
     state: &State,
     now: Moment,
@@ -133,7 +133,7 @@ fn no_access(
     let mut own = own.filter(|member| member.user == *acting.id).peekable();
     let by_artifact = own.peek().is_some_and(|member| member.scope != Scope::Group);
     let mut options = if by_artifact { format!(" --artifact {artifact}") } else { String::new() };
-    // What is granted replaces what was.
+    // A grant replaces the previous rights.
     let same = |scope: &Scope| if by_artifact { scope.covers(&artifact) } else { *scope == Scope::Group };
     if own.any(|member| member.admin && same(&member.scope)) {
         options.push_str(" --admin");

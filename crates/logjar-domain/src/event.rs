@@ -1,7 +1,7 @@
 //! What happened: facts in the past tense, the only source of state.
 //!
-//! How they look on disk is not known here (the server's `stored_event.rs` knows). Every event about versions or
-//! files names its repository, and every event carries all that replay needs.
+//! How they look on disk is not known here (the server's `stored_event.rs` knows). Every event about versions or files
+//! names its repository, and every event carries everything that replay needs.
 
 use std::sync::Arc;
 
@@ -15,9 +15,9 @@ use crate::ids::{DeployId, Moment, RepositoryName, Second, TokenId, UserId};
 /// An event together with its place on the log.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Recorded {
-    /// Position on the log, dense from 1.
+    /// Position on the log, from 1 without gaps.
     pub seq: u64,
-    /// When it happened; never runs backwards in one log.
+    /// When it happened; never goes backward in one log.
     pub at: Moment,
     /// Who caused it.
     pub by: By,
@@ -26,8 +26,8 @@ pub struct Recorded {
 }
 
 impl Recorded {
-    /// The moment of what happened: of a deploy, that of the version or build which it made. Nothing else says which
-    /// moment an event has. So far it is when the line was written; an import will tell an earlier one.
+    /// The moment of what happened: for a deploy, that of the version or build that it made. Only this function
+    /// determines the moment of an event. So far it is when the line was written; an import will have an earlier one.
     pub fn moment(&self) -> Second {
         self.at.second()
     }
@@ -47,9 +47,9 @@ pub enum By {
 /// A fact.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
-    /// The log begins. Line 1, and the only one of its kind.
+    /// The log begins. It is line 1, and the only one of its kind.
     LogOpened,
-    /// A person or service got a name.
+    /// A person or service was given a name.
     UserRegistered(Arc<UserRegistered>),
     /// A user's password changed.
     PasswordChanged {
@@ -63,19 +63,19 @@ pub enum Event {
         /// Who.
         user: UserId,
     },
-    /// A user may act again, with the tokens that are not void by themselves.
+    /// A user may act again, with those tokens that are not themselves void.
     UserEnabled {
         /// Who.
         user: UserId,
     },
-    /// A user became an administrator of the registry, or is none any more.
+    /// A user became an administrator of the registry, or ceased to be one.
     AdminChanged {
         /// Who.
         user: UserId,
         /// Whether the user is an administrator from now on.
         admin: bool,
     },
-    /// A token was made.
+    /// A token was created.
     TokenCreated(Arc<TokenCreated>),
     /// A token is void from now on.
     TokenDisabled {
@@ -89,7 +89,7 @@ pub enum Event {
         /// Its first member, admin for the whole group.
         owner: UserId,
     },
-    /// A member got rights, or other rights than before for the same scope.
+    /// A member was given rights, which replace those for the same scope.
     MemberGranted {
         /// The group.
         group: GroupId,
@@ -111,11 +111,11 @@ pub enum Event {
         /// The scope that ends.
         scope: Scope,
     },
-    /// A Maven repository began.
+    /// A Maven repository was created.
     RepositoryCreated {
         /// Its name.
         repository: RepositoryName,
-        /// Which versions it takes.
+        /// Which versions it accepts.
         policy: Policy,
         /// Who may read it.
         read: ReadAccess,
@@ -124,7 +124,7 @@ pub enum Event {
     RepositorySettingsChanged {
         /// Its name.
         repository: RepositoryName,
-        /// Which versions it takes from now on.
+        /// Which versions it accepts from now on.
         policy: Policy,
         /// Who may read it from now on.
         read: ReadAccess,
@@ -138,7 +138,7 @@ pub enum Event {
 /// Data of [`Event::UserRegistered`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UserRegistered {
-    /// Opaque identity, never given again.
+    /// Opaque identity, never reused.
     pub user: UserId,
     /// The chosen name.
     pub name: Arc<str>,
@@ -148,18 +148,18 @@ pub struct UserRegistered {
     pub admin: bool,
     /// E-mail address, if one was given.
     pub email: Option<Arc<str>>,
-    /// argon2id hash in PHC form; without one the user has tokens only.
+    /// argon2id hash in PHC form; without one the user only has tokens.
     pub password_hash: Option<Arc<str>>,
-    /// Groups that every user gets, admin for the whole group.
+    /// Groups that the user gets with the name, as admin for the whole group.
     pub groups: Vec<GroupId>,
 }
 
 /// A person, or a program with a name of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UserKind {
-    /// Somebody.
+    /// A human.
     Person,
-    /// Something, such as a build server.
+    /// A program, such as a build server.
     Service,
 }
 
@@ -174,17 +174,17 @@ pub struct TokenCreated {
     pub name: Option<Arc<str>>,
     /// SHA-256 of the token; the token itself is never kept.
     pub hash: [u8; 32],
-    /// What it is limited to; `None`: all that its owner may do.
+    /// What it is limited to; `None`: everything that its owner may do.
     pub limit: Option<TokenLimit>,
     /// What it may do.
     pub can: Abilities,
-    /// When it ends; `None`: never.
+    /// When it expires; `None`: never.
     pub expires: Option<Moment>,
     /// Whether one deploy uses it up.
     pub single_use: bool,
 }
 
-/// Which versions a repository takes.
+/// Which versions a repository accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Policy {
     /// Releases only.
@@ -211,7 +211,7 @@ pub enum ReadAccess {
 pub struct StoredFile {
     /// Name in the version's folder.
     pub name: Arc<str>,
-    /// Bytes.
+    /// Size in bytes.
     pub size: u64,
     /// SHA-256 of its bytes.
     pub sha256: [u8; 32],
@@ -249,7 +249,7 @@ pub struct VersionDeployed {
 pub struct FilesAdded {
     /// Identity of the deploy that they belong to.
     pub deploy: DeployId,
-    /// The folder below `uploads/` that they came in.
+    /// The folder below `uploads/` in which they arrived.
     pub upload: DeployId,
     /// The repository.
     pub repository: RepositoryName,
@@ -259,12 +259,12 @@ pub struct FilesAdded {
     pub stamp: Option<Stamp>,
     /// The late files.
     pub files: Vec<StoredFile>,
-    /// The token they came with.
+    /// The token they were sent with.
     pub token: Option<TokenId>,
 }
 
 impl By {
-    /// Who causes what the actor does. Nobody that we know causes nothing.
+    /// What the log says about the actor. Anonymous actors cause no events.
     pub fn of(actor: &Actor) -> Self {
         match actor {
             Actor::User { user, .. } => Self::User(user.clone()),
@@ -275,7 +275,7 @@ impl By {
 }
 
 impl Event {
-    /// The folder below `uploads/` that its files came in, if it has files.
+    /// The folder below `uploads/` in which its files arrived, if it has files.
     pub fn upload(&self) -> Option<&DeployId> {
         match self {
             Self::VersionDeployed(deployed) => Some(&deployed.deploy),
@@ -316,7 +316,7 @@ impl Policy {
         }
     }
 
-    /// The policy of that name.
+    /// The policy with that name.
     pub fn parse(text: &str) -> Option<Self> {
         [Self::Releases, Self::Snapshots, Self::Mixed].into_iter().find(|policy| policy.as_str() == text)
     }
@@ -332,7 +332,7 @@ impl ReadAccess {
         }
     }
 
-    /// The access of that name.
+    /// The access with that name.
     pub fn parse(text: &str) -> Option<Self> {
         [Self::Public, Self::SignedIn, Self::Granted].into_iter().find(|access| access.as_str() == text)
     }
@@ -347,7 +347,7 @@ impl UserKind {
         }
     }
 
-    /// The kind of that name.
+    /// The kind with that name.
     pub fn parse(text: &str) -> Option<Self> {
         [Self::Person, Self::Service].into_iter().find(|kind| kind.as_str() == text)
     }

@@ -6,17 +6,17 @@ use crate::event::StoredFile;
 
 /// The first eight bytes of a SHA-256 over names, sizes and digests of files.
 ///
-/// It tells an accident, not an attack: against that stands the Merkle root over the whole log.
+/// It detects accidents, not attacks: for those there is the Merkle root over the whole log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fingerprint(pub u64);
 
 impl Fingerprint {
-    /// Of the files of one deploy, in the order of the event.
+    /// The fingerprint of the files of one deploy, in the order of the event.
     pub fn of_files(files: &[StoredFile]) -> Self {
         Self::digest(Vec::with_capacity(files.len() * 96), files)
     }
 
-    /// Of this and more files.
+    /// The fingerprint of these files and more.
     pub fn and_files(self, files: &[StoredFile]) -> Self {
         Self::digest(self.0.to_be_bytes().to_vec(), files)
     }

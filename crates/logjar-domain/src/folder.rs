@@ -1,7 +1,8 @@
-//! What a folder of a repository holds, as a caller sees it: from the state alone, in ordered steps, so that it costs
-//! what it shows. Hidden and missing folders cost the same, because nothing that is hidden is looked at.
+//! What a folder of a repository contains, as a caller sees it. It is computed from the state alone, in ordered steps,
+//! so that the cost depends on what is shown. Hidden and missing folders cost the same, because nothing hidden is
+//! looked at.
 //!
-//! Which files a version has stands on the log; here a version is a folder.
+//! Which files a version has is on the log; here a version is a folder.
 
 use std::borrow::Borrow;
 use std::collections::BTreeSet;
@@ -14,17 +15,17 @@ use crate::scopes::Scopes;
 use crate::sight::Extent;
 use crate::state::{Artifact, Repository};
 
-/// A walk over what a folder holds: names on the way to groups, then artifacts of the group that it is. It is taken in
-/// steps, so that nobody who changes the state has to wait for all of a large folder.
+/// A walk over what a folder contains: names on the way to groups, then the artifacts of the group that it is. It is
+/// done in steps, so that changes to the state never have to wait for a whole large folder.
 #[derive(Clone, Debug)]
 pub struct Walk {
-    /// Everything below the folder begins with this: `org.example.`, or nothing for the repository's own.
+    /// Every group below the folder begins with this: `org.example.`, or nothing for the top folder of the repository.
     prefix: String,
     group: Option<GroupId>,
     next: Next,
 }
 
-/// Where a walk goes on.
+/// Where a walk continues.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Next {
     /// With groups from this text on.
@@ -37,7 +38,7 @@ enum Next {
 /// Something that a walk found. One name can be found several times: as part of groups, and as an artifact.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Found {
-    /// A folder on the way to groups, or that of one.
+    /// A folder on the way to groups, or the folder of a group.
     Label(String),
     /// The folder of an artifact.
     Artifact(ArtifactId, Arc<Artifact>),
@@ -54,7 +55,7 @@ impl Walk {
         Some(Self { next: Next::Groups(prefix.clone()), prefix, group })
     }
 
-    /// The next things of the folder that are in sight, `most` or a few more; nothing at the end.
+    /// The next things in the folder that are in sight, `most` or a few more; nothing at the end.
     pub fn step(&mut self, repository: &Repository, extent: &Extent, most: usize) -> Vec<Found> {
         let mut found = Vec::new();
         while found.len() < most {
@@ -67,7 +68,8 @@ impl Walk {
         found
     }
 
-    /// Finds the next group and its part that names a folder here; all other groups below that one are passed over.
+    /// Finds the next group and the part of its name that is a folder here; all other groups below that folder are
+    /// skipped.
     fn label(&self, repository: &Repository, extent: &Extent, from: &str, found: &mut Vec<Found>) -> Next {
         let group = match extent {
             Extent::All => group_from(repository, from),
@@ -85,8 +87,8 @@ impl Walk {
         if is_there {
             found.push(Found::Label(label.to_owned()));
         }
-        // What follows a name in the order of texts: the name and the lowest character. What follows all that begins
-        // with a name and a dot: the name and the character after the dot.
+        // The text that follows a name is the name and the lowest character. The text that follows everything beginning
+        // with the name and a dot is the name and the character after the dot.
         Next::Groups(match (group, is_there && label != rest) {
             (_, true) => format!("{}{label}/", self.prefix),
             (Some(group), false) => format!("{group}\0"),
@@ -133,7 +135,7 @@ impl Walk {
     }
 }
 
-/// The artifact that the folder is, if it is in sight.
+/// The artifact whose folder this is, if it is in sight.
 pub fn as_artifact<'a>(
     repository: &'a Repository,
     extent: &Extent,
@@ -145,7 +147,7 @@ pub fn as_artifact<'a>(
     Some((group, artifact, details))
 }
 
-/// The version that the folder is, if it is in sight.
+/// The version whose folder this is, if it is in sight.
 pub fn as_version(repository: &Repository, extent: &Extent, segments: &[&str]) -> Option<Gav> {
     let (last, above) = segments.split_last()?;
     let (group, artifact, details) = as_artifact(repository, extent, above)?;
@@ -154,9 +156,9 @@ pub fn as_version(repository: &Repository, extent: &Extent, segments: &[&str]) -
     Some(Gav { group, artifact, version })
 }
 
-/// The beginnings of all groups, of so many labels at most: `org.example` of `org.example.tools`.
+/// The beginnings of all groups, up to this many labels: `org.example` for `org.example.tools`.
 ///
-/// It is taken in steps as a [`Walk`] is: `from` is empty at first, and then what the last step gave besides.
+/// It is done in steps like a [`Walk`]: `from` is empty at first, and afterwards what the previous step returned.
 pub fn beginnings(
     repository: &Repository,
     labels: usize,
@@ -177,7 +179,7 @@ pub fn beginnings(
     (found, None)
 }
 
-/// Whether the repository holds anything of what is granted of the group, or below it.
+/// Whether the repository contains anything that is granted in the group, or below it.
 fn shows_some(repository: &Repository, scopes: &Scopes, group: &GroupId) -> bool {
     let has_from = |text: &str, is_wanted: &dyn Fn(&GroupId) -> bool| {
         group_from(repository, text).is_some_and(is_wanted)
@@ -198,7 +200,7 @@ fn artifact_of<'a>(
     repository.artifacts.get(&(group.as_str(), artifact.as_str()) as &dyn Names)
 }
 
-/// The first group at or behind a text that has artifacts.
+/// The first group at or after a text that has artifacts.
 fn group_from<'a>(repository: &'a Repository, text: &str) -> Option<&'a GroupId> {
     range(repository, (text, "")).next().map(|((group, _), _)| group)
 }
@@ -210,8 +212,8 @@ fn range<'a>(
     repository.artifacts.range::<dyn Names + '_, _>((Bound::Included(&from as &dyn Names), Bound::Unbounded))
 }
 
-/// The names of an artifact, or two texts in their place: what a map of artifacts is asked for, without making names
-/// of them.
+/// The names of an artifact, or two texts in their place, so that a map of artifacts can be queried without creating
+/// names.
 trait Names {
     fn names(&self) -> (&str, &str);
 }

@@ -23,8 +23,8 @@ pub(crate) struct Grant<'a> {
     pub(crate) over: bool,
 }
 
-/// Creating a group by hand is for administrators, who may do it below others' groups too, and above them if that is
-/// what they want.
+/// Creating a group by hand is for administrators. They may do so below others' groups, and also above them if they
+/// confirm it.
 pub(crate) fn create(
     state: &State,
     context: &Context<'_>,
@@ -46,9 +46,9 @@ pub(crate) fn create(
     Ok(Decision::Append(Event::GroupCreated { group: group.clone(), owner: owner_id.clone() }))
 }
 
-/// Admins of a scope grant rights within it, and admins of all of a group in every group below, which need not be
-/// there yet. Who has the whole group gets no single artifacts, and the other way round; nobody changes their own
-/// rights, or somebody could lock everybody out by mistake.
+/// Admins of a scope grant rights within it, and admins of a whole group in every group below, even if that does not
+/// exist yet. A member with the whole group gets no single artifacts, and the other way round. Nobody changes their own
+/// rights, because somebody could lock everybody out by mistake.
 pub(crate) fn grant(state: &State, context: &Context<'_>, wish: Grant<'_>) -> Result<Decision, Rejection> {
     require_admin_of(state, context, wish.group, wish.scope)?;
     if !state.has_group(wish.group) {
@@ -121,8 +121,8 @@ pub(crate) fn revoke(
     }))
 }
 
-/// Rights in all of a group hold in the groups below it, where it has such rights to give: nobody gets others' groups
-/// with it unseen.
+/// Rights in a whole group apply in the groups below it, if it passes such rights down: nobody gets rights in others'
+/// groups unnoticed.
 fn check_over(
     state: &State,
     context: &Context<'_>,
@@ -137,7 +137,7 @@ fn check_over(
     if below.is_empty() { Ok(()) } else { Err(Rejection::OverOthers { group: group.clone(), below }) }
 }
 
-/// A new group's name: nobody's yet in any spelling, and not one that nobody may own.
+/// A new group's name: not taken in any spelling, and not one that nobody may own.
 fn check_name(state: &State, group: &GroupId) -> Result<(), Rejection> {
     if let Some(existing) = state.group_ignoring_case(group.as_str()) {
         return Err(Rejection::DiffersByCase { name: group.to_string(), existing: existing.to_string() });

@@ -1,4 +1,4 @@
-//! Identities that the registry gives out itself, and names that people choose.
+//! Identities that the registry assigns, and names that people choose.
 //!
 //! Not Maven's coordinates: those are in `logjar_maven::coordinates`.
 
@@ -13,7 +13,7 @@ macro_rules! text_newtype {
         pub struct $name(Arc<str>);
 
         impl $name {
-            /// Takes the text as it is: for text that was checked before, such as what is on the log.
+            /// Takes the text unchecked: for text that was checked before, such as text from the log.
             pub fn new(text: impl Into<Arc<str>>) -> Self {
                 Self(text.into())
             }
@@ -71,8 +71,8 @@ impl Moment {
     }
 }
 
-/// A moment in whole seconds since 1970-01-01T00:00:00Z, as State keeps them of versions and builds: nobody who reads
-/// a repository is told more.
+/// A moment in whole seconds since 1970-01-01T00:00:00Z, as State keeps it for versions and builds: readers of a
+/// repository see nothing more precise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Second(pub i64);
 

@@ -1,5 +1,5 @@
-//! Rights go down: what is granted for all of a group of two or more labels holds in every group below it. All groups
-//! above count, not the nearest alone. Everything here walks the labels of a name, not the groups that there are.
+//! Rights go down: what is granted for all of a group of two or more labels applies in every group below it. All groups
+//! above count, not only the nearest. Everything here walks the labels of a name, not the existing groups.
 
 use std::iter;
 use std::ops::Bound;
@@ -13,19 +13,19 @@ use crate::rules::Rules;
 use crate::scopes::Scopes;
 use crate::state::{Group, Member, State};
 
-/// Whether what is granted for all of the group holds below it. Not where everybody can get a name under it, whoever
-/// got hold of the group before that was known.
+/// Whether rights in the whole group apply below it. They do not if anybody can register below the name, even if
+/// somebody got hold of the group before that was known.
 pub fn goes_down(rules: &Rules, group: &GroupId) -> bool {
     rules.inherit && protects(group)
 }
 
-/// Whether the groups below are for its members alone: it has two or more labels, and not everybody can get a name
-/// under it.
+/// Whether the groups below are reserved for its members: it has two or more labels, and not everybody can register
+/// below it.
 pub fn protects(group: &GroupId) -> bool {
     group.as_str().contains('.') && !names::is_public_suffix(group.as_str())
 }
 
-/// The groups above that are known, nearest first.
+/// The existing groups above, nearest first.
 fn known_above<'a>(state: &'a State, group: &GroupId) -> impl Iterator<Item = (&'a GroupId, &'a Group)> {
     let above = |name: &'_ str| name.rsplit_once('.').map(|(above, _)| above.len());
     let name = group.as_str();
@@ -33,12 +33,12 @@ fn known_above<'a>(state: &'a State, group: &GroupId) -> impl Iterator<Item = (&
     ends.filter_map(move |end| state.groups.get_key_value(name.get(..end)?))
 }
 
-/// The nearest group above that keeps the group for its members.
+/// The nearest group above that reserves the group for its members.
 pub fn protecting_group<'a>(state: &'a State, group: &GroupId) -> Option<&'a GroupId> {
     known_above(state, group).map(|(above, _)| above).find(|above| protects(above))
 }
 
-/// The groups above whose rights hold in the group, nearest first.
+/// The groups above whose rights apply in the group, nearest first.
 pub fn groups_above<'a>(
     state: &'a State,
     rules: &Rules,
@@ -47,7 +47,7 @@ pub fn groups_above<'a>(
     known_above(state, group).filter(move |(above, _)| goes_down(rules, above))
 }
 
-/// What a user has been granted that holds in the group: for it or an artifact of it, or for all of a group above.
+/// The rights of a user that apply in the group: for it or an artifact of it, or for all of a group above.
 pub fn rights_in<'a>(
     state: &'a State,
     rules: &Rules,
@@ -60,7 +60,7 @@ pub fn rights_in<'a>(
     own.chain(from_above).filter(move |member| member.user == *user)
 }
 
-/// Whether a token's limit leaves the artifact. It covers what lies below its group where its owner's right does.
+/// Whether a token's limit includes the artifact. It covers what lies below its group where its owner's right does.
 pub fn limit_covers(rules: &Rules, limit: &TokenLimit, group: &GroupId, artifact: &ArtifactId) -> bool {
     match limit.group == *group {
         true => limit.scope.covers(artifact),
@@ -70,13 +70,13 @@ pub fn limit_covers(rules: &Rules, limit: &TokenLimit, group: &GroupId, artifact
     }
 }
 
-/// Whether the user is an admin of all of the group, by a right there or above.
+/// Whether the user is an admin of the whole group, by a right there or above.
 pub fn administers(state: &State, rules: &Rules, user: &UserId, group: &GroupId) -> bool {
     rights_in(state, rules, user, group).any(|right| right.admin && right.scope == Scope::Group)
 }
 
 /// Groups below that belong to others: they have members, and the user is not an admin of all of them. Nobody gets
-/// rights in them unseen.
+/// rights in them unnoticed.
 pub fn others_below<'a>(
     state: &'a State,
     rules: &Rules,
@@ -89,17 +89,17 @@ pub fn others_below<'a>(
     groups_below(state, group).filter(is_of_others).map(|(name, _)| name)
 }
 
-/// The known groups below, in the order of their names.
+/// The existing groups below, by name.
 pub fn groups_below<'a>(state: &'a State, group: &GroupId) -> impl Iterator<Item = (&'a GroupId, &'a Group)> {
     let first = format!("{group}.");
     let range = state.groups.range::<str, _>((Bound::Included(first.as_str()), Bound::Unbounded));
     range.take_while(move |(name, _)| name.as_str().starts_with(&first))
 }
 
-/// Groups with an admin for all of them whose rights somebody from above shares although the admin has none there:
-/// they were others' before rights went down, or somebody wanted it so.
+/// Groups with an admin of their own, in which somebody from above has rights although that admin has none above: they
+/// were others' before rights went down, or somebody confirmed it.
 pub fn reached_from_above<'a>(state: &'a State, rules: &Rules, above: &GroupId) -> Vec<&'a GroupId> {
-    // Most groups have none below, which costs less to find out than whether rights go down.
+    // Most groups have none below, which is cheaper to find out than whether rights go down.
     let has_below = || groups_below(state, above).next().is_some() && goes_down(rules, above);
     let Some(owned) = state.groups.get(above).filter(|_| has_below()) else { return Vec::new() };
     if !owned.members.iter().any(|member| member.scope == Scope::Group) {
@@ -112,7 +112,7 @@ pub fn reached_from_above<'a>(state: &'a State, rules: &Rules, above: &GroupId) 
     groups_below(state, above).filter(|(_, below)| is_of_others(below)).map(|(name, _)| name).collect()
 }
 
-/// Adds to a set what is granted with a scope of a group, and where it goes down all below it.
+/// Adds what is granted with a scope of a group, and if it goes down, everything below the group.
 pub fn add_granted(set: &mut Scopes, rules: &Rules, group: &GroupId, scope: &Scope) {
     match scope {
         Scope::Group if goes_down(rules, group) => set.add_with_all_below(group.clone()),
@@ -120,7 +120,7 @@ pub fn add_granted(set: &mut Scopes, rules: &Rules, group: &GroupId, scope: &Sco
     }
 }
 
-/// The part of what is granted that lies within a token's limit.
+/// The part of the granted rights that is within a token's limit.
 pub fn within_limit<'a>(
     rules: &Rules,
     limit: Option<&'a TokenLimit>,

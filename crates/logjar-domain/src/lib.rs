@@ -1,11 +1,11 @@
 //! What may happen in a registry: commands in, events out. Pure: time, identities and expensive facts are
 //! arguments, so the same input always gives the same output.
 //!
-//! Reading order: the words ([`ids`], [`names`], [`access`]), what is asked for ([`command`]), what happened
-//! ([`event`]), why not ([`rejection`]), the fold of all events ([`state`]), who may ([`permission`], [`inheritance`]
-//! from the groups above, [`sight`] over everything at once, [`folder`] for listings, [`deploy_rights`]), the rules
-//! ([`decide`], then one file per noun), the digest of a state ([`canonical`]), and the protocol that turns the
-//! requests of build tools into deploys ([`open_deploy`]).
+//! Reading order: the vocabulary ([`ids`], [`names`], [`access`]), what is requested ([`command`]), what happened
+//! ([`event`]), why something is refused ([`rejection`]), the fold of all events ([`state`]), who may do what
+//! ([`permission`], [`inheritance`] from the groups above, [`sight`] over everything at once, [`folder`] for listings,
+//! [`deploy_rights`]), the rules ([`decide`], then one file per noun), the digest of a state ([`canonical`]), and the
+//! protocol that turns the requests of build tools into deploys ([`open_deploy`]).
 
 pub mod access;
 pub mod day;

@@ -3,8 +3,8 @@
 use crate::ids::RepositoryName;
 use crate::rejection::Rejection;
 
-/// First path segments that belong to the server itself, now or later. A user, a single-label group and an
-/// artifact in it would be hidden behind these addresses, so none of them may be named so.
+/// First path segments that belong to the server itself, now or later. A user, a single-label group or an artifact in
+/// it would be hidden behind these addresses, so none of them may have such a name.
 pub const RESERVED: &[&str] = &[
     "about",
     "activity",
@@ -78,8 +78,9 @@ pub const RESERVED: &[&str] = &[
     "welcome",
 ];
 
-/// Group prefixes of hosting services whose domain is no public suffix, because their users' pages are elsewhere:
-/// `github.com` is, whose pages are at `github.io`. And the parents of groups that users get with their names.
+/// Group prefixes of hosting services whose domain is not a public suffix because their users' pages are elsewhere:
+/// `github.com`, for example, whose pages are at `github.io`. Also the parents of groups that users get with their
+/// names.
 const HOSTING_PREFIXES: &[&str] = &[
     "com.bitbucket",
     "com.gitee",
@@ -103,9 +104,9 @@ const HOSTING_PREFIXES: &[&str] = &[
     "org.framagit",
 ];
 
-/// Whether a group name is one under which anybody can get a name, so that nobody may claim all of it: a public suffix
-/// of the published list, in the order of groups (`uk.co`) or of domains (`co.uk`), a country, or the prefix of a
-/// hosting service.
+/// Whether a group name is one below which anybody can register, so that nobody may claim all of it: a public suffix of
+/// the published list, in the order of groups (`uk.co`) or of domains (`co.uk`), a country, or the prefix of a hosting
+/// service.
 pub fn is_public_suffix(group: &str) -> bool {
     let lower = group.to_ascii_lowercase();
     let labels: Vec<&str> = lower.rsplit('.').collect();
@@ -115,19 +116,19 @@ pub fn is_public_suffix(group: &str) -> bool {
         || HOSTING_PREFIXES.contains(&lower.as_str())
 }
 
-/// Whether the whole domain is a suffix that is on the published list. A label that is not on it is no suffix here,
-/// although every last label of a domain is one for browsers.
+/// Whether the whole domain is a suffix on the published list. A label that is not on it is not a suffix here, although
+/// for browsers every last label of a domain is one.
 fn is_listed_suffix(domain: &str) -> bool {
     psl::suffix(domain.as_bytes())
         .is_some_and(|suffix| suffix.is_known() && suffix.as_bytes() == domain.as_bytes())
 }
 
-/// Whether a name is a first path segment of the server's own.
+/// Whether a name is a first path segment that belongs to the server.
 pub fn is_reserved(name: &str) -> bool {
     RESERVED.iter().any(|reserved| reserved.eq_ignore_ascii_case(name))
 }
 
-/// Checks a user's name: `[a-z0-9_-]+`, at most 39 characters, none of the server's own.
+/// Checks a user's name: `[a-z0-9_-]+`, at most 39 characters, not reserved for the server.
 pub fn check_user_name(name: &str) -> Result<(), Rejection> {
     let well_formed = !name.is_empty()
         && name.len() <= 39

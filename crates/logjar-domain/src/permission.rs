@@ -10,7 +10,8 @@ use crate::rejection::Rejection;
 use crate::rules::Rules;
 use crate::state::{Repository, State, Token, User};
 
-/// A user who acts, found good at some moment, and what the credential leaves of the user's rights.
+/// A user who acts, with a credential that was good at some moment, and what the credential leaves of the user's
+/// rights.
 #[derive(Clone, Copy, Debug)]
 pub struct Acting<'a> {
     /// Who.
@@ -19,14 +20,14 @@ pub struct Acting<'a> {
     pub user: &'a User,
     /// What the credential may be used for.
     pub can: Abilities,
-    /// What the credential is limited to; `None`: all that the user may do.
+    /// What the credential is limited to; `None`: everything that the user may do.
     pub limit: Option<&'a TokenLimit>,
     /// The token, if that is the credential.
     token: Option<&'a Token>,
 }
 
-/// The user who acts, if it is one, with a credential that is good at that moment: neither disabled nor expired, of a
-/// user who is not disabled. Nobody has rights without this, whatever was found out when the request began.
+/// The acting user, if there is one, with a credential that is good at that moment: neither disabled nor expired, and
+/// of a user who is not disabled. Nobody has rights without this, whatever was found when the request began.
 ///
 /// # Errors
 /// Why the credential is void.
@@ -49,8 +50,8 @@ pub fn acting<'a>(state: &'a State, now: Moment, actor: &Actor) -> Result<Option
     }
 }
 
-/// Refuses a void credential. What is decided belongs to the deploy, if to any: a single-use token that another deploy
-/// used up is void, and good for nothing else once its own deploy did.
+/// Refuses a void credential. What is decided may belong to a deploy: a single-use token that another deploy used up is
+/// void, and once its own deploy has used it up it is good for nothing else.
 ///
 /// # Errors
 /// Why it is void.
@@ -67,7 +68,7 @@ pub fn check_credential(
     }
 }
 
-/// The user whose affairs the actor may manage: whoever acts with a credential that can, and is not limited.
+/// The user whose affairs the actor may manage: the actor's own, with a credential that can manage and is not limited.
 pub fn manages<'a>(state: &'a State, now: Moment, actor: &Actor) -> Option<&'a UserId> {
     let acting = acting(state, now, actor).ok().flatten()?;
     acting.may_manage().then_some(acting.id)
@@ -79,13 +80,13 @@ impl Acting<'_> {
         self.can.manage && self.limit.is_none()
     }
 
-    /// That the credential may not do that at all.
+    /// The refusal that the credential may not do that at all.
     pub(crate) fn cannot(&self, what: &'static str) -> Rejection {
         Rejection::TokenCannot { what, user: self.user.name.to_string() }
     }
 }
 
-/// Whether the actor administers the registry, with all that a credential leaves of it.
+/// Whether the actor administers the registry, as far as the credential allows.
 pub fn is_administrator(state: &State, now: Moment, actor: &Actor) -> bool {
     let user = || acting(state, now, actor).ok().flatten();
     actor.is_the_machine() || user().is_some_and(|acting| acting.user.admin && acting.may_manage())
@@ -94,7 +95,7 @@ pub fn is_administrator(state: &State, now: Moment, actor: &Actor) -> bool {
 /// Refuses everybody but administrators.
 ///
 /// # Errors
-/// That a credential is needed, why it is void, or that its user is no administrator.
+/// That a credential is needed, why it is void, or that its user is not an administrator.
 pub fn require_administrator(
     state: &State,
     now: Moment,
@@ -111,8 +112,8 @@ pub fn require_administrator(
     }
 }
 
-/// Whether the actor may change others' rights of a scope in a group: administrators of the registry, and admins
-/// of the group, or of all of one above, within their own scope.
+/// Whether the actor may change others' rights for a scope in a group: administrators of the registry, and admins of
+/// the group or of the whole of one above, within their own scope.
 pub fn may_manage_members(
     state: &State,
     now: Moment,
@@ -136,13 +137,13 @@ pub enum Readable {
     All,
     /// Only paths of groups and artifacts with `read`, which [`crate::sight`] knows.
     Granted(UserId),
-    /// Nothing, and the caller is nobody that we know: a challenge is the answer.
+    /// Nothing, and the caller is unknown: the answer is a challenge.
     Challenge,
-    /// Nothing, for somebody we know: it looks as if it were not there.
+    /// Nothing, and the caller is known: the repository looks as if it did not exist.
     Hidden,
 }
 
-/// How much of the repository the actor may read. For a public one that is everything, whoever asks.
+/// How much of the repository the actor may read. A public one can be read in full, whoever asks.
 pub fn readable(state: &State, now: Moment, actor: &Actor, repository: &Repository) -> Readable {
     if repository.read == ReadAccess::Public || actor.is_the_machine() {
         return Readable::All;
@@ -157,8 +158,8 @@ pub fn readable(state: &State, now: Moment, actor: &Actor, repository: &Reposito
     }
 }
 
-/// Whether a caller whose reading is [`Readable::Granted`] may read the artifact: what [`crate::sight`] says of all
-/// artifacts at once, for the price of this one.
+/// Whether a caller whose access is [`Readable::Granted`] may read the artifact: the same result as [`crate::sight`]
+/// has for all artifacts at once, at the cost of one.
 pub fn may_read_artifact(
     state: &State,
     now: Moment,

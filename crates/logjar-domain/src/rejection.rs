@@ -1,5 +1,5 @@
-//! Why a command was refused: one variant per reason. The text for the client is made here; status codes are not
-//! known here ([`Class`] is what `http/` turns into one).
+//! Why a command was refused: one variant per reason. The text for the client is made here; status codes are unknown
+//! here (`http/` turns [`Class`] into one).
 
 mod kinds;
 
@@ -9,20 +9,20 @@ use crate::access::{Scope, TokenLimit};
 use crate::ids::RepositoryName;
 use crate::open_deploy::rejection::DeployRejection;
 
-/// A refusal. Its `Display` is the whole reason in one line: what was wrong, where, and what to do.
+/// A refusal. Its `Display` is the whole reason on one line: what was wrong, where, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Rejection {
     /// The deploy protocol refused, before anything was decided.
     #[error(transparent)]
     Deploy(#[from] DeployRejection),
 
-    /// The caller is nobody that we know, where somebody is needed.
+    /// The caller is anonymous, but somebody known is needed.
     #[error("a deploy token is required: use your user name and a token as the password")]
     TokenRequired,
-    /// A credential that is no valid token of that user.
+    /// A credential that is not a valid token of that user.
     #[error("the user name or the token is wrong")]
     TokenInvalid,
-    /// The token is the right one, but its time is over.
+    /// The token is right, but has expired.
     #[error("the token expired on {day}; make another with: logjar token create --user {user}")]
     TokenExpired {
         /// The day it expired, `yyyy-mm-dd`.
@@ -72,7 +72,7 @@ pub enum Rejection {
         group: GroupId,
         /// The artifact asked for.
         artifact: ArtifactId,
-        /// What the command needs besides, so that it adds to the rights that the user has.
+        /// What the command also needs, so that it adds to the rights that the user has.
         options: String,
     },
     /// There is no such group and the caller may not claim it, or there is one that the caller may not know of (rules 3
@@ -88,7 +88,7 @@ pub enum Rejection {
         /// The artifact asked for.
         artifact: ArtifactId,
     },
-    /// A name under which anybody can get a name, or one of the server's own.
+    /// A name below which anybody can register, or one reserved for the server.
     #[error("the group `{group}` cannot be claimed: {why}")]
     GroupUnclaimable {
         /// The group asked for.
@@ -96,7 +96,7 @@ pub enum Rejection {
         /// The reason.
         why: &'static str,
     },
-    /// The group lies above a group of somebody else, which the caller need not know of.
+    /// The group is above a group of somebody else, of which the caller need not know.
     #[error(
         "the group `{group}` cannot be claimed: groups below it belong to others; an administrator can create it with: logjar group create {group} --owner {user} --over"
     )]
@@ -106,7 +106,7 @@ pub enum Rejection {
         /// The caller's name.
         user: String,
     },
-    /// Rights in all of a group would hold in groups below that belong to others.
+    /// Rights in the whole group would apply in groups below that belong to others.
     #[error(
         "rights in all of `{group}` also hold in the groups below it, and others own {}; if that is what you want, add --over",
         listed(below)
@@ -118,7 +118,7 @@ pub enum Rejection {
         below: Vec<GroupId>,
     },
 
-    /// A release that exists already (rule 19).
+    /// A release that already exists (rule 19).
     #[error(
         "version `{version}` of `{group}:{artifact}` was deployed on {day} by `{user}`; redeploying releases is not allowed, use a new version"
     )]
@@ -134,7 +134,7 @@ pub enum Rejection {
         /// Who deployed it.
         user: String,
     },
-    /// The version named is not there.
+    /// The version does not exist.
     #[error("version `{version}` of `{group}:{artifact}` does not exist in repository `{repository}`")]
     VersionMissing {
         /// The repository.
@@ -146,7 +146,7 @@ pub enum Rejection {
         /// The version.
         version: Version,
     },
-    /// Files were added to the version since somebody looked whether the names of further ones are new.
+    /// Files were added to the version since it was checked that the names of further ones are new.
     #[error(
         "files were added to `{group}:{artifact}:{version}` by another request just now; send the file again"
     )]
@@ -158,7 +158,7 @@ pub enum Rejection {
         /// The version.
         version: Version,
     },
-    /// The repository takes the other kind of versions only.
+    /// The repository accepts only the other kind of versions.
     #[error("repository `{repository}` accepts only {takes}, and `{version}` is not one of them")]
     WrongPolicy {
         /// The repository.
@@ -182,7 +182,7 @@ pub enum Rejection {
         /// Path of the other one.
         other: String,
     },
-    /// A name that differs from an existing one by case only.
+    /// A name that differs from an existing one only in case.
     #[error("`{name}` differs from the existing `{existing}` only in case; use the existing spelling")]
     DiffersByCase {
         /// The name sent.
@@ -190,7 +190,7 @@ pub enum Rejection {
         /// The one that exists.
         existing: String,
     },
-    /// A file above the limit, so that the deploy is not whole.
+    /// A file above the limit, so the deploy is not whole.
     #[error("`{name}` is larger than {limit} bytes, the limit here (deploy.body_limit)")]
     FileTooLarge {
         /// The file's name.
@@ -205,7 +205,7 @@ pub enum Rejection {
         files: usize,
     },
 
-    /// A build of a snapshot version with a time that is to come.
+    /// A build of a snapshot version with a time in the future.
     #[error(
         "the build `{stamp}` is from the future (here it is {today}); set the clock of the machine that built it"
     )]
@@ -215,17 +215,17 @@ pub enum Rejection {
         /// The day at the server, `yyyy-mm-dd`.
         today: String,
     },
-    /// What is to be recorded does not fit into one line of the log.
+    /// What would be recorded does not fit into one line of the log.
     #[error("the event does not fit into the log: {why}")]
     EventTooLong {
-        /// Which limit it breaks.
+        /// Which limit it exceeds.
         why: String,
     },
     /// The disk failed while files were made durable.
     #[error("the server's disk failed while the files were made durable; deploy all of them again")]
     NotDurable,
 
-    /// A name of the server's own.
+    /// A name reserved for the server.
     #[error("the name `{name}` is reserved; choose another")]
     NameReserved {
         /// The name.
@@ -305,7 +305,7 @@ pub enum Rejection {
     /// Nobody may change or remove their own rights.
     #[error("you cannot change or remove your own rights in a group; ask another admin of the group")]
     OwnRights,
-    /// Nobody makes themselves an administrator, or stops being one by themselves.
+    /// Nobody can make themselves an administrator, or stop being one.
     #[error(
         "you cannot change whether you are an administrator; ask another one, or use the command line on the server"
     )]
@@ -322,13 +322,13 @@ pub enum Rejection {
         /// The name.
         name: String,
     },
-    /// The caller is no administrator.
+    /// The caller is not an administrator.
     #[error("only an administrator can {what}, with a token that can manage")]
     AdministratorOnly {
         /// What was asked for.
         what: &'static str,
     },
-    /// A value out of its bounds.
+    /// A value outside its limits.
     #[error("{what}")]
     Invalid {
         /// The whole reason.
@@ -336,7 +336,7 @@ pub enum Rejection {
     },
 }
 
-/// What kind of refusal it is; one match in the server makes a status code of it.
+/// The kind of refusal; one match in the server turns it into a status code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
     /// The request itself is malformed.
@@ -345,18 +345,18 @@ pub enum Class {
     Unauthenticated,
     /// A rule forbids it.
     Forbidden,
-    /// What it is about is not there.
+    /// Something it refers to does not exist.
     Missing,
-    /// It collides with something under way or present.
+    /// It conflicts with something that exists or is under way.
     Conflict,
 }
 
-/// What a new token should be able to do instead: one that deploys reads too.
+/// What a new token should be able to do instead: one that deploys also reads.
 fn can_of(what: &str) -> &str {
     if what == "deploy" { "read,deploy" } else { what }
 }
 
-/// A limit as people write it.
+/// A limit in words.
 fn limit_of(limit: &TokenLimit) -> String {
     match &limit.scope {
         Scope::Group => limit.group.to_string(),
@@ -364,7 +364,7 @@ fn limit_of(limit: &TokenLimit) -> String {
     }
 }
 
-/// A new token should not be for more than the old one was: for one artifact, if that was.
+/// A new token should not allow more than the old one: if that was limited to one artifact, neither should it.
 fn artifact_option(limit: &TokenLimit, artifact: &ArtifactId) -> String {
     match limit.scope {
         Scope::Group => String::new(),

@@ -23,7 +23,7 @@ pub(crate) fn create(
     Ok(Decision::Append(Event::RepositoryCreated { repository, policy, read }))
 }
 
-/// Changing a repository's settings is for administrators. What is stored stays, whatever the new policy takes.
+/// Changing a repository's settings is for administrators. What is stored stays, whatever the new policy accepts.
 pub(crate) fn change(
     state: &State,
     context: &Context<'_>,

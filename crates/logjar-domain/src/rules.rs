@@ -1,11 +1,11 @@
-//! Settings that decisions and rights depend on. What they say is no part of the log: they may differ after a restart.
+//! Settings that decisions and rights depend on. They are not part of the log: they may differ after a restart.
 
-/// Rules with a switch.
+/// Configurable rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rules {
-    /// Who may claim a group that nobody has.
+    /// Who may claim a group without members.
     pub group_creation: GroupCreation,
-    /// Whether rights in all of a group hold in the groups below it.
+    /// Whether rights in a whole group apply in the groups below it.
     pub inherit: bool,
 }
 
@@ -15,7 +15,7 @@ impl Default for Rules {
     }
 }
 
-/// Who may claim a group that nobody has.
+/// Who may claim a group without members.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum GroupCreation {
     /// An administrator, by deploying to it or by hand.

@@ -1,5 +1,5 @@
-//! Groups and artifacts as an ordered set: what somebody may see of a repository that shows only what is granted. Asked
-//! for one artifact, or for what lies below a folder, it costs what it finds and not what there is.
+//! Groups and artifacts as an ordered set: what somebody may see of a repository that shows only what is granted.
+//! Looking up an artifact, or what lies below a folder, costs as much as it finds, not as much as there is.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
@@ -14,14 +14,14 @@ pub struct Scopes {
     groups: BTreeMap<GroupId, Reach>,
 }
 
-/// What of a group, and of what lies below it, is in the set.
+/// The part of a group, and of what lies below it, that is in the set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reach {
-    /// Whether all its artifacts are.
+    /// Whether all its artifacts are in the set.
     pub whole: bool,
-    /// Whether all groups below it are, whole.
+    /// Whether all groups below it are in the set, as a whole.
     pub below: bool,
-    /// Those of its artifacts that are, unless all are.
+    /// Its artifacts that are in the set, unless all are.
     pub artifacts: BTreeSet<ArtifactId>,
 }
 
@@ -46,7 +46,7 @@ impl Scopes {
         self.groups.is_empty()
     }
 
-    /// The groups of which something is in it, in the order of their names.
+    /// The groups with something in the set, by name.
     pub fn groups(&self) -> impl Iterator<Item = (&GroupId, &Reach)> {
         self.groups.iter()
     }
@@ -57,7 +57,7 @@ impl Scopes {
             || self.covers_by_group_above(group)
     }
 
-    /// Whether all artifacts of the group are in it, those to come too.
+    /// Whether all artifacts of the group are in it, including future ones.
     pub fn covers_group(&self, group: &GroupId) -> bool {
         self.groups.get(group).is_some_and(|reach| reach.whole) || self.covers_by_group_above(group)
     }
@@ -67,13 +67,12 @@ impl Scopes {
         self.groups.get(group).is_some_and(|reach| reach.below) || self.covers_by_group_above(group)
     }
 
-    /// Its artifacts of a group of which not all are in it.
+    /// The artifacts in the set of a group that is not in it as a whole.
     pub fn artifacts_of(&self, group: &GroupId) -> impl Iterator<Item = &ArtifactId> {
         self.groups.get(group).into_iter().flat_map(|reach| &reach.artifacts)
     }
 
-    /// The first group at or behind a text, in the order of names, of which something is in it. The text need not be a
-    /// group.
+    /// The first group at or after a text, by name, with something in the set. The text need not be a group.
     pub fn group_from(&self, text: &str) -> Option<(&GroupId, &Reach)> {
         self.groups.range::<str, _>((Bound::Included(text), Bound::Unbounded)).next()
     }

@@ -1,8 +1,8 @@
-//! What a caller may read over all repositories, worked out once per request: pages, search and lists join what is in
-//! sight, and nothing of the rest shows anywhere.
+//! What a caller may read over all repositories, computed once per request: pages, search and lists combine what is in
+//! sight, and nothing else shows anywhere.
 //!
-//! The rules are those of [`crate::permission`]; here they become a set that can be asked many times, or be made a
-//! filter of a query.
+//! The rules are those of [`crate::permission`]; here they become a set that can be queried many times, or turned into
+//! a filter of a query.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ use crate::state::{Repository, State};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sight {
     repositories: BTreeMap<RepositoryName, Extent>,
-    /// Groups that the caller may know of whatever is in them.
+    /// Groups that the caller may know of, whatever they contain.
     known: Extent,
 }
 
@@ -35,9 +35,9 @@ pub enum Extent {
 }
 
 impl Extent {
-    /// What is within a repository of that access, of which the actor sees only what is granted: of one that the user
-    /// may read all of, the credential's limit; else the groups and artifacts with `read`, and what lies below, within
-    /// the limit.
+    /// What is in a repository with that access, of which the actor sees only what is granted: if the user may read all
+    /// of it, the credential's limit; otherwise the groups and artifacts with `read`, and what lies below, within the
+    /// limit.
     pub fn granted(state: &State, now: Moment, actor: &Actor, rules: &Rules, access: ReadAccess) -> Self {
         let mut set = Scopes::default();
         let Ok(Some(acting)) = acting(state, now, actor) else { return Self::Scopes(set) };
@@ -57,7 +57,7 @@ impl Extent {
         matches!(self, Self::Scopes(scopes) if scopes.is_empty())
     }
 
-    /// Whether the artifact is within it.
+    /// Whether it contains the artifact.
     pub fn covers(&self, group: &GroupId, artifact: &ArtifactId) -> bool {
         match self {
             Self::All => true,
@@ -105,9 +105,9 @@ impl Sight {
         self.repositories.get(repository).is_some_and(|extent| extent.covers(group, artifact))
     }
 
-    /// Whether the caller may know of the group: there is an artifact of it in sight, or it is there and the caller
-    /// has rights in it, with a credential that may read in it, or is an administrator. To everybody else it is as if
-    /// it were not there.
+    /// Whether the caller may know of the group: an artifact of it is in sight, or the group exists and the caller has
+    /// rights in it, with a credential that may read in it, or is an administrator. For everybody else it does not
+    /// exist.
     pub fn shows_group(&self, state: &State, group: &GroupId) -> bool {
         let known = match &self.known {
             Extent::All => true,
@@ -121,7 +121,7 @@ impl Sight {
     }
 }
 
-/// Groups that the actor may know of: all for administrators, else those in which the user has rights.
+/// Groups that the actor may know of: all for administrators, otherwise those in which the user has rights.
 fn known(state: &State, now: Moment, actor: &Actor, rules: &Rules) -> Extent {
     if is_administrator(state, now, actor) {
         return Extent::All;
@@ -140,7 +140,7 @@ fn known(state: &State, now: Moment, actor: &Actor, rules: &Rules) -> Extent {
     Extent::Scopes(set)
 }
 
-/// What the user has been granted with some abilities, as far as the credential's limit leaves it.
+/// What the user has been granted with some abilities, as far as the credential's limit allows.
 fn granted<'a>(
     state: &'a State,
     acting: &Acting<'a>,

@@ -48,7 +48,7 @@ pub struct User {
     pub email: Option<Arc<str>>,
     /// argon2id hash in PHC form.
     pub password_hash: Option<Arc<str>>,
-    /// Whether the user may do nothing any more.
+    /// Whether the user is disabled.
     pub disabled: bool,
     /// When the user was registered.
     pub since: Moment,
@@ -67,7 +67,7 @@ pub struct Token {
     pub limit: Option<TokenLimit>,
     /// What it may do.
     pub can: Abilities,
-    /// When it ends.
+    /// When it expires.
     pub expires: Option<Moment>,
     /// Whether one deploy uses it up.
     pub single_use: bool,
@@ -75,7 +75,7 @@ pub struct Token {
     pub used_by: Option<DeployId>,
     /// Whether it is void.
     pub disabled: bool,
-    /// When it was made.
+    /// When it was created.
     pub since: Moment,
 }
 
@@ -102,11 +102,11 @@ pub struct Member {
 /// A Maven repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Repository {
-    /// Which versions it takes.
+    /// Which versions it accepts.
     pub policy: Policy,
     /// Who may read it.
     pub read: ReadAccess,
-    /// Its artifacts. Copies of a state share those that did not change since they were made: they are most of it.
+    /// Its artifacts. Copies of a state share those that have not changed since the copy was made: they are most of it.
     pub artifacts: BTreeMap<(GroupId, ArtifactId), Arc<Artifact>>,
 }
 
@@ -116,7 +116,7 @@ impl State {
         self.users_by_name.get(name).and_then(|id| self.users.get_key_value(id))
     }
 
-    /// The name of the user, or its opaque identity where there is none.
+    /// The name of the user, or the opaque identity if the user is unknown.
     pub fn name_of(&self, user: &UserId) -> String {
         self.users.get(user).map_or_else(|| user.to_string(), |user| user.name.to_string())
     }
@@ -126,7 +126,7 @@ impl State {
         self.tokens_by_hash.get(hash).and_then(|id| self.tokens.get_key_value(id))
     }
 
-    /// The group whose name differs from this one by case only, or not at all.
+    /// The group whose name differs from this one only in case, or not at all.
     pub fn group_ignoring_case(&self, group: &str) -> Option<&GroupId> {
         self.groups_by_lower_case.get(&group.to_ascii_lowercase())
     }
@@ -164,8 +164,8 @@ impl Repository {
     }
 }
 
-/// Changes the state by one event. Total: an event whose subject is gone changes nothing. This is the function that
-/// replays at start and the one that runs when something new happens.
+/// Applies one event to the state. Total: an event whose subject does not exist changes nothing. The same function runs
+/// for replay at start and when something new happens.
 pub fn evolve(state: &mut State, recorded: &Recorded) {
     match &recorded.event {
         Event::LogOpened => {}
@@ -271,7 +271,7 @@ fn grant(state: &mut State, group: &GroupId, member: Member) {
     members.push(member);
 }
 
-/// The group is there from now on. Gives its name as it is kept, so that all that speak of it share one text.
+/// Makes the group exist from now on. Returns its name as stored, so that everything that mentions it shares one text.
 fn note_group(state: &mut State, group: &GroupId) -> GroupId {
     if let Some((name, _)) = state.groups.get_key_value(group) {
         return name.clone();

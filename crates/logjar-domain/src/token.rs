@@ -11,10 +11,10 @@ use crate::rejection::Rejection;
 use crate::state::State;
 use crate::user;
 
-/// The furthest end of a token: a hundred years, so that it can be written as a date everywhere.
+/// The latest possible expiry of a token: in a hundred years, so that it can be written as a date everywhere.
 const EXPIRY_SECONDS_MAX: i64 = 36_525 * 86_400;
 
-/// What a new token is to be.
+/// The requested token.
 pub(crate) struct Wish<'a> {
     pub(crate) user: &'a str,
     pub(crate) name: Option<&'a str>,
@@ -25,8 +25,8 @@ pub(crate) struct Wish<'a> {
     pub(crate) single_use: bool,
 }
 
-/// Administrators make tokens for everybody, users for themselves. What a token may do beyond its owner's rights
-/// is found out when it is used: rights come and go.
+/// Administrators create tokens for everybody, users for themselves. What a token may do beyond its owner's rights is
+/// checked when it is used: rights come and go.
 pub(crate) fn create(state: &State, context: &Context<'_>, wish: Wish<'_>) -> Result<Decision, Rejection> {
     let (id, owner) = user::find_permitted(state, context, wish.user, "make tokens for others")?;
     if owner.disabled {

@@ -10,7 +10,7 @@ use crate::permission::{manages, require_administrator};
 use crate::rejection::Rejection;
 use crate::state::State;
 
-/// What a new user is to be.
+/// The requested user.
 pub(crate) struct Registration<'a> {
     pub(crate) name: &'a str,
     pub(crate) kind: UserKind,
@@ -44,7 +44,7 @@ pub(crate) fn register(
     }))))
 }
 
-/// Administrators change every password, users their own.
+/// Administrators can change every password, users their own.
 pub(crate) fn change_password(
     state: &State,
     context: &Context<'_>,
@@ -68,7 +68,7 @@ pub(crate) fn disable(state: &State, context: &Context<'_>, name: &str) -> Resul
     Ok(Decision::Append(Event::UserDisabled { user: id.clone() }))
 }
 
-/// Enabling is for administrators too. Tokens that are void by themselves stay so.
+/// Enabling is for administrators too. Tokens that are themselves void stay void.
 pub(crate) fn enable(state: &State, context: &Context<'_>, name: &str) -> Result<Decision, Rejection> {
     require_administrator(state, context.now, context.actor, "enable users")?;
     let (id, user) = find(state, name)?;
@@ -78,7 +78,7 @@ pub(crate) fn enable(state: &State, context: &Context<'_>, name: &str) -> Result
     Ok(Decision::Append(Event::UserEnabled { user: id.clone() }))
 }
 
-/// Administrators say who else is one. Nobody says it of themselves: the last one could not take it back.
+/// Administrators decide who else is one. Nobody decides it about themselves: the last administrator could not undo it.
 pub(crate) fn change_admin(
     state: &State,
     context: &Context<'_>,
@@ -99,7 +99,8 @@ pub(crate) fn change_admin(
     Ok(Decision::Append(Event::AdminChanged { user: id.clone(), admin }))
 }
 
-/// The user of that name, for administrators and for the user. Others learn nothing, not even whether there is one.
+/// The user with that name, for administrators and for that user. Others learn nothing, not even whether the user
+/// exists.
 pub(crate) fn find_permitted<'a>(
     state: &'a State,
     context: &Context<'_>,
@@ -116,7 +117,7 @@ pub(crate) fn find_permitted<'a>(
     }
 }
 
-/// The user of that name, or the refusal that says so.
+/// The user with that name, or the refusal that there is none.
 pub(crate) fn find<'a>(
     state: &'a State,
     name: &str,

@@ -1,5 +1,5 @@
-//! What kind each refusal is: its class, its tag and its title. One arm for each, so that nobody adds a refusal without
-//! thinking of what it is.
+//! The kind of each refusal: its class, its tag and its title. One arm each, so that nobody adds a refusal without
+//! deciding these.
 
 use super::{Class, Rejection};
 
@@ -49,7 +49,7 @@ impl Rejection {
         }
     }
 
-    /// A short name for activity files and programs; for rules those of Clojars.
+    /// A short name for activity files and programs; for Clojars' rules the same as there.
     pub fn tag(&self) -> &'static str {
         match self {
             Self::Deploy(rejection) => rejection.tag(),
@@ -89,7 +89,7 @@ impl Rejection {
         }
     }
 
-    /// A short title for people; for rules those of Clojars.
+    /// A short title for people; for Clojars' rules the same as there.
     pub fn title(&self) -> &'static str {
         match self {
             Self::Deploy(rejection) => rejection.title(),

@@ -1,4 +1,4 @@
-//! Artifacts and their versions, and what events make of them.
+//! Artifacts and their versions, and how events change them.
 
 use std::sync::Arc;
 
@@ -15,33 +15,33 @@ use crate::ids::{Moment, RepositoryName, Second};
 /// An artifact in one repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Artifact {
-    /// Its versions in Maven's order; versions that Maven holds for equal, by text.
+    /// Its versions in Maven's order; versions that Maven considers equal are ordered by text.
     pub versions: Vec<VersionState>,
     /// Position of the last event about it: its revision.
     pub revision: u64,
     /// When that was.
     pub changed: Moment,
-    /// The latest moment of its versions and builds. It never falls.
+    /// The latest moment of its versions and builds. It never decreases.
     pub updated: Second,
-    /// The second that generated files of the artifact are dated with: that of the last event about it, but at
-    /// least one more than before, because clients compare whole seconds.
+    /// The second with which generated files of the artifact are dated: that of the last event about it, but at least
+    /// one more than before, because clients compare whole seconds.
     pub dated: i64,
     /// Prefix of the newest Maven plugin under this name.
     pub plugin_prefix: Option<Arc<str>>,
 }
 
-/// A version, as lean as can be: there may be a million.
+/// A version, kept as small as possible: there may be a million.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VersionState {
     /// The version.
     pub version: Version,
     /// Position of its (first) `version.deployed`.
     pub seq: u64,
-    /// The moment of that.
+    /// The moment of that event.
     pub moment: Second,
     /// Fingerprint of what was deployed.
     pub fingerprint: Fingerprint,
-    /// What only some have.
+    /// What only some versions have.
     pub more: Option<Box<MoreOfVersion>>,
 }
 
@@ -49,7 +49,7 @@ pub struct VersionState {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MoreOfVersion {
     /// Builds of a snapshot version by moment, then by position; the last one is the current one. The time in a stamp
-    /// is that of somebody else's clock, so it orders nothing.
+    /// comes from somebody else's clock, so it orders nothing.
     pub builds: Vec<BuildState>,
     /// Positions of a release's `version.files-added`.
     pub late: Vec<u64>,
@@ -66,7 +66,7 @@ pub struct NewestFile {
     pub extension: Arc<str>,
     /// The build.
     pub stamp: Stamp,
-    /// Where that stands in time.
+    /// Its place in time.
     pub when: When,
 }
 
@@ -79,7 +79,7 @@ pub struct BuildState {
     pub plain: bool,
     /// Position of its `version.deployed`.
     pub seq: u64,
-    /// The moment of that.
+    /// The moment of that event.
     pub moment: Second,
     /// Positions of its `version.files-added`.
     pub late: Vec<u64>,
@@ -87,8 +87,8 @@ pub struct BuildState {
     pub fingerprint: Fingerprint,
 }
 
-/// Where a version or build stands in time: by its moment, within a second by its position. Everything that is
-/// ordered by time is ordered by this. Late files do not change it.
+/// The place in time of a version or build: by its moment, within a second by its position. Everything that is ordered
+/// by time is ordered by this. Late files do not change it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct When {
     /// The moment.
@@ -98,8 +98,8 @@ pub struct When {
 }
 
 impl State {
-    /// The moment of the version or build that a file belongs to, by the name that it is asked for under. A plain
-    /// snapshot name is a file of the current build, if that came under it.
+    /// The moment of the version or build that a file belongs to, by the name under which it is requested. A plain
+    /// snapshot name is a file of the current build, if that came under the plain name.
     pub fn moment_of(&self, repository: &RepositoryName, file: &VersionFile) -> Option<Second> {
         let version = self.version(repository, &file.gav)?;
         match file.build {
@@ -122,7 +122,7 @@ impl Artifact {
             version_order::compare(each.version.as_str(), version.as_str())
                 .then_with(|| each.version.as_str().cmp(version.as_str()))
         };
-        // The usual new version is the highest: look there first.
+        // A new version is usually the highest: look there first.
         match self.versions.last().map(compare) {
             None | Some(std::cmp::Ordering::Less) => Err(self.versions.len()),
             Some(std::cmp::Ordering::Equal) => Ok(self.versions.len() - 1),
@@ -137,12 +137,12 @@ impl VersionState {
         self.more.as_ref().map_or(&[], |more| &more.builds)
     }
 
-    /// The current build of a snapshot version: the one that came last.
+    /// The current build of a snapshot version: the one that was deployed last.
     pub fn current(&self) -> Option<&BuildState> {
         self.builds().last()
     }
 
-    /// Where it stands in time: a release where it was deployed, a snapshot version where its current build was.
+    /// Its place in time: that of its deploy for a release, that of its current build for a snapshot version.
     pub fn when(&self) -> When {
         self.current().map_or(When { moment: self.moment, seq: self.seq }, BuildState::when)
     }
@@ -159,7 +159,7 @@ impl VersionState {
 }
 
 impl BuildState {
-    /// Where it stands in time.
+    /// Its place in time.
     pub fn when(&self) -> When {
         When { moment: self.moment, seq: self.seq }
     }
@@ -179,7 +179,7 @@ pub(super) fn add_version(state: &mut State, deployed: &VersionDeployed, recorde
     if !state.repositories.contains_key(&deployed.repository) {
         return;
     }
-    // A group without members of its own is there once it has artifacts.
+    // A group without members of its own exists once it has artifacts.
     let group = note_group(state, &deployed.gav.group);
     let Some(repository) = state.repositories.get_mut(&deployed.repository) else { return };
     let artifact = repository.artifacts.entry((group, deployed.gav.artifact.clone())).or_insert_with(|| {
@@ -231,7 +231,7 @@ fn note_change(artifact: &mut Artifact, recorded: &Recorded) {
     artifact.dated = recorded.at.0.div_euclid(1_000_000).max(artifact.dated + 1);
 }
 
-/// Keeps the list that snapshot metadata is made of, so that its cost does not grow with the number of builds.
+/// Maintains the list that snapshot metadata is made from, so that its cost does not grow with the number of builds.
 fn note_newest(more: &mut MoreOfVersion, gav: &Gav, (stamp, when): (Stamp, When), files: &[StoredFile]) {
     for stored in files {
         let Ok(file) = layout::file_of_version(gav, &stored.name) else { continue };

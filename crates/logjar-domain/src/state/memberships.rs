@@ -1,5 +1,5 @@
-//! Who has rights where, the other way round: an index over the groups, so that what a user may do is looked up and not
-//! searched for among all groups.
+//! Memberships by user: an index over the groups, so that what a user may do is looked up instead of searched for in
+//! all groups.
 
 use std::collections::{BTreeSet, HashMap};
 use std::iter;
@@ -24,12 +24,12 @@ impl Memberships {
         index
     }
 
-    /// The user has rights in the group.
+    /// Notes that the user has rights in the group.
     pub(super) fn add(&mut self, user: &UserId, group: &GroupId) {
         self.0.entry(user.clone()).or_default().insert(group.clone());
     }
 
-    /// The user has no rights in the group any more.
+    /// Notes that the user no longer has rights in the group.
     pub(super) fn remove(&mut self, user: &UserId, group: &GroupId) {
         if let Some(groups) = self.0.get_mut(user) {
             groups.remove(group);
@@ -41,14 +41,13 @@ impl Memberships {
 }
 
 impl State {
-    /// The groups in which the user has rights of their own, by name; those that come from above are not among them.
+    /// The groups in which the user has rights of their own, by name; without those that come from above.
     pub fn groups_of(&self, user: &UserId) -> impl Iterator<Item = (&GroupId, &Group)> {
         let names = self.memberships.0.get(user).into_iter().flatten();
         names.filter_map(|name| self.groups.get_key_value(name))
     }
 
-    /// All groups that are there, in the order of their names, behind this one. Each costs a few look-ups, however many
-    /// artifacts it has.
+    /// All existing groups after this one, by name. Each costs a few look-ups, however many artifacts it has.
     pub fn groups_after(&self, after: Option<&GroupId>) -> impl Iterator<Item = &GroupId> {
         iter::successors(self.next_group(after), |group| self.next_group(Some(group)))
     }
@@ -69,7 +68,7 @@ impl State {
         with_artifacts.chain(with_members).min()
     }
 
-    /// Whether the group is there: it has, or had, members, or it has artifacts.
+    /// Whether the group exists: it has, or had, members, or it has artifacts.
     pub fn has_group(&self, group: &GroupId) -> bool {
         self.groups.contains_key(group) || self.has_artifacts(group)
     }

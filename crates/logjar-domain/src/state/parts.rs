@@ -1,5 +1,5 @@
-//! A state made of its parts instead of events, for a cache that keeps one; and one packed tightly, because the two
-//! copies of a large registry's state are most of what the server needs in memory.
+//! A state made from its parts instead of events, for a cache that stores one; and a packed one, because the two copies
+//! of a large registry's state are most of what the server needs in memory.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -14,8 +14,8 @@ use crate::ids::{RepositoryName, TokenId, UserId};
 type ArtifactKey = (GroupId, ArtifactId);
 
 impl State {
-    /// The state that has these parts. Names of users and hashes of tokens are unique, and of two groups none differs
-    /// from the other by case only: so it is in every state that events made, because `decide` sees to it.
+    /// The state that has these parts. Names of users and hashes of tokens are unique, and no two groups differ only in
+    /// case: `decide` ensures this for every state made by events.
     pub fn from_parts(
         users: BTreeMap<UserId, User>,
         tokens: BTreeMap<TokenId, Token>,
@@ -44,19 +44,19 @@ impl State {
         }
     }
 
-    /// The same state without the room that maps and lists keep for growing: what grew by a million events has
-    /// about half as much again.
+    /// The same state without the spare capacity of maps and lists: what grew by a million events has about half as
+    /// much again.
     #[must_use]
     pub fn packed(self) -> Self {
-        // A list that is copied has room for its items and no more. Shrinking it in place would not do: allocators keep
-        // a block that is more than half full.
+        // A copied list has no spare capacity. Shrinking it in place would not do: allocators keep a block that is more
+        // than half full.
         let packed_artifacts = |artifacts: BTreeMap<ArtifactKey, Arc<Artifact>>| {
             artifacts.into_iter().map(|(key, artifact)| (key, Arc::new(Artifact::clone(&artifact)))).collect()
         };
         let packed_repository = |(name, repository): (RepositoryName, Repository)| {
             (name, Repository { artifacts: packed_artifacts(repository.artifacts), ..repository })
         };
-        // A map that is made of sorted items at once fills its nodes.
+        // A map that is built from sorted items at once fills its nodes.
         Self {
             users: self.users.into_iter().collect(),
             tokens: self.tokens.into_iter().collect(),
