@@ -1,9 +1,9 @@
-//! Refused deploys, kept for people whose build tool shows them a number only: a file a day in `activity/`, and the
-//! latest in memory for `/api/v1/refusals`. Anybody can be refused, as often as they like; so what comes with no
-//! credentials of ours has a file of its own, with a cap, and of one address only so much is kept. Refused sign-ins
-//! have a file of their own too. Not state: it may be lost without harm to the registry.
+//! Refused deploys, kept for people whose build tool shows them only a status code: one file per day in `activity/`,
+//! and the latest in memory for `/api/v1/refusals`. Anybody can be refused, as often as they like, so refusals without
+//! credentials of this registry have a file of their own, with a limit, and only so many are kept per address. Refused
+//! sign-ins also have a file of their own. None of it is part of the state: losing it does no harm to the registry.
 //!
-//! Lines are written by a thread ([`writer`]), so that nobody who is refused waits for the disk.
+//! Lines are written by a thread ([`writer`]), so that refused callers do not wait for the disk.
 
 mod strangers;
 mod writer;
@@ -24,17 +24,17 @@ use sha2::{Digest, Sha256};
 use self::strangers::Strangers;
 use self::writer::Writer;
 
-/// Refusals of users that are kept in memory.
+/// How many refusals of users are kept in memory.
 const USERS_MAX: usize = 1_000;
-/// Refusals of everybody else that are.
+/// How many refusals of everybody else are kept in memory.
 const STRANGERS_MAX: usize = 200;
-/// Characters of what a client sent that are kept of it.
+/// How many characters are kept of a text that a client sent.
 const TEXT_MAX: usize = 300;
 /// How much of a file is read back at most, from its end.
 const READ_BACK: u64 = 1 << 20;
-/// Wrong credentials that are remembered.
+/// How many wrong credentials are remembered.
 const CREDENTIALS_MAX: usize = 10_000;
-/// Within which time repeats of one wrong credential count once.
+/// The time within which repeats of a wrong credential count only once.
 const REPEAT: Duration = Duration::from_secs(60);
 
 /// A refused deploy.
@@ -42,9 +42,9 @@ const REPEAT: Duration = Duration::from_secs(60);
 pub struct Refusal {
     /// When.
     pub at: String,
-    /// The name that was given, if a user has it. Another may be a token in the wrong place.
+    /// The name that was given, if a user has it. Any other text may be a token in the wrong place.
     pub user: Option<String>,
-    /// What was to be deployed: the path.
+    /// The path of the deploy.
     pub path: String,
     /// Short name of the reason.
     pub tag: String,
@@ -60,16 +60,16 @@ pub struct Refusal {
     pub request: Option<String>,
 }
 
-/// Whose refusal it is.
+/// Who was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Whose {
-    /// Somebody's who sent a token of ours, a void one perhaps.
+    /// Somebody who sent a token of this registry, possibly a void one.
     User,
-    /// Anybody's, from that address.
+    /// Anybody else, from that address.
     Stranger(Option<IpAddr>),
 }
 
-/// A refused sign-in. The password is not kept, nor a name that no user has: it may be a password too.
+/// A refused sign-in. Neither the password is kept nor a name that no user has: it may be a password too.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RefusedSignIn {
     /// When.
@@ -88,15 +88,15 @@ pub struct RefusedSignIn {
 pub enum SignInReason {
     /// A wrong name or password.
     Wrong,
-    /// Too many wrong ones before it.
+    /// Too many wrong tries before it.
     Throttled,
 }
 
-/// A kind of file; the name goes on with the day.
+/// A kind of file; the day completes its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Kind {
     name: &'static str,
-    /// Bytes of a day.
+    /// Maximum bytes per day.
     bytes_max: u64,
 }
 
@@ -111,7 +111,7 @@ impl Kind {
     }
 }
 
-/// The keeper of refusals.
+/// Stores refusals.
 pub struct Activity {
     writer: Writer,
     inner: Mutex<Inner>,
@@ -126,7 +126,8 @@ struct Inner {
 }
 
 impl Activity {
-    /// Reads back what was refused today and yesterday. Files live for `keep_days`, if [`Self::keep_house`] is called.
+    /// Reads back what was refused today and yesterday. Files are kept for `keep_days`, if [`Self::keep_house`] is
+    /// called.
     pub fn open(folder: PathBuf, now: Moment, keep_days: u32) -> Self {
         let latest = |kind: Kind, most: usize| {
             let days = [1, 0].map(|back| day(now.plus_seconds(-86_400 * back)));
@@ -142,18 +143,20 @@ impl Activity {
         Self { writer: Writer::new(folder, keep_days), inner }
     }
 
-    /// Removes old files from now on, for as long as this lives. For the server; a command that only looks leaves them.
+    /// From now on removes old files, for as long as this exists. For the server; a command that only reads leaves them
+    /// alone.
     pub fn keep_house(&self) {
         self.writer.start();
     }
 
-    /// Waits for what is still to be written, a while at most. What comes after is written as well as time allows.
+    /// Waits until everything has been written, at most for this long. What comes afterwards is written if there is
+    /// time.
     pub fn finish(&self, most: Duration) {
         self.writer.flush(most);
     }
 
-    /// Whether this wrong credential was refused within the last minute already: clients try one again and again.
-    /// `now` is a moment of the boot clock.
+    /// Whether this wrong credential was already refused within the last minute: clients repeat them. `now` is a moment
+    /// of the boot clock.
     pub fn is_repeat(&self, credential: [u8; 32], now: Duration) -> bool {
         let mut inner = self.lock();
         if inner.wrong_credentials.len() >= CREDENTIALS_MAX {
@@ -165,7 +168,7 @@ impl Activity {
         inner.wrong_credentials.insert(credential, now).is_some_and(|since| since + REPEAT > now)
     }
 
-    /// Keeps a refusal; of what one address is refused as a stranger, only the first of a day.
+    /// Keeps a refusal; for a stranger only the first ones of a day from one address.
     pub fn keep(&self, mut refusal: Refusal, whose: Whose, now: Moment) {
         cut(&mut refusal.path);
         cut(&mut refusal.detail);
@@ -188,8 +191,8 @@ impl Activity {
         self.writer.write(kind, today, &refusal);
     }
 
-    /// Keeps a refused sign-in; of throttled ones with one name from one address one a minute, as they cost nothing.
-    /// `since_boot` is the same moment by the boot clock.
+    /// Keeps a refused sign-in; of throttled ones with one name from one address only one a minute, because they cost
+    /// nothing. `since_boot` is the same moment by the boot clock.
     pub fn keep_sign_in(&self, refused: &RefusedSignIn, now: Moment, since_boot: Duration) {
         let tried = format!("{:?} {}", refused.user, refused.client);
         if refused.reason == SignInReason::Wrong || !self.is_repeat(Sha256::digest(tried).into(), since_boot)

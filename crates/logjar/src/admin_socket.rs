@@ -1,4 +1,4 @@
-//! `admin.sock`: the way of the command line to a running server. It belongs to whoever holds the lock of the data
+//! `admin.sock`: how the command line reaches a running server. It belongs to whoever holds the lock of the data
 //! folder; only the folder's owner can open it.
 
 use std::fs::{self, DirBuilder, File, Permissions};
@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 
 const NAME: &str = "admin.sock";
 
-/// A path to the socket that is short whatever the folder is called: the system takes 108 bytes only. It is good for as
-/// long as the folder is held open.
+/// A path to the socket that is short however long the folder's path is: the system accepts only 108 bytes. It is valid
+/// for as long as the folder is held open.
 struct ShortPath {
     _folder: File,
     path: PathBuf,
@@ -23,7 +23,7 @@ fn short_path(folder: &Path) -> io::Result<ShortPath> {
     Ok(ShortPath { _folder: opened, path })
 }
 
-/// Makes the socket, in place of one that a dead server left. To be called with the lock held.
+/// Creates the socket, replacing one left by a dead server. Must be called with the lock held.
 ///
 /// # Errors
 /// If the system refuses.
@@ -33,8 +33,8 @@ pub fn listen(folder: &Path) -> io::Result<UnixListener> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    // It gets its permissions in a folder that nobody else can enter, and only then its place: one beside it, because
-    // the parts of a data folder may be on disks of their own.
+    // It gets its permissions in a folder that nobody else can enter, and only then moves to its place. That folder is
+    // beside it, because the parts of a data folder may be on disks of their own.
     let closed = folder.join(".admin");
     match DirBuilder::new().mode(0o700).create(&closed) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
@@ -61,6 +61,6 @@ pub fn connect_blocking(folder: &Path) -> io::Result<UnixStream> {
 
 /// Removes the socket at a clean stop.
 pub fn remove(folder: &Path) {
-    // A socket that stays is replaced by the next server.
+    // If the socket stays, the next server replaces it.
     let _ = fs::remove_file(folder.join(NAME));
 }

@@ -29,11 +29,11 @@ use crate::sequencer::{Sequencer, SubmitError};
 use crate::storage::sums::Sums;
 use crate::storage::{DataFolder, tree};
 
-/// Name of the repository that a new registry has.
+/// Name of the first repository of a new registry.
 pub const FIRST_REPOSITORY: &str = "repo";
 
-/// Answers that wait for the disk at once, each with a thread of its own. There are more threads than that, so that
-/// what else waits for a disk goes on.
+/// How many answers may wait for the disk at once, each with a thread of its own. There are more threads than that, so
+/// that other work that waits for a disk can go on.
 const READING_AT_ONCE: usize = 16;
 
 /// Everything that answers requests.
@@ -46,7 +46,7 @@ pub struct App {
     pub projections: Arc<Projections>,
     /// The log, for reading.
     pub reader: Arc<dyn LogReader>,
-    /// The way to the writer.
+    /// How commands reach the writer.
     pub sequencer: Sequencer,
     /// Deploys under way.
     pub deploys: Arc<Deploys>,
@@ -54,7 +54,7 @@ pub struct App {
     pub activity: Activity,
     /// The threads that hash passwords.
     pub hashing: Hashing,
-    /// The way in with a password.
+    /// Signing in with a password.
     pub sign_ins: SignIns,
     /// The search index.
     pub search: Arc<SearchIndex>,
@@ -67,9 +67,9 @@ pub struct App {
     pub(crate) last_counts: LastCounts,
     /// Turns for reading the log.
     pub(crate) log_turns: LogTurns,
-    /// Sums of stored files that were made.
+    /// Sums of stored files that have been computed.
     pub(crate) sums: Arc<Sums>,
-    /// Turns of those whose answer waits for the disk.
+    /// Turns for answers that wait for the disk.
     pub(crate) reading: Arc<Semaphore>,
     pub(crate) cache: Cache,
     pub(crate) chunks: Arc<ChunkPool>,
@@ -128,7 +128,7 @@ impl App {
         self.sequencer.submit(command, Actor::System).await.map(|_| ())
     }
 
-    /// Makes the folders of all repositories, open to other web servers if everybody may read them.
+    /// Creates the folders of all repositories; those of public ones are readable by other web servers.
     ///
     /// # Errors
     /// If the system refuses.

@@ -1,8 +1,8 @@
 //! The clocks and the random numbers of the process: everything below takes them as arguments.
 //!
 //! There are two clocks. [`now`] is the time of day, for what people read and for dates that are agreed on, such as the
-//! end of a token; somebody can set it, forwards and backwards. [`since_boot`] only ever goes on, for whatever waits or
-//! measures.
+//! expiry of a token; somebody can set it, forward and backward. [`since_boot`] only moves forward; it is for whatever
+//! waits or measures.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -11,17 +11,18 @@ use std::time::{Duration, Instant};
 
 use logjar_domain::ids::Moment;
 
-/// The time of day, as the machine has it. It may jump.
+/// The time of day, according to the machine. It may jump.
 pub fn now() -> Moment {
     Moment(jiff::Timestamp::now().as_microsecond())
 }
 
-/// How long ago the machine was started, time asleep included, to a hundredth of a second. Nobody can set this clock.
-/// Compare only what was read in one boot, see [`boot_id`].
+/// How long ago the machine was started, including time asleep, to a hundredth of a second. Nobody can set this clock.
+/// Compare only values from the same boot, see [`boot_id`].
 pub fn since_boot() -> Duration {
-    /// Kept open: a server that is short of descriptors still has to know the time. Reading it waits for no disk.
+    /// Kept open, because a server that is short of file descriptors still has to know the time. Reading it does not
+    /// wait for a disk.
     static UPTIME: LazyLock<Option<File>> = LazyLock::new(|| File::open("/proc/uptime").ok());
-    /// A clock for systems that hide the one we want. It stands still while the machine sleeps.
+    /// A fallback for systems that hide the clock we want. It stops while the machine sleeps.
     static FIRST_ASKED: LazyLock<Instant> = LazyLock::new(Instant::now);
     UPTIME.as_ref().and_then(read_uptime).unwrap_or_else(|| FIRST_ASKED.elapsed())
 }
@@ -34,11 +35,11 @@ fn read_uptime(file: &File) -> Option<Duration> {
     Duration::try_from_secs_f64(seconds.parse().ok()?).ok()
 }
 
-/// The boot that [`since_boot`] counts from: another text after each start of the machine.
+/// The boot that [`since_boot`] counts from: a different text after each start of the machine.
 pub fn boot_id() -> &'static str {
     static BOOT_ID: LazyLock<String> = LazyLock::new(|| {
         let stated = std::fs::read_to_string("/proc/sys/kernel/random/boot_id");
-        // Where the system does not say, no two processes may take their times for comparable.
+        // If the system does not say, no two processes may compare their times.
         stated.map_or_else(|_| format!("unknown-{}", now().0), |id| id.trim_end().to_owned())
     });
     &BOOT_ID
@@ -50,8 +51,8 @@ pub fn fresh_id() -> String {
     random_bytes::<16>().iter().map(|byte| char::from(ALPHABET[usize::from(byte % 32)])).collect()
 }
 
-/// Random bytes from the system. Waits until it gives some: without them no identity and no token is safe, so there is
-/// nothing to go on with.
+/// Random bytes from the system. Waits until there are some: without them no identity and no token is safe, so there is
+/// no point in continuing.
 pub fn random_bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     while let Err(error) = getrandom::fill(&mut bytes) {

@@ -1,5 +1,5 @@
-//! Watches the time of day: whether the log is dated ahead of it, and whether somebody moves it while the server runs.
-//! Decisions use the time of day as it is; only the dates of events never run backwards, so a wrong clock leaves marks.
+//! Watches the time of day: whether the log is dated ahead of it, and whether somebody sets it while the server runs.
+//! Decisions use the time of day as it is; only the dates of events never go backward, so a wrong clock leaves traces.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -8,44 +8,44 @@ use logjar_domain::ids::Moment;
 
 use crate::clock::rfc3339;
 
-/// What is not worth a word: clocks are set by so much now and then.
+/// Differences up to this are not reported: clocks are sometimes set by that much.
 const TOLERANCE_SECONDS: i64 = 3_600;
 
 /// What is known of the clocks. All times are in microseconds.
 #[derive(Debug)]
 pub struct ClockWatch {
-    /// The time of day less the boot clock, at the start.
+    /// The time of day minus the boot clock, at the start.
     first: i64,
-    /// The same, when it was last looked at.
+    /// The same, at the last look.
     seen: AtomicI64,
-    /// When the last event happened, as the log has it.
+    /// The date of the last event on the log.
     last_event: AtomicI64,
 }
 
 impl ClockWatch {
-    /// Begins to watch, with a log whose last event has this date.
+    /// Starts to watch, with a log whose last event has this date.
     pub fn new(last_event: Moment, now: Moment, since_boot: Duration) -> Self {
         let first = difference(now, since_boot);
         Self { first, seen: AtomicI64::new(first), last_event: AtomicI64::new(last_event.0) }
     }
 
-    /// An event was written.
+    /// Notes that an event was written.
     pub fn note_event(&self, at: Moment) {
         self.last_event.store(at.0, Ordering::Relaxed);
     }
 
-    /// By how many seconds the last event is dated ahead of the clock.
+    /// How many seconds the last event is dated ahead of the clock.
     pub fn log_ahead(&self, now: Moment) -> i64 {
         seconds(self.last_event.load(Ordering::Relaxed).saturating_sub(now.0)).max(0)
     }
 
-    /// By how many seconds the time of day was moved since the server started, beside the time that passed; negative if
-    /// backwards.
+    /// By how many seconds the time of day was set forward since the server started, apart from the time that passed;
+    /// negative if backward.
     pub fn moved(&self, now: Moment, since_boot: Duration) -> i64 {
         seconds(difference(now, since_boot).saturating_sub(self.first))
     }
 
-    /// What people should know at a start.
+    /// A warning for people at start, if there is one.
     pub fn warning_at_start(&self, now: Moment) -> Option<String> {
         (self.log_ahead(now) > TOLERANCE_SECONDS).then(|| {
             let last = Moment(self.last_event.load(Ordering::Relaxed));
@@ -58,8 +58,7 @@ impl ClockWatch {
         })
     }
 
-    /// Looks at the clocks, as often as somebody likes. Returns what people should know if the time of day jumped since
-    /// the last look.
+    /// Looks at the clocks; may be called at any time. Returns a warning if the time of day jumped since the last look.
     pub fn look(&self, now: Moment, since_boot: Duration) -> Option<String> {
         let difference = difference(now, since_boot);
         let jumped = seconds(difference.saturating_sub(self.seen.swap(difference, Ordering::Relaxed)));

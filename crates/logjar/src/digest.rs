@@ -1,4 +1,4 @@
-//! Figures that tell two registries apart: position, Merkle root over the log, digest of the folded state.
+//! Digests by which two registries can be compared: position, Merkle root over the log, digest of the folded state.
 
 use std::fmt::{self, Write};
 
@@ -26,7 +26,7 @@ impl Write for HashWriter {
 /// SHA-256 over the canonical text of a state, in hex.
 pub fn of_state(state: &State) -> String {
     let mut writer = HashWriter(Sha256::new());
-    // A hasher takes everything, so writing cannot fail.
+    // A hasher accepts everything, so writing cannot fail.
     let _ = canonical::write(state, &mut writer);
     to_hex(&writer.0.finalize())
 }
@@ -57,7 +57,7 @@ pub fn digest(app: &App) -> Result<Value, LogError> {
     Ok(json!({ "seq": seq, "root": root, "state": of_state(&state) }))
 }
 
-/// Figures about the log.
+/// Statistics about the log.
 ///
 /// # Errors
 /// If the log can't be read.

@@ -1,12 +1,12 @@
-//! Whether the disk is full, as far as somebody met it: the writer of the log, or whoever writes the files of a deploy.
-//! It is told once when it fills up and once when there is space again.
+//! Whether the disk is full, as noticed by the writer of the log or by whoever writes the files of a deploy. It is
+//! reported once when it fills up and once when there is space again.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::fs::statvfs;
 
-/// Space without which a full disk counts as full.
+/// With less free space than this, a disk that was full still counts as full.
 pub const COMEBACK_BYTES: u64 = 4 << 20;
 
 /// What is known of the disk.
@@ -17,8 +17,8 @@ pub struct DiskSpace {
 }
 
 impl DiskSpace {
-    /// There is space, until somebody meets the opposite. Files are written below these folders, which may be on disks
-    /// of their own.
+    /// There is space, until somebody notices the opposite. Files are written below these folders, which may be on
+    /// disks of their own.
     pub fn new(folders: Vec<PathBuf>) -> Self {
         Self { full: AtomicBool::new(false), folders }
     }
@@ -28,26 +28,27 @@ impl DiskSpace {
         Self { full: AtomicBool::new(true), folders: Vec::new() }
     }
 
-    /// Whether it was full when something was last written.
+    /// Whether it was full at the last write.
     pub fn is_full(&self) -> bool {
         self.full.load(Ordering::Relaxed)
     }
 
-    /// Somebody could not write.
+    /// Notes that a write failed because the disk was full.
     pub fn met_full(&self) {
         if !self.full.swap(true, Ordering::Relaxed) {
             tracing::error!("the disk is full: nothing can be deployed until there is space");
         }
     }
 
-    /// Somebody could write.
+    /// Notes that a write succeeded.
     pub fn met_space(&self) {
         if self.full.swap(false, Ordering::Relaxed) {
             tracing::info!("the disk has space again; writing goes on");
         }
     }
 
-    /// Whether there is space enough to go on in all the folders. Asks the disk; what can't be asked is not in the way.
+    /// Whether there is enough space to go on in all the folders. Asks the disk; a folder that can't be asked does not
+    /// count.
     pub fn has_come_back(&self) -> bool {
         self.folders
             .iter()

@@ -1,9 +1,10 @@
-//! How often versions were downloaded: counted while serving, kept in `activity/`. No state: it may be lost without
-//! harm to the registry, and nothing on the log or in the search index depends on it.
+//! How often versions were downloaded: counted while serving, kept in `activity/`. It is not part of the state: losing
+//! it does no harm to the registry, and nothing on the log or in the search index depends on it.
 //!
-//! Which answers count is decided where they are given, in `http/maven/`. A count goes its way in three steps: a
-//! download raises a number ([`Downloads::count_with`]), once a second what came is added to the totals
-//! ([`Downloads::gather`]), and every ten seconds it is written ([`Downloads::write`]). A kill loses the last seconds.
+//! Which answers count is decided where they are given, in `http/maven/`. A count takes three steps: a download
+//! increments a number ([`Downloads::count_with`]), once a second the new counts are added to the totals
+//! ([`Downloads::gather`]), and every ten seconds they are written ([`Downloads::write`]). A kill loses the last
+//! seconds.
 
 mod files;
 mod merge;
@@ -24,11 +25,11 @@ use tokio::time::MissedTickBehavior;
 use self::files::{Count, Damage};
 use crate::clock::now;
 
-/// How often what was counted is added to the totals.
+/// How often new counts are added to the totals.
 const GATHER: Duration = Duration::from_secs(1);
-/// How many times that is done before it is written.
+/// How many times that happens before they are written.
 const GATHERED_PER_WRITE: u32 = 10;
-/// How often the age of files is looked at.
+/// How often old files are looked for.
 const MERGE: Duration = Duration::from_secs(3_600);
 const DAY_SECONDS: i64 = 86_400;
 
@@ -38,7 +39,7 @@ pub struct Downloads {
     /// Versions that were downloaded since the last gathering, by their key.
     waiting: Mutex<HashMap<u64, Arc<VersionCounter>>>,
     totals: RwLock<Totals>,
-    /// What is in the totals and not in the files yet, by key of the version.
+    /// Counts in the totals that are not in the files yet, by key of the version.
     unwritten: Mutex<HashMap<u64, Count>>,
     /// Held by whoever works on the files.
     files: Mutex<Files>,
@@ -48,7 +49,7 @@ pub struct Downloads {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ArtifactKey(pub u64);
 
-/// Counts downloads of one version; a ready answer carries one, so that counting costs it next to nothing.
+/// Counts downloads of one version; a ready answer carries one, so that counting costs next to nothing.
 #[derive(Debug)]
 pub struct VersionCounter {
     repository: RepositoryName,
@@ -58,8 +59,8 @@ pub struct VersionCounter {
     came: AtomicU64,
 }
 
-/// Sums over all time. Keys are 64 bits of a hash: a million versions take some 40 MB, and two that share a key are not
-/// to be expected below billions.
+/// Sums over all time. Keys are 64 bits of a hash: a million versions take about 40 MB, and collisions are not to be
+/// expected below billions.
 #[derive(Debug, Default)]
 struct Totals {
     versions: HashMap<u64, u64>,
@@ -73,7 +74,7 @@ struct Files {
 }
 
 impl Downloads {
-    /// Nothing is counted yet; the files are in this folder. Touches nothing.
+    /// Empty counts, with their files in this folder. Touches nothing.
     pub fn new(folder: PathBuf) -> Self {
         Self {
             folder,
@@ -107,7 +108,7 @@ impl Downloads {
         totals.versions.get(&version_key(repository, gav)).copied().unwrap_or_default()
     }
 
-    /// Something that counts downloads of this version.
+    /// A counter for downloads of this version.
     pub fn counter(repository: &RepositoryName, gav: &Gav) -> Arc<VersionCounter> {
         Arc::new(VersionCounter {
             version: version_key(repository, gav),
@@ -118,7 +119,7 @@ impl Downloads {
         })
     }
 
-    /// Counts one download. All but the first of a counter in a second only raise a number.
+    /// Counts one download. All but the first of a counter in a second only increment a number.
     pub fn count_with(&self, counter: &Arc<VersionCounter>) {
         if counter.came.fetch_add(1, Ordering::Relaxed) > 0 {
             return;
@@ -127,7 +128,7 @@ impl Downloads {
             Entry::Vacant(entry) => {
                 entry.insert(counter.clone());
             }
-            // The version goes by several counters: one of them is enough, so that what waits stays small.
+            // The version has several counters: one of them is enough, so that the waiting set stays small.
             Entry::Occupied(entry) if !Arc::ptr_eq(entry.get(), counter) => {
                 let came = counter.came.swap(0, Ordering::Relaxed);
                 entry.get().came.fetch_add(came, Ordering::Relaxed);
@@ -136,7 +137,7 @@ impl Downloads {
         }
     }
 
-    /// Adds what came to the totals.
+    /// Adds new counts to the totals.
     pub fn gather(&self) {
         let waiting = std::mem::take(&mut *lock(&self.waiting));
         if waiting.is_empty() {
@@ -152,8 +153,8 @@ impl Downloads {
         drop((totals, unwritten));
     }
 
-    /// Writes what is not written yet to the file of the day. What can't be written is kept for the next time, with one
-    /// warning until it works again.
+    /// Writes what has not been written yet to the file of the day. What can't be written is kept for the next time,
+    /// with one warning until it works again.
     pub fn write(&self, now: Moment) {
         let mut files = lock(&self.files);
         self.gather();
@@ -176,8 +177,8 @@ impl Downloads {
         }
     }
 
-    /// Adds what the files hold to the totals. To be called once, before the first [`Self::write`]: it would read its
-    /// own lines. Blocks, for about a second with a million versions.
+    /// Adds the contents of the files to the totals. Must be called once, before the first [`Self::write`], or it would
+    /// read its own lines. Blocks, for about a second with a million versions.
     pub fn load(&self) {
         let _files = lock(&self.files);
         let mut read = Totals::default();
@@ -196,9 +197,9 @@ impl Downloads {
         drop(totals);
     }
 
-    /// Puts the files of past days together, so that a start does not read years of lines; yesterday's is left alone,
-    /// because another instance may still be writing to it. Only for the writer of the event log, as there is one of
-    /// it. Blocks.
+    /// Merges the files of past days, so that a start does not read years of lines. Yesterday's is left alone, because
+    /// another instance may still be writing to it. Only for the writer of the event log, because there is only one.
+    /// Blocks.
     pub fn merge(&self, now: Moment) {
         let _files = lock(&self.files);
         let mut damage = Damage::default();
@@ -218,7 +219,7 @@ impl Totals {
         }
     }
 
-    /// Adds other sums, the smaller to the larger.
+    /// Adds other sums, the smaller set to the larger.
     fn join(&mut self, mut other: Self) {
         for (into, from) in
             [(&mut self.versions, &mut other.versions), (&mut self.artifacts, &mut other.artifacts)]
@@ -234,7 +235,7 @@ impl Totals {
     }
 }
 
-/// Reads back what is kept, then gathers and writes until it is aborted.
+/// Reads back the stored counts, then gathers and writes until it is aborted.
 pub async fn keep(downloads: Arc<Downloads>) {
     aside(&downloads, Downloads::load).await;
     let mut ticks = tokio::time::interval(GATHER);
@@ -248,7 +249,7 @@ pub async fn keep(downloads: Arc<Downloads>) {
     }
 }
 
-/// Writes what came last, after [`keep`] has ended.
+/// Writes the last counts, after [`keep`] has ended.
 pub async fn write_last(downloads: &Arc<Downloads>) {
     aside(downloads, |downloads| downloads.write(now())).await;
 }
@@ -272,7 +273,7 @@ fn version_key(repository: &RepositoryName, gav: &Gav) -> u64 {
     key_of(&[repository.as_str(), gav.group.as_str(), gav.artifact.as_str(), gav.version.as_str()])
 }
 
-/// 64 bits of the SHA-256 of the names; none of them can hold a slash.
+/// 64 bits of the SHA-256 of the names; none of them can contain a slash.
 fn key_of(names: &[&str]) -> u64 {
     let mut hasher = Sha256::new();
     for name in names {

@@ -1,6 +1,6 @@
-//! Which lines of the log are about something: what `logjar log cat --about` and `/api/v1/log/lines?about=` ask for.
+//! Which lines of the log are about something: implements `logjar log cat --about` and `/api/v1/log/lines?about=`.
 //!
-//! A line is looked at as its event, by what it names, not by its text. Nothing here decides who may see a line.
+//! A line is judged by what its event names, not by its text. Nothing here decides who may see a line.
 
 use std::collections::BTreeSet;
 use std::str::FromStr;
@@ -15,16 +15,16 @@ use logjar_maven::coordinates::{ArtifactId, Gav, GroupId};
 pub const FORMS: &str = "user:NAME, group:GROUP, artifact:GROUP:ARTIFACT, version:GROUP:ARTIFACT:VERSION, token:ID, \
                          repository:NAME";
 
-/// Something that lines may be about, as it was named.
+/// Something that lines may be about, as it was given.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Topic {
     /// A user, by name or identity.
     User(String),
     /// A group.
     Group(GroupId),
-    /// An artifact, in whatever repository.
+    /// An artifact, in any repository.
     Artifact(GroupId, ArtifactId),
-    /// A version, in whatever repository.
+    /// A version, in any repository.
     Version(Gav),
     /// A token, by its identity.
     Token(TokenId),
@@ -32,7 +32,7 @@ pub enum Topic {
     Repository(RepositoryName),
 }
 
-/// Why nothing can be about it.
+/// Why no line can be about it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TopicError {
     /// It has none of the forms.
@@ -75,7 +75,7 @@ fn parse(text: &str) -> Option<Topic> {
     })
 }
 
-/// Picks lines about any of some topics; all lines if there are none.
+/// Selects lines about any of some topics; all lines if there are none.
 #[derive(Clone, Debug, Default)]
 pub struct LogFilter {
     subjects: Vec<Subject>,
@@ -94,7 +94,7 @@ enum Subject {
 }
 
 impl LogFilter {
-    /// A filter for lines that are on the log already: it knows no token of a later line.
+    /// A filter for lines that are already on the log: it does not know the tokens of later lines.
     ///
     /// # Errors
     /// If there is no such user, token or repository. Groups, artifacts and versions need not exist.
@@ -103,7 +103,7 @@ impl LogFilter {
         Ok(Self { subjects })
     }
 
-    /// Whether it lets every line through, so that none need be read as an event.
+    /// Whether it selects every line, so that none need be decoded.
     pub fn is_open(&self) -> bool {
         self.subjects.is_empty()
     }
@@ -162,7 +162,7 @@ struct Named<'a> {
     repository: Option<&'a RepositoryName>,
 }
 
-/// One arm for each kind, so that nobody adds a kind without thinking of what it is about.
+/// One arm for each kind, so that nobody adds a kind without deciding what it is about.
 fn named_by(event: &Event) -> Named<'_> {
     match event {
         Event::LogOpened => Named::default(),

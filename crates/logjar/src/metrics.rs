@@ -1,6 +1,5 @@
 //! What the server counts about itself while it works, for `/metrics`: atomics in a struct that [`App`] has, no
-//! registry. Not what is counted elsewhere already (the state, the cache, open deploys): that is looked up when it is
-//! asked for.
+//! registry. What is already counted elsewhere (the state, the cache, open deploys) is looked up when it is needed.
 //!
 //! [`App`]: crate::app::App
 
@@ -31,7 +30,7 @@ pub enum Area {
     Health,
     /// `/metrics`.
     Metrics,
-    /// What nobody answers, and paths that are refused.
+    /// Addresses where nothing answers, and paths that are refused.
     Other,
 }
 
@@ -42,11 +41,11 @@ pub enum SignIn {
     Accepted,
     /// Wrong name or password.
     Refused,
-    /// Too many tries of this user or address, or too many at once: not looked at.
+    /// Too many tries for this user or address, or too many at once: the password was not checked.
     Throttled,
 }
 
-/// A number that goes up.
+/// A number that only increases.
 #[derive(Debug, Default)]
 pub struct Counter(AtomicU64);
 
@@ -54,7 +53,7 @@ pub struct Counter(AtomicU64);
 #[derive(Debug, Default)]
 pub struct Gauge(AtomicU64);
 
-/// Keeps a [`Gauge`] one higher while it lives.
+/// Keeps a [`Gauge`] one higher while it exists.
 #[derive(Debug)]
 pub struct OneMore<'a>(&'a Gauge);
 
@@ -72,9 +71,9 @@ pub struct Metrics {
     /// When the server started.
     pub started: Moment,
     requests: [[Counter; 5]; Area::ALL.len()],
-    /// Requests whose answer is being made; those that a ready answer ends are too short to be seen.
+    /// Requests whose answer is being prepared; those answered from the cache are too short to be seen.
     pub requests_in_flight: Gauge,
-    /// Connections that are open, those of the admin socket too.
+    /// Open connections, including those of the admin socket.
     pub connections: Gauge,
     /// Bytes read from connections, heads and bodies.
     pub received_bytes: Counter,
@@ -89,7 +88,7 @@ pub struct Metrics {
     refusals: Mutex<BTreeMap<&'static str, u64>>,
     /// Lines appended to the log.
     pub lines: Counter,
-    /// Durations of appends, the sync included; one for each batch.
+    /// Durations of appends, including the sync; one for each batch.
     pub appends: Histogram,
     /// Durations of search queries.
     pub searches: Histogram,
@@ -153,7 +152,7 @@ impl Counter {
 }
 
 impl Gauge {
-    /// One more, until the result goes.
+    /// Adds one until the result is dropped.
     pub fn hold(&self) -> OneMore<'_> {
         self.0.fetch_add(1, Ordering::Relaxed);
         OneMore(self)
@@ -172,7 +171,7 @@ impl Drop for OneMore<'_> {
 }
 
 impl Histogram {
-    /// Notes one duration.
+    /// Records one duration.
     pub fn note(&self, took: Duration) {
         let seconds = took.as_secs_f64();
         let place = BOUNDS.partition_point(|bound| *bound < seconds);
@@ -182,7 +181,7 @@ impl Histogram {
         self.nanoseconds.add(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX));
     }
 
-    /// How many durations each bucket has, those of smaller ones included; the last has all.
+    /// How many durations each bucket has, including those of smaller ones; the last has all.
     pub fn cumulated(&self) -> [u64; BOUNDS.len() + 1] {
         let mut sum = 0;
         self.buckets.each_ref().map(|bucket| {
@@ -191,14 +190,14 @@ impl Histogram {
         })
     }
 
-    /// All durations together, in seconds.
+    /// The sum of all durations, in seconds.
     pub fn seconds(&self) -> f64 {
         Duration::from_nanos(self.nanoseconds.get()).as_secs_f64()
     }
 }
 
 impl Metrics {
-    /// Nothing has happened yet.
+    /// All counters at zero.
     pub fn new(started: Moment) -> Self {
         Self {
             started,
@@ -233,7 +232,7 @@ impl Metrics {
         classes.and_then(|classes| classes.get(class.checked_sub(1)?)).map_or(0, Counter::get)
     }
 
-    /// Counts a batch that is durable, and what it says.
+    /// Counts a durable batch and its events.
     pub fn appended(&self, batch: &[Arc<Recorded>], took: Duration) {
         self.appends.note(took);
         self.lines.add(batch.len() as u64);
@@ -264,7 +263,7 @@ impl Metrics {
         }
     }
 
-    /// Sign-ins that ended so.
+    /// Sign-ins with this outcome.
     pub fn sign_ins(&self, outcome: SignIn) -> u64 {
         self.sign_ins.get(outcome as usize).map_or(0, Counter::get)
     }

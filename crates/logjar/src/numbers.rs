@@ -1,4 +1,4 @@
-//! Numbers as people read them.
+//! Numbers formatted for people.
 
 /// A number with a comma between thousands.
 pub(crate) fn grouped(number: u64) -> String {

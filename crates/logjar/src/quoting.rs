@@ -1,4 +1,4 @@
-//! Words of a command line that somebody may paste into a shell, whatever a path holds.
+//! Words of a command line that somebody may paste into a shell, whatever a path contains.
 
 use std::ffi::OsStr;
 use std::fmt::Write as _;
@@ -11,7 +11,7 @@ pub(crate) fn quoted(word: impl AsRef<OsStr>) -> String {
     match std::str::from_utf8(bytes) {
         Ok(text) if !bytes.is_empty() && bytes.iter().all(plain) => text.to_owned(),
         Ok(text) if !text.chars().any(char::is_control) => format!("'{}'", text.replace('\'', r"'\''")),
-        // As it is, it would not survive a terminal.
+        // Unescaped, it would not survive a terminal.
         _ => bytes.iter().fold("$'".to_owned(), escaped) + "'",
     }
 }
@@ -21,7 +21,7 @@ fn escaped(mut text: String, byte: &u8) -> String {
     match byte {
         b'\'' | b'\\' => text.extend(['\\', char::from(*byte)]),
         b' '..=b'~' => text.push(char::from(*byte)),
-        // Three digits always, so that one that follows is not taken for another of them.
+        // Always three digits, so that a digit after it is not taken as part of it.
         _ => drop(write!(text, "\\{byte:03o}")),
     }
     text

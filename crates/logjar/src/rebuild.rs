@@ -1,4 +1,4 @@
-//! Makes what is derived from the log anew while everything else goes on: the state snapshot, the search index, the
+//! Rebuilds what is derived from the log while everything else goes on: the state snapshot, the search index, the
 //! copies of metadata in the tree. The log is only read.
 
 use std::ops::ControlFlow;
@@ -18,7 +18,7 @@ use crate::tree_metadata::{self, Copies};
 /// Lines of the log between two reports of progress.
 const LINES_REPORTED: u64 = 4_096;
 
-/// Something that can be made anew by itself.
+/// Something that can be rebuilt by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
     /// The state snapshot.
@@ -29,14 +29,14 @@ pub enum Part {
     Tree,
 }
 
-/// What became of a part.
+/// The result for a part.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// The state snapshot was written.
     State {
         /// What is in it.
         written: Written,
-        /// What the one before was worth.
+        /// The condition of the previous one.
         before: Before,
         /// Whether the log folds to the state that answers are given from.
         served: Verdict,
@@ -48,31 +48,31 @@ pub enum Outcome {
         /// Artifacts in it.
         artifacts: u64,
     },
-    /// The copies were looked at.
+    /// The copies were compared.
     Tree(Copies),
 }
 
-/// What a state snapshot was worth.
+/// The condition of a state snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Before {
     /// There was none.
     Missing,
-    /// It could not be used: damaged, of another version of the program, or of more lines than the log has.
+    /// It could not be used: damaged, written by another version of the program, or with more lines than the log has.
     Unusable,
     /// It was what the log folds to.
     Right,
-    /// It was something else.
+    /// It was something different.
     Wrong,
 }
 
-/// Why something was not made anew. What was there before is still there, but for a state snapshot: without one the
+/// Why something was not rebuilt. What was there before is still there, except for a state snapshot: without one the
 /// next start reads all lines.
 #[derive(Debug, thiserror::Error)]
 pub enum RebuildError {
     /// One at a time.
     #[error("a rebuild is under way; try again when it is done")]
     UnderWay,
-    /// Nobody may write here.
+    /// Nothing may be written here.
     #[error("the data folder is open for reading only, so nothing can be rebuilt; see /health/ready")]
     ReadOnly,
     /// The state in memory is not what the log folds to: whatever is made from it would be wrong too.
@@ -111,7 +111,7 @@ impl From<SnapshotError> for RebuildError {
 }
 
 impl RebuildError {
-    /// Whether a full disk is the reason, which passes.
+    /// Whether a full disk is the reason, which is temporary.
     pub fn is_no_space(&self) -> bool {
         match self {
             Self::State(SnapshotError::Io { source, .. }) | Self::Tree { source, .. } => is_full(source),
@@ -132,7 +132,7 @@ pub struct Turns {
     ending: AtomicBool,
 }
 
-/// The right to rebuild, for as long as it lives.
+/// The right to rebuild, for as long as it exists.
 #[derive(Debug)]
 pub struct Turn(#[expect(dead_code, reason = "held, not looked at")] OwnedMutexGuard<()>);
 
@@ -151,12 +151,12 @@ impl Part {
 }
 
 impl Turns {
-    /// Held by whoever writes a state snapshot: one that is begun on an old one must not take the place of a new one.
+    /// Held by whoever writes a state snapshot: one that was begun from an old one must not replace a new one.
     pub(crate) fn snapshot(&self) -> MutexGuard<'_, ()> {
         self.snapshot.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Says that the program is about to end, whatever is under way: no part is begun any more.
+    /// Says that the program is about to end, whatever is under way: no further part is begun.
     pub fn end(&self) {
         self.ending.store(true, Ordering::Relaxed);
     }
@@ -171,7 +171,7 @@ impl Turns {
         self.ending.load(Ordering::Relaxed)
     }
 
-    /// Held by whoever writes copies of metadata: two would use the same temporary names.
+    /// Held by whoever writes copies of metadata: two writers would use the same temporary names.
     pub(crate) fn tree(&self) -> MutexGuard<'_, ()> {
         self.tree.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -189,11 +189,11 @@ pub fn begin(app: &App) -> Result<Turn, RebuildError> {
     turn.map(Turn).map_err(|_| RebuildError::UnderWay)
 }
 
-/// Makes a part anew. `progress` hears how many lines or artifacts of how many are done, and may break it off, but for
+/// Rebuilds a part. `progress` is told how many lines or artifacts of how many are done, and may stop it, except for
 /// search, which is built to its end. Blocks: not for async threads.
 ///
 /// # Errors
-/// What can't be written or read; a state in memory that turned out to be wrong; an end of the program.
+/// What can't be written or read; a state in memory that turned out to be wrong; the end of the program.
 pub fn rebuild(
     app: &App,
     _turn: &Turn,

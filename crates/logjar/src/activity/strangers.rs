@@ -1,14 +1,14 @@
-//! How much is kept of what strangers are refused: so much a day from one address, so that nobody pushes out what
-//! others were refused.
+//! How many refusals of strangers are kept: a limited number per day and address, so that nobody pushes out the
+//! refusals of others.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 
 use crate::auth::throttle::network;
 
-/// Refusals of a day that are kept from one address.
+/// How many refusals from one address are kept per day.
 const ADDRESS_MAX: u32 = 50;
-/// Addresses that are counted apart; all others count as one.
+/// How many addresses are counted separately; all others count as one.
 const ADDRESSES_MAX: usize = 4_096;
 
 /// The counts of a day.
@@ -19,7 +19,7 @@ pub(super) struct Strangers {
 }
 
 impl Strangers {
-    /// Whether one more is kept from this address today.
+    /// Whether one more refusal from this address is kept today.
     pub(super) fn admit(&mut self, address: Option<IpAddr>, today: &str) -> bool {
         if self.day != today {
             today.clone_into(&mut self.day);

@@ -1,4 +1,4 @@
-//! The thread that writes lines of activity, so that a disk that hangs or is full holds nobody up. Lines that it cannot
+//! The thread that writes lines of activity, so that a disk that hangs or is full blocks nobody. Lines that it cannot
 //! keep up with are dropped.
 
 use std::fs::{self, OpenOptions};
@@ -15,12 +15,12 @@ use serde::Serialize;
 use super::{KINDS, Kind};
 use crate::clock::now;
 
-/// Lines that may wait.
+/// How many lines may wait.
 const WAITING_MAX: usize = 1_024;
-/// How often the age of files is looked at.
+/// How often old files are looked for.
 const HOUSEKEEPING: Duration = Duration::from_secs(3_600);
 
-/// The way to the thread, which begins with the first line.
+/// The connection to the thread, which starts with the first line.
 pub(super) struct Writer {
     folder: PathBuf,
     keep_days: u32,
@@ -33,22 +33,22 @@ enum Work {
         day: String,
         line: String,
     },
-    /// Says that all before it was done.
+    /// Reports when everything before it is done.
     Flush(mpsc::Sender<()>),
 }
 
 impl Writer {
-    /// A writer of lines in a folder, where files live for so many days.
+    /// A writer of lines in a folder, where files are kept for this many days.
     pub(super) fn new(folder: PathBuf, keep_days: u32) -> Self {
         Self { folder, keep_days, thread: OnceLock::new() }
     }
 
-    /// Begins the thread, if it has not begun.
+    /// Starts the thread, if it has not been started.
     pub(super) fn start(&self) {
         self.sender();
     }
 
-    /// Has a line added to the day's file.
+    /// Queues a line for the day's file.
     pub(super) fn write(&self, kind: Kind, day: String, line: &impl Serialize) {
         let Ok(line) = serde_json::to_string(line) else { return };
         let Some(sender) = self.sender() else { return };
@@ -57,7 +57,7 @@ impl Writer {
         }
     }
 
-    /// Waits until all lines are written, a while at most.
+    /// Waits until all lines are written, at most for this long.
     pub(super) fn flush(&self, most: Duration) {
         let Some(Some(sender)) = self.thread.get() else { return };
         let (done, all_done) = mpsc::channel();
@@ -84,11 +84,11 @@ impl Writer {
     }
 }
 
-/// What the thread has.
+/// The thread's own data.
 struct Pen {
     folder: PathBuf,
     keep_days: u32,
-    /// Whether the last line could not be written. What lasts is told once.
+    /// Whether the last line could not be written. A lasting problem is reported once.
     is_troubled: bool,
 }
 
@@ -104,7 +104,7 @@ impl Pen {
             match work.recv_timeout(HOUSEKEEPING) {
                 Ok(Work::Line { kind, day, line }) => self.write(kind, &day, &line),
                 Ok(Work::Flush(done)) => {
-                    // Whoever asked may have stopped waiting.
+                    // The caller may have stopped waiting.
                     let _ = done.send(());
                 }
                 Err(RecvTimeoutError::Timeout) => {}
@@ -129,7 +129,7 @@ impl Pen {
         }
     }
 
-    /// Removes files that are older than they may get.
+    /// Removes files that are too old.
     fn remove_old(&self) {
         let oldest = day(now().plus_seconds(-86_400 * i64::from(self.keep_days)));
         for entry in fs::read_dir(&self.folder).into_iter().flatten().flatten() {

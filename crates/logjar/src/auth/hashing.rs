@@ -1,7 +1,8 @@
-//! Threads for hashing passwords: at most one a core, at a lower priority than everything else, so that downloads stay
-//! fast whatever comes in. They are started when there is work, and end, giving back their 19 MiB, when there is none.
+//! Threads for hashing passwords: at most one per core, at a lower priority than everything else, so that downloads
+//! stay fast whatever comes in. They are started when there is work, and end when there is none, releasing their 19
+//! MiB.
 //!
-//! All hashing of the program comes through here; what is hashed how is known in [`super::password`].
+//! All hashing in the program goes through here; [`super::password`] knows what is hashed and how.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -11,25 +12,25 @@ use tokio::sync::oneshot;
 
 use super::password::Memory;
 
-/// How many hashes may wait besides those that are being made: about a second of work.
+/// How many hashes may wait besides those being computed: about a second of work.
 const WAITING_MAX: usize = 64;
 /// How long a thread without work keeps its memory.
 const IDLE: Duration = Duration::from_secs(2);
-/// The priority of the threads, as `nice` counts: a tenth of a core's time where others want all of it.
+/// The priority of the threads, as a `nice` value: a tenth of a core's time when others want all of it.
 const NICE: i32 = 10;
 
 /// Why a hash was not made.
 #[derive(Debug, thiserror::Error)]
 pub enum HashingError {
-    /// Too many wait already.
+    /// Too many are already waiting.
     #[error("too many passwords are being hashed at once; try again")]
     Busy,
-    /// The system gives no thread, or the thread broke.
+    /// The system provides no thread, or the thread died.
     #[error("the password could not be hashed")]
     Failed,
 }
 
-/// The way to the threads. Cheap to clone.
+/// A handle to the threads. Cheap to clone.
 #[derive(Clone)]
 pub struct Hashing {
     shared: Arc<Shared>,
@@ -45,7 +46,7 @@ struct Shared {
 #[derive(Default)]
 struct Queue {
     waiting: VecDeque<Job>,
-    /// Threads that run, those without work too.
+    /// Running threads, including those without work.
     threads: usize,
     /// Threads without work.
     idle: usize,
@@ -54,7 +55,7 @@ struct Queue {
 type Job = Box<dyn FnOnce(&mut Memory) + Send>;
 
 impl Default for Hashing {
-    /// One thread a core, and the usual queue.
+    /// One thread per core, and the usual queue.
     fn default() -> Self {
         Self::new(std::thread::available_parallelism().map_or(1, usize::from), WAITING_MAX)
     }
@@ -67,10 +68,10 @@ impl Hashing {
         Self { shared: Arc::new(Shared { queue, arrived: Condvar::new(), threads_max, waiting_max }) }
     }
 
-    /// Does a piece of work on one of the threads, unless nobody waits for it any more when its turn comes.
+    /// Runs a piece of work on one of the threads, unless nobody waits for it any more when its turn comes.
     ///
     /// # Errors
-    /// If too many wait already, or there is no thread.
+    /// If too many are already waiting, or there is no thread.
     pub async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Memory) -> T + Send + 'static,
@@ -78,7 +79,7 @@ impl Hashing {
         let (answer, answered) = oneshot::channel();
         self.submit(Box::new(move |memory| {
             if !answer.is_closed() {
-                // Nobody waits where the client went away meanwhile.
+                // Nobody waits if the client has gone away.
                 let _ = answer.send(work(memory));
             }
         }))?;
@@ -93,7 +94,7 @@ impl Hashing {
             let started =
                 std::thread::Builder::new().name("hashing".to_owned()).spawn(move || serve(&shared));
             match started {
-                // Until it waits for the queue it counts as one without work: this job is its first.
+                // Until it waits for the queue it counts as idle: this job is its first.
                 Ok(_) => {
                     queue.threads += 1;
                     queue.idle += 1;
@@ -120,7 +121,7 @@ impl Shared {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The next job, or that there was none for a while, and the thread counts no more.
+    /// The next job; `None` if there was none for a while, and then the thread no longer counts.
     fn next(&self) -> Option<Job> {
         let (mut queue, _) = self
             .arrived
@@ -135,9 +136,9 @@ impl Shared {
     }
 }
 
-/// What a thread does.
+/// The body of a thread.
 fn serve(shared: &Shared) {
-    // Of the calling thread only: Linux counts priorities by thread. Without it, hashing takes a fair share.
+    // Applies only to the calling thread: Linux has priorities per thread. Without it, hashing takes a fair share.
     if let Err(error) = rustix::process::setpriority_process(None, NICE) {
         tracing::debug!("hashing runs at the usual priority: {error}");
     }
@@ -145,7 +146,7 @@ fn serve(shared: &Shared) {
     while let Some(job) = shared.next() {
         let work = std::panic::AssertUnwindSafe(|| job(&mut memory));
         if std::panic::catch_unwind(work).is_err() {
-            // Whoever waits is told, as the answer's sender is gone; the next job starts with memory of its own.
+            // The waiting caller notices, because the answer's sender is gone; the next job starts with fresh memory.
             memory = Memory::default();
         }
         shared.lock().idle += 1;
@@ -162,7 +163,7 @@ mod tests {
         tokio::runtime::Builder::new_current_thread().build().expect("a runtime")
     }
 
-    /// Work that goes on until the sender is dropped or sends.
+    /// Work that continues until the sender is dropped or sends.
     fn held() -> (mpsc::Sender<()>, impl FnOnce(&mut Memory) + Send + 'static) {
         let (release, released) = mpsc::channel();
         (release, move |_: &mut Memory| {

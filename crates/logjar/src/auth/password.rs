@@ -1,4 +1,4 @@
-//! Passwords: only their argon2id hashes are kept, in PHC form. What is slow here is done by [`super::hashing`], on
+//! Passwords: only their argon2id hashes are stored, in PHC form. The slow parts are done by [`super::hashing`], on
 //! threads of its own.
 
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
@@ -7,26 +7,26 @@ use unicode_normalization::{UnicodeNormalization, is_nfc};
 
 /// The shortest password.
 pub const LENGTH_MIN: usize = 12;
-/// The longest password; hashing more would only cost time.
+/// The longest password; hashing more would only take time.
 pub const LENGTH_MAX: usize = 256;
 
-/// Kibibytes that checking a hash may take, whatever its parameters say.
+/// How many kibibytes checking a hash may take, whatever its parameters say.
 const MEMORY_KIB_MAX: u32 = 256 << 10;
-/// Passes that checking a hash may take.
+/// How many passes checking a hash may take.
 const PASSES_MAX: u32 = 16;
 
-/// A hash that no password has, with the parameters of new ones: what is checked where there is no hash to check, so
-/// that both take the same time.
+/// A hash that belongs to no password, with the parameters of new hashes. It is checked where there is no hash to
+/// check, so that both take the same time.
 pub const NOBODYS: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5J3MgaGFzaCEhIQ$Tm8gcGFzc3dvcmQgbGVhZHMgdG8gdGhpcyBoYXNoISE";
 
-/// Why a password can't be used, or not be checked.
+/// Why a password can't be used, or can't be checked.
 #[derive(Debug, thiserror::Error)]
 pub enum PasswordError {
     /// Too short or too long.
     #[error("a password must have {LENGTH_MIN} to {LENGTH_MAX} characters")]
     Length,
-    /// A stored hash that is none of ours.
+    /// A stored hash that is not supported.
     #[error("the stored hash is not a usable argon2 hash: {0}")]
     Unusable(String),
     /// The hasher failed.
@@ -34,7 +34,7 @@ pub enum PasswordError {
     Hash(String),
 }
 
-/// The memory that hashing works in: 19 MiB, used again for one hash after the other and given back with it.
+/// The memory that hashing works in: 19 MiB, reused from one hash to the next and released with it.
 #[derive(Default)]
 pub struct Memory(Vec<Block>);
 
@@ -47,11 +47,11 @@ impl Memory {
     }
 }
 
-/// Hashes a password, in Unicode's form NFC: keyboards and systems differ in how they write an `ä`, and all mean the
-/// same password. Takes tens of milliseconds.
+/// Hashes a password, normalized to NFC: keyboards and systems differ in how they write an `ä`, and all mean the same
+/// password. Takes tens of milliseconds.
 ///
 /// # Errors
-/// If its length is out of bounds.
+/// If its length is outside the limits.
 pub fn hash(password: &str, memory: &mut Memory) -> Result<String, PasswordError> {
     let password: String = password.nfc().collect();
     if !(LENGTH_MIN..=LENGTH_MAX).contains(&password.chars().count()) {
@@ -79,9 +79,9 @@ pub fn hash(password: &str, memory: &mut Memory) -> Result<String, PasswordError
     Ok(hash.to_string())
 }
 
-/// Whether the password is the one of a stored hash, made with whatever parameters of argon2 that hash names. It is
-/// tried in form NFC, as [`hash`] makes it, and then as it was typed, for hashes that were made elsewhere. Takes as
-/// long as making it did, or twice that for a password in another form, whether or not it is right in the first.
+/// Whether the password is the one of a stored hash, made with any argon2 parameters that the hash names. It is tried
+/// in NFC, as [`hash`] makes it, and then as it was typed, for hashes that were made elsewhere. Takes as long as making
+/// the hash did, or twice that for a password in another form, whether or not the first try is right.
 ///
 /// # Errors
 /// If the hash is of another kind, damaged, or would take more memory or time than a server can spare.
@@ -112,7 +112,7 @@ fn verify_as_it_is(password: &str, hash: &str, memory: &mut Memory) -> Result<bo
     Argon2::new(algorithm, version.unwrap_or_default(), params)
         .hash_password_into_with_memory(password.as_bytes(), &salt, &mut output, blocks)
         .map_err(|error| unusable(&error))?;
-    // Compares in a time that does not depend on where the two differ.
+    // Takes the same time wherever the two differ.
     Ok(Output::new(&output).is_ok_and(|made| made == expected))
 }
 
@@ -154,7 +154,7 @@ mod tests {
             }
             assert!(!verify("Pflanzchen im Cafe", &made, memory).expect("it is one of ours"));
         }
-        // Made elsewhere, of what was typed.
+        // Made elsewhere, from what was typed.
         let elsewhere = Argon2::default().hash_password_with_salt(decomposed.as_bytes(), b"0123456789abcdef");
         let elsewhere = elsewhere.expect("a hash").to_string();
         assert!(verify(decomposed, &elsewhere, memory).expect("argon2"));

@@ -1,7 +1,7 @@
 //! Signing in with a name and a password.
 //!
-//! No answer, nor its time, tells whether a name is known: a user who can't sign in (unknown, disabled, without a
-//! password) is checked against a hash that no password has, and tries for all names are throttled alike.
+//! Neither an answer nor its time reveals whether a name is known: a user who can't sign in (unknown, disabled, without
+//! a password) is checked against a hash that belongs to no password, and tries for all names are throttled alike.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -15,10 +15,10 @@ use super::password::{self, Memory};
 use super::throttle::{Throttle, Wait};
 use crate::projections::Projections;
 
-/// Why nobody looked at the password.
+/// Why the password was not checked.
 #[derive(Debug, thiserror::Error)]
 pub enum SignInError {
-    /// Too many wrong ones before it.
+    /// Too many wrong tries before it.
     #[error("too many attempts to sign in; wait {} s", .0.seconds)]
     Throttled(Wait),
     /// It could not be hashed now.
@@ -26,7 +26,7 @@ pub enum SignInError {
     Hashing(#[from] HashingError),
 }
 
-/// The way in for people.
+/// Signs people in.
 pub struct SignIns {
     projections: Arc<Projections>,
     hashing: Hashing,
@@ -34,13 +34,13 @@ pub struct SignIns {
 }
 
 impl SignIns {
-    /// Nobody has tried yet.
+    /// No tries so far.
     pub fn new(projections: Arc<Projections>, hashing: Hashing) -> Self {
         Self { projections, hashing, throttle: Throttle::default() }
     }
 
-    /// Who has this name and password; `None` if nobody has both. `from` is where the try comes from: nothing for the
-    /// command line of the server's own machine, which is not throttled. `now` is a moment of the boot clock.
+    /// The user with this name and password; `None` if there is none. `from` is the address of the caller: `None` for
+    /// the command line of the server's own machine, which is not throttled. `now` is a moment of the boot clock.
     ///
     /// # Errors
     /// If there were too many tries, or too many at once.
@@ -73,13 +73,13 @@ impl SignIns {
     }
 }
 
-/// The user of that name and the hash of the password, if there is one who may sign in.
+/// The user with that name and the hash of the password, if there is one who may sign in.
 fn can_sign_in(state: &State, name: &str) -> Option<(UserId, Arc<str>)> {
     let (id, user) = state.user_named(name).filter(|(_, user)| !user.disabled)?;
     Some((id.clone(), user.password_hash.clone()?))
 }
 
-/// Whether it is the password of the hash. A hash that can't be checked costs the time of one that can.
+/// Whether the password belongs to the hash. A hash that can't be checked takes the time of one that can.
 fn is_password(password: &str, hash: &str, memory: &mut Memory) -> bool {
     password::verify(password, hash, memory).unwrap_or_else(|error| {
         tracing::error!("{error}; set a new password for its user");

@@ -1,15 +1,14 @@
-//! How often somebody may try to sign in. Three counts, none of which knows who has an account, so nothing here tells
-//! which names are known:
+//! How often somebody may try to sign in. There are three counts, none of which knows who has an account, so nothing
+//! here reveals which names exist:
 //!
-//! - Tries for a name from an address: they have to wait longer and longer, and whoever guesses keeps out nobody but
-//!   others at the same address.
-//! - Tries from an address, whatever the names: for who tries one password with many names.
-//! - Tries for a name, from wherever: for who guesses from many addresses. An address from which the right password
-//!   came before is not held up by it, so that its owner gets in while others guess.
+//! - Tries for a name from an address: they have to wait longer and longer, and somebody who guesses delays only others
+//!   at the same address.
+//! - Tries from an address, whatever the names: against somebody who tries one password with many names.
+//! - Tries for a name, from anywhere: against somebody who guesses from many addresses. It does not apply to an address
+//!   from which the right password came before, so that the owner gets in while others guess.
 //!
-//! A try counts as a wrong one from its beginning, so that many at once gain nothing; a right password takes it back.
-//! Moments are those of the boot clock ([`crate::clock::since_boot`]): a clock that is set lets nobody in and keeps
-//! nobody out.
+//! A try counts as wrong from its beginning, so that many at once gain nothing; a right password takes it back. Moments
+//! are those of the boot clock ([`crate::clock::since_boot`]): setting the clock lets nobody in and locks nobody out.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -19,19 +18,20 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
-/// Wrong tries for a name from an address, in a row, that need not wait.
+/// How many wrong tries in a row, for a name from an address, need not wait.
 const FREE: u32 = 5;
 /// The longest wait between tries for a name from an address.
 const WAIT_MAX: Duration = Duration::from_secs(60);
-/// For how long such tries count after the last one.
+/// How long such tries count after the last one.
 const ROW: Duration = Duration::from_secs(3_600);
-/// Wrong tries from an address: how many need not wait, and when one of them comes back.
+/// Wrong tries from an address: how many need not wait, and how often one of them comes back.
 const ADDRESS: Allowance = Allowance { burst: 20, refill: Duration::from_secs(3) };
-/// Wrong tries for a name. Of one address one a minute passes, so it takes twenty that guess all the time to use it up.
+/// Wrong tries for a name. From one address one a minute gets through, so it takes twenty addresses that guess all the
+/// time to use it up.
 const NAME: Allowance = Allowance { burst: 100, refill: Duration::from_secs(3) };
-/// For how long an address is known for a name after its last right password.
+/// How long an address is known for a name after its last right password.
 const KNOWN: Duration = Duration::from_secs(90 * 86_400);
-/// Entries of each table; the oldest go.
+/// How many entries each table has; the oldest are dropped.
 const ENTRIES_MAX: usize = 4_096;
 
 /// How long to wait before the next try.
@@ -47,7 +47,7 @@ pub struct Throttle {
     counts: Mutex<Counts>,
 }
 
-/// A name is kept as its digest: it may be as long as a request.
+/// A name is stored as its digest, because it may be as long as a request.
 type Name = [u8; 32];
 
 #[derive(Default)]
@@ -55,11 +55,11 @@ struct Counts {
     pairs: Table<(Name, IpAddr), Row>,
     addresses: Table<IpAddr, Bucket>,
     names: Table<Name, Bucket>,
-    /// Where the right password of a name came from, and when.
+    /// From where and when the right password of a name came.
     known: Table<(Name, IpAddr), Known>,
 }
 
-/// A try that may go on.
+/// A try that was admitted.
 #[derive(Debug)]
 pub struct Try {
     name: Name,
@@ -67,7 +67,7 @@ pub struct Try {
 }
 
 impl Throttle {
-    /// Counts a try, if it need not wait. One that has to is not counted.
+    /// Admits and counts a try, unless it has to wait. Tries that have to wait are not counted.
     ///
     /// # Errors
     /// How long it has to wait.
@@ -91,7 +91,7 @@ impl Throttle {
         Ok(this)
     }
 
-    /// The password was right: this try does not count, and the next ones from here are counted anew.
+    /// The password was right: this try does not count, and the next ones from here start from zero.
     pub fn was_right(&self, this: &Try, now: Duration) {
         let mut counts = self.lock();
         counts.take_back_from_buckets(this);
@@ -99,7 +99,7 @@ impl Throttle {
         counts.known.entry(this.pair(), now).last = now;
     }
 
-    /// Nobody looked at the password: this try does not count.
+    /// The password was not checked: this try does not count.
     pub fn was_nothing(&self, this: &Try) {
         let mut counts = self.lock();
         if let Some(row) = counts.pairs.get_mut(&this.pair()) {
@@ -131,7 +131,7 @@ impl Counts {
     }
 }
 
-/// What counts as one address: whoever has one of IPv6 has all of its /64.
+/// What counts as one address: whoever has an IPv6 address has all of its /64.
 pub(crate) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => IpAddr::V4(address),
@@ -139,9 +139,9 @@ pub(crate) fn network(address: IpAddr) -> IpAddr {
     }
 }
 
-/// Something that is kept under one key.
+/// Something that is stored under a key.
 trait Entry: Default {
-    /// When it began to say nothing, or will.
+    /// When it stopped, or will stop, having any effect.
     fn ends(&self) -> Duration;
 }
 
@@ -150,7 +150,7 @@ trait Entry: Default {
 struct Row {
     wrong: u32,
     last: Duration,
-    /// Whether the last one was taken back: then the next need not wait.
+    /// Whether the last one was taken back, in which case the next need not wait.
     has_waited: bool,
 }
 
@@ -191,7 +191,7 @@ struct Allowance {
     refill: Duration,
 }
 
-/// A bucket of tries that fills up with time, kept as the moment at which it is full again.
+/// A bucket of tries that refills with time, stored as the moment at which it is full again.
 #[derive(Default)]
 struct Bucket {
     full_at: Duration,
@@ -217,7 +217,7 @@ impl Entry for Bucket {
     }
 }
 
-/// That a right password came.
+/// Records that a right password came.
 #[derive(Default)]
 struct Known {
     last: Duration,
@@ -267,7 +267,7 @@ impl<K: Eq + Hash + Copy, E: Entry> Table<K, E> {
         self.entries.entry(key).or_default()
     }
 
-    /// Forgets what says nothing any more, or else the oldest eighth: the work for a key is small on average.
+    /// Removes entries without effect, or else the oldest eighth, so that the average work per key is small.
     fn make_room(&mut self, now: Duration) {
         self.entries.retain(|_, entry| entry.ends() > now);
         if self.entries.len() < ENTRIES_MAX {

@@ -1,7 +1,7 @@
 //! Tokens in Basic authentication: the user's name, and the token as the password.
 //!
-//! The token is looked up by its SHA-256 first and its owner compared after, so no answer, nor its time, depends on
-//! whether a name is known.
+//! The token is looked up by its SHA-256 first, and its owner compared afterwards, so neither an answer nor its time
+//! depends on whether a name exists.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -14,7 +14,7 @@ use logjar_domain::state::State;
 use logjar_maven::checksum::to_hex;
 use sha2::{Digest, Sha256};
 
-/// A new token: what its owner gets to see once, and what is kept of it.
+/// A new token: the text that its owner sees once, and what is stored of it.
 pub struct NewToken {
     /// The token itself.
     pub text: String,
@@ -22,14 +22,14 @@ pub struct NewToken {
     pub hash: [u8; 32],
 }
 
-/// Makes a token: the prefix and 60 hex digits of random bits.
+/// Creates a token: the prefix and 60 hex digits of random bits.
 pub fn generate(prefix: &str) -> NewToken {
     let text = format!("{prefix}{}", to_hex(&crate::clock::random_bytes::<30>()));
     let hash = hash(&text);
     NewToken { text, hash }
 }
 
-/// What is kept of a token.
+/// What is stored of a token.
 pub fn hash(token: &str) -> [u8; 32] {
     Sha256::digest(token.as_bytes()).into()
 }
@@ -42,7 +42,7 @@ pub struct Credentials {
     pub password: String,
 }
 
-/// The Basic credentials of a request, if it has any that can be read.
+/// The Basic credentials of a request, if it has any that can be decoded.
 pub fn credentials(headers: &HeaderMap) -> Option<Credentials> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, encoded) = value.split_once(' ')?;
@@ -54,17 +54,17 @@ pub fn credentials(headers: &HeaderMap) -> Option<Credentials> {
     Some(Credentials { user: user.to_owned(), password: password.to_owned() })
 }
 
-/// Whether the password of credentials is a token of this registry, good or void, and the name is its owner's.
+/// Whether the password of the credentials is a token of this registry, good or void, and the name is its owner's.
 pub fn is_ours(state: &State, credentials: &Credentials) -> bool {
     let token = state.token_with_hash(&hash(&credentials.password));
     let owner = token.and_then(|(_, token)| state.users.get(&token.user));
     owner.is_some_and(|user| *user.name == *credentials.user)
 }
 
-/// The actor of a request. Without credentials it is anonymous; with wrong ones it is nobody.
+/// The actor of a request: anonymous without credentials.
 ///
 /// # Errors
-/// If there are credentials and they are no good token of that user, or an expired one.
+/// If there are credentials but they are not a good token of that user, or an expired one.
 pub fn authenticate(state: &State, now: Moment, headers: &HeaderMap) -> Result<Actor, Rejection> {
     if !headers.contains_key(header::AUTHORIZATION) {
         return Ok(Actor::Anonymous);

@@ -1,5 +1,5 @@
-//! The files of download counts in `activity/`: a line of JSON for each version that was downloaded since the write
-//! before.
+//! The files of download counts in `activity/`: a line of JSON for each version that was downloaded since the previous
+//! write.
 //!
 //! | name | what |
 //! |---|---|
@@ -7,7 +7,7 @@
 //! | `downloads-2026-11-23.7.jsonl` | a past day, set aside for the merge that makes total 7 |
 //! | `downloads-total.7.jsonl` | all days that were set aside for this total or one before, by month |
 //!
-//! So a name tells whether a file is counted in the newest total, whenever a merge was cut off.
+//! So the name tells whether a file is included in the newest total, whenever a merge was interrupted.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Write};
@@ -25,19 +25,19 @@ use crate::clock::rfc3339;
 const PREFIX: &str = "downloads-";
 const SUFFIX: &str = ".jsonl";
 const TOTAL: &str = "total";
-/// Lines of one write.
+/// Maximum lines of one write.
 const LINES_MAX: usize = 1_000;
-/// Bytes of the longest line; names have bounds.
+/// Maximum bytes of a line; names are limited.
 const LINE_MAX: usize = 4_096;
 
-/// Downloads of a version that are to be written.
+/// Downloads of a version that have yet to be written.
 #[derive(Debug)]
 pub(super) struct Count {
     pub(super) counter: Arc<VersionCounter>,
     pub(super) count: u64,
 }
 
-/// A line. Names need no escapes in JSON, so one that has some is damaged.
+/// A line. Names need no escapes in JSON, so a line with escapes is damaged.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Line<'a> {
@@ -48,7 +48,7 @@ pub(super) struct Line<'a> {
     pub(super) group: &'a str,
     pub(super) artifact: &'a str,
     pub(super) version: &'a str,
-    /// Of a total: when it was downloaded, `2026-11`. Totals from before months were kept have none.
+    /// In a total: when it was downloaded, `2026-11`. Totals from before months were recorded have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) month: Option<&'a str>,
     pub(super) count: u64,
@@ -61,16 +61,16 @@ pub(super) struct Damage {
     first: Option<PathBuf>,
 }
 
-/// The files of a folder, by what they hold.
+/// The files of a folder, by what they contain.
 #[derive(Debug, Default)]
 pub(super) struct Listed {
     /// Number of the newest total; 0 if there is none.
     pub(super) generation: u64,
     /// The newest total.
     pub(super) total: Option<PathBuf>,
-    /// Days that are not in it.
+    /// Days that are not in the total.
     pub(super) days: Vec<DayFile>,
-    /// What is in it, and older totals.
+    /// Files that are already merged, and older totals.
     pub(super) merged: Vec<PathBuf>,
 }
 
@@ -78,7 +78,7 @@ pub(super) struct Listed {
 #[derive(Debug)]
 pub(super) struct DayFile {
     pub(super) day: String,
-    /// The total that it is set aside for.
+    /// The total for which it is set aside.
     pub(super) generation: Option<u64>,
     pub(super) path: PathBuf,
 }
@@ -89,7 +89,7 @@ impl Damage {
         self.first.get_or_insert_with(|| path.to_owned());
     }
 
-    /// Says it once.
+    /// Warns about it once.
     pub(super) fn warn(&self) {
         if let Some(path) = &self.first {
             let lines = self.lines;
@@ -112,8 +112,8 @@ pub(super) fn total_path(folder: &Path, generation: u64) -> PathBuf {
     path_of(folder, TOTAL, generation)
 }
 
-/// Appends the counts to the file of the day, and takes those out that are in it: all of them unless it fails. Other
-/// instances may append at the same time, as the system does not mix two writes.
+/// Appends the counts to the file of the day, and removes those that were written: all of them unless it fails. Other
+/// instances may append at the same time, because the system does not mix two writes.
 pub(super) fn append(folder: &Path, now: Moment, counts: &mut Vec<Count>) -> io::Result<()> {
     let path = folder.join(format!("{PREFIX}{}{SUFFIX}", day(now)));
     let mut file = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path)?;
@@ -144,7 +144,7 @@ pub(super) fn append(folder: &Path, now: Moment, counts: &mut Vec<Count>) -> io:
     Ok(())
 }
 
-/// Whether the next line may begin at the end of the file: a crash or a full disk leaves part of one.
+/// Whether the file ends with a complete line: a crash or a full disk leaves part of one.
 fn ends_in_line(file: &File) -> io::Result<bool> {
     let length = file.metadata()?.len();
     let mut last = [b'\n'];
@@ -154,13 +154,13 @@ fn ends_in_line(file: &File) -> io::Result<bool> {
     Ok(last == *b"\n")
 }
 
-/// Writes a line with its end.
+/// Writes a line and its line feed.
 pub(super) fn write_line(into: &mut impl Write, line: &Line<'_>) -> io::Result<()> {
     serde_json::to_writer(&mut *into, line)?;
     into.write_all(b"\n")
 }
 
-/// Reads every count that is kept, each once.
+/// Reads every stored count exactly once.
 pub(super) fn read_all(
     folder: &Path,
     damage: &mut Damage,
@@ -198,7 +198,7 @@ pub(super) fn read(
     }
 }
 
-/// Looks at a folder. Names that are none of these files are left alone.
+/// Lists a folder. Other files are left alone.
 pub(super) fn list(folder: &Path) -> io::Result<Listed> {
     let mut listed = Listed::default();
     let mut totals = Vec::new();
@@ -229,7 +229,7 @@ pub(super) fn list(folder: &Path) -> io::Result<Listed> {
     Ok(listed)
 }
 
-/// What stands between prefix and suffix: a day or `total`, and a number.
+/// The part between prefix and suffix: a day or `total`, and a number.
 fn parse(name: &str) -> Option<(&str, Option<u64>)> {
     let inner = name.strip_prefix(PREFIX)?.strip_suffix(SUFFIX)?;
     let (what, generation) = match inner.split_once('.') {

@@ -1,9 +1,9 @@
-//! Puts the counts of past days together into one sorted file with a line for each version and month, so that a start
-//! reads some lines for each version that is still downloaded and not what every day wrote.
+//! Merges the counts of past days into one sorted file with a line for each version and month, so that a start reads a
+//! few lines for each version that is still downloaded, instead of everything that was written each day.
 //!
-//! Safe to be cut off at any point. Days are set aside under the number of the total to be made; it gets its name when
-//! it is whole and durable, and from that moment on what was set aside for it is merged. Lines of the total before are
-//! read and written one by one: it may be larger than memory likes.
+//! It can be interrupted at any point. Days are set aside under the number of the total to be made. The total gets its
+//! name when it is complete and durable, and from that moment on what was set aside for it counts as merged. The lines
+//! of the previous total are read and written one by one, because it may be too large for memory.
 
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
@@ -16,10 +16,11 @@ use crate::storage::sync_folder;
 
 /// Name of a total that is being written.
 const UNFINISHED: &str = "downloads-total.new";
-/// Letters of `2026-11`.
+/// Length of `2026-11`.
 const MONTH_LEN: usize = 7;
 
-/// Repository, group, artifact, version and month: what lines of a total are sorted by. No month is the empty text.
+/// Repository, group, artifact, version and month, by which the lines of a total are sorted. No month is the empty
+/// text.
 type Names = [String; 5];
 
 /// A day that is set aside.
@@ -29,8 +30,8 @@ struct Aside {
     path: PathBuf,
 }
 
-/// Merges the files of days before `before` (`yyyy-mm-dd`) into a new total, if there are any, and removes what is
-/// merged.
+/// Merges the files of days before `before` (`yyyy-mm-dd`) into a new total, if there are any, and removes the merged
+/// files.
 pub(super) fn merge(folder: &Path, before: &str, damage: &mut Damage) -> io::Result<()> {
     let listed = list(folder)?;
     remove(listed.merged.iter())?;
@@ -61,7 +62,7 @@ pub(super) fn merge(folder: &Path, before: &str, damage: &mut Damage) -> io::Res
     remove(listed.total.iter())
 }
 
-/// Gives the files of these days the number of the total that will hold them. One whose new name is taken waits for
+/// Gives the files of these days the number of the total that will include them. One whose new name is taken waits for
 /// the next merge.
 fn set_days_aside(folder: &Path, listed: &Listed, before: &str, generation: u64) -> io::Result<Vec<Aside>> {
     let mut days = Vec::new();
@@ -78,7 +79,7 @@ fn set_days_aside(folder: &Path, listed: &Listed, before: &str, generation: u64)
     Ok(days)
 }
 
-/// Writes the total before with the new counts among its lines, both in order, and makes it durable.
+/// Writes the previous total with the new counts merged in, both sorted, and makes it durable.
 fn write_total(
     path: &Path,
     before: Option<&Path>,

@@ -2,23 +2,23 @@
 
 use std::fs;
 
-/// Ticks a second in which Linux tells CPU time to programs, whatever the kernel's own clock.
+/// Ticks a second in which Linux reports CPU time to programs, whatever the kernel's own clock.
 const TICKS_PER_SECOND: f64 = 100.0;
 
 /// Figures about this process. What can't be read is 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Process {
-    /// Bytes in memory, shared ones too.
+    /// Bytes in memory, including shared ones.
     pub resident_bytes: u64,
-    /// Seconds of CPU time, in the kernel too.
+    /// Seconds of CPU time, including in the kernel.
     pub cpu_seconds: f64,
-    /// Open descriptors.
+    /// Open file descriptors.
     pub open_files: u64,
     /// How many there may be.
     pub open_files_max: u64,
 }
 
-/// Asks the system.
+/// Reads the figures from the system.
 pub fn read() -> Process {
     Process {
         resident_bytes: resident_bytes().unwrap_or_default(),
@@ -36,8 +36,8 @@ fn resident_bytes() -> Option<u64> {
     line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1_024)
 }
 
-/// proc_pid_stat(5): fields 14 and 15, ticks in user mode and in the kernel. The name before them may hold blanks, and
-/// ends with the last bracket.
+/// proc_pid_stat(5): fields 14 and 15, ticks in user mode and in the kernel. The name before them may contain blanks,
+/// and ends with the last bracket.
 fn cpu_seconds() -> Option<f64> {
     let stat = fs::read_to_string("/proc/self/stat").ok()?;
     let (_, fields) = stat.rsplit_once(')')?;

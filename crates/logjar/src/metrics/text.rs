@@ -20,12 +20,12 @@ impl Page {
         self.text
     }
 
-    /// A number that goes up only; its name ends in `_total`.
+    /// A number that only increases; its name ends in `_total`.
     pub fn counter(&mut self, name: &str, help: &str, value: impl Display) {
         self.counters(name, help, [([], value)]);
     }
 
-    /// Such numbers, told apart by labels.
+    /// Several such numbers, distinguished by labels.
     pub fn counters<'a, const N: usize, V: Display>(
         &mut self,
         name: &str,
@@ -84,7 +84,7 @@ impl Page {
     }
 
     fn line(&mut self, line: std::fmt::Arguments<'_>) {
-        // A string takes everything.
+        // Writing to a string can't fail.
         let _ = writeln!(self.text, "{line}");
     }
 }

@@ -1,5 +1,5 @@
-//! Artifacts that changed and that the search index does not know yet as they are. There are never more than artifacts,
-//! however long nobody asks.
+//! Artifacts that changed since the search index last indexed them. There are never more than the registry has
+//! artifacts, however long nobody takes them.
 
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
@@ -20,7 +20,7 @@ pub struct Due {
 }
 
 impl Due {
-    /// Notes what an event changes. Call it before anybody can read the state that it leads to.
+    /// Notes what an event changes. Must be called before anybody can read the resulting state.
     pub(crate) fn note(&self, recorded: &Recorded) {
         if let Event::VersionDeployed(deployed) = &recorded.event {
             let coordinates = (deployed.gav.group.clone(), deployed.gav.artifact.clone());
@@ -28,7 +28,7 @@ impl Due {
         }
     }
 
-    /// Wakes whoever waits: there are new events.
+    /// Wakes whoever waits for new events.
     pub(crate) fn wake(&self) {
         self.events.notify_one();
     }
@@ -38,7 +38,7 @@ impl Due {
         self.events.notified().await;
     }
 
-    /// All that are due; then none is. Whoever can't index them gives them back.
+    /// Takes all that are due; then none is. A caller that can't index them gives them back.
     pub(crate) fn take(&self) -> HashSet<Coordinates> {
         std::mem::take(&mut *self.artifacts.lock().unwrap_or_else(PoisonError::into_inner))
     }

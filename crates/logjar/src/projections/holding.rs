@@ -1,9 +1,10 @@
-//! How long the readers' state is held. Whoever holds it makes the sequencer wait, and behind that every other reader,
-//! so nobody may do more under it than look something up. Builds with debug assertions time each look, in CPU time of
-//! the thread, because a thread that is not given a core is not to blame, and trace those that are too long
-//! (`LOGJAR_TRACE=logjar::projections::holding=debug`); a test asks a large registry for everything and reads that.
+//! How long the readers' state is held. Whoever holds it makes the sequencer wait, and behind it every other reader, so
+//! nobody may do more than look something up meanwhile. Builds with debug assertions time each look, in CPU time of the
+//! thread, because a thread that gets no core is not to blame, and trace those that are too long
+//! (`LOGJAR_TRACE=logjar::projections::holding=debug`). A test requests everything from a large registry and reads that
+//! trace.
 
-/// What nobody may exceed.
+/// The longest time allowed.
 #[cfg(debug_assertions)]
 const LONGEST: std::time::Duration = std::time::Duration::from_millis(1);
 

@@ -19,12 +19,12 @@ pub struct Generated {
     pub basis: Basis,
 }
 
-/// What a document depends on, cheap to find out: equal bases make equal documents.
+/// What a document depends on, cheap to determine: equal bases give equal documents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Basis {
     /// Position of the last event that changed it.
     pub revision: u64,
-    /// The second that the document is dated with.
+    /// The second with which the document is dated.
     pub dated: i64,
 }
 
@@ -33,13 +33,13 @@ impl Basis {
         Self { revision: artifact.revision, dated: artifact.dated }
     }
 
-    /// Of a document that depends on both.
+    /// The basis of a document that depends on both.
     fn newest(self, other: Self) -> Self {
         Self { revision: self.revision.max(other.revision), dated: self.dated.max(other.dated) }
     }
 }
 
-/// What the document of a folder would be made from, of what is in sight; `None` if the folder has none.
+/// The basis of a folder's document, limited to what is in sight; `None` if the folder has none.
 pub fn basis(
     state: &State,
     repository: &RepositoryName,
@@ -66,8 +66,8 @@ pub fn basis(
     }
 }
 
-/// The document of a folder, as somebody gets it who sees so much of the repository: the versions of an artifact that
-/// is in sight, the plugins of a group that are. `None` if the folder has none.
+/// The document of a folder, for somebody who sees this much of the repository: the versions of an artifact and the
+/// plugins of a group that are in sight. `None` if the folder has none.
 pub fn generate(
     state: &State,
     repository: &RepositoryName,
@@ -161,7 +161,7 @@ fn plugin_artifacts<'a>(
     })
 }
 
-/// As Maven writes it: `yyyyMMddHHmmss` in UTC.
+/// Maven's format: `yyyyMMddHHmmss` in UTC.
 fn digits(second: Second) -> String {
     let digits = crate::clock::rfc3339(second.moment());
     digits.chars().filter(char::is_ascii_digit).take(14).collect()

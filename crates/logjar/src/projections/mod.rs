@@ -1,7 +1,7 @@
 //! Read models, folded from durable events by the same function that replays at start. They never write events.
 //!
-//! The sequencer has a State of its own that runs ahead of the disk; the one here is never ahead of it, and it is the
-//! one that everybody reads: rights, names, versions, generated metadata.
+//! The sequencer has a State of its own that runs ahead of the disk. The one here is never ahead of it, and everybody
+//! reads it: rights, names, versions, generated metadata.
 
 pub mod due;
 mod holding;
@@ -63,7 +63,8 @@ impl Projections {
         )
     }
 
-    /// Reads the newest deploys from the log, so that lists of what is new need not. Before the first event is applied.
+    /// Reads the newest deploys from the log, so that lists of what is new need not. To be called before the first
+    /// event is applied.
     pub fn fill_recent(&self, reader: &dyn LogReader) {
         let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
         inner.recent = Recent::filled(&inner.state, reader, inner.position);
@@ -100,34 +101,35 @@ impl Projections {
         self.due.wake();
     }
 
-    /// Versions whose files have no place in the tree yet: from their event until whoever moves the files says so.
+    /// Versions whose files have not been placed in the tree yet: from their event until whoever moves the files
+    /// reports it.
     pub fn on_their_way(&self) -> &OnTheirWay {
         &self.on_their_way
     }
 
-    /// Artifacts that search does not know as they are now.
+    /// Artifacts that changed since search indexed them.
     pub fn due(&self) -> &Due {
         &self.due
     }
 
-    /// Goes up whenever ready answers for stored files may be wrong: it changed who reads a repository, or files
-    /// that no version has went.
+    /// Goes up whenever ready answers for stored files may be wrong: when the readers of a repository change, or when
+    /// files that belong to no version were removed.
     pub fn access_revision(&self) -> u64 {
         self.access_revision.load(Ordering::Acquire)
     }
 
-    /// Makes ready answers for stored files void, because some of these files were no part of a version.
+    /// Invalidates ready answers for stored files, because some of these files were not part of a version.
     pub fn forget_answers(&self) {
         self.access_revision.fetch_add(1, Ordering::Release);
     }
 
-    /// The state; hold it briefly, writers wait.
+    /// The state. Hold it only briefly: writers wait.
     pub fn read(&self) -> Reading<'_> {
         let inner = self.inner.read().unwrap_or_else(PoisonError::into_inner);
         Reading { inner, _holding: Holding::begin() }
     }
 
-    /// The position and a copy of the state, for work that takes long. It shares the artifacts, so it is made quickly.
+    /// The position and a copy of the state, for work that takes long. It shares the artifacts, so copying is quick.
     pub fn copy(&self) -> (u64, State) {
         let inner = self.inner.read().unwrap_or_else(PoisonError::into_inner);
         (inner.position, inner.state.clone())

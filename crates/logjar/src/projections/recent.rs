@@ -1,4 +1,4 @@
-//! The newest deploys in memory, so that a list of them shows a deploy at the same moment as its 201. Older ones are on
+//! The newest deploys in memory, so that a list of them shows a deploy as soon as its 201 is sent. Older ones are on
 //! the log; `queries::recent` joins both.
 
 use std::cmp::Reverse;
@@ -14,10 +14,10 @@ use logjar_maven::snapshot_version::Stamp;
 
 use crate::stored_event::{Detail, decode};
 
-/// Deploys that are kept in memory.
+/// How many deploys are kept in memory.
 const KEPT: usize = 1_000;
 
-/// A deploy, as far as lists of what is new need it.
+/// What lists of recent deploys need to know about a deploy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecentDeploy {
     /// Its position.
@@ -59,13 +59,13 @@ impl RecentDeploy {
 }
 
 impl Recent {
-    /// Knows nothing yet of what was deployed up to the position.
+    /// Knows nothing yet about deploys up to the position.
     pub fn after(position: u64) -> Self {
         Self { deploys: VecDeque::new(), complete_from: position + 1 }
     }
 
-    /// The newest deploys up to the position of the state. What the log does not give, the list leaves to be read
-    /// when it is asked for.
+    /// The newest deploys up to the position of the state. What can't be read from the log now is read when it is
+    /// requested.
     pub fn filled(state: &State, reader: &dyn LogReader, position: u64) -> Self {
         let newest = newest_deploys(state);
         let all = newest.len() < KEPT;
@@ -93,12 +93,12 @@ impl Recent {
         self.deploys.iter().take(older).rev()
     }
 
-    /// The position from which on all deploys are here.
+    /// The position from which all deploys are here.
     pub fn complete_from(&self) -> u64 {
         self.complete_from
     }
 
-    /// Takes in what happened.
+    /// Notes an event.
     pub(super) fn note(&mut self, recorded: &Recorded) {
         let Some(deploy) = RecentDeploy::of(recorded) else { return };
         self.deploys.push_back(deploy);

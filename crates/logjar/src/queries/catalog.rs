@@ -1,8 +1,8 @@
-//! What is there, as a caller sees it: artifacts and versions joined over the repositories in sight, from memory. What
-//! a POM says is read from the log when it is asked for.
+//! What exists, as a caller sees it: artifacts and versions joined over the repositories in sight, from memory. POM
+//! facts are read from the log when they are needed.
 //!
-//! The latest version is the one that was deployed last; the latest release is the one that people should take, which
-//! Maven's order tells better.
+//! The latest version is the one that was deployed last; the latest release is the one that people should use, which is
+//! better determined by Maven's order.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use logjar_maven::version_order;
 
 use crate::stored_event::{Detail, decode};
 
-/// How many builds of a snapshot version are asked for their POM, if the newest came without.
+/// How many builds of a snapshot version are checked for a POM, if the newest came without.
 const BUILDS_ASKED: usize = 8;
 
 /// An artifact and where it is.
@@ -31,7 +31,7 @@ pub struct Listed<'a> {
     pub group: &'a GroupId,
     /// Its name.
     pub artifact: &'a ArtifactId,
-    /// The repositories in sight that have it; never none.
+    /// The repositories in sight that have it; at least one.
     pub places: Vec<(&'a RepositoryName, &'a Artifact)>,
 }
 
@@ -40,7 +40,7 @@ pub struct Listed<'a> {
 pub struct ListedVersion<'a> {
     /// The version.
     pub version: &'a Version,
-    /// Where the deploy stands that dates it: of a release the first, of a snapshot version the last.
+    /// The deploy that dates it: for a release the first, for a snapshot version the last.
     pub when: When,
     /// The repositories that have it.
     pub repositories: Vec<&'a RepositoryName>,
@@ -88,7 +88,7 @@ pub fn artifacts_of<'a>(state: &'a State, sight: &Sight, group: &'a GroupId) -> 
     names.into_iter().filter_map(|name| artifact(state, sight, group, name)).collect()
 }
 
-/// Who deployed, as people know them.
+/// Who deployed, under the name that people know.
 pub fn deployer(state: &State, by: &By) -> String {
     match by {
         By::User(user) => state.name_of(user),
@@ -127,13 +127,13 @@ impl<'a> Listed<'a> {
         self.latest_where(|_| true)
     }
 
-    /// The release that was deployed last, as Clojars tells it.
+    /// The release that was deployed last, as Clojars defines it.
     pub fn newest_release(&self) -> Option<ListedVersion<'a>> {
         self.latest_where(|version| !version.is_snapshot())
     }
 
-    /// The release that people should take: the highest in Maven's order that is not an early one, so that a fix of an
-    /// old line does not become it. Versions that are named after a day count only if the newest of these is one.
+    /// The release that people should use: the highest in Maven's order that is not a pre-release, so that a fix to an
+    /// old line does not become it. Versions that begin with a date count only if the newest of these is one.
     pub fn latest_release(&self) -> Option<ListedVersion<'a>> {
         let counts = |version: &Version| !version.is_snapshot() && !is_early(version.as_str());
         let highest = self.highest(counts)?;
@@ -184,7 +184,7 @@ impl<'a> Listed<'a> {
         found
     }
 
-    /// What stands in lists by time for a deploy of the version, or of that build of it: dated by the first in sight.
+    /// The entry in lists by time for a deploy of the version, or of that build of it: dated by the first in sight.
     pub fn standing(&self, version: &Version, stamp: Option<Stamp>) -> Option<ListedVersion<'a>> {
         let mut found: Option<ListedVersion<'a>> = None;
         for (repository, artifact) in &self.places {
@@ -207,7 +207,7 @@ impl<'a> Listed<'a> {
         found
     }
 
-    /// Positions of the deploys that may tell what the version's POM says, the best first.
+    /// Positions of the deploys that may have the version's POM facts, the best first.
     pub fn deploys_of(&self, version: &Version) -> Vec<u64> {
         let states = self.places.iter().filter_map(|(_, artifact)| artifact.version(version));
         let mut deploys: Vec<u64> = states
@@ -222,7 +222,7 @@ impl<'a> Listed<'a> {
     }
 }
 
-/// Of two deploys of one version the one that dates it.
+/// Of two deploys of one version, the one that dates it.
 fn telling(version: &Version, one: When, other: When) -> When {
     if version.is_snapshot() { one.max(other) } else { one.min(other) }
 }
@@ -238,7 +238,7 @@ pub fn deployed(reader: &dyn LogReader, seq: u64) -> Result<Option<Deployed>, Lo
     Ok(Some(Deployed { seq, at: recorded.at, by: recorded.by, event }))
 }
 
-/// What the first of these deploys that has a POM says in it. Further builds of a snapshot version may come without.
+/// The facts from the first of these deploys that has a POM. Further builds of a snapshot version may come without.
 ///
 /// # Errors
 /// If the log can't be read.

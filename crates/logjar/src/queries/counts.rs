@@ -13,17 +13,17 @@ use logjar_maven::coordinates::{ArtifactId, GroupId};
 use super::catalog;
 use crate::projections::Projections;
 
-/// Counting a large registry may take this share of the time at most, however often it is asked for: readers hold up
-/// the writer.
+/// Counting a large registry may take at most this share of the time, however often it is requested, because readers
+/// hold up the writer.
 const SHARE: u32 = 100;
 
-/// Artifacts that are counted in one look at the state.
+/// How many artifacts are counted in one look at the state.
 const AT_ONCE: usize = 200;
 
-/// Sights whose last counts are kept.
+/// For how many sights the last counts are kept.
 const SIGHTS: usize = 8;
 
-/// How many there are in sight.
+/// How much is in sight.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Groups with an artifact.
@@ -34,7 +34,7 @@ pub struct Counts {
     pub versions: usize,
 }
 
-/// The last counts of some sights, the oldest first. Nearly all who ask see the same: what is public.
+/// The last counts of some sights, the oldest first. Nearly all callers see the same: what is public.
 #[derive(Debug, Default)]
 pub struct LastCounts(Mutex<Vec<Last>>);
 
@@ -48,7 +48,7 @@ struct Last {
 }
 
 impl LastCounts {
-    /// Counts, or repeats the last count of the same sight if nothing happened since, or counting takes long.
+    /// Counts, or repeats the last count of the same sight if nothing happened since, or if counting takes long.
     pub fn of(&self, projections: &Projections, sight: &Sight) -> Counts {
         let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let begun = Instant::now();
@@ -73,8 +73,8 @@ impl LastCounts {
 /// What tells artifacts of a repository apart.
 type Key = (GroupId, ArtifactId);
 
-/// Counts each artifact where it comes first, some at a time, so that nobody waits for a large registry. What is
-/// deployed meanwhile may be counted or not.
+/// Counts each artifact in the first repository that has it, a few at a time, so that nobody waits for a large
+/// registry. What is deployed meanwhile may or may not be counted.
 fn count(projections: &Projections, sight: &Sight) -> Counts {
     let repositories: Vec<&RepositoryName> = sight.repositories().map(|(name, _)| name).collect();
     let mut counting = Counting { sight, repositories, counts: Counts::default(), groups: BTreeSet::new() };
@@ -96,7 +96,7 @@ struct Counting<'a> {
 }
 
 impl Counting<'_> {
-    /// Counts what comes behind an artifact of a repository, and gives the last one that it looked at, if there may be
+    /// Counts what follows an artifact of a repository, and returns the last one that it looked at, if there may be
     /// more.
     fn some(&mut self, state: &State, index: usize, after: Bound<Key>) -> Option<Key> {
         let name = *self.repositories.get(index)?;

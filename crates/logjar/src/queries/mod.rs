@@ -1,5 +1,5 @@
-//! What is asked of the state and the log. Nothing here folds events: what does is a projection. A query looks at
-//! memory first, while the state is held, and then at the log, which blocks.
+//! Questions about the state and the log. Nothing here folds events: what does is a projection. A query first looks at
+//! memory, while the state is held, and then at the log, which blocks.
 
 pub mod catalog;
 pub mod counts;

@@ -1,7 +1,7 @@
 //! What was deployed lately: the newest deploys from memory, older ones from the log.
 //!
-//! A version in several repositories stands once, where the first of its deploys in sight is; a build of a snapshot
-//! version likewise. So each page can be made from its cursor alone.
+//! A version in several repositories is listed once, at the first of its deploys in sight; likewise a build of a
+//! snapshot version. So each page can be made from its cursor alone.
 
 use logjar_domain::ids::RepositoryName;
 use logjar_domain::sight::Sight;
@@ -14,9 +14,9 @@ use crate::projections::Projections;
 use crate::projections::recent::RecentDeploy;
 use crate::stored_event::{Detail, decode};
 
-/// Lines of the log that are read at once on the way back.
+/// How many lines of the log are read at once on the way back.
 const BLOCK: u64 = 512;
-/// Blocks that one request reads at most: some ten milliseconds.
+/// How many blocks one request reads at most: about ten milliseconds.
 const BLOCKS_MAX: usize = 32;
 
 /// Which part of the list is wanted.
@@ -31,26 +31,26 @@ pub struct Asked {
 /// A part of the list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page {
-    /// Deploys in sight, the newest first. There may be fewer than asked for, even none, before the list ends: one
+    /// Deploys in sight, the newest first. There may be fewer than requested, even none, before the list ends: one
     /// request reads only so much of the log.
     pub deploys: Vec<ListedDeploy>,
-    /// Where to go on; `None` at the end of the list.
+    /// Where to continue; `None` at the end of the list.
     pub next: Option<u64>,
 }
 
-/// A deploy as it stands in the list.
+/// A deploy as listed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListedDeploy {
     /// The deploy.
     pub deploy: RecentDeploy,
     /// All repositories in sight that have the version, or the build.
     pub repositories: Vec<RepositoryName>,
-    /// Positions of the deploys that may tell what its POM says, the best first; for [`catalog::facts`].
+    /// Positions of the deploys that may have its POM facts, the best first; for [`catalog::facts`].
     pub told_by: Vec<u64>,
 }
 
 impl RecentDeploy {
-    /// The deploy as the list shows it, if it is in sight and no other one stands for it.
+    /// The deploy as the list shows it, if it is in sight and not represented by another one.
     pub fn listed(self, state: &State, sight: &Sight) -> Option<ListedDeploy> {
         let listed = catalog::artifact(state, sight, &self.gav.group, &self.gav.artifact)?;
         let standing = listed.standing(&self.gav.version, self.stamp)?;
@@ -98,7 +98,7 @@ pub fn page(
     Ok(found.page((upper > 1).then_some(upper)))
 }
 
-/// Deploys from position `lower` on and before `upper`, in the log's order.
+/// Deploys from position `lower` up to, but not including, `upper`, in the log's order.
 fn deploys_between(reader: &dyn LogReader, lower: u64, upper: u64) -> Result<Vec<RecentDeploy>, LogError> {
     let mut deploys = Vec::new();
     for line in reader.scan(lower)? {
@@ -113,7 +113,7 @@ fn deploys_between(reader: &dyn LogReader, lower: u64, upper: u64) -> Result<Vec
     Ok(deploys)
 }
 
-/// What was found so far: one more than asked for says that the list goes on.
+/// What was found so far: one more than requested means that the list continues.
 struct Found<'a> {
     sight: &'a Sight,
     limit: usize,

@@ -16,7 +16,7 @@ use logjar_search::search::Hit;
 use super::catalog::{self, Listed, ListedVersion};
 use crate::downloads::Downloads;
 
-/// What memory knows of an artifact.
+/// What memory knows about an artifact.
 #[derive(Clone, Debug)]
 pub struct Outline {
     /// The group.
@@ -25,7 +25,7 @@ pub struct Outline {
     pub artifact: ArtifactId,
     /// The version that was deployed last.
     pub latest_version: Version,
-    /// The release that people should take.
+    /// The release that people should use.
     pub latest_release: Option<Version>,
     /// The release that was deployed last.
     pub newest_release: Option<Version>,
@@ -35,11 +35,11 @@ pub struct Outline {
     pub downloads: u64,
     /// Position of the deploy that dates the latest version.
     pub seq: u64,
-    /// Positions of the deploys that may tell what its POM says, the best first.
+    /// Positions of the deploys that may have its POM facts, the best first.
     pub told_by: Vec<u64>,
 }
 
-/// What memory and log know of an artifact.
+/// What memory and log know about an artifact.
 #[derive(Clone, Debug)]
 pub struct Summary {
     /// What memory knows.
@@ -73,7 +73,7 @@ impl Outline {
         })
     }
 
-    /// Adds what the log knows; `None` if the deploy is not on it any more. Blocks: not for async threads.
+    /// Adds what the log knows; `None` if the deploy is no longer on it. Blocks: not for async threads.
     ///
     /// # Errors
     /// If the log can't be read.
@@ -88,19 +88,19 @@ impl Outline {
 }
 
 impl Summary {
-    /// What the project is, in its own words.
+    /// The project's own description.
     pub fn description(&self) -> Option<&str> {
         self.pom.as_ref().and_then(|pom| pom.description.as_deref())
     }
 }
 
-/// Outlines of what a query found, in its order. What went out of sight since is left out.
+/// Outlines of what a query found, in its order. What has gone out of sight since is left out.
 pub fn outlines(state: &State, sight: &Sight, downloads: &Downloads, hits: &[Hit]) -> Vec<Outline> {
     let listed = hits.iter().filter_map(|hit| catalog::artifact(state, sight, &hit.group, &hit.artifact));
     listed.filter_map(|listed| Outline::of(&listed, downloads)).collect()
 }
 
-/// Reads what the log knows of them. Blocks: not for async threads.
+/// Reads from the log what it knows about them. Blocks: not for async threads.
 ///
 /// # Errors
 /// If the log can't be read.
