@@ -4,10 +4,10 @@ use logjar_maven::coordinates::{ArtifactId, GroupId};
 
 use crate::tokens::Field;
 
-/// What Scala's build tools put behind a name that is written with `%%`.
+/// Suffixes that Scala's build tools append to a name written with `%%`.
 const SCALA_SUFFIXES: [&str; 4] = ["_3", "_2.13", "_2.12", "_2.11"];
 
-/// Most parts between colons, as in `group:artifact:extension:classifier:version`.
+/// Maximum number of parts between colons, as in `group:artifact:extension:classifier:version`.
 const PARTS_MAX: usize = 5;
 
 /// An artifact that a query names.
@@ -22,7 +22,7 @@ pub(crate) struct Coordinates {
 }
 
 impl Coordinates {
-    /// The artifacts that are meant, as the index names them.
+    /// The artifacts that it may refer to, as the index names them.
     pub(crate) fn ids(&self) -> Vec<String> {
         let suffixes = SCALA_SUFFIXES.iter().filter(|_| self.scala);
         let names = std::iter::once(&"").chain(suffixes);
@@ -30,7 +30,7 @@ impl Coordinates {
     }
 }
 
-/// The artifact that the whole query names, if it is one of the ways to write coordinates.
+/// The artifact that the whole query names, if it has one of the forms of coordinates.
 pub(crate) fn parse(query: &str) -> Option<Coordinates> {
     let query = query.trim();
     xml(query)
@@ -61,7 +61,7 @@ fn xml(query: &str) -> Option<Coordinates> {
     checked(element("groupId")?, element("artifactId")?)
 }
 
-/// `"g" % "a" % "v"`, with `%%` or `%%%` where Scala's version goes behind the name.
+/// `"g" % "a" % "v"`, with `%%` or `%%%` if the Scala version is appended to the name.
 fn sbt(query: &str) -> Option<Coordinates> {
     let mut pieces = query.split('"');
     let (_, group, sign, artifact) = (pieces.next()?, pieces.next()?, pieces.next()?.trim(), pieces.next()?);

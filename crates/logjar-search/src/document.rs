@@ -1,7 +1,7 @@
-//! What the index knows of an artifact: a pure function of what the state and the log say of it.
+//! What the index knows about an artifact: a pure function of what the state and the log know.
 //!
-//! An artifact has one document in each repository that has it, so that a document says nothing of a repository that
-//! a reader may not see, and nothing has to be indexed again when it is changed who may read.
+//! An artifact has one document in each repository that has it, so that a document says nothing about a repository that
+//! a reader may not see, and nothing has to be reindexed when the readers of a repository change.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -15,16 +15,16 @@ use tantivy::TantivyDocument;
 use crate::schema::Fields;
 use crate::words::{without_scheme, words};
 
-/// Most words of a description that count; a page has about 500.
+/// How many words of a description are indexed; a page has about 500.
 const TEXT_WORDS_MAX: usize = 2_000;
 
-/// Groups that a registry gives to persons, with forks of others' artifacts in them.
+/// Groups that a registry gives to individuals, with forks of others' artifacts in them.
 const PERSONAL_GROUPS: [&str; 2] = ["org.clojars.", "net.clojars."];
 
-/// Whether an artifact is the one that people mean by its name, the least likely first.
+/// How likely an artifact is the one that people mean by its name, the least likely first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Origin {
-    /// In the group that a person has without asking.
+    /// In a group that a user gets automatically.
     Personal,
     /// In some group.
     Elsewhere,
@@ -34,14 +34,14 @@ pub(crate) enum Origin {
     Canonical,
 }
 
-/// An artifact as it is indexed.
+/// An artifact to be indexed.
 #[derive(Debug)]
 pub struct Artifact {
     /// Its group.
     pub group: GroupId,
     /// Its name.
     pub artifact: ArtifactId,
-    /// The repositories that have it; none any more, if it is to be forgotten.
+    /// The repositories that have it; empty if it should be removed from the index.
     pub places: Vec<Place>,
 }
 
@@ -54,9 +54,9 @@ pub struct Place {
     pub version: Version,
     /// When it was deployed, if that is known.
     pub at: Option<Moment>,
-    /// What its POM says, if it has one.
+    /// Its POM facts, if it has a POM.
     pub pom: Option<Arc<Pom>>,
-    /// The number by which its popularity is asked for.
+    /// The key by which its popularity is looked up.
     pub popularity: u64,
 }
 
@@ -66,7 +66,7 @@ pub(crate) fn id(group: &GroupId, artifact: &ArtifactId) -> String {
 }
 
 impl Origin {
-    /// As the index keeps it.
+    /// The number that the index stores.
     pub(crate) fn number(self) -> u64 {
         match self {
             Self::Personal => 0,
@@ -159,7 +159,7 @@ fn add_facts(document: &mut TantivyDocument, fields: &Fields, pom: &Pom, seen: &
     }
     if let Some(url) = pom.url.as_deref().map(without_scheme) {
         document.add_text(fields.url, words(url).join(" "));
-        // Half of all projects have the same host: who asks for it names the field.
+        // Half of all projects have the same host: a query for it has to name the field.
         let (_, path) = url.split_once('/').unwrap_or_default();
         document.add_text(fields.ranked_text, fresh(words(path), seen));
     }
@@ -180,7 +180,7 @@ fn fresh(words: Vec<String>, seen: &mut HashSet<String>) -> String {
     fresh.join(" ")
 }
 
-/// Names an artifact by a number that is never 0 and the same in every run.
+/// Identifies an artifact by a number that is never 0 and the same in every run.
 fn join_key(id: &str) -> u64 {
     let digest = Sha256::digest(id.as_bytes());
     let first = digest.first_chunk::<8>().copied().unwrap_or_default();

@@ -1,4 +1,5 @@
-//! An index in a folder or in memory: opened, changed in bursts, and stamped with how much of which log is in it.
+//! An index in a folder or in memory: opened, changed in bursts, and stamped with which log, and how much of it, the
+//! index contains.
 
 use std::path::Path;
 
@@ -14,17 +15,18 @@ use crate::schema::{Fields, schema};
 use crate::search::Searcher;
 use crate::stamp::Stamp;
 
-/// What a burst of changes may take, in bytes.
+/// How much memory a burst of changes may take, in bytes.
 const BURST_BYTES: usize = 16_000_000;
 
-/// What building everything may take, in bytes, for each artifact and at most. Tantivy takes its part of it at once.
+/// How much memory building everything may take, in bytes, per artifact and at most. Tantivy takes its part of it at
+/// once.
 const BUILD_BYTES_PER_ARTIFACT: usize = 2_000;
 const BUILD_BYTES_MAX: usize = 64_000_000;
 
-/// Segments with more documents are not merged any more: a merge ends within seconds.
+/// Segments with more documents are no longer merged, so that a merge ends within seconds.
 const MERGED_DOCUMENTS_MAX: usize = 100_000;
 
-/// Share of a segment's documents that may be deleted ones before it is written anew.
+/// Share of a segment's documents that may be deleted before it is rewritten.
 const DELETED_MAX: f32 = 0.25;
 
 /// An index and the right to change it.
@@ -42,27 +44,27 @@ pub enum Unusable {
     /// There is none.
     #[error("there is no index")]
     Missing,
-    /// It was left half made.
+    /// It was left unfinished.
     #[error("it was never finished")]
     Unfinished,
     /// It has other fields.
     #[error("its fields are different")]
     OtherFields,
-    /// Some of its files are not what they were.
+    /// Some of its files have changed.
     #[error("it is damaged: {0}")]
     Damaged(String),
-    /// What Tantivy says.
+    /// An error from Tantivy.
     #[error(transparent)]
     Index(#[from] TantivyError),
 }
 
-/// An index could not be written: what Tantivy says of it.
+/// An index could not be written: the error from Tantivy.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 pub struct IndexError(#[from] TantivyError);
 
 impl IndexError {
-    /// The error of the system that is the reason, if one is.
+    /// The I/O error that is the cause, if there is one.
     pub fn io(&self) -> Option<&std::io::Error> {
         match &self.0 {
             TantivyError::IoError(source) => Some(source),
@@ -72,17 +74,17 @@ impl IndexError {
 }
 
 impl Keeper {
-    /// An empty index in memory, for about as many artifacts.
+    /// An empty index in memory, for about this many artifacts.
     ///
     /// # Errors
-    /// What Tantivy says.
+    /// Any error from Tantivy.
     pub fn in_memory(artifacts: usize) -> Result<Self, IndexError> {
         let (schema, fields) = schema();
         let index = Index::builder().schema(schema).settings(settings()).create_in_ram()?;
         Ok(Self::new(index, fields, build_bytes(artifacts))?)
     }
 
-    /// An empty index in an empty folder, for about as many artifacts.
+    /// An empty index in an empty folder, for about this many artifacts.
     ///
     /// # Errors
     /// A folder that can't be written.
@@ -92,10 +94,10 @@ impl Keeper {
         Ok(Self::new(index, fields, build_bytes(artifacts))?)
     }
 
-    /// The index in a folder, if its stamp is found to be good. All its files are read and their sums compared.
+    /// The index in a folder, if its stamp is accepted. All its files are read and their sums compared.
     ///
     /// # Errors
-    /// An index that is missing or damaged, or what is said of its stamp.
+    /// An index that is missing or damaged, or the error about its stamp.
     pub fn open<E: From<Unusable>>(
         folder: &Path,
         check: impl FnOnce(&Stamp) -> Result<(), E>,
@@ -130,7 +132,7 @@ impl Keeper {
         Ok(Self { index, reader, fields, writer: None, bytes })
     }
 
-    /// A look at what is committed, for searching; it follows later commits.
+    /// A view of what is committed, for searching; it follows later commits.
     pub fn searcher(&self) -> Searcher {
         Searcher { reader: self.reader.clone(), fields: self.fields }
     }
@@ -138,7 +140,7 @@ impl Keeper {
     /// Replaces all documents of an artifact.
     ///
     /// # Errors
-    /// What Tantivy says, and nothing since the last commit is kept then.
+    /// Any error from Tantivy. Then nothing since the last commit is kept.
     pub fn replace(&mut self, artifact: &Artifact) -> Result<(), IndexError> {
         let documents = artifact.documents(&self.fields);
         let old = Term::from_field_text(self.fields.id, &artifact.id());
@@ -149,7 +151,7 @@ impl Keeper {
         Ok(self.put(documents)?)
     }
 
-    /// Adds the documents of an artifact that the index does not know: much faster than [`Self::replace`].
+    /// Adds the documents of an artifact that is not in the index: much faster than [`Self::replace`].
     ///
     /// # Errors
     /// As there.
@@ -167,7 +169,7 @@ impl Keeper {
     /// Makes all changes visible and durable, with a stamp. Without one the index can't be opened again.
     ///
     /// # Errors
-    /// What Tantivy says, a full disk for example; nothing since the last commit is kept then.
+    /// Any error from Tantivy, such as a full disk. Then nothing since the last commit is kept.
     pub fn commit(&mut self, stamp: Option<&Stamp>) -> Result<(), IndexError> {
         let payload =
             stamp.map(Stamp::text).transpose().map_err(std::io::Error::other).map_err(TantivyError::from)?;
@@ -181,10 +183,10 @@ impl Keeper {
         Ok(self.reader.reload()?)
     }
 
-    /// Waits for merges and gives back the writer's memory. Changes that are not committed are lost.
+    /// Waits for merges and releases the writer's memory. Changes that are not committed are lost.
     ///
     /// # Errors
-    /// What Tantivy says.
+    /// Any error from Tantivy.
     pub fn close(&mut self) -> Result<(), IndexError> {
         let Some(writer) = self.writer.take() else { return Ok(()) };
         writer.wait_merging_threads()?;
@@ -208,10 +210,10 @@ impl Keeper {
         self.writer.as_mut().ok_or_else(|| TantivyError::SystemError("there is no writer".to_owned()))
     }
 
-    /// A writer that failed is not used again; the next change opens another.
+    /// A writer that failed is not used again; the next change opens a new one.
     fn undo_if_failed(&mut self, result: tantivy::Result<()>) -> tantivy::Result<()> {
         if result.is_err() {
-            // What it merges is no use any more, but must not be written later either.
+            // The result of its merges is useless, but must not be written later either.
             let _ = self.writer.take().map(IndexWriter::wait_merging_threads);
         }
         result

@@ -1,5 +1,6 @@
-//! Search: an index with one document for each artifact of a repository, made with Tantivy. It says which artifacts a
-//! query means and in which order. What is put into it is an argument, and what is shown of the hits is not known here.
+//! Search: an index with one document for each artifact of a repository, built with Tantivy. It determines which
+//! artifacts match a query and in which order. What is indexed is an argument, and what is shown of the hits is not
+//! known here.
 //!
 //! Reading order: [`words`] and [`document`] (what is indexed), [`syntax`] and [`query`] (what is asked), [`ranking`]
 //! (in which order), [`search`] (a query's way through them), [`keeper`] and [`stamp`] (an index in a folder). Why it

@@ -1,5 +1,6 @@
-//! Makes of what was asked a query of Tantivy, whose scores are classes: how good a hit is depends on the document and
-//! the query alone. A score is a number of 24 bits, which a float holds exactly, made of digits, the weightiest first:
+//! Turns a parsed query into a Tantivy query whose scores are classes: how well a hit matches depends only on the
+//! document and the query. A score is a number of 24 bits, which a float represents exactly, made of digits, the most
+//! significant first:
 //!
 //! | bits | what |
 //! |---|---|
@@ -25,7 +26,7 @@ use crate::syntax::{Asked, Matter, Node, Occurs, Part};
 use crate::times::Times;
 use crate::tokens::Field;
 
-/// How good a hit is; higher is better.
+/// How well a hit matches; higher is better.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Class(u32);
 
@@ -37,7 +38,7 @@ const EXACT_MASK: u32 = 3 << 14;
 const WORD: Class = Class(1 << 16);
 const NAMED: Class = Class(1 << 23);
 
-/// More than the last character of any word.
+/// A character after the last one of any word.
 const AFTER_ALL: char = char::MAX;
 
 type Clauses = Vec<(Occur, Box<dyn Query>)>;
@@ -53,7 +54,7 @@ impl Class {
         Self(score as u32)
     }
 
-    /// Whether the query is a name, and the document has it.
+    /// Whether the query is a name, and the document has exactly that name.
     pub(crate) fn is_exact(self) -> bool {
         self.0 & EXACT_MASK >= EXACT.0 || self >= NAMED
     }
@@ -72,7 +73,7 @@ impl Class {
     }
 }
 
-/// The query for what was asked; `None` if nothing was.
+/// The Tantivy query; `None` if nothing was asked for.
 pub(crate) fn build(asked: &Asked, fields: &Fields) -> Option<Box<dyn Query>> {
     let builder = Builder { fields };
     let found = builder.group(&asked.parts)?;
@@ -109,8 +110,8 @@ impl Builder<'_> {
         Some(Box::new(BooleanQuery::new(clauses)))
     }
 
-    /// Words side by side become clauses of the one list that they stand in: the same word twice counts once, and a
-    /// union of many terms is read in one go. Beginnings of words, which may be many terms each, count once too.
+    /// Words side by side become clauses of one list: the same word twice counts once, and a union of many terms is
+    /// read in one go. Beginnings of words, which may match many terms each, also count once.
     fn add(&self, part: &Part, clauses: &mut Clauses, seen: &mut HashSet<String>) {
         if let (Occurs::Should, Node::Leaf(None, Matter::Words(words))) = (part.occurs, &part.node) {
             for word in words {
@@ -136,12 +137,12 @@ impl Builder<'_> {
         clauses.extend(query.map(|query| (occur, query)));
     }
 
-    /// A document has a word in one of these places only.
+    /// A document has a word in only one of these places.
     fn word(&self, word: &str) -> [Box<dyn Query>; 3] {
         self.ranked().map(|(field, class)| term(field, word, class))
     }
 
-    /// Where words are looked for that name no field, and what they are worth there.
+    /// Where words without a field are looked for, and what they are worth there.
     fn ranked(&self) -> [(Indexed, Class); 3] {
         [
             (self.fields.ranked_name, WORD.and(NAME_WORD)),
@@ -160,7 +161,7 @@ impl Builder<'_> {
         }
     }
 
-    /// The field of the index that a query's field is.
+    /// The index field for a query's field.
     fn column(&self, field: Field) -> Indexed {
         match field {
             Field::Id => self.fields.lower_id,
@@ -188,7 +189,7 @@ impl Builder<'_> {
         names.into_iter().chain(others.map(|field| (field, WORD))).collect()
     }
 
-    /// Words one right after the other.
+    /// Words that directly follow one another.
     fn phrase(&self, field: Option<Field>, words: &[String]) -> Option<Box<dyn Query>> {
         let whole = words.join(" ");
         if let ([word], None) = (words, field) {
@@ -226,8 +227,8 @@ impl Builder<'_> {
         constant(Box::new(RangeQuery::new(bound(times.from), bound(times.until))), WORD)
     }
 
-    /// Documents whose name is what was asked for, or begins with it. Of a group, its own project comes first. The one
-    /// place that gives these classes, so that no document gets them twice.
+    /// Documents whose name is what was asked for, or begins with it. In a group, the project of the same name comes
+    /// first. Only this function gives these classes, so that no document gets them twice.
     fn title(&self, asked: &Asked) -> Option<Box<dyn Query>> {
         let mut places = Vec::new();
         if !asked.title.is_empty() {
@@ -246,7 +247,7 @@ impl Builder<'_> {
     }
 }
 
-/// The whole groups that are wanted.
+/// The whole groups that are asked for.
 fn add_groups(parts: &[Part], add: &mut impl FnMut(&str)) {
     for part in parts.iter().filter(|part| part.occurs != Occurs::MustNot) {
         match &part.node {
@@ -257,7 +258,7 @@ fn add_groups(parts: &[Part], add: &mut impl FnMut(&str)) {
     }
 }
 
-/// What a word is worth that is found in a field that the query names.
+/// What a word is worth in a field that the query names.
 fn worth(field: Field) -> Class {
     match field {
         Field::Artifact => WORD.and(NAME_WORD),
@@ -283,7 +284,7 @@ fn begins(field: Indexed, prefix: &str, class: Class) -> Box<dyn Query> {
     constant(Box::new(range), class)
 }
 
-/// The best of several places where a document may have something; the others count nothing.
+/// The best of several places where a document may match; the others count nothing.
 fn best_of(places: Vec<Box<dyn Query>>) -> Box<dyn Query> {
     Box::new(DisjunctionMaxQuery::new(places))
 }

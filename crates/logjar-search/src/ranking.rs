@@ -1,6 +1,6 @@
 //! The order of hits, which depends on the query and the documents alone: not on how many there are, how often a word
-//! occurs, or when a document was indexed. So an index that grew by live updates and one that was built anew give the
-//! same list.
+//! occurs, or when a document was indexed. So an index that grew by live updates and one that was rebuilt give the same
+//! list.
 //!
 //! First the class (see [`super::query`]). Then, for names that are exactly what was asked for, where the artifact
 //! comes from; for all others only whether it is in a personal group. Then downloads, then coordinates.
@@ -21,12 +21,12 @@ use crate::document::Origin;
 use crate::query::Class;
 use crate::schema;
 
-/// Documents that are asked about at once.
+/// How many documents' popularity is looked up at once.
 const ASKED_AT_ONCE: usize = 1_024;
 
-/// How popular artifacts are. It is asked for the documents that a query finds, so it must answer at once.
+/// How popular artifacts are. It is called for the documents that a query finds, so it must answer right away.
 pub trait Popularity: Send + Sync {
-    /// How popular each of the artifacts is whose documents bear these numbers, in their order; more is better.
+    /// The popularity of each of the artifacts with these keys, in their order; more is better.
     fn of_each(&self, artifacts: &[u64]) -> Vec<u64>;
 }
 
@@ -34,7 +34,7 @@ pub trait Popularity: Send + Sync {
 pub(crate) struct Best {
     /// How many.
     pub(crate) limit: usize,
-    /// What may be shown.
+    /// What the caller may see.
     pub(crate) sight: Arc<Sight>,
     /// What is popular.
     pub(crate) popularity: Arc<dyn Popularity>,
@@ -43,13 +43,13 @@ pub(crate) struct Best {
 /// What was collected.
 #[derive(Debug, Default)]
 pub(crate) struct Collected {
-    /// How many artifacts there are in all.
+    /// The total number of artifacts.
     pub(crate) total: usize,
     /// The ids of the best, in order.
     pub(crate) ids: Vec<String>,
 }
 
-/// What a hit is ordered by, but for its coordinates. Greater is better.
+/// What hits are ordered by, apart from coordinates. Greater is better.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Worth {
     class: Class,
@@ -57,18 +57,18 @@ struct Worth {
     downloads: u64,
 }
 
-/// A hit of a segment, by the ordinal of its id there. Less is better.
+/// A hit in a segment, with the ordinal of its id there. Less is better.
 type Placed = (std::cmp::Reverse<Worth>, u64);
 
 /// The best hits of a segment, found without sorting all of them.
 struct Top {
     limit: usize,
     placed: Vec<Placed>,
-    /// What is worse than this is none of the best.
+    /// Hits worse than this are not among the best.
     worst: Option<Placed>,
 }
 
-/// What a segment gives.
+/// The result of a segment.
 pub(crate) struct Harvest {
     ids: Option<StrColumn>,
     top: Top,
@@ -81,9 +81,9 @@ pub(crate) struct Harvest {
 struct Found {
     class: Class,
     origin: u64,
-    /// By which its popularity is asked for.
+    /// The key by which its popularity is looked up.
     key: u64,
-    /// What joins it with others; 0 if nothing does.
+    /// The key that joins it with others; 0 if there are none.
     join_key: u64,
     /// The ordinal of its id.
     id: u64,
@@ -108,7 +108,7 @@ impl Top {
         Self { limit, placed: Vec::new(), worst: None }
     }
 
-    /// Whether a hit of that class may still be one of the best.
+    /// Whether a hit of that class could still be one of the best.
     fn wants(&self, class: Class) -> bool {
         self.worst.is_none_or(|(worth, _)| class >= worth.0.class)
     }
@@ -184,7 +184,7 @@ impl Collector for Best {
     }
 }
 
-/// One worth for each artifact that is in several repositories: the best class, all downloads.
+/// One worth for each artifact in several repositories: the best class, all downloads.
 fn join(segments: &[Harvest]) -> HashMap<u64, Worth> {
     let mut joined: HashMap<u64, Worth> = HashMap::new();
     for (key, worth, _) in segments.iter().flat_map(|segment| &segment.shared) {
@@ -234,7 +234,7 @@ impl SegmentCollector for InSegment {
 }
 
 impl InSegment {
-    /// Asks how popular what was found is, in one look, and puts it where it belongs.
+    /// Looks up the popularity of what was found, all at once, and adds the hits.
     fn weigh(&mut self) {
         let keys: Vec<u64> = self.found.iter().map(|found| found.key).collect();
         let popularity = self.popularity.of_each(&keys);
@@ -248,7 +248,7 @@ impl InSegment {
     }
 }
 
-/// What is in sight of a segment's documents.
+/// Which of a segment's documents are in sight.
 struct Visible {
     repository: Numbers,
     extents: Vec<VisibleExtent>,
@@ -283,7 +283,8 @@ impl Visible {
                 }
             });
         }
-        // What the sight says of all repositories, it says of those of its own time: others may have come since.
+        // What the sight says about all repositories only covers those that existed at its time: others may have come
+        // since.
         let shows_all = extents.iter().all(|extent| matches!(extent, VisibleExtent::All));
         Ok((!shows_all).then(|| Self { repository: ordinals(Some(&repositories), segment), extents }))
     }
@@ -301,7 +302,7 @@ impl Visible {
     }
 }
 
-/// The column of a text's ordinals; of a segment without the text, zeros.
+/// The column of a text's ordinals; zeros for a segment without the text.
 fn ordinals(column: Option<&StrColumn>, segment: &SegmentReader) -> Numbers {
     match column {
         Some(column) => column.ords().clone().first_or_default_col(0),
@@ -311,7 +312,7 @@ fn ordinals(column: Option<&StrColumn>, segment: &SegmentReader) -> Numbers {
     }
 }
 
-/// Ranges of ids, each from the first to before the second, that hold what is in reach of a group.
+/// Ranges of ids, each from the first up to, but not including, the second, that contain what a group's reach covers.
 fn ranges(group: &GroupId, reach: &Reach) -> Vec<(String, String)> {
     let mut ranges: Vec<_> = reach
         .artifacts
@@ -327,7 +328,7 @@ fn ranges(group: &GroupId, reach: &Reach) -> Vec<(String, String)> {
     ranges
 }
 
-/// Ordinals of the ids from `first` to before `end`.
+/// Ordinals of the ids from `first` up to, but not including, `end`.
 fn range(ids: &StrColumn, first: &str, end: &str) -> tantivy::Result<(u64, u64)> {
     let bounds = ids.dictionary().term_bounds_to_ord(Bound::Included(first), Bound::Excluded(end));
     match bounds.map_err(TantivyError::from)? {

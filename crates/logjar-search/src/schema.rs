@@ -1,8 +1,9 @@
 //! The fields of a document. Nothing is stored but what identifies it.
 //!
-//! There are two kinds of fields with words. The *ranked* ones have every word of a document once, in the best of
-//! three places: its name, its group, elsewhere. A query without a field looks there, and where a word was found says
-//! how good the hit is. The others, with positions, are what a query names, and what phrases look into.
+//! There are two kinds of fields with words. The *ranked* ones contain every word of a document once, in the best of
+//! three places: its name, its group, elsewhere. A query without a field looks there, and the place where a word was
+//! found determines the class of the hit. The others, with positions, are for queries that name a field, and for
+//! phrases.
 
 use tantivy::schema::{
     FAST, Field, IndexRecordOption, Schema, SchemaBuilder, TextFieldIndexing, TextOptions,
@@ -12,17 +13,17 @@ use tantivy::schema::{
 pub(crate) const ID: &str = "id";
 /// Column of the repository.
 pub(crate) const REPOSITORY: &str = "repository";
-/// Column of the name in the counts of downloads.
+/// Column of the artifact's key in the download counts.
 pub(crate) const DOWNLOADS: &str = "downloads";
 /// Column of where the artifact comes from (see [`super::document::Origin`]).
 pub(crate) const ORIGIN: &str = "origin";
-/// Column of what joins the documents of one artifact in several repositories; 0 if it is in one only.
+/// Column of the key that joins the documents of one artifact in several repositories; 0 if it is in only one.
 pub(crate) const SHARED: &str = "shared";
 
 /// The fields by their use.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Fields {
-    /// `group:artifact`, as it is.
+    /// `group:artifact`, unchanged.
     pub(crate) id: Field,
     /// `group:artifact` in lower case: what people type.
     pub(crate) lower_id: Field,
@@ -48,11 +49,11 @@ pub(crate) struct Fields {
     pub(crate) version: Field,
     /// When it was deployed, in microseconds.
     pub(crate) at: Field,
-    /// Words of name for people and description.
+    /// Words of the display name and the description.
     pub(crate) description: Field,
     /// Words of the licences.
     pub(crate) licenses: Field,
-    /// Words of the project's address.
+    /// Words of the project's URL.
     pub(crate) url: Field,
     /// Words of the authors.
     pub(crate) authors: Field,
@@ -95,12 +96,12 @@ pub(crate) fn schema() -> (Schema, Fields) {
     (builder.build(), fields)
 }
 
-/// A text that is one term.
+/// A text that is a single term.
 fn whole() -> TextOptions {
     indexed("raw", IndexRecordOption::Basic)
 }
 
-/// Words that were split already, with single blanks between them.
+/// Words that were already split, separated by single blanks.
 fn split(option: IndexRecordOption) -> TextOptions {
     indexed("whitespace", option)
 }

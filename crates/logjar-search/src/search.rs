@@ -1,4 +1,4 @@
-//! A query's way through the index: from its text to the artifacts that it means, the best first.
+//! A query's way through the index: from its text to the matching artifacts, the best first.
 
 use std::sync::Arc;
 
@@ -11,19 +11,19 @@ use crate::ranking::{Best, Popularity};
 use crate::schema::Fields;
 use crate::{document, query, syntax};
 
-/// How many hits of a query can be asked for, the best ones. All of them are counted.
+/// How many hits of a query can be requested, the best ones. All of them are counted.
 pub const HITS_MAX: usize = 10_000;
 
 /// What a query found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Found {
-    /// How many artifacts there are in all.
+    /// The total number of artifacts.
     pub total: usize,
-    /// Those of the wanted page, the best first.
+    /// Those of the requested page, the best first.
     pub hits: Vec<Hit>,
 }
 
-/// An artifact that a query means.
+/// An artifact that matches a query.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hit {
     /// Its group.
@@ -32,7 +32,7 @@ pub struct Hit {
     pub artifact: ArtifactId,
 }
 
-/// Which part of the result is wanted.
+/// Which part of the result is requested.
 #[derive(Clone, Copy, Debug)]
 pub struct Page {
     /// How many hits before it.
@@ -42,7 +42,8 @@ pub struct Page {
 }
 
 impl Page {
-    /// How many of the best hits of so many documents have to be known for it; none, if it lies beyond all of them.
+    /// How many of the best hits must be collected for this page, given the number of documents; 0 if the page is
+    /// beyond all of them.
     fn collected(self, documents: usize) -> usize {
         let end = self.offset.saturating_add(self.limit).min(HITS_MAX).min(documents);
         if self.offset < end { end } else { 0 }
@@ -66,27 +67,27 @@ impl From<tantivy::TantivyError> for QueryError {
     }
 }
 
-/// A look at what an index has committed; it follows later commits.
+/// A view of what an index has committed; it follows later commits.
 #[derive(Clone)]
 pub struct Searcher {
     pub(crate) reader: IndexReader,
     pub(crate) fields: Fields,
 }
 
-/// Whose question it is: what may be shown, and what is popular.
+/// What the caller may see, and what is popular.
 pub struct View<'a> {
-    /// What may be shown.
+    /// What the caller may see.
     pub sight: &'a Sight,
     /// What is popular.
     pub popularity: Arc<dyn Popularity>,
 }
 
 impl Searcher {
-    /// The artifacts in sight that the query means. If there are none, its last word may be one that somebody has not
-    /// typed to its end. Blocks for a few milliseconds: not for async threads.
+    /// The artifacts in sight that match the query. If there are none, its last word may be one that has not been typed
+    /// to its end. Blocks for a few milliseconds: not for async threads.
     ///
     /// # Errors
-    /// A query that breaks the syntax; an index that can't be read.
+    /// A query with a syntax error; an index that can't be read.
     pub fn search(&self, query: &str, view: &View<'_>, page: Page) -> Result<Found, QueryError> {
         let asked = syntax::parse(query).map_err(|error| QueryError::Syntax(error.to_string()))?;
         let found = self.find(query::build(&asked, &self.fields), view, page)?;

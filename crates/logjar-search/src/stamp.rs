@@ -1,4 +1,5 @@
-//! What a commit of the index says about itself: how much of which log is in it. The payload of Tantivy's `meta.json`.
+//! What a commit of the index says about itself: which log, and how much of it, the index contains. It is the payload
+//! of Tantivy's `meta.json`.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +10,7 @@ pub struct Stamp {
     pub log: String,
     /// The position up to which the index is complete.
     pub position: u64,
-    /// The id of the line there.
+    /// The id of the line at that position.
     pub line: String,
 }
 
@@ -25,7 +26,7 @@ impl Stamp {
     /// The text that is kept.
     ///
     /// # Errors
-    /// Those of `serde_json`.
+    /// Errors of `serde_json`.
     pub(crate) fn text(&self) -> serde_json::Result<String> {
         serde_json::to_string(self)
     }

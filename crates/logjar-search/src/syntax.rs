@@ -1,8 +1,8 @@
-//! What a query says. Our own small syntax, made so that no text that names no field is ever wrong: quotes and brackets
-//! without their pair, operators without their words and unknown fields are read as well as they can be.
+//! Parses a query. The syntax is our own and small, designed so that a text that names no field is never wrong:
+//! unbalanced quotes and brackets, operators without operands and unknown fields are read as well as possible.
 //!
-//! Bounded: [`CHARACTERS_MAX`] characters, [`WORDS_MAX`] words, [`PREFIXES_MAX`] beginnings of words, [`DEPTH_MAX`]
-//! levels; what is beyond is ignored.
+//! It is limited to [`CHARACTERS_MAX`] characters, [`WORDS_MAX`] words, [`PREFIXES_MAX`] beginnings of words and
+//! [`DEPTH_MAX`] levels; the rest is ignored.
 
 use std::collections::VecDeque;
 
@@ -11,18 +11,18 @@ use crate::times::{self, Times};
 use crate::tokens::{Field, Token, tokens};
 use crate::words::{ends_in_word, without_scheme, words};
 
-/// How much of a query counts.
+/// How many characters of a query are used.
 const CHARACTERS_MAX: usize = 1_000;
-/// How many words of a query count.
+/// How many words of a query are used.
 const WORDS_MAX: usize = 64;
-/// How many beginnings of words and values count: each may be the beginning of many thousand.
+/// How many beginnings of words and values are used: each may match many thousands.
 const PREFIXES_MAX: usize = 8;
-/// How deep brackets count.
+/// How deep brackets may nest.
 const DEPTH_MAX: usize = 16;
-/// Fewer characters begin too many words to mean one of them.
+/// With fewer characters, too many words begin like this to mean one of them.
 const BEGINNING_MIN: usize = 3;
 
-/// A query that was understood.
+/// A parsed query.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Asked {
     /// What is looked for.
@@ -45,7 +45,7 @@ pub(crate) struct Part {
 /// Whether a part has to be there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Occurs {
-    /// Good if it is, and one of several must be.
+    /// It improves the match, and at least one such part must be there.
     Should,
     /// It must be there.
     Must,
@@ -58,51 +58,51 @@ pub(crate) enum Occurs {
 pub(crate) enum Node {
     /// Something that documents have.
     Leaf(Option<Field>, Matter),
-    /// What stands between brackets, or what `AND` joins.
+    /// The contents of brackets, or the operands of `AND`.
     Group(Vec<Part>),
 }
 
-/// What documents have. Words are as [`words`] makes them and never none.
+/// What to look for in documents. Words are as [`words`] makes them, and there is at least one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Matter {
-    /// One or several words that stood together in the query without quotes, as in `ring-core`.
+    /// One or several words that were joined in the query without quotes, as in `ring-core`.
     Words(Vec<String>),
-    /// Words in this order, one right after the other.
+    /// Words in this order, one directly after the other.
     Phrase(Vec<String>),
-    /// Words that are there and the beginning of another.
+    /// Complete words, and the beginning of another.
     Prefix(Vec<String>, String),
     /// A whole value in lower case.
     Value(String),
     /// The beginning of a whole value in lower case.
     ValuePrefix(String),
-    /// A time within.
+    /// A time within this range.
     Times(Times),
 }
 
 /// What is wrong with a query. Only queries that name a field can be wrong.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum SyntaxError {
-    /// Nothing behind the colon.
+    /// Nothing after the colon.
     #[error("`{0}:` has nothing after it; write `{0}:word`, `{0}:\"two words\"` or `{0}:(this that)`")]
     NoValue(&'static str),
-    /// A range of something else than times.
+    /// A range of something other than times.
     #[error("`{0}:` does not take a range; only `at` does, as in `at:[2024-01-01 TO 2024-06-30]`")]
     RangeOf(&'static str),
-    /// Something that is no time.
+    /// Something that is not a time.
     #[error(
         "`{0}` is not a time; write a day as in `at:2024-05-17`, a month as in `at:2024-05`, a year as in `at:2024`, or a \
          range as in `at:[2024-01-01 TO 2024-06-30]`, with `*` for an open end"
     )]
     Time(String),
-    /// Something that is no range.
+    /// Something that is not a range.
     #[error("`{0}` is not a range of times; write `at:[2024-01-01 TO 2024-06-30]`, with `*` for an open end")]
     Range(String),
 }
 
-/// Understands a query.
+/// Parses a query.
 ///
 /// # Errors
-/// Only if it names a field: nothing behind its colon, or no time behind `at:`.
+/// Only if it names a field: nothing after its colon, or no time after `at:`.
 pub(crate) fn parse(query: &str) -> Result<Asked, SyntaxError> {
     let query = counted(query);
     if let Some(coordinates) = coordinates::parse(query) {
@@ -119,14 +119,14 @@ pub(crate) fn parse(query: &str) -> Result<Asked, SyntaxError> {
     Ok(Asked { parts, title: parser.title, coordinates: None })
 }
 
-/// How much of the query counts.
+/// The part of the query that is used.
 fn counted(query: &str) -> &str {
     let end = query.char_indices().nth(CHARACTERS_MAX).map_or(query.len(), |(index, _)| index);
     query.get(..end).unwrap_or_default()
 }
 
-/// The artifact first, then its namesakes, what has words of its name, and the others of its group. The group's words
-/// alone would find half of everything.
+/// The artifact first, then others of the same name, artifacts with words of its name, and others of its group. The
+/// group's words alone would find half of everything.
 fn named(coordinates: Coordinates) -> Asked {
     let title = words(&coordinates.artifact);
     let telling = title.iter().filter(|word| !word.bytes().all(|byte| byte.is_ascii_digit()));
@@ -137,8 +137,8 @@ fn named(coordinates: Coordinates) -> Asked {
 }
 
 impl Asked {
-    /// The same query with its last word as the beginning of one, for whoever has not typed all of it. `None` if the
-    /// query ends otherwise: with a field, a phrase, a word that is not wanted or a very short one.
+    /// The same query with its last word as the beginning of a word, for somebody who has not typed all of it. `None`
+    /// if the query ends differently: with a field, a phrase, a negated word or a very short one.
     pub(crate) fn unfinished(&self) -> Option<Self> {
         let mut asked = self.clone();
         begin_last(&mut asked.parts).then_some(asked)
@@ -166,7 +166,7 @@ struct Parser {
 }
 
 impl Parser {
-    /// Parts side by side, up to a closing bracket or the end. `AND` binds tighter than what merely stands beside.
+    /// Parts side by side, up to a closing bracket or the end. `AND` binds more tightly than juxtaposition.
     fn list(&mut self, field: Option<Field>) -> Result<Vec<Part>, SyntaxError> {
         let mut parts = Vec::new();
         loop {
@@ -238,7 +238,7 @@ impl Parser {
         Ok((!parts.is_empty()).then_some(Node::Group(parts)))
     }
 
-    /// What stands behind the name of a field.
+    /// What follows the name of a field.
     fn value(&mut self, field: Field) -> Result<Option<Node>, SyntaxError> {
         let nothing = SyntaxError::NoValue(field.name());
         match self.tokens.front() {
@@ -290,21 +290,21 @@ impl Parser {
         Ok(Some(Node::Leaf(field, matter)))
     }
 
-    /// Whether a value still counts.
+    /// Whether another value is within the limit.
     fn count_one(&mut self) -> bool {
         let counts = self.words_left > 0;
         self.words_left = self.words_left.saturating_sub(1);
         counts
     }
 
-    /// Whether a beginning still counts.
+    /// Whether another beginning is within the limit.
     fn count_prefix(&mut self) -> bool {
         let counts = self.prefixes_left > 0;
         self.prefixes_left = self.prefixes_left.saturating_sub(1);
         counts
     }
 
-    /// The words that still count.
+    /// The words that are within the limit.
     fn count(&mut self, field: Option<Field>, mut words: Vec<String>) -> Vec<String> {
         words.truncate(self.words_left);
         self.words_left -= words.len();
@@ -328,7 +328,7 @@ fn value(field: Field, text: &str) -> Result<Matter, SyntaxError> {
     Ok(Matter::Value(match field {
         Field::At => return Ok(Matter::Times(times::one(text)?)),
         Field::Group => whole_group(text),
-        // A name alone: of the project that is its own group.
+        // A name alone: the project whose group has the same name.
         Field::Id => coordinates::canonical(text).unwrap_or_else(|| format!("{text}:{text}").to_lowercase()),
         Field::Dependency => coordinates::canonical(text).unwrap_or_else(|| text.to_lowercase()),
         _ => text.to_lowercase(),
@@ -337,7 +337,7 @@ fn value(field: Field, text: &str) -> Result<Matter, SyntaxError> {
 
 fn value_prefix(field: Field, begun: &str) -> String {
     match field {
-        // Behind `com.github.` a label begins: `com.githubs` is none of those.
+        // After `com.github.` a new label begins: `com.githubs` does not match.
         Field::Group if begun.ends_with('.') => whole_group(begun) + " ",
         Field::Group => whole_group(begun),
         Field::Id | Field::Dependency => begun.replacen('/', ":", 1).to_lowercase(),
@@ -345,7 +345,7 @@ fn value_prefix(field: Field, begun: &str) -> String {
     }
 }
 
-/// A group as it is compared.
+/// A group in the form in which it is compared.
 pub(crate) fn whole_group(group: &str) -> String {
     words(group).join(" ")
 }
@@ -363,7 +363,7 @@ mod tests {
         "!", "AND", "OR", "NOT", "&&", "||", "%%", "group:", "at:", "2024",
     ];
 
-    /// Words and values of a query, and how deep it goes.
+    /// How many words and values a query has, and how deep it is.
     fn size(parts: &[Part]) -> (usize, usize) {
         let sizes = parts.iter().map(|part| match &part.node {
             Node::Group(parts) => {
@@ -380,7 +380,7 @@ mod tests {
     fn check(asked: &Asked) {
         let (words, depth) = size(&asked.parts);
         assert!(words <= WORDS_MAX, "{words} words");
-        // What `AND` joins is one level, what stands between brackets another.
+        // The operands of `AND` are one level, the contents of brackets another.
         assert!(depth <= 2 * DEPTH_MAX + 1, "{depth} levels");
         assert!(asked.title.len() <= WORDS_MAX);
     }

@@ -1,5 +1,5 @@
 //! Times in queries: `at:2024`, `at:2024-05-17`, `at:[2024-01-01 TO 2024-06-30]`. All in UTC. Milliseconds since 1970,
-//! thirteen digits, are what Clojars' own pages and scripts ask with.
+//! thirteen digits, are what Clojars' own pages and scripts use.
 
 use jiff::civil::{Date, Time};
 use jiff::tz::TimeZone;
@@ -7,7 +7,7 @@ use jiff::{Span, Timestamp};
 
 use crate::syntax::SyntaxError;
 
-/// From the first to the last microsecond that are meant, both within.
+/// From the first to the last microsecond, both included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Times {
     /// The first.
@@ -20,7 +20,8 @@ impl Times {
     const ALL: Self = Self { from: i64::MIN, until: i64::MAX };
 }
 
-/// A range with its brackets: square ones for ends that are within, curly ones for ends that are not, `*` for no end.
+/// A range with its brackets: square ones for ends that are included, curly ones for ends that are not, `*` for an open
+/// end.
 pub(crate) fn range(text: &str) -> Result<Times, SyntaxError> {
     let wrong = || SyntaxError::Range(text.to_owned());
     let inner =
@@ -66,7 +67,7 @@ fn midnight(day: Date) -> Option<i64> {
     TimeZone::UTC.to_timestamp(midnight).ok().map(Timestamp::as_microsecond)
 }
 
-/// From 2001 to 2286. Fewer digits are likelier to be seconds, or a mistake.
+/// From 2001 to 2286. Numbers with fewer digits are more likely seconds, or a mistake.
 fn milliseconds(text: &str) -> Option<Times> {
     let digits = text.len() == 13 && text.bytes().all(|byte| byte.is_ascii_digit());
     let from = text.parse::<i64>().ok().filter(|_| digits)?.checked_mul(1_000)?;

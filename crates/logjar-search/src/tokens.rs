@@ -1,4 +1,4 @@
-//! Cuts a query into tokens. Total: any text gives tokens, and what means nothing is skipped.
+//! Cuts a query into tokens. Total: any text gives tokens, and meaningless parts are skipped.
 
 /// A field that a query can name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,11 +13,11 @@ pub(crate) enum Field {
     Version,
     /// When the latest version was deployed.
     At,
-    /// What the POM says of the project.
+    /// What the POM says about the project.
     Description,
     /// Its licences.
     Licenses,
-    /// Its address.
+    /// Its URL.
     Url,
     /// Its authors.
     Authors,
@@ -44,16 +44,16 @@ pub(crate) enum Token {
     Must,
     /// The name of a field and a colon.
     Field(Field),
-    /// What stands between quotes.
+    /// The text between quotes.
     Quoted(String),
-    /// What stands between blanks.
+    /// The text between blanks.
     Text(String),
     /// A range with its brackets; only after a field.
     Range(String),
 }
 
 impl Field {
-    /// All names of fields; the first of each is its own, the others are for whoever remembers them differently.
+    /// All names of fields; the first of each is the canonical one, the others are aliases.
     const NAMES: [(Self, &'static [&'static str]); 11] = [
         (Self::Id, &["id"]),
         (Self::Group, &["group-id", "group", "g"]),
@@ -68,7 +68,7 @@ impl Field {
         (Self::Repository, &["repository"]),
     ];
 
-    /// The field of that name, in any case.
+    /// The field with that name, in any case.
     pub(crate) fn named(name: &str) -> Option<Self> {
         let lower = name.to_ascii_lowercase();
         Self::NAMES.into_iter().find(|(_, names)| names.contains(&lower.as_str())).map(|(field, _)| field)
@@ -103,7 +103,7 @@ pub(crate) fn tokens(query: &str) -> Vec<Token> {
     tokens
 }
 
-/// A quote without its pair is no quote.
+/// A quote without its counterpart is not a quote.
 fn quoted(after: &str) -> (Option<Token>, &str) {
     match after.split_once('"') {
         Some((text, next)) => (Some(Token::Quoted(text.to_owned())), next),
@@ -111,14 +111,14 @@ fn quoted(after: &str) -> (Option<Token>, &str) {
     }
 }
 
-/// To the bracket that closes it, or to the end: the parser says what is wrong with that.
+/// Up to the bracket that closes it, or to the end: the parser reports what is wrong with that.
 fn range(rest: &str) -> (Option<Token>, &str) {
     let end = rest.find([']', '}']).map_or(rest.len(), |index| index + 1);
     let (range, next) = rest.split_at(end);
     (Some(Token::Range(range.to_owned())), next)
 }
 
-/// A sign belongs to what follows it without a blank.
+/// A sign belongs to what directly follows it.
 fn sign(sign: char, after: &str) -> Option<Token> {
     let alone = after.chars().next().is_none_or(char::is_whitespace);
     match sign {

@@ -1,21 +1,20 @@
-//! How names and texts become words: the same way when they are indexed and when they are asked for.
+//! How names and texts are split into words: in the same way for indexing and for queries.
 //!
-//! A word is a run of letters and digits, in lower case and without accents, in one of the several forms that Unicode
-//! has for it. Everything else separates words, `-`, `_`, `.`, `/` and `:` alike; only `+` and `#` at a word's end
-//! belong to it, so that `c++` and `f#` are words of their own. Scripts that write without blanks have one word a
-//! character.
+//! A word is a run of letters and digits, in lower case, without accents, and in one normalization form. Everything
+//! else separates words, including `-`, `_`, `.`, `/` and `:`; only `+` and `#` at the end of a word belong to it, so
+//! that `c++` and `f#` are words of their own. In scripts without blanks each character is a word.
 
 use std::borrow::Cow;
 
 use unicode_normalization::UnicodeNormalization;
 
-/// Most bytes of a word; what is longer is cut. No language has such words, but texts have such runs.
+/// Maximum bytes of a word; longer ones are cut. No language has such words, but texts contain such runs.
 const WORD_BYTES_MAX: usize = 64;
 
-/// Most marks at a word's end, as in `c++`.
+/// Maximum number of marks at the end of a word, as in `c++`.
 const MARKS_MAX: usize = 2;
 
-/// Letters that Unicode does not take apart, and what people type who do not have them.
+/// Letters that Unicode does not decompose, and what people type who do not have them.
 const TYPED: [(char, &str); 9] = [
     ('ß', "ss"),
     ('æ', "ae"),
@@ -41,18 +40,18 @@ pub(crate) fn words(text: &str) -> Vec<String> {
     words
 }
 
-/// Whether the last character of a text belongs to a word, an accent to the one that it stands on.
+/// Whether the last character of a text belongs to a word; an accent belongs to the character before it.
 pub(crate) fn ends_in_word(text: &str) -> bool {
     text.ends_with(|last| is_letter(last) || is_accent(last))
 }
 
-/// A text in lower case, in one form, without accents.
+/// A text in lower case, in one normalization form, without accents.
 fn folded(text: &str) -> Cow<'_, str> {
     if text.is_ascii() {
         let has_capitals = text.bytes().any(|byte| byte.is_ascii_uppercase());
         return if has_capitals { Cow::Owned(text.to_ascii_lowercase()) } else { Cow::Borrowed(text) };
     }
-    // What a sign is taken apart into may have capitals.
+    // What a sign decomposes into may have capitals.
     let lower = text.nfkd().flat_map(char::to_lowercase).nfkd().filter(|each| !is_accent(*each));
     let mut typed = String::with_capacity(text.len());
     for character in lower {
@@ -69,7 +68,7 @@ fn is_accent(character: char) -> bool {
     matches!(character, '\u{300}'..='\u{36F}' | '\u{1AB0}'..='\u{1AFF}' | '\u{1DC0}'..='\u{1DFF}')
 }
 
-/// `https` is in nearly every address and says nothing.
+/// `https` is in nearly every URL and says nothing.
 pub(crate) fn without_scheme(address: &str) -> &str {
     address.split_once("://").map_or(address, |(_, rest)| rest)
 }
@@ -78,7 +77,7 @@ fn is_letter(character: char) -> bool {
     character.is_alphanumeric()
 }
 
-/// Takes the first word off a text that begins with a letter.
+/// Cuts the first word off a text that begins with a letter.
 fn cut_word(text: &str) -> (&str, &str) {
     let mut characters = text.char_indices();
     if let Some((_, first)) = characters.next()
@@ -96,7 +95,7 @@ fn cut_word(text: &str) -> (&str, &str) {
     text.split_at(end)
 }
 
-/// Chinese and Japanese: no blanks stand between words, so each character is one.
+/// Chinese and Japanese: there are no blanks between words, so each character is one.
 fn stands_alone(character: char) -> bool {
     matches!(character, '\u{3040}'..='\u{30FF}' | '\u{3400}'..='\u{4DBF}' | '\u{4E00}'..='\u{9FFF}')
 }

@@ -1,10 +1,10 @@
-//! The write path: commands queue here, one thread decides them in order, appends what happened, makes it durable,
-//! applies it, and answers. Nothing else in this program appends to the log.
+//! The write path: commands queue here, and one thread decides them in order, appends the events, makes them durable,
+//! applies them, and answers. Nothing else in this program appends to the log.
 //!
-//! Commands that wait while a sync is under way share the next one. State is decided on before it is durable, so two
-//! commands of one batch see each other; therefore every answer, a refusal too, goes out only when the position that
-//! it was decided on is durable. An append that fails ends the writer for good, because State is ahead of the log then;
-//! who started it ends the server, and the next start replays what is really there.
+//! Commands that arrive during a sync share the next one. State is evolved before an event is durable, so commands of
+//! one batch see each other; therefore every answer, including a refusal, goes out only once the position that it was
+//! decided on is durable. An append that fails ends the writer for good, because State is then ahead of the log.
+//! Whoever started the writer ends the server, and the next start replays what is really there.
 
 use std::iter;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -40,7 +40,7 @@ const BATCH_MAX: usize = 4_096;
 const QUEUE_MAX: usize = 8_192;
 /// How often a writer on a full disk tries again.
 const RETRY: Duration = Duration::from_secs(5);
-/// How long the thread waits for a command before it lets the log do what is due when idle.
+/// How long the thread waits for a command before it lets the log do its idle work.
 const IDLE: Duration = Duration::from_secs(1);
 
 /// Why a command made no event.
@@ -60,12 +60,12 @@ pub enum SubmitError {
     Stopped,
 }
 
-/// What became of a command.
+/// The result of a command.
 #[derive(Clone, Debug)]
 pub enum Outcome {
     /// This happened, and is durable and applied.
     Appended(Arc<Recorded>),
-    /// It held already.
+    /// The state already was what was asked for.
     Nothing,
 }
 
@@ -77,7 +77,7 @@ struct Request {
 
 enum Message {
     Request(Box<Request>),
-    /// Write what came before, and end.
+    /// Write everything before this message, and end.
     Stop,
 }
 
@@ -87,24 +87,24 @@ pub enum WriterError {
     /// The log failed.
     #[error(transparent)]
     Log(#[from] LogError),
-    /// A fault in the program: State is in an unknown condition.
+    /// A bug: State is in an unknown condition.
     #[error("the writer failed, because of a fault in the program")]
     Panicked,
 }
 
-/// The way to the one thread that writes. Cheap to clone.
+/// The handle to the one thread that writes. Cheap to clone.
 #[derive(Clone)]
 pub struct Sequencer {
     messages: Option<SyncSender<Message>>,
     shared: Arc<Shared>,
 }
 
-/// What the thread shows of itself.
+/// What the thread makes visible to others.
 struct Shared {
     is_open: AtomicBool,
     space: DiskSpace,
     clocks: ClockWatch,
-    /// Held for reading by whoever works on what is on the log already.
+    /// Held for reading by whoever works on what is already on the log.
     work: Arc<RwLock<()>>,
 }
 
@@ -120,20 +120,20 @@ pub struct Running {
     ended: oneshot::Receiver<()>,
 }
 
-/// A writer that takes nothing more. The lock of the log is held as long as this is.
+/// A writer that accepts nothing more. It holds the lock of the log for as long as it exists.
 pub struct Ended {
     log: Option<Box<dyn EventLog>>,
     result: Result<(), WriterError>,
 }
 
 impl Running {
-    /// Waits until the writer has ended by itself, which it does only when it can't go on.
+    /// Waits until the writer has ended by itself, which it does only if it can't continue.
     pub async fn failed(&mut self) {
-        // An error is an end, too.
+        // An error means that it ended, too.
         let _ = (&mut self.ended).await;
     }
 
-    /// Has everything written that was submitted before, and nothing after it. Blocks.
+    /// Makes the writer write everything that was submitted before, and nothing after it. Blocks.
     pub fn end(self) -> Ended {
         // Fails only if the thread has ended already.
         let _ = self.messages.send(Message::Stop);
@@ -150,16 +150,16 @@ impl Running {
 }
 
 impl Ended {
-    /// Closes the log cleanly and gives up its lock.
+    /// Closes the log cleanly and releases its lock.
     ///
     /// # Errors
-    /// Why the writer had ended; or the log could not be closed, though all that was answered is durable.
+    /// Why the writer had ended; or the log could not be closed, although everything that was acknowledged is durable.
     pub fn close(self) -> Result<(), WriterError> {
         self.result?;
         Ok(self.log.map_or(Ok(()), |log| log.close())?)
     }
 
-    /// Leaves the log open, so that its lock falls only when the process has ended.
+    /// Leaves the log open, so that its lock is released only when the process ends.
     ///
     /// # Errors
     /// Why the writer had ended.
@@ -172,7 +172,7 @@ impl Ended {
 /// Starts the writer over an open log and the state that was replayed from it.
 ///
 /// # Errors
-/// If the system gives us no thread.
+/// If the system provides no thread.
 pub fn start(
     log: Box<dyn EventLog>,
     state: State,
@@ -188,7 +188,7 @@ pub fn start(
     let (end, ended) = oneshot::channel();
     let thread = std::thread::Builder::new().name("sequencer".to_owned()).spawn(move || {
         let ended = worker.work(queue);
-        // Nobody may wait for it.
+        // Nobody may be waiting for it.
         let _ = end.send(());
         ended
     })?;
@@ -197,8 +197,8 @@ pub fn start(
 }
 
 impl Sequencer {
-    /// One that takes nothing: for reading only. `full` says whether a full disk is the reason, `last_event` when the
-    /// last event on the log happened.
+    /// A sequencer that accepts nothing, for reading only. `full` says whether a full disk is the reason, `last_event`
+    /// is the date of the last event on the log.
     pub fn closed(full: bool, last_event: Moment) -> Self {
         let space = if full { DiskSpace::full() } else { DiskSpace::default() };
         let clocks = ClockWatch::new(last_event, now(), since_boot());
@@ -206,12 +206,12 @@ impl Sequencer {
         Self { messages: None, shared: Arc::new(shared) }
     }
 
-    /// Whether commands are taken at all.
+    /// Whether commands are accepted at all.
     pub fn is_open(&self) -> bool {
         self.shared.is_open.load(Ordering::Relaxed)
     }
 
-    /// Has the command decided. Returns when the answer may be given: what it rests on is durable.
+    /// Has the command decided. Returns when the answer may be given: everything it is based on is durable.
     ///
     /// # Errors
     /// A refusal, or that it could not be decided now.
@@ -228,32 +228,32 @@ impl Sequencer {
         }
     }
 
-    /// Whether the disk was full when something was last written.
+    /// Whether the disk was full at the last write.
     pub fn disk_is_full(&self) -> bool {
         self.space().is_full()
     }
 
-    /// Begins work that goes on after an event is on the log, such as moving its files. The lock of the log is kept
-    /// until the result is dropped.
+    /// Begins work that follows an event on the log, such as moving its files. The lock of the log is kept until the
+    /// result is dropped.
     ///
     /// # Errors
-    /// The server stops: the work is the next start's.
+    /// The server stops: the next start will do the work.
     pub fn begin_work(&self) -> Result<Working, SubmitError> {
         let working = self.shared.work.clone().try_read_owned();
         working.map(|guard| Working { _guard: guard }).map_err(|_| SubmitError::Stopped)
     }
 
-    /// Waits until all such work is done, and lets none begin while the result lives.
+    /// Waits until all such work is done, and lets none begin while the result exists.
     pub async fn at_rest(&self) -> OwnedRwLockWriteGuard<()> {
         self.shared.work.clone().write_owned().await
     }
 
-    /// What is known of the disk. Whoever meets a full one says so here.
+    /// What is known about the disk. Whoever finds it full reports it here.
     pub fn space(&self) -> &DiskSpace {
         &self.shared.space
     }
 
-    /// What is known of the clocks.
+    /// What is known about the clocks.
     pub fn clocks(&self) -> &ClockWatch {
         &self.shared.clocks
     }
@@ -267,11 +267,11 @@ struct Worker {
     rules: Rules,
     metrics: Arc<Metrics>,
     shared: Arc<Shared>,
-    /// When a writer on a full disk tries again; `None` if nobody met that it is full.
+    /// When a writer on a full disk tries again; `None` if nobody has found it full.
     retry_at: Option<Instant>,
 }
 
-/// An answer that waits for the batch to be durable.
+/// An answer that waits until the batch is durable.
 struct Pending {
     answer: oneshot::Sender<Result<Outcome, SubmitError>>,
     result: Result<Outcome, SubmitError>,
@@ -283,12 +283,12 @@ impl Worker {
         let result = catch_unwind(AssertUnwindSafe(|| self.run(&queue)));
         self.shared.is_open.store(false, Ordering::Relaxed);
         let result = result.map_or(Err(WriterError::Panicked), |result| result.map_err(WriterError::Log));
-        // Those who still wait in the queue are told that the server stops.
+        // Those that still wait in the queue are told that the server is stopping.
         drop(queue);
         Ended { log: Some(self.log), result }
     }
 
-    /// Until it is stopped; an error is fatal.
+    /// Runs until it is stopped; an error is fatal.
     fn run(&mut self, queue: &Receiver<Message>) -> Result<(), LogError> {
         loop {
             let first = match queue.recv_timeout(IDLE) {
@@ -316,7 +316,7 @@ impl Worker {
         }
     }
 
-    /// Tries to come back from a full disk, at once if somebody else met that it is full, and then every [`RETRY`].
+    /// Tries to recover from a full disk, right away if somebody else found it full, and then every [`RETRY`].
     fn retry_when_full(&mut self) -> Result<(), LogError> {
         if !self.shared.space.is_full() || self.retry_at.is_some_and(|at| at > Instant::now()) {
             return Ok(());
@@ -361,8 +361,8 @@ impl Worker {
         Ok(())
     }
 
-    /// Reserves the space of a batch before any of it is decided, so that State never has to be undone. Returns what
-    /// all are told if that can't be done now.
+    /// Reserves the space of a batch before any of it is decided, so that State never has to be undone. If that is not
+    /// possible now, returns the error for all its commands.
     fn refusal(&mut self, requests: &[Request]) -> Result<Option<fn() -> SubmitError>, LogError> {
         self.retry_when_full()?;
         if self.retry_at.is_some() {
@@ -390,7 +390,7 @@ impl Worker {
         lines: &mut Vec<NewLine>,
         recorded: &mut Vec<Arc<Recorded>>,
     ) -> Result<Outcome, SubmitError> {
-        // What is decided by, and what the event is dated: only a date may not run backwards.
+        // The time for decisions, and the date of the event: only a date may not go backward.
         let now = now();
         let earliest = self.log.next_at(Micros(now.0));
         let at =

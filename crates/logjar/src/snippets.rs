@@ -1,10 +1,10 @@
 //! Snippets: what people paste into their build so that it resolves from a repository here or deploys to it.
 //!
-//! A snippet is one or more blocks with an empty line between them. The first line of a block is a comment that names
-//! the file it belongs into; no block has an empty line inside. Names and tokens are placeholders. Where the address
-//! is http the snippet holds what each tool wants before it speaks http; where it is https, nothing of that.
+//! A snippet is one or more blocks separated by empty lines. The first line of a block is a comment that names the file
+//! it belongs in; no block contains an empty line. Names and tokens are placeholders. If the address is http, the
+//! snippet contains the setting that makes each tool accept http; if it is https, it does not.
 //!
-//! This is text and nothing else: who may see a repository, and which address leads here, is found out elsewhere.
+//! This module only makes text: who may see a repository, and which address leads here, is decided elsewhere.
 
 mod deps;
 mod escape;
@@ -13,9 +13,9 @@ mod leiningen;
 mod maven;
 mod sbt;
 
-/// What stands for the reader's user name.
+/// Placeholder for the reader's user name.
 const YOUR_NAME: &str = "YOUR-NAME";
-/// What stands for the reader's token.
+/// Placeholder for the reader's token.
 const YOUR_TOKEN: &str = "YOUR-TOKEN";
 
 /// A build tool.
@@ -29,7 +29,7 @@ pub enum Tool {
     Deps,
     /// Gradle, 6.6 and newer; build scripts in Groovy.
     Gradle,
-    /// sbt, 1.5 and newer: older ones want a realm beside credentials.
+    /// sbt, 1.5 and newer: older ones require a realm with credentials.
     Sbt,
 }
 
@@ -59,13 +59,13 @@ impl Tool {
         }
     }
 
-    /// The tool of that [`name`](Self::name).
+    /// The tool with that [`name`](Self::name).
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|tool| tool.name() == name)
     }
 }
 
-/// A repository as a build tool has to know it.
+/// A repository as a build tool needs to know it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
     url: String,
@@ -87,7 +87,7 @@ impl Place {
         Self { url: format!("{base}/{path}/"), id, asks_readers: false }
     }
 
-    /// The same repository, if readers too have to say who they are.
+    /// The same repository, if it also requires credentials for reading.
     #[must_use]
     pub fn asking_readers(self) -> Self {
         Self { asks_readers: true, ..self }
@@ -124,7 +124,7 @@ impl Place {
     }
 }
 
-/// What makes a tool resolve from a repository, without a line end after the last line.
+/// Makes a tool resolve from a repository; without a line end after the last line.
 pub fn resolve(place: &Place, tool: Tool) -> String {
     let blocks = match tool {
         Tool::Maven => maven::resolve(place),
@@ -136,8 +136,8 @@ pub fn resolve(place: &Place, tool: Tool) -> String {
     blocks.join("\n\n")
 }
 
-/// What makes a tool deploy to a repository, without a line end after the last line. tools.deps has no deploy of its
-/// own; its users get a command for Maven's deploy plugin, which takes their jar and POM as they are.
+/// Makes a tool deploy to a repository; without a line end after the last line. tools.deps has no deploy of its own;
+/// its users get a command for Maven's deploy plugin, which deploys their jar and POM unchanged.
 pub fn deploy(place: &Place, tool: Tool) -> String {
     let blocks = match tool {
         Tool::Maven => maven::deploy(place),

@@ -1,8 +1,8 @@
 //! Events as they are on disk: the only place that knows their JSON. `docs/events.md` describes it, and a test checks
 //! the one against the other.
 //!
-//! Do not change what a field means or drop one: logs are kept for good. A new version of a kind gets a new `v` and an
-//! upcasting function here. Public fields are in `data`; what belongs to a person is in `private`, which can be erased.
+//! Never change the meaning of a field or drop one: logs are kept forever. A new version of a kind gets a new `v` and
+//! an upcasting function here. Public fields are in `data`; personal data is in `private`, which can be erased.
 
 mod decode;
 mod encode;

@@ -1,4 +1,4 @@
-//! What a server does besides answering: loops that begin when it serves, and that one shutdown ends.
+//! What a server does besides answering: loops that start when it serves, and that one shutdown ends.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,10 +14,10 @@ use crate::search::follow;
 use crate::startup::state_snapshot;
 use crate::tree_metadata;
 
-/// How often time passes for deploys under way, and the clocks are looked at.
+/// How often timeouts of open deploys, and the clocks, are checked.
 const TICK: Duration = Duration::from_secs(1);
 
-/// The loops that run.
+/// The running loops.
 pub struct Tasks {
     stop: watch::Sender<bool>,
     loops: JoinSet<()>,
@@ -25,7 +25,7 @@ pub struct Tasks {
 }
 
 impl Tasks {
-    /// Starts those of a server that writes.
+    /// Starts the loops of a server that writes.
     pub fn of_writer(app: &Arc<App>, changed: mpsc::UnboundedReceiver<Changed>) -> Self {
         let mut tasks = Self::of_reader(app);
         tasks.add(tree_metadata::run(app.clone(), changed));
@@ -36,7 +36,7 @@ impl Tasks {
         tasks
     }
 
-    /// Starts those of a server that reads only.
+    /// Starts the loops of a server that only reads.
     pub fn of_reader(app: &Arc<App>) -> Self {
         let (stop, _) = watch::channel(false);
         let mut tasks = Self { stop, loops: JoinSet::new(), downloads: app.downloads.clone() };
@@ -55,8 +55,8 @@ impl Tasks {
         });
     }
 
-    /// Ends them all, and writes what was gathered. What one of them does on a thread of its own at this moment goes on
-    /// to its end.
+    /// Ends them all, and writes what was collected. What one of them is doing on a thread of its own is finished
+    /// first.
     pub async fn end(mut self) {
         let _ = self.stop.send(true);
         while self.loops.join_next().await.is_some() {}

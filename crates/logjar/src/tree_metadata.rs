@@ -1,5 +1,5 @@
-//! Copies of generated metadata in the public tree, for other web servers that serve it. Written off the path of a
-//! deploy's answer, at most once a second, and only where bytes differ.
+//! Copies of generated metadata in the public tree, for other web servers that serve it. They are written outside the
+//! path of a deploy's answer, at most once a second, and only where bytes differ.
 
 use std::collections::HashSet;
 use std::io;
@@ -25,11 +25,11 @@ use tokio::time::{sleep, timeout};
 
 /// How long changes are collected before they are written.
 const PAUSE: Duration = Duration::from_secs(1);
-/// How long after a try that which could not be written is tried again.
+/// How long after a failed attempt to try again.
 const RETRY: Duration = Duration::from_secs(5);
 
-/// Writes copies as versions change, until the stream of changes ends. First those that are missing or old, as after a
-/// crash. What can't be written, and what has no folder yet, is tried again.
+/// Writes copies as versions change, until the stream of changes ends; first those that are missing or outdated, as
+/// after a crash. What can't be written, and what has no folder yet, is retried.
 pub async fn run(app: Arc<App>, mut changes: mpsc::UnboundedReceiver<Changed>) {
     let looking = app.clone();
     let mut due = tokio::task::spawn_blocking(move || outdated(&looking)).await.unwrap_or_default();
@@ -57,7 +57,7 @@ pub async fn run(app: Arc<App>, mut changes: mpsc::UnboundedReceiver<Changed>) {
     }
 }
 
-/// Writes the documents of each; gives those that have to be tried again, and the first problem.
+/// Writes the documents of each; returns those that have to be retried, and the first problem.
 fn write_all(app: &App, mut due: HashSet<Changed>) -> (HashSet<Changed>, Option<io::Error>) {
     let _turn = app.turns.tree();
     let mut problem = None;
@@ -73,7 +73,8 @@ fn write_all(app: &App, mut due: HashSet<Changed>) -> (HashSet<Changed>, Option<
 }
 
 /// One version of each artifact whose copies are older than its last event, and its snapshot versions, which have
-/// documents of their own. Without a folder there is no place for copies. The state is left before the disk is asked.
+/// documents of their own. Without a folder there is no place for copies. The state is released before the disk is
+/// accessed.
 fn outdated(app: &App) -> HashSet<Changed> {
     let mut artifacts = Vec::new();
     for (repository, details) in &app.projections.read().repositories {
@@ -101,21 +102,21 @@ fn outdated(app: &App) -> HashSet<Changed> {
     due
 }
 
-/// What a look at all copies found.
+/// The result of checking all copies.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Copies {
-    /// Documents that there have to be.
+    /// Documents that should exist.
     pub documents: u64,
-    /// Those that were missing or other than they are now.
+    /// Those that were missing or different.
     pub written: u64,
-    /// Sums beside stored files that were missing or not their file's.
+    /// Sums beside stored files that were missing or wrong.
     pub sums: u64,
-    /// Stored files that are missing, or have other bytes than the log says; their sums were left as they are.
+    /// Stored files that are missing, or have different bytes from what the log says; their sums were left alone.
     pub damaged: u64,
 }
 
-/// Makes all copies as they have to be; none is removed. `progress` hears after each artifact how many of how many are
-/// done, and may break it off: `None`. Changes that come meanwhile are written by [`run`].
+/// Corrects all copies; none is removed. `progress` is told after each artifact how many of how many are done, and may
+/// stop it: `None`. Changes that come meanwhile are written by [`run`].
 ///
 /// # Errors
 /// The folder of the artifact whose copies can't be written, and why.
@@ -179,8 +180,7 @@ fn rebuild_artifact(
     mend_sums_of(app, (repository, group, artifact), copies)
 }
 
-/// Looks at the sums of all files of an artifact. Each file is read, which takes long; the end of the program is not
-/// waited for.
+/// Checks the sums of all files of an artifact. Each file is read, which takes long, so it stops when the program ends.
 fn mend_sums_of(
     app: &App,
     (repository, group, artifact): (&RepositoryName, &GroupId, &ArtifactId),
@@ -212,14 +212,14 @@ fn mend_sums_of(
 }
 
 impl Copies {
-    /// Counts a document by what became of it.
+    /// Counts a document by its result.
     fn note(&mut self, found: Found) {
         self.documents += u64::from(matches!(found, Found::Right | Found::Written));
         self.written += u64::from(found == Found::Written);
     }
 }
 
-/// What became of a document.
+/// The result for a document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Found {
     /// There is no such document.
@@ -228,12 +228,12 @@ enum Found {
     NoFolder,
     /// Nothing had to be written.
     Right,
-    /// It was missing or another one.
+    /// It was missing or different.
     Written,
 }
 
 /// Writes the documents of the version's artifact, of the version if it is a snapshot, and of its group if it has
-/// plugins. Whether all of them had a place.
+/// plugins. Returns whether all of them had a place.
 fn write(app: &App, changed: &Changed) -> io::Result<bool> {
     let Changed { repository, gav } = changed;
     let mut has_place = true;
@@ -241,7 +241,7 @@ fn write(app: &App, changed: &Changed) -> io::Result<bool> {
         has_place &= write_version(app, repository, gav)? != Found::NoFolder;
     }
     has_place &= write_group(app, repository, &gav.group)? != Found::NoFolder;
-    // The artifact's own comes last: by its time the next start knows that the others are written.
+    // The artifact's own comes last: its time tells the next start that the others are written.
     has_place &= write_artifact(app, repository, &gav.group, &gav.artifact)? != Found::NoFolder;
     Ok(has_place)
 }

@@ -19,7 +19,7 @@ use super::outline::{Outline, outline};
 use super::{BuildError, SearchIndex};
 use crate::projections::due::Coordinates;
 
-/// The format of documents and fields. A binary with another one builds an index of its own beside.
+/// The format of documents and fields. A program with another one builds an index of its own beside this one.
 const FORMAT: u32 = 2;
 
 /// How many artifacts are looked up while the state is held.
@@ -28,21 +28,22 @@ const LOOKED_UP: usize = 500;
 /// After how many artifacts the first build of an index shows what it has, a multiple of [`LOOKED_UP`].
 const SHOWN: u64 = 50_000;
 
-/// How many artifacts are rather indexed in memory, in a few seconds, than that the last ones are not found.
+/// Up to how many artifacts a complete index is built in memory, in a few seconds, rather than search one that lacks
+/// the last ones.
 const IN_MEMORY_MAX: usize = 50_000;
 
 /// Why the index in a folder can't be used.
 #[derive(Debug, thiserror::Error)]
 enum Unusable {
-    /// It says so itself.
+    /// The index itself is unusable.
     #[error(transparent)]
     Index(#[from] keeper::Unusable),
-    /// It belongs to another log, or to lines that this log does not have.
+    /// It belongs to another log, or covers lines that this log does not have.
     #[error(
         "it was made from another log, or from more than this log has; it is at {position}, the log ends at {end}"
     )]
     Foreign {
-        /// How far it says it is.
+        /// The position that it claims.
         position: u64,
         /// The end of the log.
         end: u64,
@@ -53,11 +54,11 @@ enum Unusable {
 }
 
 impl SearchIndex {
-    /// Builds the index anew from state and log, beside the old one, and then puts it in its place. Searches and live
-    /// updates go on meanwhile. `progress` gets the number of artifacts that are done and of all.
+    /// Rebuilds the index from state and log, beside the old one, and then replaces that. Searches and live updates go
+    /// on meanwhile. `progress` gets the number of artifacts that are done and of all.
     ///
     /// # Errors
-    /// A full disk, a folder open for reading only.
+    /// A full disk, a read-only folder.
     pub fn rebuild(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<(), BuildError> {
         let alone = self.rebuilding.lock().unwrap_or_else(PoisonError::into_inner);
         self.build(&alone, progress)
@@ -73,7 +74,7 @@ impl SearchIndex {
         remove(&beside)?;
         let built = self.build_beside(alone, &beside, &place(folder), progress);
         if built.is_err() {
-            // It may be what fills the disk. What can't be removed is removed by the next build.
+            // It may be what fills the disk. What can't be removed now is removed by the next build.
             let _ = remove(&beside);
         }
         built
@@ -101,14 +102,14 @@ impl SearchIndex {
         new.commit(self.stamp(position)?.as_ref())?;
         new.close()?;
         drop(new);
-        // Its merges write by path: into the new one, as soon as that is in its place.
+        // Its merges write by path: they would write into the new one, as soon as that is in its place.
         end(&mut keeper);
         switch(beside, place)?;
         self.open(&mut keeper).map_err(|error| std::io::Error::other(error.to_string()))?;
         Ok(())
     }
 
-    /// Brings the index in the folder up to date. If it is not open, it is opened; if it can't be used, it is built,
+    /// Brings the index in the folder up to date. If it is not open, it is opened; if it can't be used, it is rebuilt,
     /// with one warning if there should have been one.
     ///
     /// # Errors
@@ -119,7 +120,7 @@ impl SearchIndex {
     }
 
     fn open_or_build(&self) -> Result<(), BuildError> {
-        // Whoever rebuilds an open index keeps nobody from bringing it up to date.
+        // A rebuild does not prevent an open index from being updated.
         if self.keeper().is_some() {
             return Ok(());
         }
@@ -133,16 +134,16 @@ impl SearchIndex {
         match opened {
             Ok(()) => return Ok(()),
             Err(Unusable::Index(keeper::Unusable::Missing)) => {}
-            // That says nothing of the index.
+            // That says nothing about the index.
             Err(Unusable::Log(error)) => return Err(error.into()),
-            // Who is told that it fails need not be told again why it has to be built.
+            // If it is already known that it fails, it need not be said again why it has to be rebuilt.
             Err(_) if self.failed.load(Ordering::Acquire) => {}
             Err(error) => tracing::warn!("the search index is being rebuilt: {error}"),
         }
         self.build(&alone, &mut |_, _| {})
     }
 
-    /// What a build left behind that was killed. It takes space and does no other harm.
+    /// Removes what is left of a build that was killed. It takes space but does no other harm.
     fn remove_leftovers(&self) {
         let Some(folder) = self.writable() else { return };
         for left in [beside(folder), replaced(&place(folder))] {
@@ -152,19 +153,19 @@ impl SearchIndex {
         }
     }
 
-    /// Lets go of an index that could not be read or written, so that it is opened again, or built anew. What it has
-    /// is still searched meanwhile.
+    /// Gives up an index that could not be read or written, so that it is opened or built again. What it has is still
+    /// searched meanwhile.
     pub(super) fn give_up(&self) {
         self.let_go();
         self.note_failure();
     }
 
-    /// Lets go of the index, so that it is opened again.
+    /// Closes the index, so that it is opened again.
     pub(super) fn let_go(&self) {
         end(&mut self.keeper());
     }
 
-    /// Brings an index up to date that no task follows, unless somebody does so already.
+    /// Brings an index up to date that no task follows, unless somebody is already doing so.
     ///
     /// # Errors
     /// A full disk. What could not be indexed stays due.
@@ -202,8 +203,8 @@ impl SearchIndex {
         Ok(())
     }
 
-    /// Where nobody may write, the index in the folder is searched if it is complete, or if there is so much that one
-    /// in memory would be too large: then the last events before the disk was full may be missing.
+    /// Where nothing may be written, the index in the folder is searched if it is complete, or if there is so much that
+    /// one in memory would be too large. In that case the last events before the disk was full may be missing.
     fn open_unfollowed(&self, keeper: &mut Option<Keeper>) -> Result<(), BuildError> {
         let opened = (!self.writes).then(|| open(&place(&self.folder), &*self.log)).and_then(Result::ok);
         let artifacts = artifact_count(&self.projections.read());
@@ -226,7 +227,7 @@ impl SearchIndex {
         Ok(())
     }
 
-    /// Gives back what the writer of a burst takes.
+    /// Releases what the writer of a burst uses.
     ///
     /// # Errors
     /// If its parts can't be merged.
@@ -308,7 +309,7 @@ impl SearchIndex {
         Ok(())
     }
 
-    /// Reads what the log knows of artifacts, one after the other: there may be many words in each.
+    /// Reads from the log what it knows about artifacts, one after the other, because each may have many words.
     fn each(
         &self,
         outlines: &[Outline],
@@ -339,19 +340,19 @@ fn stamp(log: &dyn LogReader, position: u64) -> Result<Option<Stamp>, LogError> 
     Ok(Some(Stamp { log: first.id().to_owned(), position, line: line.id().to_owned() }))
 }
 
-/// Lets go of an index. Unmerged segments may be dropped: it is opened again, or another takes its place.
+/// Closes an index. Unmerged segments may be dropped: it is opened again, or another one replaces it.
 fn end(keeper: &mut Option<Keeper>) {
     if let Some(mut old) = keeper.take() {
         let _ = old.close();
     }
 }
 
-/// How many artifacts there are, those of several repositories several times.
+/// How many artifacts there are; those in several repositories count several times.
 fn artifact_count(state: &State) -> usize {
     state.repositories.values().map(|each| each.artifacts.len()).sum()
 }
 
-/// The artifacts that come after one, over all repositories; the first ones after none.
+/// The artifacts that come after one, over all repositories; with `None` the first ones.
 fn following(state: &State, last: Option<&Coordinates>) -> Vec<Coordinates> {
     let from = last.map_or(Bound::Unbounded, Bound::Excluded);
     let mut next = BTreeSet::new();
@@ -383,12 +384,12 @@ fn beside(folder: &Path) -> PathBuf {
     place(folder).with_extension("new")
 }
 
-/// Where one goes that another takes the place of.
+/// Where an index goes when another one replaces it.
 fn replaced(place: &Path) -> PathBuf {
     place.with_extension("old")
 }
 
-/// Puts a folder in the place of another.
+/// Replaces a folder with another.
 fn switch(new: &Path, place: &Path) -> std::io::Result<()> {
     let old = replaced(place);
     remove(&old)?;
@@ -399,7 +400,7 @@ fn switch(new: &Path, place: &Path) -> std::io::Result<()> {
     remove(&old)
 }
 
-/// Removes a folder, or whatever else is there by its name.
+/// Removes a folder, or whatever else has its name.
 fn remove(folder: &Path) -> std::io::Result<()> {
     match std::fs::remove_dir_all(folder) {
         Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => std::fs::remove_file(folder),

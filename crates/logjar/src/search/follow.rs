@@ -9,18 +9,18 @@ use super::{BuildError, SearchIndex};
 
 /// How long events are collected before they are indexed.
 const COLLECTED: Duration = Duration::from_millis(150);
-/// How long they are collected although a search waits for them.
+/// How long they are collected if a search waits for them.
 const COLLECTED_MIN: Duration = Duration::from_millis(20);
-/// How long after the last burst the writer stays open, with its memory. Merges run meanwhile.
+/// How long after the last burst the writer stays open, keeping its memory. Merges run meanwhile.
 const QUIET: Duration = Duration::from_secs(5);
-/// How long after a failure it is tried again.
+/// How long after a failure to try again.
 const RETRY: Duration = Duration::from_secs(5);
 
-/// Opens the index, or builds it, and then follows the events, for as long as the server runs. What fails is tried
-/// again; one warning stands for all failures until something goes well again.
+/// Opens or builds the index, and then follows the events for as long as the server runs. What fails is retried, with
+/// one warning until something succeeds again.
 pub async fn run(index: Arc<SearchIndex>) {
     index.followed.store(true, Ordering::Release);
-    // Somebody may have searched already, and so have built one in memory.
+    // A search may already have built one in memory.
     let _ = blocking(&index, |index| {
         index.let_go();
         Ok(())
@@ -40,14 +40,14 @@ pub async fn run(index: Arc<SearchIndex>) {
         if failing {
             tokio::time::sleep(RETRY).await;
         } else {
-            // If somebody removed the folder, to try once more is all that it takes.
+            // If somebody removed the folder, it is enough to try once more.
             tracing::warn!("{error}; trying again every {} s", RETRY.as_secs());
             failing = true;
         }
     }
 }
 
-/// Lets events come together, for a shorter time if a search waits for them.
+/// Collects events, for a shorter time if a search waits for them.
 async fn collect(index: &SearchIndex) {
     tokio::time::sleep(COLLECTED_MIN).await;
     let rest = COLLECTED.saturating_sub(COLLECTED_MIN);

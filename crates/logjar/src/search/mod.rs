@@ -1,5 +1,6 @@
-//! The search index of a registry, below `derived/`: filled from state and log, kept up to date, and asked. What is in
-//! it and what a query means is known to `logjar-search`; what is shown of the hits is read from the state and the log.
+//! The search index of a registry, below `derived/`: filled from state and log, kept up to date, and queried.
+//! `logjar-search` knows what is in it and what a query means; what is shown of the hits is read from the state and the
+//! log.
 //!
 //! Reading order: [`outline`] (what is indexed), [`build`] and [`follow`] (how the folder is kept up to date).
 
@@ -27,23 +28,23 @@ use crate::projections::Projections;
 
 /// How long a search waits for an index that is being opened: at a start all its files are read once.
 const OPENING: Duration = Duration::from_secs(1);
-/// How long a search waits until what was acknowledged before it is found.
+/// How long a search waits until it can find what was acknowledged before it.
 const CATCHING_UP: Duration = Duration::from_millis(300);
-/// How long a search waits for others to end.
+/// How long a search waits for other searches to end.
 const WAITING: Duration = Duration::from_secs(5);
-/// Searches that run at the same time, however few cores there are: one that takes long holds up no short one.
+/// How many searches may run at the same time even with few cores, so that a long one does not hold up short ones.
 const AT_ONCE_MIN: usize = 2;
 
 /// The index.
 pub struct SearchIndex {
-    /// The folder that its own folders lie in.
+    /// The folder that contains the folders of indexes.
     folder: PathBuf,
-    /// Whether it is kept there; otherwise it is read there, or made in memory.
+    /// Whether the index is written there; otherwise it is only read there, or built in memory.
     writes: bool,
     projections: Arc<Projections>,
     log: Arc<dyn LogReader>,
     downloads: Arc<Downloads>,
-    /// Whether a task keeps it up to date. If none does, it is brought up to date when it is asked.
+    /// Whether a task keeps it up to date. If none does, it is brought up to date when it is queried.
     followed: AtomicBool,
     /// Whether the last try to open, build or write it failed.
     failed: AtomicBool,
@@ -51,12 +52,12 @@ pub struct SearchIndex {
     rebuilding: Mutex<()>,
     keeper: Mutex<Option<Keeper>>,
     serving: Mutex<Option<Searcher>>,
-    /// Whether there is something to search in, or a try failed.
+    /// Whether there is something to search in, or an attempt has failed.
     tried: watch::Sender<bool>,
     position: watch::Sender<u64>,
-    /// Somebody waits for what is due.
+    /// Signals that somebody waits for what is due.
     wanted: Notify,
-    /// One for each search that may run at the same time.
+    /// One permit for each search that may run at the same time.
     turns: Arc<Semaphore>,
 }
 
@@ -69,10 +70,10 @@ pub enum SearchError {
     /// The index can't be brought up to date.
     #[error(transparent)]
     Build(#[from] BuildError),
-    /// Too many search at the same time.
+    /// Too many searches at the same time.
     #[error("too many searches at the same time; try again")]
     Busy,
-    /// There is no index: to open it takes long, or none can be opened or built, which is tried again.
+    /// There is no index: opening takes long, or none can be opened or built, which is retried.
     #[error("search is unavailable: its index is not open yet, or cannot be opened; try again")]
     Unavailable,
 }
@@ -89,10 +90,10 @@ pub enum BuildError {
     /// The log.
     #[error("the search index cannot be written: {0}")]
     Log(#[from] logjar_eventlog::error::LogError),
-    /// It did not come to an end.
+    /// It ended without a result.
     #[error("the search index cannot be written because of a fault in the program")]
     Defect,
-    /// Nobody may write here.
+    /// Nothing may be written here.
     #[error("the data folder is open for reading only, so the search index cannot be rebuilt")]
     ReadOnly,
 }
@@ -104,7 +105,7 @@ impl Popularity for Downloads {
 }
 
 impl SearchIndex {
-    /// An index that nobody has opened yet, in this folder (`derived/`). Without `writes` nothing is changed there.
+    /// An index that has not been opened yet, in this folder (`derived/`). Without `writes` nothing is changed there.
     pub fn new(
         folder: PathBuf,
         writes: bool,
@@ -130,11 +131,11 @@ impl SearchIndex {
         }
     }
 
-    /// The artifacts in sight that the query means. If there are none, its last word may be one that somebody has not
-    /// typed to its end. Blocks for a few milliseconds: not for async threads.
+    /// The artifacts in sight that match the query. If there are none, its last word may be one that has not been typed
+    /// to its end. Blocks for a few milliseconds: not for async threads.
     ///
     /// # Errors
-    /// A query that breaks the syntax; an index that can't be read.
+    /// A query with a syntax error; an index that can't be read.
     pub fn search(&self, query: &str, sight: &Sight, page: Page) -> Result<Found, SearchError> {
         Ok(self.searcher()?.search(query, &self.view(sight), page)?)
     }
@@ -158,8 +159,8 @@ impl SearchIndex {
         *self.position.borrow()
     }
 
-    /// Waits until the index knows everything that has been acknowledged, for [`CATCHING_UP`] at most: a program that
-    /// deployed and then asks finds what it deployed.
+    /// Waits until the index knows everything that has been acknowledged, for at most [`CATCHING_UP`], so that a
+    /// program that deploys and then searches finds what it deployed.
     pub async fn caught_up(&self) {
         let position = self.projections.read().position();
         if !self.followed.load(Ordering::Acquire) || self.position() >= position {
@@ -170,12 +171,12 @@ impl SearchIndex {
         let _ = timeout(CATCHING_UP, self.position.subscribe().wait_for(|known| *known >= position)).await;
     }
 
-    /// Waits until a search may run, which is to be done before it takes a thread: downloads and deploys need those
-    /// too. Just after a start, also waits for a moment for the index to be opened: that nothing is open yet does not
+    /// Waits until a search may run. To be called before it takes a thread, because downloads and deploys need those
+    /// too. Just after a start, it also waits a moment for the index to be opened: that nothing is open yet does not
     /// mean that there is nothing.
     ///
     /// # Errors
-    /// If too many others run and wait.
+    /// If too many others are running and waiting.
     pub async fn turn(&self) -> Result<OwnedSemaphorePermit, SearchError> {
         if self.followed.load(Ordering::Acquire) {
             // The sender lives as long as `self`.
@@ -196,7 +197,7 @@ impl SearchIndex {
         View { sight, popularity: self.downloads.clone() }
     }
 
-    /// What is searched.
+    /// The index to search.
     fn served(&self) -> Option<Searcher> {
         self.serving.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

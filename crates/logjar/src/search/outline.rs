@@ -1,8 +1,8 @@
-//! What state and log say of an artifact, for the index: first from memory, while the state is held; then from the log,
-//! which blocks.
+//! What state and log know about an artifact, for the index: first from memory, while the state is held; then from the
+//! log, which blocks.
 //!
-//! An artifact has one document in each repository that has it, so that a document says nothing of a repository that
-//! a reader may not see, and nothing has to be indexed again when it is changed who may read.
+//! An artifact has one document in each repository that has it, so that a document says nothing about a repository that
+//! a reader may not see, and nothing has to be reindexed when the readers of a repository change.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use logjar_search::document;
 use crate::downloads::Downloads;
 use crate::queries::catalog::{Deployed, Listed, deployed};
 
-/// What the state says of an artifact; the rest is on the log.
+/// What the state knows about an artifact; the rest is on the log.
 #[derive(Debug)]
 pub(super) struct Outline {
     group: GroupId,
@@ -32,11 +32,11 @@ struct Place {
     version: Version,
     /// The deploy that dates it.
     dated: u64,
-    /// The deploys that may tell what its POM says.
+    /// The deploys that may have its POM facts.
     deploys: Vec<u64>,
 }
 
-/// Looks an artifact up in the state. It may be in no repository any more.
+/// Looks up an artifact in the state. It may no longer be in any repository.
 pub(super) fn outline(state: &State, group: &GroupId, artifact: &ArtifactId) -> Outline {
     let places = state.repositories.iter().filter_map(|(repository, details)| {
         let (key, found) = details.artifacts.get_key_value(&(group.clone(), artifact.clone()))?;
@@ -54,11 +54,11 @@ pub(super) fn outline(state: &State, group: &GroupId, artifact: &ArtifactId) -> 
 }
 
 impl Outline {
-    /// Reads what the log knows of the artifact. What a damaged line says is left out: a name is found without its
-    /// description.
+    /// Reads what the log knows about the artifact. What a damaged line says is left out: the artifact is then found by
+    /// its name, but not by its description.
     ///
     /// # Errors
-    /// If the log can't be read for another reason, which may pass.
+    /// If the log can't be read for another reason, which may be temporary.
     pub(super) fn read(&self, reader: &dyn LogReader) -> Result<document::Artifact, LogError> {
         let place = |place: &Place| {
             let (at, pom) = place.read(reader)?;
@@ -79,7 +79,7 @@ impl Outline {
 }
 
 impl Place {
-    /// When the version was deployed, and what the newest deploy of it that has a POM says in it.
+    /// When the version was deployed, and the facts from its newest deploy that has a POM.
     fn read(&self, reader: &dyn LogReader) -> Result<(Option<Moment>, Option<Arc<Pom>>), LogError> {
         let mut newest = None;
         for seq in &self.deploys {

@@ -1,4 +1,4 @@
-//! How an address is written so that a language reads it as that text, whatever it holds. A control character, which no
+//! Escapes an address so that a language reads it as that text, whatever it contains. A control character, which no
 //! address has, becomes a question mark.
 
 /// As content of an XML element.
@@ -11,7 +11,7 @@ pub(super) fn double_quoted(text: &str) -> String {
     printable(text).replace('\\', r"\\").replace('"', r#"\""#)
 }
 
-/// Between single quotes of Groovy, where a dollar sign means itself.
+/// Between single quotes in Groovy, where a dollar sign has no special meaning.
 pub(super) fn single_quoted(text: &str) -> String {
     printable(text).replace('\\', r"\\").replace('\'', r"\'")
 }

@@ -47,7 +47,7 @@ fn repository(place: &Place, indent: usize, asks: bool) -> String {
     lines.iter().map(|line| format!("{:indent$}{line}", "")).collect::<Vec<_>>().join("\n")
 }
 
-/// Where Gradle looks the credentials of the repository `x` up: in the properties `xUsername` and `xPassword`.
+/// Where Gradle looks up the credentials of the repository `x`: in the properties `xUsername` and `xPassword`.
 fn properties(place: &Place) -> String {
     let name = name(place);
     format!(
@@ -57,7 +57,7 @@ fn properties(place: &Place) -> String {
     )
 }
 
-/// The name of the repository, which may have letters and digits only where credentials are looked up by it.
+/// The name of the repository; if credentials are looked up by it, it may only have letters and digits.
 fn name(place: &Place) -> String {
     let mut words = place.id().split('-');
     let first = words.next().unwrap_or_default();

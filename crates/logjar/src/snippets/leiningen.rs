@@ -28,7 +28,7 @@ pub(super) fn deploy(place: &Place) -> Vec<String> {
     [repositories].into_iter().chain(speak_http(place)).chain([environment()]).collect()
 }
 
-/// A key of `project.clj` with the repository; its options stand below each other.
+/// A key of `project.clj` with the repository; its options are aligned below each other.
 fn keyed(key: &str, place: &Place, options: &[&str]) -> String {
     let start = format!("{key} [[\"{}\" {{", place.id());
     let url = format!(":url \"{}\"", double_quoted(place.url()));

@@ -67,8 +67,8 @@ fn server(place: &Place) -> String {
     )
 }
 
-/// A mirror of exactly this repository comes before Maven's own one, which blocks http; all other addresses stay
-/// blocked. Maven looks the credentials up by the mirror's id, so it is the repository's.
+/// A mirror of exactly this repository takes precedence over Maven's own, which blocks http; all other addresses stay
+/// blocked. Maven looks up the credentials by the mirror's id, so it is the same as the repository's.
 fn mirror(place: &Place) -> String {
     let (id, url) = (place.id(), xml(place.url()));
     format!(

@@ -40,7 +40,8 @@ fn read_credentials(place: &Place) -> String {
     format!("credentials += Credentials(Path.userHome / \".sbt\" / \"{}.credentials\")", place.id())
 }
 
-/// sbt looks credentials up by host, and by realm if the file names one. It names none, as the realm can be configured.
+/// sbt looks up credentials by host, and by realm if the file names one. It names none, because the realm can be
+/// configured.
 fn credentials(place: &Place) -> String {
     format!(
         "# ~/.sbt/{}.credentials

@@ -14,7 +14,7 @@ use crate::numbers::grouped;
 use crate::startup::state_snapshot::{Snapshot, Unplaced};
 use crate::stored_event::{DecodeError, Detail, decode};
 
-/// How often a long replay says how far it is.
+/// How often a long replay reports its progress.
 const REPORT_EVERY: Duration = Duration::from_secs(2);
 
 /// A replay under way.
@@ -22,7 +22,7 @@ const REPORT_EVERY: Duration = Duration::from_secs(2);
 pub struct Fold {
     /// What the lines so far fold to.
     pub state: State,
-    /// Events of the snapshot whose files may have no place yet.
+    /// Events of the state snapshot whose files may not have been placed yet.
     pub unplaced: Vec<Unplaced>,
     /// Whether all lines were read.
     pub is_whole: bool,
@@ -31,7 +31,7 @@ pub struct Fold {
 }
 
 impl Fold {
-    /// A replay that goes on after a snapshot, and where on the log that is.
+    /// A replay that continues after a state snapshot, and its point on the log.
     pub fn after(snapshot: Option<Snapshot>) -> (Self, Option<ResumePoint>) {
         match snapshot {
             Some(Snapshot { state, unplaced, point }) => {
@@ -41,10 +41,10 @@ impl Fold {
         }
     }
 
-    /// Takes the next line, and gives its event. Line 1 begins anew: the log did not fit the snapshot.
+    /// Takes the next line and returns its event. Line 1 starts over: the log did not fit the state snapshot.
     ///
     /// # Errors
-    /// If the line is no event that this program knows.
+    /// If the line is not an event that this program knows.
     pub fn take(&mut self, line: &Line) -> Result<Recorded, DecodeError> {
         if line.seq() == 1 {
             *self = Self { is_whole: true, ..Self::default() };
@@ -66,21 +66,21 @@ impl Fold {
     }
 }
 
-/// Says now and then how far a replay is.
+/// Reports now and then how far a replay is.
 pub struct Progress {
     total: Option<u64>,
     last: Instant,
 }
 
 impl Progress {
-    /// Of so many lines, if that is known.
+    /// For this many lines, if the number is known.
     pub fn new(total: Option<u64>) -> Self {
         Self { total, last: Instant::now() }
     }
 
-    /// The line `seq` is done.
+    /// Notes that the line `seq` is done.
     pub fn note(&mut self, seq: u64) {
-        // Looking at the clock for each line would take longer than reading it.
+        // Looking at the clock for each line would take longer than reading the line.
         if !seq.is_multiple_of(4_096) || self.last.elapsed() < REPORT_EVERY {
             return;
         }

@@ -1,5 +1,5 @@
-//! A start, in reading order: the log is locked, opened and folded ([`fold`]), from a state snapshot on if there is one
-//! that fits ([`state_snapshot`]); what is found in `uploads/` goes to its place or back to the deploy protocol
+//! A start, in reading order: the log is locked, opened and folded ([`fold`]), starting from a state snapshot if there
+//! is one that fits ([`state_snapshot`]); what is found in `uploads/` is placed or goes back to the deploy protocol
 //! ([`uploads`]); and [`App`] is put together.
 
 pub mod fold;
@@ -35,7 +35,7 @@ use crate::projections::{Changed, Projections};
 use crate::sequencer::{self, Running, Sequencer, SubmitError};
 use crate::storage::{DataFolder, FolderError, is_full};
 
-/// How long a start waits for files that a stop kept from their place to get it. They are served meanwhile.
+/// How long a start waits for the files that a stop left unplaced to be placed. They are served meanwhile.
 const FIRST_ROUND: Duration = Duration::from_millis(300);
 
 /// Why a data folder can't be opened.
@@ -53,13 +53,13 @@ pub enum OpenError {
     /// The first repository.
     #[error("the first repository could not be created: {0}")]
     First(#[from] SubmitError),
-    /// Whoever asked does not want it any more.
+    /// The caller does not want it any more.
     #[error("the start was interrupted")]
     Stopped,
 }
 
 impl OpenError {
-    /// Whether a full disk is the reason, which passes.
+    /// Whether a full disk is the reason, which is temporary.
     pub fn is_no_space(&self) -> bool {
         match self {
             Self::Log(error) => matches!(error, LogError::NoSpace { .. }),
@@ -70,7 +70,7 @@ impl OpenError {
     }
 }
 
-/// An app that may write, and what belongs to it.
+/// An app that may write, and what goes with it.
 pub struct Writing {
     /// The app.
     pub app: Arc<App>,
@@ -78,19 +78,19 @@ pub struct Writing {
     pub running: Running,
     /// Versions whose metadata changes from now on.
     pub changed: mpsc::UnboundedReceiver<Changed>,
-    /// What people should be told.
+    /// Warnings for people.
     pub warnings: Vec<String>,
 }
 
-/// Opens the data folder as its one writer. With `create`, a missing folder and log are made.
+/// Opens the data folder as its only writer. With `create`, a missing folder and log are created.
 ///
 /// # Errors
-/// A folder that is missing, open to everybody or somebody else's, a log that is locked or damaged, a full disk.
+/// A folder that is missing, open to everybody or owned by somebody else, a log that is locked or damaged, a full disk.
 pub async fn open_writer(folder: DataFolder, config: Config, create: bool) -> Result<Writing, OpenError> {
     open_writer_until(folder, config, create, Arc::new(AtomicBool::new(false))).await
 }
 
-/// As [`open_writer`], but gives up soon when `stop` becomes true. Nothing is lost by that: it is as if the program was
+/// As [`open_writer`], but gives up soon after `stop` becomes true. Nothing is lost: it is as if the program had been
 /// killed.
 ///
 /// # Errors
@@ -110,7 +110,7 @@ pub async fn open_writer_until(
     Ok(writing)
 }
 
-/// The part of a start that blocks: all but the first event of a new log.
+/// The part of a start that blocks: everything but the first event of a new log.
 fn open(folder: DataFolder, config: Config, create: bool, stop: &AtomicBool) -> Result<Writing, OpenError> {
     folder.check_owner()?;
     if create {
@@ -140,7 +140,7 @@ fn open(folder: DataFolder, config: Config, create: bool, stop: &AtomicBool) -> 
     let Opening { fold, mut warnings, .. } = opening;
     warnings.extend(log_warnings.iter().map(ToString::to_string));
     if fold.is_whole {
-        // What there may be did not fit, and would be tried again at each start until there is a new one.
+        // What was there did not fit, and would be tried again at each start until there is a new one.
         let discarded = state_snapshot::discard(&folder);
         let failed = |error| format!("the state snapshot could not be removed: {error}");
         warnings.extend(discarded.err().map(failed));
@@ -148,7 +148,7 @@ fn open(folder: DataFolder, config: Config, create: bool, stop: &AtomicBool) -> 
     let position = log.head().seq;
     let reader = log.reader();
     unfinished.look_back(&fold.unplaced, &fold.state, &*reader)?;
-    // One from a snapshot is packed already.
+    // A state from a state snapshot is already packed.
     let state = if fold.is_whole { fold.state.packed() } else { fold.state };
     let (projections, changed) = Projections::new(state.clone(), position);
     projections.fill_recent(reader.as_ref());
@@ -167,8 +167,8 @@ fn open(folder: DataFolder, config: Config, create: bool, stop: &AtomicBool) -> 
     Ok(Writing { app, running, changed, warnings })
 }
 
-/// Opens the data folder for reading: takes no lock and writes nothing. Commands are refused; `full` says that
-/// a full disk is the reason.
+/// Opens the data folder for reading: takes no lock and writes nothing. Commands are refused; `full` says that a full
+/// disk is the reason.
 ///
 /// # Errors
 /// A folder or log that is missing or damaged.
@@ -198,7 +198,7 @@ pub fn open_read_only(
     Ok((Arc::new(app), warnings))
 }
 
-/// What is known of a log before it is opened, and while it is replayed.
+/// What is known about a log before it is opened, and while it is replayed.
 struct Opening {
     fold: Fold,
     point: Option<ResumePoint>,
@@ -217,7 +217,7 @@ impl Opening {
             )
         });
         let (fold, point) = Fold::after(loaded.ok().flatten());
-        // A log that can't be looked at will say so itself.
+        // A log that can't be read will report that itself.
         let progress = Progress::new(marked_position(&folder.events()).ok().flatten());
         Self { fold, point, progress, warnings: Vec::from_iter(warning) }
     }

@@ -1,4 +1,4 @@
-//! Digests of files that lie on disk. Bodies that arrive are digested as they pass ([`super::uploads`]).
+//! Digests of files on disk. Bodies are digested as they arrive ([`super::uploads`]).
 
 use std::fs::File;
 use std::io;

@@ -1,5 +1,5 @@
-//! What files a version has, as the log lists them: names, lengths and SHA-256. What lies in the tree besides is no
-//! part of a version.
+//! Which files a version has, according to the log: names, lengths and SHA-256. Other files in the tree are not part of
+//! a version.
 
 use logjar_domain::event::{Event, StoredFile};
 use logjar_domain::ids::Second;

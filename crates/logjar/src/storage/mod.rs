@@ -1,5 +1,5 @@
-//! The data folder: what lies where, with which permissions. Files of artifacts come in through [`uploads`], get
-//! their place through [`publish`], and are read through [`read`].
+//! The data folder: what is where, and with which permissions. Files of artifacts arrive through [`uploads`], are
+//! placed by [`publish`], and are read through [`read`].
 //!
 //! Not the event log: its folder `events/` belongs to `logjar-eventlog`.
 
@@ -30,18 +30,18 @@ use crate::quoting::quoted;
 /// Why the data folder can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum FolderError {
-    /// It is not there, and this command does not make one.
+    /// It does not exist, and this command does not create one.
     #[error(
         "there is no data folder `{0}`; start `logjar serve` once to make it, or name another with --data DIR"
     )]
     Missing(PathBuf),
-    /// The log is gone, and what it told of is there.
+    /// The log is missing, but files that it described are there.
     #[error(
         "`{0}` is missing, but `repository/` holds files that only it knows: restore it from a backup, or move \
          `repository/` away to start afresh"
     )]
     LogMissing(PathBuf),
-    /// Others may read secrets.
+    /// Others can read secrets.
     #[error("everybody on this machine can read `{path}`; run: chmod {mode} {}", quoted(.path))]
     WorldReadable {
         /// The file or folder.
@@ -49,7 +49,7 @@ pub enum FolderError {
         /// What to give chmod.
         mode: &'static str,
     },
-    /// Somebody else's.
+    /// It belongs to another user.
     #[error(
         "`{path}` belongs to the user {owner}, and the server can't read what another user makes in it; run this as its \
          owner: sudo -u {owner} {}",
@@ -71,7 +71,7 @@ pub enum FolderError {
     },
 }
 
-/// This command as it was typed, with what a shell would take apart in quotes.
+/// This command as it was typed, quoted for a shell.
 fn command_line() -> String {
     let quoted = |word: String| {
         let is_plain = |each: char| each.is_ascii_alphanumeric() || "-_./:=,@+".contains(each);
@@ -94,7 +94,7 @@ pub struct DataFolder {
 }
 
 impl DataFolder {
-    /// Names the folder; touches nothing.
+    /// Names the folder; does not touch the disk.
     pub fn new(root: impl Into<PathBuf>) -> Self {
         Self { root: root.into(), opened: None }
     }
@@ -109,7 +109,7 @@ impl DataFolder {
         self.root.join("events")
     }
 
-    /// Files of deploys that have no place in `repository/` yet.
+    /// Files of deploys that have not been placed in `repository/` yet.
     pub fn uploads(&self) -> PathBuf {
         self.root.join("uploads")
     }
@@ -119,7 +119,7 @@ impl DataFolder {
         self.root.join("repository")
     }
 
-    /// Files that stood in the place of a version and were never on the log.
+    /// Files that were in the place of a version's files and never on the log.
     pub fn strays(&self) -> PathBuf {
         self.root.join("strays")
     }
@@ -129,7 +129,7 @@ impl DataFolder {
         self.root.join("activity")
     }
 
-    /// What can be made again from the log.
+    /// What can be derived from the log again.
     pub fn derived(&self) -> PathBuf {
         self.root.join("derived")
     }
@@ -144,12 +144,12 @@ impl DataFolder {
         self.repository().join(repository.as_str())
     }
 
-    /// The folder of one version. Coordinates are checked when they are read, so no part of them can be `..`.
+    /// The folder of one version. Coordinates are validated when they are parsed, so no part of them can be `..`.
     pub fn version_folder(&self, repository: &RepositoryName, gav: &Gav) -> PathBuf {
         self.repository_folder(repository).join(layout::version_folder(gav))
     }
 
-    /// Remembers which folder it is, so that [`Self::check_place`] notices when another one has its name.
+    /// Remembers which folder it is, so that [`Self::check_place`] notices if another one gets its name.
     ///
     /// # Errors
     /// If the system refuses.
@@ -160,7 +160,7 @@ impl DataFolder {
         Ok(self)
     }
 
-    /// To be asked before something is written: whether the folder is where it was when it was opened. A server whose
+    /// To be called before something is written: checks that the folder is still where it was opened. A server whose
     /// folder was moved would write to a new one at the old place.
     ///
     /// # Errors
@@ -183,7 +183,7 @@ impl DataFolder {
         )
     }
 
-    /// Makes the folder and its parts where they are missing, and closes what nobody else is to see.
+    /// Creates the folder and its parts if they are missing, and restricts what nobody else may see.
     ///
     /// # Errors
     /// If the system refuses.
@@ -201,12 +201,12 @@ impl DataFolder {
         }
     }
 
-    /// Checks that the folder is there (its log too, unless that is to be made now) and that nobody but its owner and
-    /// group can read its secrets. Gives a warning where others may read the names in the folder itself, or change
-    /// them: whoever made a volume chose that, and its parts are closed.
+    /// Checks that the folder exists (and its log, unless that is about to be created) and that nobody but its owner
+    /// and group can read its secrets. Returns a warning if others can read or change the names in the folder itself:
+    /// whoever created a volume chose that, and its parts are closed.
     ///
     /// # Errors
-    /// What is missing or open, with the command that closes it.
+    /// What is missing or open, with the command that fixes it.
     pub fn check(&self, new: bool) -> Result<Option<String>, FolderError> {
         if !new && !self.events().is_dir() {
             return Err(FolderError::Missing(self.root.clone()));
@@ -238,8 +238,8 @@ impl DataFolder {
         )))
     }
 
-    /// Checks that the folder belongs to whoever runs this process: files that somebody else makes in it can't be read
-    /// by the server.
+    /// Checks that the folder belongs to the user who runs this process: the server can't read files that somebody else
+    /// creates in it.
     ///
     /// # Errors
     /// If it belongs to another user.
@@ -253,7 +253,7 @@ impl DataFolder {
     }
 }
 
-/// The user of that number as `sudo -u` takes it.
+/// The user with that number, in the form that `sudo -u` takes.
 fn user_name(id: u32) -> String {
     let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
     let fields = users.lines().map(|line| line.split(':').collect::<Vec<_>>());
@@ -269,7 +269,7 @@ fn has_files(folder: &Path) -> bool {
     })
 }
 
-/// Makes a folder with exactly these permissions, whatever the umask, if it is not there.
+/// Creates a folder with exactly these permissions, whatever the umask, if it does not exist.
 fn make_folder(path: &Path, mode: u32) -> Result<(), FolderError> {
     let io_error = |source| FolderError::Io { path: path.to_owned(), source };
     match DirBuilder::new().mode(mode).create(path) {
@@ -282,7 +282,7 @@ fn make_folder(path: &Path, mode: u32) -> Result<(), FolderError> {
     }
 }
 
-/// Makes the entry of a file or folder durable.
+/// Makes the directory entry of a file or folder durable.
 pub(crate) fn sync_parent(path: &Path) -> io::Result<()> {
     match path.parent() {
         Some(parent) if parent.as_os_str().is_empty() => sync_folder(Path::new(".")),

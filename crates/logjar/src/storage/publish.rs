@@ -1,8 +1,8 @@
-//! The way of a deploy's files into the tree: final names that are durable but invisible ([`prepare`]); then, once
-//! their event is on the log, a place where readers find them ([`place`]); and when that is durable too ([`Settling`]),
-//! the names in the upload go. All of it can be done again after a stop at any point.
+//! How a deploy's files get into the tree: final names that are durable but invisible ([`prepare`]); then, once their
+//! event is on the log, a place where readers find them ([`place`]); and once that is durable too ([`Settling`]), the
+//! names in the upload are removed. All of it can be repeated after a stop at any point.
 //!
-//! What the log lists wins over what lies there: equal bytes stay, everything else in the way goes to `strays/`.
+//! What the log lists wins over what is there: identical files stay, everything else in the way goes to `strays/`.
 
 use std::collections::HashSet;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
@@ -29,11 +29,11 @@ use super::{DataFolder, sync_folder, uploads};
 #[cfg(test)]
 mod tests;
 
-/// The sums that lie beside every file. The others are answered on request.
+/// The sums that are stored beside every file. The others are computed on request.
 pub const STORED_SUMS: [Algorithm; 2] = [Algorithm::Sha1, Algorithm::Md5];
-/// From so many folders on one sync of the whole file system is cheaper than one of each.
+/// From this many folders on, one sync of the whole file system is cheaper than one of each.
 const SYNCED_TOGETHER: usize = 24;
-/// Folders that are remembered as durable; more are looked at again.
+/// How many folders are remembered as durable; others are checked again.
 const KNOWN_MAX: usize = 4_096;
 
 /// A file of an upload, and the name that it is stored under.
@@ -41,7 +41,7 @@ const KNOWN_MAX: usize = 4_096;
 pub struct Prepared<'a> {
     /// Its name in the upload.
     pub uploaded: &'a str,
-    /// Its name in the repository; another one for snapshots that came under the plain name.
+    /// Its name in the repository, which differs for snapshots that came under the plain name.
     pub stored: &'a str,
     /// Its digests.
     pub digests: &'a Digests,
@@ -50,7 +50,7 @@ pub struct Prepared<'a> {
 /// Why files could not be made durable.
 #[derive(Debug, thiserror::Error)]
 pub enum PrepareError {
-    /// A sync failed: what was written may be lost, and nothing shows whether. The upload must not be used again.
+    /// A sync failed: what was written may be lost, and there is no way to tell. The upload must not be used again.
     #[error(transparent)]
     Sync(io::Error),
     /// Anything else; it can be tried again.
@@ -58,8 +58,8 @@ pub enum PrepareError {
     Io(#[from] io::Error),
 }
 
-/// Gives the files their final names, writes their sums beside them, and makes the names durable; the bytes are since
-/// they arrived. Sums are not synced: they can be made again. Readers see nothing.
+/// Gives the files their final names, writes their sums beside them, and makes the names durable; the contents have
+/// been durable since they arrived. Sums are not synced: they can be computed again. Readers see nothing.
 ///
 /// # Errors
 /// If the system refuses.
@@ -69,7 +69,7 @@ pub fn prepare(folder: &DataFolder, upload: &DeployId, files: &[Prepared<'_>]) -
     for file in files {
         let stored = place.join(file.stored);
         if file.uploaded != file.stored && !stored.exists() {
-            // A link, not a rename: if the commit fails, the next try finds the file under the name it came with.
+            // A link, not a rename: if the commit fails, the next try finds the file under its original name.
             fs::hard_link(place.join(file.uploaded), &stored)?;
         }
         write_sums(&stored, file.digests)?;
@@ -91,17 +91,17 @@ pub struct Placing {
     pub repository: RepositoryName,
     /// The coordinates.
     pub gav: Gav,
-    /// The files, under the names that they are stored under.
+    /// The files, under their stored names.
     pub files: Vec<StoredFile>,
-    /// Whether the event published a release: then nothing but what the log lists may be in its folder.
+    /// Whether the event published a release: then its folder may contain nothing but what the log lists.
     pub is_new_release: bool,
-    /// The moment of the version, which its files are dated with, so that other web servers say it too.
+    /// The moment of the version. Its files are dated with it, so that other web servers report it too.
     pub moment: Option<SystemTime>,
-    /// Names of late files that the log lists for the version besides.
+    /// Names of late files that the log also lists for the version.
     pub late: Vec<Arc<str>>,
 }
 
-/// The moment of a version or build that is in the state.
+/// The moment of a version or build in the state.
 pub fn moment_of(
     state: &State,
     repository: &RepositoryName,
@@ -117,12 +117,12 @@ pub fn moment_of(
 }
 
 impl Placing {
-    /// The folder that the files belong into.
+    /// The folder that the files belong in.
     pub fn version_folder(&self, folder: &DataFolder) -> PathBuf {
         folder.version_folder(&self.repository, &self.gav)
     }
 
-    /// Whether the log lists a file of that name for the version, or the file that it is a sum of.
+    /// Whether the log lists a file with that name for the version, or the file that it is a sum of.
     fn is_listed(&self, name: &str) -> bool {
         let is_file = |name: &str| {
             self.files.iter().any(|file| *file.name == *name) || self.late.iter().any(|late| **late == *name)
@@ -132,10 +132,10 @@ impl Placing {
     }
 }
 
-/// Puts the files into the folder of their version, where readers find them; a version that has no folder yet gets it
-/// by one rename. Their names in the upload stay. Of an upload that is only partly there, as after a stop between
-/// [`Settling`] and the end of its removal, what is missing counts as in its place. Gives the number of files that
-/// stood in the way and were moved to `strays/`.
+/// Moves the files into the folder of their version, where readers find them; a version without a folder gets it with a
+/// single rename. Their names in the upload stay. If an upload is only partly there, as after a stop between
+/// [`Settling`] and the end of its removal, the missing files count as placed. Returns the number of files that were in
+/// the way and were moved to `strays/`.
 ///
 /// # Errors
 /// If the system refuses; the files stay readable in the upload, and it can be tried again.
@@ -171,15 +171,15 @@ pub fn place(folder: &DataFolder, placing: &Placing) -> io::Result<u64> {
     }
     if let Some(moment) = placing.moment {
         for file in &placing.files {
-            // A date that can't be set is no reason to keep a file from its place.
+            // A date that can't be set is no reason not to place a file.
             let _ = File::open(to.join(&*file.name)).and_then(|file| file.set_modified(moment));
         }
     }
     Ok(strays.count())
 }
 
-/// Puts files into a folder that is there already: that of a snapshot version, of a release whose late file this is,
-/// or one with files that were put there before a stop, or by nobody we know.
+/// Puts files into an existing folder: that of a snapshot version, of a release that gets a late file, or one with
+/// files that were put there before a stop, or by someone else.
 fn place_in(from: &Path, to: &Path, placing: &Placing, strays: &mut Strays<'_>) -> io::Result<()> {
     if placing.is_new_release {
         for entry in fs::read_dir(to)? {
@@ -210,7 +210,7 @@ fn place_in(from: &Path, to: &Path, placing: &Placing, strays: &mut Strays<'_>) 
     Ok(())
 }
 
-/// Whether what stands at the target is what the event lists: the very file of the upload, or one with its bytes.
+/// Whether what is at the target is what the event lists: the very file of the upload, or one with the same bytes.
 fn is_same(found: &fs::Metadata, source: &Path, target: &Path, file: &StoredFile) -> io::Result<bool> {
     if !found.is_file() || found.len() != file.size {
         return Ok(false);
@@ -230,7 +230,8 @@ fn sum_name(name: &str, sum: Algorithm) -> String {
     format!("{name}.{}", sum.extension())
 }
 
-/// Gives a file a further name, or a copy on another file system; nothing where there is no file, or the name is taken.
+/// Links a file under a further name, or copies it to another file system; does nothing if there is no file, or the
+/// name is taken.
 fn put(source: &Path, target: &Path) -> io::Result<()> {
     step()?;
     match fs::hard_link(source, target) {
@@ -241,7 +242,7 @@ fn put(source: &Path, target: &Path) -> io::Result<()> {
     }
 }
 
-/// A sum takes the place of another one: it is made from the file, and says nothing by itself.
+/// A sum replaces another one: it is computed from the file, and has no value of its own.
 fn put_sum(source: &Path, target: &Path) -> io::Result<()> {
     match (fs::read(source), fs::read(target)) {
         (Ok(ours), Ok(there)) if ours == there => return Ok(()),
@@ -254,7 +255,7 @@ fn put_sum(source: &Path, target: &Path) -> io::Result<()> {
     put(source, target)
 }
 
-/// Whether a copy may help: another file system, one without links, or too many of them.
+/// Whether a copy may help: another file system, one without links, or too many links.
 fn cannot_link(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -265,7 +266,7 @@ fn cannot_link(error: &io::Error) -> bool {
     )
 }
 
-/// Copies a file, durably but for its name, and gives it its name when it is whole.
+/// Copies a file, durably except for its name, and gives it its name once it is complete.
 fn copy(source: &Path, target: &Path) -> io::Result<()> {
     let mut name = std::ffi::OsString::from(".");
     name.push(target.file_name().unwrap_or_default());
@@ -293,18 +294,18 @@ fn remove_folder(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Makes durable that files have their place, before their names in uploads go. A folder whose sync failed is never
+/// Makes the placement of files durable before their names in uploads are removed. A folder whose sync failed is never
 /// synced again: a later success would say nothing about what was lost.
 #[derive(Debug, Default)]
 pub struct Settling {
-    /// Folders whose own entry, and all above it, is on disk.
+    /// Folders whose own entry, and all above it, are on disk.
     known: HashSet<PathBuf>,
     failed: HashSet<PathBuf>,
 }
 
 impl Settling {
-    /// Syncs the folders of all that were placed, each once; then removes the uploads whose files are safe. Says of
-    /// each what went wrong; such an upload stays.
+    /// Syncs the folders of everything that was placed, each once; then removes the uploads whose files are safe.
+    /// Reports what went wrong for each; such an upload stays.
     pub fn settle(&mut self, folder: &DataFolder, placed: &[&Placing]) -> Vec<io::Result<()>> {
         let folders: Vec<Vec<PathBuf>> =
             placed.iter().map(|placing| self.folders_of(folder, placing)).collect();
@@ -330,7 +331,7 @@ impl Settling {
         results
     }
 
-    /// The version's folder, the one that it is in, and those above as far as their entries may not be on disk.
+    /// The version's folder, the one that it is in, and those above whose entries may not be on disk.
     fn folders_of(&self, folder: &DataFolder, placing: &Placing) -> Vec<PathBuf> {
         let (root, version) = (folder.repository(), placing.version_folder(folder));
         let mut folders = vec![version.clone()];
@@ -362,7 +363,7 @@ impl Settling {
         }
     }
 
-    /// Syncs the file system of the tree; those of the folders that are on another one are left to be synced alone.
+    /// Syncs the file system of the tree; folders on another one are left to be synced individually.
     fn sync_together(&mut self, root: &Path, folders: &HashSet<&PathBuf>) -> HashSet<PathBuf> {
         let Ok(opened) = File::open(root) else { return HashSet::new() };
         let Ok(device) = opened.metadata().map(|found| found.dev()) else { return HashSet::new() };
@@ -379,7 +380,7 @@ impl Settling {
     }
 }
 
-/// Writes the sums of a file beside it, over those that may be there.
+/// Writes the sums of a file beside it, replacing existing ones.
 fn write_sums(file: &Path, digests: &Digests) -> io::Result<()> {
     for sum in STORED_SUMS {
         write_public(&with_extension(file, sum), digests.hex(sum).as_bytes())?;
@@ -394,7 +395,7 @@ fn with_extension(file: &Path, sum: Algorithm) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// Names of the sums beside a stored file that are missing, or not its own.
+/// Names of the sums beside a stored file that are missing or wrong.
 pub fn wrong_sums(file: &Path, digests: &Digests) -> Vec<PathBuf> {
     let is_wrong = |sum: &Algorithm| {
         fs::read(with_extension(file, *sum)).ok().as_deref() != Some(digests.hex(*sum).as_bytes())
@@ -402,8 +403,8 @@ pub fn wrong_sums(file: &Path, digests: &Digests) -> Vec<PathBuf> {
     STORED_SUMS.into_iter().filter(is_wrong).map(|sum| with_extension(file, sum)).collect()
 }
 
-/// Writes the sums of a stored file anew where they are missing or not its own. The file is only trusted if it has the
-/// bytes that the log says. Gives how many sums were written, or nothing if the file is another one.
+/// Rewrites the sums of a stored file where they are missing or wrong. The file is only trusted if it has the bytes
+/// that the log says. Returns how many sums were written, or `None` if the file is a different one.
 ///
 /// # Errors
 /// If the system refuses.

@@ -1,4 +1,4 @@
-//! Puts a stored file back that was lost or damaged, from the same bytes sent again.
+//! Restores a stored file that was lost or damaged, from the same bytes sent again.
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io;
@@ -15,8 +15,8 @@ use super::tree::make_public_folders;
 use super::uploads::Received;
 use super::{DataFolder, sync_folder};
 
-/// Puts a file that the log lists in its place, if it is missing there or has other bytes than those that came. What
-/// lies in its place is replaced. Returns whether it did.
+/// Places a file that the log lists, if it is missing or has different bytes from those that came. What is in its place
+/// is replaced. Returns whether it did so.
 ///
 /// # Errors
 /// If the system refuses.
@@ -28,7 +28,7 @@ pub fn put_back(
     received: &Received,
 ) -> io::Result<bool> {
     let version = folder.version_folder(repository, gav);
-    // Once its version is in the tree, what is still in uploads/ is about to go and does not count.
+    // Once its version is in the tree, what is still in uploads/ is about to be removed and does not count.
     let found = if version.is_dir() {
         open(&version.join(name))?
     } else {
@@ -41,13 +41,13 @@ pub fn put_back(
         return Ok(false);
     }
     make_public_folders(&folder.repository(), &version)?;
-    // A name that is never served, in the same folder: repositories may lie on a disk of their own.
+    // A name that is never served, in the same folder: repositories may be on a disk of their own.
     let new = version.join(format!(".{name}.new"));
     let mut copy = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
     io::copy(&mut received.open()?, &mut copy)?;
     copy.set_permissions(Permissions::from_mode(0o444))?;
     copy.sync_all()?;
-    // Read once more: what is put back is what came.
+    // Read once more, to be sure that what is restored is what came.
     if digest(File::open(&new)?)? != received.digests {
         fs::remove_file(&new)?;
         return Err(io::Error::other(format!("the bytes of {name} changed on their way to the disk")));

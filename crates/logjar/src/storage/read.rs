@@ -1,4 +1,4 @@
-//! Finds stored files for readers: in `repository/`, and for the moment between a deploy's event and its move in
+//! Finds stored files for readers: in `repository/`, and between a deploy's event and the move of its files also in
 //! `uploads/`, so that metadata never lists what is not there.
 
 use std::collections::HashMap;
@@ -21,9 +21,9 @@ use super::{DataFolder, uploads};
 pub struct Found {
     /// The file.
     pub file: File,
-    /// Bytes.
+    /// Length in bytes.
     pub length: u64,
-    /// Tells it from others that lay in its place.
+    /// Distinguishes it from other files that were in its place.
     pub identity: Identity,
 }
 
@@ -34,7 +34,7 @@ pub struct OnTheirWay {
 }
 
 impl OnTheirWay {
-    /// From now on files of the version are looked for in the upload too.
+    /// From now on files of the version are also looked for in the upload.
     pub fn begin(&self, repository: &RepositoryName, gav: &Gav, upload: &DeployId) {
         let key = format!("{repository}/{}", version_folder(gav));
         self.lock().entry(key).or_default().push(upload.clone());
@@ -65,11 +65,11 @@ impl OnTheirWay {
     }
 }
 
-/// Looks a file up. Its segments were checked by whoever split it; names that are never served (dot files, what editors
-/// and file systems leave behind) are not found.
+/// Looks up a file. Whoever split the path has checked its segments; names that are never served (dot files, what
+/// editors and file systems leave behind) are not found.
 ///
 /// # Errors
-/// If the system refuses; that nothing is there is `None`.
+/// If the system refuses; `None` means that nothing is there.
 pub fn find(
     folder: &DataFolder,
     on_their_way: &OnTheirWay,
@@ -91,7 +91,7 @@ pub fn find(
             }
         }
     }
-    // Between the two looks it may have moved.
+    // It may have moved between the two looks.
     open(&path)
 }
 
@@ -101,8 +101,7 @@ pub fn is_never_served(name: &str) -> bool {
     is_being_written || name.starts_with('.') || name.ends_with('~') || name == "lost+found"
 }
 
-/// Opens a file. It does not wait for what is none, as a pipe without a writer.
-/// Opens what is at a path, if it is a file. Waits for nothing, as the other end of a pipe.
+/// Opens what is at a path, if it is a regular file. Never waits, for example for the other end of a pipe.
 pub(super) fn open(path: &Path) -> io::Result<Option<Found>> {
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
     let file = match rustix::fs::open(path, flags, Mode::empty()) {
@@ -124,7 +123,7 @@ pub(super) fn open(path: &Path) -> io::Result<Option<Found>> {
     Ok(Some(Found { length: metadata.len(), identity: Identity::of(&metadata), file }))
 }
 
-/// The sum that lies beside a stored file, if it is there and whole.
+/// The sum stored beside a file, if it exists and is complete.
 pub fn stored_sum(file: &Path, algorithm: Algorithm) -> Option<String> {
     let mut name = file.as_os_str().to_owned();
     name.push(".");

@@ -1,6 +1,6 @@
 //! The steps of placing files, for tests that stop before each of them.
 
-/// Comes before every change of a name and every sync. Fails only where a test says so.
+/// Called before every change of a name and every sync. Fails only where a test says so.
 #[cfg(not(test))]
 pub(super) fn step() -> std::io::Result<()> {
     Ok(())
@@ -29,7 +29,7 @@ pub(super) mod tests {
         }
     }
 
-    /// Has everything in this thread fail after so many steps; `None`: nothing.
+    /// Makes everything in this thread fail after this many steps; `None`: nothing.
     pub(in crate::storage) fn stop_after(steps: Option<u32>) {
         LEFT.set(steps);
     }

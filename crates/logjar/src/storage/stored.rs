@@ -1,5 +1,5 @@
-//! Stored files as readers get them: what the log lists of a version, opened, and with sums that are the file's own.
-//! Everything here waits for the disk.
+//! Stored files as readers get them: what the log lists of a version, opened, and with sums computed from the file
+//! itself. Everything here waits for the disk.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -38,11 +38,11 @@ pub struct Wanted {
 /// A stored file.
 #[derive(Debug)]
 pub struct Stored {
-    /// Bytes.
+    /// Length in bytes.
     pub length: u64,
     /// The moment of its version or build.
     pub modified: Second,
-    /// What the log says of its bytes; `None` if it can't be read there.
+    /// Its SHA-256 according to the log; `None` if the log can't be read there.
     pub sha256: Option<[u8; 32]>,
     /// Its sums; `None` if they are not known yet.
     pub sums: Option<Arc<Digests>>,
@@ -61,7 +61,7 @@ pub enum Body {
     File(File, Identity),
 }
 
-/// Why a file that is listed can't be had.
+/// Why a listed file can't be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// The system.
@@ -72,21 +72,21 @@ pub enum ReadError {
     Damaged,
 }
 
-/// Where files and what is known of them lie.
+/// Where files are, and what is known about them.
 #[derive(Clone, Copy)]
 pub struct Shelf<'a> {
     /// The data folder.
     pub folder: &'a DataFolder,
-    /// Files that have no place yet.
+    /// Files that have not been placed yet.
     pub on_their_way: &'a OnTheirWay,
     /// The log.
     pub log: &'a dyn LogReader,
-    /// Sums that were made.
+    /// Sums that have been computed.
     pub sums: &'a Sums,
 }
 
 impl Wanted {
-    /// The file of that name; a plain snapshot name stands for the current build, if that came under it. A build that
+    /// The file with that name. A plain snapshot name stands for the current build, if that came under it. A build that
     /// came with a stamp is not served under the plain name: a client could mix two builds.
     pub fn of(state: &State, repository: &RepositoryName, file: &VersionFile) -> Option<Self> {
         let version = state.version(repository, &file.gav)?;
@@ -107,13 +107,13 @@ impl Wanted {
         self.place.moment
     }
 
-    /// What sums are remembered under.
+    /// The key under which sums are remembered.
     pub fn path(&self) -> String {
         format!("{}/{}/{}", self.repository, version_folder(&self.gav), self.name)
     }
 
-    /// What the log says of the file, and of all others of its release or build; nothing if it does not list it. A log
-    /// that can't be read there is no reason to keep a file from its readers: they get it without sums.
+    /// What the log says about the file, and about all others of its release or build; `None` if it does not list the
+    /// file. A log that can't be read there is no reason to withhold a file from its readers: they get it without sums.
     fn look_up(&self, log: &dyn LogReader) -> Option<(Option<StoredFile>, Vec<StoredFile>)> {
         match listed::files(log, &self.place) {
             Ok(files) => {
@@ -129,12 +129,12 @@ impl Wanted {
 }
 
 impl Shelf<'_> {
-    /// What the log says of a file, without a look at the file.
+    /// What the log says about a file, without looking at the file.
     pub fn listed(&self, wanted: &Wanted) -> Option<StoredFile> {
         wanted.look_up(self.log)?.0
     }
 
-    /// Opens a file; `None` if it is not listed, or not there.
+    /// Opens a file; `None` if it is not listed, or missing.
     ///
     /// # Errors
     /// If the system refuses, or the file is damaged.
@@ -154,7 +154,7 @@ impl Shelf<'_> {
         Ok(Some(Stored { length, modified, sha256, sums, listed, body }))
     }
 
-    /// The bytes of a file with its sums, as far as they can be had at once.
+    /// The contents of a file with its sums, as far as they are available right away.
     fn checked(
         &self,
         wanted: &Wanted,

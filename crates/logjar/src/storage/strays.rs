@@ -1,5 +1,5 @@
-//! `strays/`: what stood in the place of files that the log lists, and was on no log. It is never served, and closed to
-//! everybody but the owner, because it may come from a repository that not everybody may read.
+//! `strays/`: files that were in the place of files that the log lists, but not on the log themselves. They are never
+//! served, and only the owner can see them, because they may come from a repository that is not public.
 
 use std::fs::{self, DirBuilder, Permissions};
 use std::io;
@@ -28,7 +28,7 @@ impl<'a> Strays<'a> {
         self.count
     }
 
-    /// Moves a file or a folder away, if it is there.
+    /// Moves a file or a folder away, if it exists.
     pub(super) fn take(&mut self, path: &Path) -> io::Result<()> {
         if fs::symlink_metadata(path).is_err() {
             return Ok(());
@@ -48,7 +48,7 @@ impl<'a> Strays<'a> {
         Ok(())
     }
 
-    /// The name that it had, with a number if one before it had the same.
+    /// Its own name, with a number if an earlier one had the same.
     fn free_name(&self, path: &Path) -> PathBuf {
         let name = path.file_name().unwrap_or_default();
         let numbered = (2_u32..).map(|number| {

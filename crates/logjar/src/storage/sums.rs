@@ -1,5 +1,5 @@
-//! Sums of stored files: made once a file, held against the log, remembered. What lies beside a file as its sum is for
-//! other web servers; no reader gets it.
+//! Sums of stored files: computed once per file, checked against the log, and remembered. The sums stored beside a file
+//! are for other web servers; readers here do not get them.
 
 use std::collections::{HashMap, VecDeque};
 use std::fs::File;
@@ -12,25 +12,25 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use logjar_maven::checksum::{Digests, Hasher};
 use tokio::sync::{Mutex as Turn, Semaphore};
 
-/// Files that are hashed at once for those who wait for it.
+/// How many files are hashed at once for waiting readers.
 const HASHED_AT_ONCE: usize = 2;
-/// Files whose sums are remembered, at about 400 bytes each.
+/// For how many files sums are remembered, at about 400 bytes each.
 const REMEMBERED_MAX: usize = 16_384;
-/// Locks that see to it that a file is hashed by one of those who want its sums.
+/// Locks that ensure that a file is hashed only once, by one of those who want its sums.
 const TURNS: usize = 64;
-/// What is hashed between two looks at whether anybody still waits.
+/// How much is hashed between two checks whether anybody still waits.
 const PIECE: usize = 128 * 1024;
 
-/// What is known of the bytes of a file.
+/// What is known about the bytes of a file.
 #[derive(Clone, Debug)]
 pub enum Verdict {
     /// They are those that the log lists, and these are their sums.
     Right(Arc<Digests>),
-    /// They are others.
+    /// They are different.
     Damaged,
 }
 
-/// Tells a file from another one that took its place.
+/// Distinguishes a file from another one that took its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Identity {
     device: u64,
@@ -39,7 +39,7 @@ pub struct Identity {
     modified: (i64, i64),
 }
 
-/// The sums that were made.
+/// The sums that have been computed.
 pub struct Sums {
     known: Mutex<Known>,
     turns: Vec<Turn<()>>,
@@ -53,7 +53,7 @@ struct Known {
 }
 
 impl Identity {
-    /// That of an open file.
+    /// The identity of an open file.
     pub fn of(metadata: &std::fs::Metadata) -> Self {
         Self {
             device: metadata.dev(),
@@ -75,19 +75,19 @@ impl Default for Sums {
 }
 
 impl Sums {
-    /// What is known of a file by its place, if it is still the same one.
+    /// What is known about a file by its place, if it is still the same file.
     pub fn known(&self, place: &str, identity: Identity) -> Option<Verdict> {
         let known = self.lock();
         known.verdicts.get(place).filter(|(of, _)| *of == identity).map(|(_, verdict)| verdict.clone())
     }
 
-    /// Remembers that a file has other bytes than the log says.
+    /// Remembers that a file has different bytes from what the log says.
     pub fn damaged(&self, place: &str, identity: Identity) -> Verdict {
         self.remember(place, identity, Verdict::Damaged);
         Verdict::Damaged
     }
 
-    /// Hashes a file, compares it with what the log says, and remembers what came out. Nothing if `leaves` becomes true
+    /// Hashes a file, compares it with the log, and remembers the result. Returns `None` if `leaves` becomes true
     /// meanwhile.
     ///
     /// # Errors
@@ -118,8 +118,8 @@ impl Sums {
         Ok(Some(verdict))
     }
 
-    /// As [`Self::make`], away from the async threads and after those who came before. It ends when nobody waits for it
-    /// any more.
+    /// As [`Self::make`], away from the async threads and after earlier callers. It ends when nobody waits for it any
+    /// more.
     ///
     /// # Errors
     /// If the system refuses.
@@ -144,7 +144,7 @@ impl Sums {
         let waiting = Waiting::default();
         let (sums, place, leaves) = (self.clone(), place.to_owned(), waiting.left.clone());
         let made = tokio::task::spawn_blocking(move || {
-            // Held until the thread is free again: a disk that hangs keeps it after its client has left.
+            // Held until the thread is free again: a disk that hangs keeps the thread after its client has left.
             let _permit = permit;
             sums.make(&place, identity, &file, sha256, &leaves)
         });
@@ -172,7 +172,7 @@ impl Sums {
     }
 }
 
-/// Somebody who waits for a sum; says so when they leave.
+/// Somebody who waits for a sum; signals when they leave.
 #[derive(Default)]
 struct Waiting {
     left: Arc<AtomicBool>,

@@ -1,5 +1,5 @@
-//! What is made in `repository/` besides the files of versions: folders, and copies of generated metadata for other web
-//! servers.
+//! What is created in `repository/` besides the files of versions: folders, and copies of generated metadata for other
+//! web servers.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Write};
@@ -11,8 +11,8 @@ use logjar_domain::ids::RepositoryName;
 
 use super::{DataFolder, sync_parent};
 
-/// Writes a generated file of the public tree, if its content differs from what is there, by a rename. Returns whether
-/// it did.
+/// Writes a generated file of the public tree with a rename, if its content differs from what is there. Returns whether
+/// it did so.
 ///
 /// # Errors
 /// If the system refuses.
@@ -28,12 +28,12 @@ pub fn write_tree_file(path: &Path, content: &[u8]) -> io::Result<bool> {
     Ok(true)
 }
 
-/// When a generated file was last written; nothing if it is not there.
+/// When a generated file was last written; `None` if it does not exist.
 pub fn written(path: &Path) -> Option<SystemTime> {
     fs::metadata(path).and_then(|metadata| metadata.modified()).ok()
 }
 
-/// Makes the folder of a repository, readable by everybody or by its owner only.
+/// Creates the folder of a repository, readable by everybody or by its owner only.
 ///
 /// # Errors
 /// If the system refuses.
@@ -50,7 +50,7 @@ pub fn make_repository_folder(
     fs::set_permissions(&path, Permissions::from_mode(if public { 0o755 } else { 0o700 }))
 }
 
-/// Makes the folder and all that are missing above it down from `root`; whoever calls syncs them.
+/// Creates the folder and all missing ones between it and `root`; the caller syncs them.
 pub(super) fn make_public_folders(root: &Path, path: &Path) -> io::Result<()> {
     if path == root || path.is_dir() {
         return Ok(());
@@ -65,7 +65,7 @@ pub(super) fn make_public_folders(root: &Path, path: &Path) -> io::Result<()> {
     }
 }
 
-/// Writes a whole file that everybody may read, over one that may be there.
+/// Writes a complete file that everybody may read, replacing an existing one.
 pub(super) fn write_public(path: &Path, content: &[u8]) -> io::Result<File> {
     let create = || OpenOptions::new().write(true).create_new(true).mode(0o444).open(path);
     let mut file = match create() {

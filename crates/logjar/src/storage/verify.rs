@@ -20,17 +20,17 @@ use super::strays::count_files;
 use super::{DataFolder, uploads};
 use crate::stored_event::{Detail, decode};
 
-/// A stored file that is not as the log says, or a sum that is not its file's.
+/// A stored file that is not as the log says, or a wrong sum.
 pub struct Problem {
     path: PathBuf,
     what: &'static str,
 }
 
-/// What a look at all stored files found.
+/// The result of checking all stored files.
 pub struct Checked {
     /// What is wrong.
     pub problems: Vec<Problem>,
-    /// Files that stood in the place of others and were moved to `strays/`. They harm nobody.
+    /// Files that were in the place of others and were moved to `strays/`. They do no harm.
     pub strays: u64,
 }
 
@@ -40,10 +40,10 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Files of one version by name: the upload that they came in, length and digest.
+/// Files of one version by name: the upload in which they arrived, length and digest.
 type Files = BTreeMap<Arc<str>, (DeployId, StoredFile)>;
 
-/// Compares every file that the log lists with what is stored, and its sums with it.
+/// Compares every file that the log lists with what is stored, and checks the sums beside it.
 ///
 /// # Errors
 /// If the log can't be read; files that are wrong are the result.
@@ -68,14 +68,14 @@ pub fn check_files(folder: &DataFolder, running: bool) -> Result<Checked, LogErr
             check_file(folder, version, upload, file, &mut problems);
         }
     }
-    // While a server runs, files of events after the mark are in their place already.
+    // While a server runs, files of events after the mark may already be in their place.
     if !running {
         find_strays(&folder.repository(), &listed, &mut problems);
     }
     Ok(Checked { problems, strays: count_files_below(&folder.strays()) })
 }
 
-/// Files in the tree that no event lists: a copy that was made while a server ran has some.
+/// Files in the tree that no event lists, as in a copy that was made while a server ran.
 fn find_strays(folder: &Path, listed: &BTreeMap<PathBuf, Files>, problems: &mut Vec<Problem>) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();

@@ -20,10 +20,10 @@ use serde::Deserialize;
 use super::forms::*;
 use super::pom_facts;
 
-/// Why a line is no event of ours.
+/// Why a line is not an event that this program can read.
 #[derive(Debug, thiserror::Error)]
 pub enum DecodeError {
-    /// A kind or version that a newer program writes.
+    /// A kind or version written by a newer program.
     #[error("this version of logjar does not know `{kind}` version {version}; use a newer one")]
     Unknown {
         /// The kind.
@@ -31,7 +31,7 @@ pub enum DecodeError {
         /// Its version.
         version: u32,
     },
-    /// Data that is not what the kind says.
+    /// Data that does not fit the kind.
     #[error("the data of a `{kind}` is not valid: {reason}")]
     Invalid {
         /// The kind.
@@ -41,19 +41,19 @@ pub enum DecodeError {
     },
 }
 
-/// How much of an event is wanted.
+/// How much of an event is needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Detail {
     /// All of it.
     Full,
-    /// What State keeps; what the POM says is left out, for speed at replay.
+    /// What State keeps; POM facts are left out, for speed at replay.
     State,
 }
 
 /// The event of a line.
 ///
 /// # Errors
-/// If the kind is not known, or the data is not what the kind says.
+/// If the kind is unknown, or the data does not fit it.
 pub fn decode(line: &Line, detail: Detail) -> Result<Recorded, DecodeError> {
     let by = match line.by() {
         "local" => By::Local,
@@ -76,7 +76,7 @@ pub fn check(line: &NewLine) -> Result<(), DecodeError> {
     decode_event(&parts, Detail::Full).map(|_| ())
 }
 
-/// What of a line says what happened.
+/// The parts of a line that say what happened.
 struct Parts<'a> {
     kind: &'a str,
     version: u32,
@@ -149,7 +149,7 @@ fn decode_event(line: &Parts<'_>, detail: Detail) -> Result<Event, DecodeError> 
 }
 
 /// Turns stored forms into domain types; every error names the kind. Names are read by the grammar of stored names, not
-/// by what is asked of new ones.
+/// by the rules for new ones.
 struct Decoder<'k> {
     kind: &'k str,
 }

@@ -16,7 +16,7 @@ use serde_json::value::RawValue;
 use super::forms::*;
 use super::pom_facts;
 
-/// At most how many bytes the event of a command takes on the log; known before it is decided.
+/// Maximum bytes that the event of a command takes on the log; known before it is decided.
 pub fn len_max(command: &Command) -> u64 {
     const ENVELOPE_AND_NAMES: usize = 4_096;
     let file_len = |file: &StoredFile| file.name.len() + 128;

@@ -1,6 +1,6 @@
 //! The JSON of each kind, version 1: fields in the order in which they are written.
 //!
-//! `docs/events.md` says what each means. Optional fields are left out where they say nothing.
+//! `docs/events.md` says what each means. Optional fields are left out if they have no value.
 
 use std::borrow::Cow;
 

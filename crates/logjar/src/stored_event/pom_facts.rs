@@ -1,4 +1,4 @@
-//! What a POM says, as `version.deployed` keeps it.
+//! POM facts as `version.deployed` stores them.
 
 use logjar_maven::pom::{Dependency, License, Pom, READER, Relocation, Scm, Value};
 use serde::{Deserialize, Serialize};

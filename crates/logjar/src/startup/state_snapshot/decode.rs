@@ -1,13 +1,13 @@
-//! From bytes to a snapshot. All numbers are little-endian; a *list* is a count (u32) and that many items, a *block* a
-//! length (u32) and that many bytes, a *name* the place (u32) of a string in one of the four tables, with all bits set
-//! for none, *flags* are up to three bits of a byte.
+//! From bytes to a state snapshot. All numbers are little-endian. A *list* is a count (u32) and that many items, a
+//! *block* a length (u32) and that many bytes, a *name* the index (u32) of a string in one of the four tables, with all
+//! bits set for none; *flags* are up to three bits of a byte.
 //!
-//! The file: magic (8 bytes), format number (u32), position (u64); blocks with the version of the program and with
-//! the point on the log; the tables, each a list of blocks: texts, groups, artifacts, versions; the events whose files
-//! had no place; users, tokens, groups, repositories, field by field as in the functions below; at last the SHA-256 of
-//! all that.
+//! The file: magic (8 bytes), format number (u32), position (u64); blocks with the version of the program and with the
+//! point on the log; the tables, each a list of blocks: texts, groups, artifacts, versions; the events whose files had
+//! not been placed; users, tokens, groups, repositories, field by field as in the functions below; finally the SHA-256
+//! of all that.
 //!
-//! With the checksum right the bytes are ours. All the same none of them can do more than give an error.
+//! If the checksum is right, the bytes are ours. Even so, invalid bytes can do no worse than give an error.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -33,12 +33,12 @@ const CHECKSUM_LEN: usize = 32;
 /// Bytes of `20261124.080000`.
 const TIMESTAMP_LEN: usize = 15;
 
-/// The position that a file says it is at, from its beginning; 0 if that is not ours. The rest is not looked at.
+/// The position that a file states at its beginning; 0 if it is not one of ours. The rest is not read.
 pub(super) fn position(bytes: &[u8]) -> u64 {
     start(&mut Cursor::new(bytes)).unwrap_or_default()
 }
 
-/// The snapshot that the bytes are.
+/// Decodes a state snapshot.
 pub(super) fn decode(bytes: &[u8]) -> Result<Snapshot, Unusable> {
     let mut cursor = Cursor::new(bytes);
     let position = start(&mut cursor)?;
@@ -61,7 +61,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Snapshot, Unusable> {
     Ok(Snapshot { state, unplaced, point })
 }
 
-/// What comes before the version of the program.
+/// The part before the version of the program.
 fn start(cursor: &mut Cursor<'_>) -> Result<u64, Unusable> {
     if cursor.take(MAGIC.len()) != Some(MAGIC) {
         return Err(Unusable::Damaged);
@@ -77,7 +77,7 @@ fn block<'a>(cursor: &mut Cursor<'a>) -> Option<&'a [u8]> {
     cursor.take(length as usize)
 }
 
-/// Every string that occurs, once: what is decoded shares them.
+/// Every string that occurs, once: decoded items share them.
 struct Tables {
     texts: Vec<Arc<str>>,
     groups: Vec<GroupId>,
@@ -171,8 +171,8 @@ impl Decoder<'_> {
         (bits < 8).then(|| [0, 1, 2].map(|bit| bits >> bit & 1 == 1))
     }
 
-    /// A list with room for its items and no more. Each takes more than a byte, so a count can't make it larger than
-    /// the file by more than the size of an item.
+    /// A list without spare capacity. Each item takes more than a byte, so a count can't make the list larger than the
+    /// file by more than the size of an item.
     fn list<T>(&mut self, mut each: impl FnMut(&mut Self) -> Option<T>) -> Option<Vec<T>> {
         let count = self.u32()? as usize;
         let mut items = Vec::with_capacity(count.min(self.cursor.left()));

@@ -1,4 +1,4 @@
-//! From a snapshot to its bytes. [`super::decode`] is the way back, and says what the bytes are.
+//! From a state snapshot to its bytes. [`super::decode`] is the inverse, and describes the bytes.
 
 use std::collections::HashMap;
 
@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use super::{FORMAT, MAGIC, NONE, PROGRAM, Snapshot, Unplaced};
 
-/// The bytes of a snapshot.
+/// Encodes a state snapshot.
 pub(super) fn encode(snapshot: &Snapshot) -> Vec<u8> {
     let Snapshot { state, unplaced, point } = snapshot;
     let mut body = Encoder::default();
@@ -38,7 +38,7 @@ pub(super) fn encode(snapshot: &Snapshot) -> Vec<u8> {
     file.bytes
 }
 
-/// Names, each once, in the order in which they first came.
+/// Names, each once, in the order of their first use.
 #[derive(Default)]
 struct Names<'a> {
     places: HashMap<&'a str, u32>,

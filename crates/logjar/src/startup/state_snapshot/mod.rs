@@ -1,8 +1,8 @@
 //! State snapshots: the folded state at some position, saved so that a start reads only the lines after it. A cache
 //! below `derived/`: without it, or with one that does not fit, all lines are read.
 //!
-//! It is made aside: from the snapshot before and the durable lines after it, in a State of its own. So neither the
-//! writer nor readers wait for it, and it holds nothing that is not on disk.
+//! It is made separately: from the previous state snapshot and the durable lines after it, in a State of its own. So
+//! neither the writer nor readers wait for it, and it contains nothing that is not on disk.
 
 mod decode;
 mod encode;
@@ -29,30 +29,30 @@ use crate::startup::fold::Fold;
 use crate::storage::{DataFolder, sync_folder, uploads};
 
 const MAGIC: &[u8; 8] = b"ljstate\n";
-/// Number of the form of the file, also in the name of its folder. Raise it when the form changes, and when old lines
-/// make another state than before; a test sees to it that this is thought of.
+/// The file's format number, also in the name of its folder. Raise it when the format changes, and when old lines fold
+/// to a different state than before; a test makes sure that nobody forgets.
 pub const FORMAT: u32 = 2;
-/// A snapshot is good for the version of the program that made it: another one may fold events otherwise.
+/// A state snapshot is valid only for the version of the program that made it: another one may fold events differently.
 const PROGRAM: &str = env!("CARGO_PKG_VERSION");
-/// The place of a string that there is not.
+/// The index that stands for no string.
 const NONE: u32 = u32::MAX;
 /// Bytes of a file up to its position, and including it.
 const POSITION_END: u64 = 20;
 
-/// Lines that may come before it is worth while to make a new snapshot: they are read in a fraction of a second.
+/// After how many lines a new state snapshot is worth while: fewer are read in a fraction of a second.
 const LINES_DUE: u64 = 20_000;
-/// How long after a start is looked for the first time whether that many came.
+/// How long after a start it is first checked whether that many have come.
 const FIRST_LOOK: Duration = Duration::from_secs(5);
-/// How often that is looked for afterwards.
+/// How often it is checked afterwards.
 const PAUSE: Duration = Duration::from_secs(60);
-/// How long the allocator keeps freed memory: a second (its default), and some more.
+/// How long the allocator keeps freed memory: a second (its default), and some margin.
 const PURGE_DELAY: Duration = Duration::from_secs(2);
-/// Bytes of a block that the allocator takes from the system alone.
+/// The size from which the allocator takes a block from the system directly.
 const LARGE_BLOCK: usize = 4 << 20;
-/// How often the log is read on until it is as long as it is known to be, and how long after each time.
+/// How often the log is read again until it is as long as it is known to be, and how long to wait each time.
 const MARK_READS: usize = 100;
 const MARK_PAUSE: Duration = Duration::from_millis(10);
-/// After this time an unfinished file is of a process that ended.
+/// An unfinished file older than this belongs to a process that has ended.
 const LEFT_OVER: Duration = Duration::from_secs(3_600);
 
 /// A state and its place on the log.
@@ -60,15 +60,15 @@ const LEFT_OVER: Duration = Duration::from_secs(3_600);
 pub struct Snapshot {
     /// What the lines up to the point fold to.
     pub state: State,
-    /// Events up to the point whose uploads were still there when it was made.
+    /// Events up to the point whose uploads still existed when it was made.
     pub unplaced: Vec<Unplaced>,
-    /// Where reading goes on.
+    /// Where reading continues.
     pub point: ResumePoint,
 }
 
-/// An event whose files may have no place in `repository/` yet. Every upload that a later start finds and that is on
-/// the log up to the position of a snapshot is one of these, because an upload is there from before its event until
-/// its files are in their place.
+/// An event whose files may not have been placed in `repository/` yet. Every upload that a later start finds and whose
+/// event is on the log up to the position of a state snapshot is one of these, because an upload exists from before its
+/// event until its files are in their place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unplaced {
     /// Position of the event.
@@ -88,7 +88,7 @@ pub struct Written {
     pub bytes: u64,
 }
 
-/// What somebody takes for the state at a position, to be compared with what the lines up to there fold to.
+/// What is believed to be the state at a position, to be compared with what the lines up to there fold to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {
     /// Position of the last line in it.
@@ -97,18 +97,18 @@ pub struct Claim {
     pub digest: String,
 }
 
-/// What the log says of a claim.
+/// How a claim compares with the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// The lines fold to it.
     Right,
     /// They fold to something else.
     Wrong,
-    /// There were not so many lines.
+    /// There were not that many lines.
     NotReached,
 }
 
-/// Why a file is no snapshot that can be used.
+/// Why a file is not a usable state snapshot.
 #[derive(Debug, thiserror::Error)]
 pub enum Unusable {
     /// It can't be read.
@@ -117,18 +117,18 @@ pub enum Unusable {
     /// Its bytes are not those that were written.
     #[error("it is damaged")]
     Damaged,
-    /// It has another form.
+    /// It has another format.
     #[error("it has format {0}, but this program reads {FORMAT}")]
     Format(u32),
     /// Another version of the program made it.
     #[error("another version of the program made it")]
     Program,
-    /// The point in it.
+    /// Its point is invalid.
     #[error(transparent)]
     Point(#[from] PointError),
 }
 
-/// Why no snapshot was made. What was there before is still there.
+/// Why no state snapshot was made. The previous one is still there.
 #[derive(Debug, thiserror::Error)]
 pub enum SnapshotError {
     /// The log.
@@ -142,15 +142,15 @@ pub enum SnapshotError {
         /// Why.
         source: io::Error,
     },
-    /// A bug: what was written would be another state.
+    /// A bug: what was written would be a different state.
     #[error("the state at line {0} does not read back as it was written; please report this")]
     Unfaithful(u64),
-    /// Whoever hears the progress did not want it any more.
+    /// The receiver of the progress stopped it.
     #[error("the state snapshot was not finished, because the server is stopping")]
     Stopped,
 }
 
-/// The file of the newest snapshot.
+/// The file of the newest state snapshot.
 pub fn file(folder: &DataFolder) -> PathBuf {
     folder_of(folder, FORMAT).join("state")
 }
@@ -159,10 +159,10 @@ fn folder_of(folder: &DataFolder, format: u32) -> PathBuf {
     folder.derived().join(format!("state-{format}"))
 }
 
-/// The newest snapshot, if there is one. Whether it fits the log is found out when that is opened.
+/// The newest state snapshot, if there is one. Whether it fits the log is checked when the log is opened.
 ///
 /// # Errors
-/// Why what is there can't be used.
+/// Why the existing one can't be used.
 pub fn load(folder: &DataFolder) -> Result<Option<Snapshot>, Unusable> {
     match fs::read(file(folder)) {
         Ok(bytes) => decode::decode(&bytes).map(Some),
@@ -171,7 +171,7 @@ pub fn load(folder: &DataFolder) -> Result<Option<Snapshot>, Unusable> {
     }
 }
 
-/// Throws the snapshot away, if there is one.
+/// Deletes the state snapshot, if there is one.
 ///
 /// # Errors
 /// If the system refuses.
@@ -182,7 +182,7 @@ pub fn discard(folder: &DataFolder) -> io::Result<()> {
     }
 }
 
-/// Makes a new snapshot from the one that is there and the durable lines after it. A server may run meanwhile.
+/// Makes a new state snapshot from the existing one and the durable lines after it. A server may be running.
 ///
 /// # Errors
 /// A log that can't be read or folded, a folder that can't be written to.
@@ -191,10 +191,10 @@ pub fn renew(folder: &DataFolder) -> Result<Written, SnapshotError> {
     write(folder, fold(folder, before, &mut |_, _, _| ControlFlow::Continue(()))?)
 }
 
-/// Makes the snapshot anew from line 1, and says of each claim what the log says of it; the old one is thrown away
-/// first. A server may run meanwhile. `durable` is how many lines there are at least: the mark in the folder may say
-/// less for a moment, while the writer writes it. `progress` hears after each line how many of how many are done, more
-/// of which may come while it runs, and may break it off.
+/// Rebuilds the state snapshot from line 1, and compares each claim with the log; the old one is deleted first. A
+/// server may be running. `durable` is the minimum number of lines: the mark in the folder may say less for a moment,
+/// while the writer writes it. `progress` is told after each line how many of how many are done (more may come while it
+/// runs), and may stop it.
 ///
 /// # Errors
 /// As [`renew`]; [`SnapshotError::Stopped`].
@@ -226,7 +226,7 @@ pub fn rebuild(
     Ok((write(folder, folded)?, verdicts))
 }
 
-/// Renews the snapshot of a running server whenever it has fallen behind.
+/// Renews the state snapshot of a running server whenever it has fallen behind.
 pub async fn run(app: Arc<App>) {
     tokio::time::sleep(FIRST_LOOK).await;
     loop {
@@ -248,21 +248,21 @@ pub async fn run(app: Arc<App>) {
     }
 }
 
-/// Has the allocator give freed memory back to the system: it does so when a large block is freed, some time after
-/// the memory was; in an idle server that might be never, and a state that was loaded or folded aside is large.
+/// Makes the allocator return freed memory to the system. It does so only when a large block is freed some time later,
+/// which in an idle server might never happen, and a state that was loaded or folded separately is large.
 fn give_back_memory() {
     drop(std::hint::black_box(Vec::<u8>::with_capacity(LARGE_BLOCK)));
 }
 
-/// The position that a file says it is at; 0 if there is none that is ours.
+/// The position that a file states; 0 if there is none of ours.
 fn position(file: &Path) -> u64 {
     let mut start = Vec::new();
     let read = fs::File::open(file).and_then(|file| file.take(POSITION_END).read_to_end(&mut start));
     read.map_or(0, |_| decode::position(&start))
 }
 
-/// Folds the lines after a snapshot, up to the mark: what is beyond it may be another writer's business. `watch` sees
-/// after each line its position, the last one, and the state, and may break it off.
+/// Folds the lines after a state snapshot, up to the mark: what is beyond it may belong to another writer. `watch` is
+/// given, after each line, its position, the last one, and the state, and may stop it.
 fn fold(
     folder: &DataFolder,
     before: Option<Snapshot>,
@@ -287,12 +287,12 @@ fn fold(
     }
     let (log, _) = read?;
     let Fold { state, mut unplaced, .. } = fold;
-    // Those that the old snapshot had may have found their place since.
+    // Those in the old state snapshot may have been placed since.
     unplaced.retain(|each| present.has(each));
     Ok(Snapshot { state, unplaced, point: log.end_point()? })
 }
 
-/// Uploads that are there, listed when the log had reached some position.
+/// Existing uploads, listed when the log had reached some position.
 struct PresentUploads<'a> {
     folder: &'a DataFolder,
     listed: HashSet<DeployId>,
@@ -304,8 +304,8 @@ impl<'a> PresentUploads<'a> {
         Ok(Self { folder, listed: uploads::list(folder)?.deploys.into_iter().collect(), position })
     }
 
-    /// Whether the upload of an event is there. One that came after the list was made is looked for; if it can't be,
-    /// it counts as there, because then the next start looks.
+    /// Whether the upload of an event exists. One that came after the list was made is looked up; if that fails, it
+    /// counts as existing, so that the next start looks.
     fn has(&self, Unplaced { seq, upload }: &Unplaced) -> bool {
         match *seq <= self.position {
             true => self.listed.contains(upload),
@@ -314,11 +314,11 @@ impl<'a> PresentUploads<'a> {
     }
 }
 
-/// Writes a snapshot, by a rename. What would not read back as the same state is not written.
+/// Writes a state snapshot, with a rename. One that would not read back as the same state is not written.
 fn write(folder: &DataFolder, snapshot: Snapshot) -> Result<Written, SnapshotError> {
     let (position, digest) = (snapshot.point.seq(), of_state(&snapshot.state));
     let bytes = encode::encode(&snapshot);
-    // Before the second state comes: each may be large.
+    // Before the second state is created: each may be large.
     drop(snapshot);
     let read_back = decode::decode(&bytes).map(|snapshot| of_state(&snapshot.state));
     if !read_back.is_ok_and(|read_back| read_back == digest) {
@@ -332,18 +332,18 @@ fn write(folder: &DataFolder, snapshot: Snapshot) -> Result<Written, SnapshotErr
     Ok(Written { position, digest, bytes: bytes.len() as u64 })
 }
 
-/// Removes what programs before this one have left: nobody reads it any more, and it is large.
+/// Removes what earlier versions of the program have left: nothing reads it any more, and it is large.
 fn remove_earlier_forms(folder: &DataFolder) {
     for format in 1..FORMAT {
-        // Mostly there is none; one that can't be removed does no harm.
+        // Usually there is none; one that can't be removed does no harm.
         let _ = fs::remove_dir_all(folder_of(folder, format));
     }
 }
 
-/// Puts the bytes in the place of the file, durably. Several processes may do so at once: the last one wins.
+/// Replaces the file with the bytes, durably. Several processes may do so at once: the last one wins.
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = path.parent().unwrap_or(path);
-    // Two folders and none above them: where those are missing, the data folder is not where it was.
+    // These two folders and none above: if those are missing, the data folder is not where it was.
     for folder in [folder.parent().unwrap_or(folder), folder] {
         match DirBuilder::new().mode(0o700).create(folder) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
@@ -365,7 +365,7 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     written.and_then(|()| sync_folder(folder))
 }
 
-/// Removes what processes left behind that ended while they wrote.
+/// Removes what was left by processes that ended while they wrote.
 fn remove_left_over(folder: &Path) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
@@ -373,7 +373,7 @@ fn remove_left_over(folder: &Path) -> io::Result<()> {
         let age =
             entry.metadata().and_then(|metadata| metadata.modified()).ok().and_then(|at| at.elapsed().ok());
         if is_new && age.is_some_and(|age| age > LEFT_OVER) {
-            // Somebody else may be as tidy.
+            // Another process may have removed it already.
             let _ = fs::remove_file(entry.path());
         }
     }
