@@ -1,10 +1,10 @@
-//! The four sums that Maven repositories keep beside their files, and the texts that clients send as sums.
+//! The four sums that Maven repositories store beside their files, and the formats in which clients send sums.
 
 use md5::Md5;
 use sha1::Sha1;
 use sha2::{Digest, Sha256, Sha512};
 
-/// A kind of sum, in the order in which this project names them.
+/// A kind of sum, in the order in which this project lists them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Algorithm {
     /// MD5, which every client knows.
@@ -17,7 +17,7 @@ pub enum Algorithm {
     Sha512,
 }
 
-/// All four sums of one content.
+/// All four sums of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Digests {
     /// The MD5 sum.
@@ -30,7 +30,7 @@ pub struct Digests {
     pub sha512: [u8; 64],
 }
 
-/// Makes all four sums in one pass over the bytes.
+/// Computes all four sums in one pass over the bytes.
 #[derive(Clone, Default)]
 pub struct Hasher {
     md5: Md5,
@@ -43,7 +43,7 @@ impl Algorithm {
     /// All kinds of sum.
     pub const ALL: [Algorithm; 4] = [Algorithm::Md5, Algorithm::Sha1, Algorithm::Sha256, Algorithm::Sha512];
 
-    /// The file extension without its dot, as in `a-1.0.jar.sha1`.
+    /// The file extension without its dot, such as `sha1` in `a-1.0.jar.sha1`.
     pub fn extension(self) -> &'static str {
         match self {
             Algorithm::Md5 => "md5",
@@ -53,7 +53,7 @@ impl Algorithm {
         }
     }
 
-    /// The kind whose extension, without its dot, is the text.
+    /// The kind with this extension, given without its dot.
     pub fn from_extension(extension: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|algorithm| algorithm.extension() == extension)
     }
@@ -70,14 +70,14 @@ impl Algorithm {
 }
 
 impl Digests {
-    /// The sums of bytes that are in memory.
+    /// The sums of bytes in memory.
     pub fn of(bytes: &[u8]) -> Self {
         let mut hasher = Hasher::new();
         hasher.update(bytes);
         hasher.finish()
     }
 
-    /// One of the sums in lower-case hex, the text that a sum file is served with.
+    /// One of the sums in lower-case hex, as sum files contain it.
     pub fn hex(&self, algorithm: Algorithm) -> String {
         match algorithm {
             Algorithm::Md5 => to_hex(&self.md5),
@@ -94,7 +94,7 @@ impl Hasher {
         Self::default()
     }
 
-    /// Takes the next bytes of the content.
+    /// Adds the next bytes of the content.
     pub fn update(&mut self, bytes: &[u8]) {
         self.md5.update(bytes);
         self.sha1.update(bytes);
@@ -102,7 +102,7 @@ impl Hasher {
         self.sha512.update(bytes);
     }
 
-    /// The sums of all bytes that were taken.
+    /// The sums of all bytes that were added.
     pub fn finish(self) -> Digests {
         Digests {
             md5: self.md5.finalize().into(),
@@ -113,11 +113,11 @@ impl Hasher {
     }
 }
 
-/// Reads a sum as clients send it, and returns its bare lower-case hex.
+/// Parses a sum as clients send it, and returns its bare lower-case hex.
 ///
-/// Tools write the hex alone, with or without a line end, or with the file's name after it (`sha1sum`) or
-/// before it (`openssl`: `SHA1(a.jar)= …`, BSD: `SHA1 (a.jar) = …`). So the sum is the one word of hex
-/// digits that has the algorithm's length; `None` if there is no such word, or more than one.
+/// Tools write the hex alone, with or without a line end, or with the file's name after it (`sha1sum`) or before it
+/// (`openssl`: `SHA1(a.jar)= …`, BSD: `SHA1 (a.jar) = …`). So the sum is the one word of hex digits that has the
+/// algorithm's length; `None` if there is no such word, or more than one.
 pub fn parse_sum(body: &[u8], algorithm: Algorithm) -> Option<String> {
     let is_sum = |word: &&[u8]| word.len() == algorithm.hex_len() && word.iter().all(u8::is_ascii_hexdigit);
     let mut sums = body.split(|byte| byte.is_ascii_whitespace() || *byte == b'=').filter(is_sum);
@@ -128,7 +128,7 @@ pub fn parse_sum(body: &[u8], algorithm: Algorithm) -> Option<String> {
     }
 }
 
-/// Bytes as lower-case hex, two digits a byte.
+/// Bytes as lower-case hex, two digits per byte.
 pub fn to_hex(bytes: &[u8]) -> String {
     bytes
         .iter()
@@ -137,7 +137,7 @@ pub fn to_hex(bytes: &[u8]) -> String {
         .collect()
 }
 
-/// The bytes that a hex text of either case stands for; `None` if it is no hex or has an odd length.
+/// The bytes of a hex text in either case; `None` if it is not hex or has an odd length.
 pub fn from_hex(text: &str) -> Option<Vec<u8>> {
     let (pairs, rest) = text.as_bytes().as_chunks::<2>();
     if !rest.is_empty() {

@@ -1,8 +1,7 @@
-//! Group, artifact and version: the names that address what a repository holds, checked once when they are
-//! made.
+//! Group, artifact and version: the names that address what a repository contains, checked once when they are created.
 //!
-//! Only what every repository requires is checked here. Rules of one profile (lower case only) and rules
-//! that need the registry's state (a name that differs from another by case only) are decided elsewhere.
+//! Only what every repository requires is checked here. Rules of a particular registry (lower case only) and rules that
+//! need the registry's state (a name that differs from another only in case) are elsewhere.
 
 mod stored;
 
@@ -12,28 +11,27 @@ use std::sync::Arc;
 
 use crate::snapshot_version;
 
-/// Most bytes that an artifact, a version, a group label or a file name may have: file systems end at 255,
-/// and the extension of a sum or of a temporary file must still fit.
+/// Maximum bytes of an artifact, a version, a group label or a file name: file systems allow 255, and the extension of
+/// a sum or of a temporary file must still fit.
 pub const NAME_BYTES_MAX: usize = 240;
 
-/// Most bytes that a whole group may have, so that paths stay under the usual 4,096 bytes.
+/// Maximum bytes of a whole group, so that paths stay under the usual 4,096 bytes.
 pub const GROUP_BYTES_MAX: usize = 1_024;
 
-/// Ending of the version of a snapshot, the hyphen included.
+/// Suffix of snapshot versions, including the hyphen.
 pub const SNAPSHOT_SUFFIX: &str = "-SNAPSHOT";
 
-/// Beginning of the names that Maven keeps for its own index files.
+/// Prefix of the names that Maven reserves for its own index files.
 const METADATA_PREFIX: &str = "maven-metadata";
 
-/// Endings of sums and signatures. A folder with such a name could not be told from the sum of another file.
+/// Suffixes of sums and signatures. A folder with such a name could not be distinguished from the sum of another file.
 const COMPANION_EXTENSIONS: [&str; 6] = [".md5", ".sha1", ".sha256", ".sha512", ".asc", ".sig"];
 
-/// A group id as in `org.example`: labels of `[A-Za-z0-9_-]+`, joined by dots.
+/// A group id such as `org.example`: labels of `[A-Za-z0-9_-]+`, joined by dots.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct GroupId(Arc<str>);
 
-/// An artifact id: `[A-Za-z0-9_.+-]+`, with the endings and beginnings refused that a path could not hold
-/// apart.
+/// An artifact id: `[A-Za-z0-9_.+-]+`, without beginnings and endings that would make paths ambiguous.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ArtifactId(Arc<str>);
 
@@ -48,11 +46,11 @@ pub struct Gav {
     pub group: GroupId,
     /// The artifact within the group.
     pub artifact: ArtifactId,
-    /// The version, with `-SNAPSHOT` for a snapshot, never with a stamp.
+    /// The version, with `-SNAPSHOT` for a snapshot version, never with a stamp.
     pub version: Version,
 }
 
-/// Which of the three names an error speaks of.
+/// Which of the three names an error is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NameKind {
     /// A group id.
@@ -63,7 +61,7 @@ pub enum NameKind {
     Version,
 }
 
-/// Why a text is no group, artifact or version. The message is the whole reason, in one line.
+/// Why a text is not a group, artifact or version. The message is the whole reason, on one line.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
     /// The name is the empty text.
@@ -78,10 +76,10 @@ pub enum NameError {
         name: String,
         /// How long it is.
         bytes: usize,
-        /// How long it may be.
+        /// The maximum length.
         most: usize,
     },
-    /// The name has a character outside its alphabet.
+    /// The name contains a character outside its alphabet.
     #[error("the {kind} `{name}` contains the character `{character}`; allowed are {}", kind.alphabet())]
     Character {
         /// Which name.
@@ -97,7 +95,7 @@ pub enum NameError {
         /// The group.
         name: String,
     },
-    /// An artifact or version that begins with a dot: `.`, `..` and hidden files among them.
+    /// An artifact or version that begins with a dot, including `.`, `..` and hidden files.
     #[error("the {kind} `{name}` begins with a dot; such names are reserved for the server's own files")]
     LeadingDot {
         /// Which name.
@@ -123,7 +121,7 @@ pub enum NameError {
         /// The ending.
         extension: &'static str,
     },
-    /// A release that clients would take for one build of a snapshot.
+    /// A release that clients would mistake for a build of a snapshot version.
     #[error(
         "the version `{name}` ends in a timestamp and build number, which clients read as a build of a \
          snapshot; deploy it as a `-SNAPSHOT` version or give it another number"
@@ -158,7 +156,7 @@ impl fmt::Display for NameKind {
 }
 
 impl GroupId {
-    /// Takes `org.example`. Errors name the label or character that is wrong.
+    /// Parses `org.example`. Errors name the label or character that is wrong.
     pub fn parse(text: &str) -> Result<Self, NameError> {
         check_length(NameKind::Group, text, GROUP_BYTES_MAX)?;
         check_characters(NameKind::Group, text, |c| is_label_character(c) || c == '.')?;
@@ -171,8 +169,8 @@ impl GroupId {
         Ok(Self(Arc::from(text)))
     }
 
-    /// Takes the folders of a path, `["org", "example"]`. A folder with a dot is refused: `org.example/` as
-    /// one folder and `org/example/` would be the same group.
+    /// Parses the folders of a path, `["org", "example"]`. A folder with a dot is refused: `org.example/` as one folder
+    /// and `org/example/` would be the same group.
     pub fn from_labels(labels: &[&str]) -> Result<Self, NameError> {
         for label in labels {
             check_length(NameKind::Group, label, NAME_BYTES_MAX)?;
@@ -181,7 +179,7 @@ impl GroupId {
         Self::parse(&labels.join("."))
     }
 
-    /// The folder of the group, without slashes at its ends: `org/example`.
+    /// The folder of the group, without leading or trailing slash: `org/example`.
     pub fn path(&self) -> String {
         self.0.replace('.', "/")
     }
@@ -193,7 +191,7 @@ impl GroupId {
 }
 
 impl ArtifactId {
-    /// Takes an artifact id; see the type for what is allowed.
+    /// Parses an artifact id; see the type for what is allowed.
     pub fn parse(text: &str) -> Result<Self, NameError> {
         check_dotted_name(NameKind::Artifact, text)?;
         Ok(Self(Arc::from(text)))
@@ -201,7 +199,7 @@ impl ArtifactId {
 }
 
 impl Version {
-    /// Takes a version. A release that ends like a stamped snapshot build is refused.
+    /// Parses a version. A release that ends like a stamped snapshot build is refused.
     pub fn parse(text: &str) -> Result<Self, NameError> {
         check_dotted_name(NameKind::Version, text)?;
         if text == SNAPSHOT_SUFFIX {
@@ -213,19 +211,19 @@ impl Version {
         Ok(Self(Arc::from(text)))
     }
 
-    /// Whether the version ends in `-SNAPSHOT`, that is, may be deployed again and again.
+    /// Whether the version ends in `-SNAPSHOT`, which means that it may be deployed again and again.
     pub fn is_snapshot(&self) -> bool {
         self.0.ends_with(SNAPSHOT_SUFFIX)
     }
 
-    /// The version without `-SNAPSHOT`; a release as it is.
+    /// The version without `-SNAPSHOT`; a release is unchanged.
     pub fn base(&self) -> &str {
         self.0.strip_suffix(SNAPSHOT_SUFFIX).unwrap_or(&self.0)
     }
 }
 
 impl Gav {
-    /// Takes the three texts and checks each.
+    /// Parses the three texts.
     pub fn parse(group: &str, artifact: &str, version: &str) -> Result<Self, NameError> {
         Ok(Self {
             group: GroupId::parse(group)?,
@@ -257,7 +255,7 @@ macro_rules! name_traits {
             }
         }
 
-        /// Names compare and hash as their texts do, so that a map is asked for a text.
+        /// Names compare and hash like their texts, so that a map can be queried with a text.
         impl Borrow<str> for $name {
             fn borrow(&self) -> &str {
                 &self.0
@@ -299,7 +297,7 @@ pub(crate) fn shown(text: &str) -> String {
     shown
 }
 
-/// Whether a group label may hold the character.
+/// Whether a group label may contain the character.
 fn is_label_character(character: char) -> bool {
     character.is_ascii_alphanumeric() || matches!(character, '_' | '-')
 }

@@ -1,8 +1,8 @@
-//! What a path in a Maven repository names: a file of one version, or `maven-metadata.xml` of a folder; or
-//! the sum of one.
+//! What a path in a Maven repository names: a file of one version, or the `maven-metadata.xml` of a folder, or the sum
+//! of one of these.
 //!
-//! A path that does not parse is refused everywhere, so no other part of the project has to take file names
-//! apart. That no version folder lies inside another needs the registry's state and is checked elsewhere.
+//! A path that does not parse is refused everywhere, so no other part of the project has to take file names apart.
+//! Whether a version folder lies inside another one depends on the registry's state and is checked elsewhere.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ mod file_name;
 
 pub use file_name::sbt_plugin_name;
 
-/// Extensions of files that describe a version or vouch for it; of one with dots the last part.
+/// Extensions of files that describe a version or vouch for it; for extensions with dots the last part.
 const DESCRIBING: [&str; 9] = ["pom", "module", "asc", "sig", "sigstore", "json", "xml", "rdf", "txt"];
 
 /// The name of Maven's index file, in any folder that has one.
@@ -31,7 +31,7 @@ pub struct Path {
     pub sum: Option<Algorithm>,
 }
 
-/// The two things that a repository holds.
+/// The two kinds of things that a repository contains.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
     /// A file of one version.
@@ -40,7 +40,7 @@ pub enum Target {
     Metadata(MetadataFolder),
 }
 
-/// The folder that a `maven-metadata.xml` lies in.
+/// The folder of a `maven-metadata.xml`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MetadataFolder {
     /// The folder of a snapshot version: the file lists its builds.
@@ -55,21 +55,21 @@ pub enum MetadataFolder {
     /// Any other folder. The path alone does not say whether the folder is an artifact (the file lists its
     /// versions), a group (it lists Maven plugins), or both.
     Folder {
-        /// The folder's path, from the repository down; at least one of the two readings holds.
+        /// The folder's path below the repository; it can be an artifact or a group, or both.
         segments: Vec<String>,
     },
 }
 
-/// A file in the folder of a version, as its name tells.
+/// A file in the folder of a version, parsed from its name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VersionFile {
     /// The version that the file belongs to.
     pub gav: Gav,
     /// The file name, without the extension of a sum.
     pub name: Arc<str>,
-    /// Which build of the version the name speaks of.
+    /// The build of the version according to the name.
     pub build: Build,
-    /// The classifier, as in `sources`; it may hold dots.
+    /// The classifier, such as `sources`; it may contain dots.
     pub classifier: Option<Arc<str>>,
     /// The extension without its first dot: `jar`, `tar.gz`, `jar.asc`.
     pub extension: Arc<str>,
@@ -78,7 +78,7 @@ pub struct VersionFile {
     pub alias: bool,
 }
 
-/// Which build of a version a file name speaks of.
+/// Which build of a version a file name refers to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Build {
     /// A release has one build.
@@ -89,7 +89,7 @@ pub enum Build {
     Plain,
 }
 
-/// Why a path names nothing. The message is the whole reason, in one line.
+/// Why a path does not name anything. The message is the whole reason, on one line.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PathError {
     /// The path has too few segments to be a file of a version, or metadata of a folder.
@@ -101,7 +101,7 @@ pub enum PathError {
         /// The path, joined by slashes.
         path: String,
     },
-    /// A segment is empty, `.` or `..`, or holds a control character, a slash or a backslash.
+    /// A segment is empty, `.` or `..`, or contains a control character, a slash or a backslash.
     #[error("the path segment `{segment}` is not allowed: {reason}")]
     Segment {
         /// The segment, with control characters escaped.
@@ -109,7 +109,7 @@ pub enum PathError {
         /// What is wrong with it.
         reason: &'static str,
     },
-    /// The folders are no group, artifact or version.
+    /// The folders are not a group, artifact or version.
     #[error(transparent)]
     Name(#[from] NameError),
     /// The file name is too long for its sums to fit.
@@ -128,19 +128,19 @@ pub enum PathError {
         /// What it should begin with.
         expected: String,
     },
-    /// The file name ends after version or classifier, or a signature names no file.
+    /// The file name ends after version or classifier, or it is a signature without a file.
     #[error("the file name `{name}` has no extension")]
     NoExtension {
         /// The file name.
         name: String,
     },
-    /// The name is that of a sum of a sum, or of a signature of one.
+    /// The name is the sum of a sum, or the signature of one.
     #[error("the file name `{name}` names the sum of a sum; only files and signatures have sums")]
     CompanionOfSum {
         /// The file name, without the last sum's extension.
         name: String,
     },
-    /// Classifier or extension hold something that they must not.
+    /// Classifier or extension contain a character that is not allowed.
     #[error(
         "the file name `{name}` contains the character `{character}` after its version; allowed are letters, \
          digits and `_ . + - ~ = @ , !`"
@@ -159,18 +159,17 @@ pub enum PathError {
     Classifier {
         /// The file name.
         name: String,
-        /// What stands between version and extension.
+        /// The part between version and extension.
         rest: String,
         /// The extension.
         extension: String,
     },
 }
 
-/// Takes the segments of a path below the repository, percent-decoded and without empty ones.
+/// Parses the segments of a path below the repository, percent-decoded and without empty ones.
 ///
-/// A sum is told by its extension, and the target is then that of the path without it. A file name is split
-/// by the folder's artifact and version first, then by its extension, so a classifier may hold dots and
-/// hyphens.
+/// A sum is recognised by its extension; the target is then that of the path without it. A file name is split by the
+/// folder's artifact and version first, then by its extension, so a classifier may contain dots and hyphens.
 pub fn parse(segments: &[&str]) -> Result<Path, PathError> {
     for segment in segments {
         check_segment(segment)?;
@@ -195,7 +194,7 @@ pub fn parse(segments: &[&str]) -> Result<Path, PathError> {
     Ok(Path { target, sum })
 }
 
-/// Takes the name of a file in the folder of a version apart, a name without the extension of a sum.
+/// Parses the name of a file in the folder of a version; the name must not have the extension of a sum.
 ///
 /// # Errors
 /// As [`parse`].
@@ -211,8 +210,8 @@ pub fn file_name(gav: &Gav, build: &Build, classifier: Option<&str>, extension: 
     format!("{}-{version}{classifier}.{extension}", gav.artifact)
 }
 
-/// The name under a stamp of a file that came under the plain snapshot name: `a-1.0-SNAPSHOT.jar` becomes
-/// `a-1.0-20261124.080000-1.jar`. Any other name stays as it is.
+/// The stamped name of a file that came under the plain snapshot name: `a-1.0-SNAPSHOT.jar` becomes
+/// `a-1.0-20261124.080000-1.jar`. Any other name is unchanged.
 pub fn with_stamp(gav: &Gav, name: &str, stamp: Stamp) -> String {
     replace_last(name, &format!("-{}", gav.version), &format!("-{}-{stamp}", gav.version.base()))
 }
@@ -232,12 +231,12 @@ fn replace_last(text: &str, from: &str, to: &str) -> String {
     }
 }
 
-/// The folder of a version below the repository, without slashes at its ends: `org/example/a/1.0`.
+/// The folder of a version below the repository, without leading or trailing slash: `org/example/a/1.0`.
 pub fn version_folder(gav: &Gav) -> String {
     format!("{}/{}", artifact_folder(&gav.group, &gav.artifact), gav.version)
 }
 
-/// The folder of an artifact below the repository, without slashes at its ends: `org/example/a`.
+/// The folder of an artifact below the repository, without leading or trailing slash: `org/example/a`.
 pub fn artifact_folder(group: &GroupId, artifact: &ArtifactId) -> String {
     format!("{}/{artifact}", group.path())
 }
@@ -261,8 +260,8 @@ impl MetadataFolder {
 }
 
 impl VersionFile {
-    /// Whether this is *the* POM of the version: a POM with a classifier is an attachment, one with an sbt
-    /// plugin's short name a copy.
+    /// Whether this is *the* POM of the version: a POM with a classifier is an attachment, one with an sbt plugin's
+    /// short name is a copy.
     pub fn is_pom(&self) -> bool {
         self.is_main("pom")
     }
@@ -277,7 +276,7 @@ impl VersionFile {
         !self.alias && self.classifier.is_none() && *self.extension == *main_extension
     }
 
-    /// Whether this may be the version's main file, as far as its name alone tells: see [`is_main_extension`].
+    /// Whether this may be the version's main file, judged by its name alone: see [`is_main_extension`].
     pub fn may_be_main(&self) -> bool {
         self.classifier.is_none() && is_main_extension(&self.extension)
     }
@@ -287,7 +286,7 @@ impl VersionFile {
         self.signed_name().is_some()
     }
 
-    /// The name of the file that this is a signature of.
+    /// The name of the signed file, if this is a signature.
     pub fn signed_name(&self) -> Option<&str> {
         file_name::SIGNATURE_SUFFIXES.into_iter().find_map(|suffix| self.name.strip_suffix(suffix))
     }
@@ -300,9 +299,8 @@ impl VersionFile {
     }
 }
 
-/// Whether a file with this extension and without a classifier may be the main file of its version. Which one is, only
-/// the packaging says, and that stands in the POM; here POMs, module files, signatures and other descriptions are ruled
-/// out.
+/// Whether a file with this extension and without a classifier may be the main file of its version. Only the packaging,
+/// in the POM, says which one it is; here POMs, module files, signatures and other descriptions are ruled out.
 pub fn is_main_extension(extension: &str) -> bool {
     let last = extension.rsplit_once('.').map_or(extension, |(_, last)| last);
     !DESCRIBING.contains(&last)
@@ -319,7 +317,7 @@ fn split_sum(name: &str) -> (&str, Option<Algorithm>) {
     }
 }
 
-/// Reads the folder of a `maven-metadata.xml`; `None` if it has too few segments for what its name says.
+/// Parses the folder of a `maven-metadata.xml`; `None` if it has too few segments for what its name says.
 fn parse_folder(folders: &[&str]) -> Result<Option<MetadataFolder>, PathError> {
     let Some((last, front)) = folders.split_last() else { return Ok(None) };
     if last.ends_with(SNAPSHOT_SUFFIX) {
@@ -343,7 +341,7 @@ fn parse_folder(folders: &[&str]) -> Result<Option<MetadataFolder>, PathError> {
     Ok(Some(MetadataFolder::Folder { segments: folders.iter().map(|&segment| segment.to_owned()).collect() }))
 }
 
-/// Refuses what no segment of any path may be, whatever its place.
+/// Refuses what is invalid as a segment of any path.
 fn check_segment(segment: &str) -> Result<(), PathError> {
     let reason = match segment {
         "" => "it is empty",

@@ -1,14 +1,14 @@
-//! What a version's text tells of it besides its place in Maven's order: whether it comes before a release that is
-//! meant, and whether it is named after a day.
+//! What a version's text says apart from its place in Maven's order: whether it is a pre-release, and whether it begins
+//! with a date.
 
-/// Words that stand in versions which are tried out before the one that they are named after.
+/// Words in versions that are tried out before the release that they precede.
 const EARLY: [&str; 7] = ["alpha", "beta", "milestone", "rc", "cr", "ea", "preview"];
 
-/// What Maven holds for the first three of them if a number follows: `2.0-M1`.
+/// Maven's abbreviations for the first three of them, if a number follows: `2.0-M1`.
 const SHORT: [&str; 3] = ["a", "b", "m"];
 
 /// Whether the version is an alpha, a beta, a milestone, a release candidate, an early access or a preview. Words end
-/// where their letters end, and capitals do not matter.
+/// where their letters end, and case does not matter.
 pub fn is_early(version: &str) -> bool {
     let mut rest = version;
     while let Some(start) = rest.find(|each: char| each.is_ascii_alphabetic()) {
@@ -24,8 +24,8 @@ pub fn is_early(version: &str) -> bool {
     false
 }
 
-/// Whether the version begins with a day in eight digits, as `20031013.1` does. Such a number is higher than that of
-/// any version which counts releases, so where a project has both, Maven's order says nothing.
+/// Whether the version begins with a date of eight digits, such as `20031013.1`. Such a number is higher than that of
+/// any ordinary version, so if a project has both, Maven's order says nothing.
 pub fn begins_with_day(version: &str) -> bool {
     let Some((digits, after)) = version.split_at_checked(8) else { return false };
     let number = |from: usize, to: usize| digits.get(from..to).and_then(|part| part.parse::<u32>().ok());

@@ -1,7 +1,7 @@
 //! `maven-metadata.xml`: what a client sent says, and the document that the server makes.
 //!
 //! A client's document is never stored: it announces what was deployed. The format is that of Maven's
-//! `maven-repository-metadata`; the server writes it as Maven does, so that clients see no difference.
+//! `maven-repository-metadata`; the server writes it like Maven, so that clients see no difference.
 
 use crate::snapshot_version::Stamp;
 use crate::xml::{self, Element, XmlError};
@@ -13,7 +13,7 @@ pub use write::{
     write_plugins, write_snapshot,
 };
 
-/// What a `maven-metadata.xml` says. Texts are trimmed and otherwise as they came: they name nothing until
+/// The contents of a `maven-metadata.xml`. Texts are trimmed but otherwise unchanged: they name nothing until they are
 /// compared.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Metadata {
@@ -38,7 +38,7 @@ pub struct Versioning {
     pub release: Option<String>,
     /// `<versions>`.
     pub versions: Vec<String>,
-    /// The newest build, `<snapshot>`; absent where it has no timestamp, as for plain snapshots.
+    /// The newest build, `<snapshot>`; absent if it has no timestamp, as for plain snapshots.
     pub snapshot: Option<Stamp>,
     /// `<snapshotVersions>`.
     pub snapshot_versions: Vec<SnapshotVersion>,
@@ -53,35 +53,34 @@ pub struct SnapshotVersion {
     pub classifier: Option<String>,
     /// `<extension>`.
     pub extension: String,
-    /// `<value>`: the version as the file's name has it, `1.0-20261124.080000-1`.
+    /// `<value>`: the version as in the file's name, `1.0-20261124.080000-1`.
     pub value: String,
     /// `<updated>`, `yyyyMMddHHmmss` in UTC.
     pub updated: Option<String>,
 }
 
-/// A Maven plugin of a group, found by its prefix.
+/// A Maven plugin of a group, with the prefix by which it is found.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Plugin {
     /// `<name>`, for people.
     pub name: String,
-    /// `<prefix>`: `deploy` of `mvn deploy:deploy`.
+    /// `<prefix>`: `deploy` in `mvn deploy:deploy`.
     pub prefix: String,
     /// `<artifactId>`.
     pub artifact: String,
 }
 
-/// Why a document is no metadata.
+/// Why a document is not valid metadata.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MetadataError {
-    /// The document was not read at all.
+    /// The document could not be parsed.
     #[error("the `maven-metadata.xml` can't be read: {0}")]
     Xml(#[from] XmlError),
 }
 
-/// Reads a document by local names, in any namespace, within the bounds of [`crate::xml`].
+/// Parses a document by local names, in any namespace, within the limits of [`crate::xml`].
 ///
-/// Entries of lists that lack what they need are left out; Maven's reader leaves out what it does not know
-/// as well.
+/// List entries that lack a required element are left out; Maven's reader also leaves out what it does not know.
 pub fn read(bytes: &[u8]) -> Result<Metadata, MetadataError> {
     let root = xml::read(bytes, "metadata")?;
     let text = |name| root.child_text(name).map(str::to_owned);

@@ -1,11 +1,11 @@
-//! The prefix of a Maven plugin, by which `mvn prefix:goal` finds it; group-level metadata lists them.
+//! The prefix of a Maven plugin, by which `mvn prefix:goal` finds it; group-level metadata lists the prefixes.
 //!
 //! Reading `META-INF/maven/plugin.xml` out of the jar is not done here.
 
 use crate::coordinates::NAME_BYTES_MAX;
 use crate::xml;
 
-/// The `<goalPrefix>` of a `plugin.xml`; `None` if it has none that could stand on a command line.
+/// The `<goalPrefix>` of a `plugin.xml`; `None` if it has none that could be used on a command line.
 pub fn plugin_prefix(plugin_xml: &[u8]) -> Option<String> {
     let plugin = xml::read(plugin_xml, "plugin").ok()?;
     let prefix = plugin.child_text("goalPrefix")?;
@@ -15,8 +15,8 @@ pub fn plugin_prefix(plugin_xml: &[u8]) -> Option<String> {
     right.then(|| prefix.to_owned())
 }
 
-/// The prefix that Maven gives a plugin without one: the artifact without `maven` and `plugin` and the
-/// hyphens next to them. `None` if nothing is left.
+/// The default prefix of a plugin: the artifact without `maven` and `plugin` and the hyphens next to them. `None` if
+/// nothing is left.
 pub fn default_plugin_prefix(artifact: &str) -> Option<String> {
     if artifact == "maven-plugin-plugin" {
         return Some("plugin".to_owned());
@@ -25,7 +25,7 @@ pub fn default_plugin_prefix(artifact: &str) -> Option<String> {
     (!prefix.is_empty()).then_some(prefix)
 }
 
-/// Removes a word wherever it stands, with one hyphen on each side of it.
+/// Removes all occurrences of a word, with one hyphen on each side of it.
 fn remove_word(text: &str, word: &str) -> String {
     let mut kept = String::new();
     let mut rest = text;

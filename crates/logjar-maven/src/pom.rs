@@ -1,9 +1,8 @@
-//! Reads a POM as Maven does, as far as the registry needs it: coordinates, packaging and the facts that
-//! pages show.
+//! Reads a POM like Maven, as far as the registry needs it: coordinates, packaging and the facts that pages show.
 //!
-//! It is the POM alone that is read. Parents, profiles, settings and other files are not looked at, so what
-//! only they define stays unresolved. [`READER`] is raised whenever a reading changes, so that facts on the
-//! event log can be told from those that a newer reader would take.
+//! Only the POM itself is read. Parents, profiles, settings and other files are not, so what only they define stays
+//! unresolved. [`READER`] is raised whenever the result of reading changes, so that facts on the event log can be
+//! distinguished from those that a newer reader would extract.
 
 use crate::xml::{self, Element, XmlError, trimmed};
 
@@ -14,34 +13,33 @@ mod properties;
 use facts::{paragraph, single_line};
 use properties::Properties;
 
-/// The version of this reader, kept with the facts that it took.
+/// The version of this reader, stored with the facts that it extracted.
 pub const READER: u32 = 2;
 
-/// What a POM says. Facts are free of control characters; references in them that stay unresolved stand as
-/// they are.
+/// The contents of a POM. Facts contain no control characters; unresolved references in them are unchanged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pom {
-    /// The group; the parent's where the POM has none.
+    /// The group; the parent's if the POM has none.
     pub group: Value,
     /// The artifact.
     pub artifact: Value,
-    /// The version; the parent's where the POM has none.
+    /// The version; the parent's if the POM has none.
     pub version: Value,
-    /// The packaging, `jar` where the POM has none.
+    /// The packaging, `jar` if the POM has none.
     pub packaging: String,
-    /// The name for people.
+    /// The display name.
     pub name: Option<String>,
     /// What the project is; may have line breaks.
     pub description: Option<String>,
-    /// The project's page. Any text: whoever makes a link of it checks it.
+    /// The project's page. It can be any text: whoever makes a link of it has to check it.
     pub url: Option<String>,
-    /// The licences that have a name or an address.
+    /// The licences that have a name or a URL.
     pub licenses: Vec<License>,
     /// Where the sources are.
     pub scm: Option<Scm>,
     /// The developers' names. E-mail addresses are never kept.
     pub authors: Vec<String>,
-    /// The direct dependencies; those that are only managed are not among them.
+    /// The direct dependencies, without those that are only managed.
     pub dependencies: Vec<Dependency>,
     /// Where the artifact has moved to.
     pub relocation: Option<Relocation>,
@@ -56,7 +54,7 @@ pub enum Value {
     Known(String),
     /// The text refers to a property that the POM does not define.
     Unresolved {
-        /// The text, with what could be resolved.
+        /// The text, with everything resolved that could be.
         text: String,
         /// The property.
         property: String,
@@ -94,13 +92,13 @@ pub struct Dependency {
     pub group: String,
     /// Its artifact.
     pub artifact: String,
-    /// Its version or range; absent where dependency management gives it.
+    /// Its version or range; absent if dependency management defines it.
     pub version: Option<String>,
-    /// Its scope, `compile` where the POM has none.
+    /// Its scope, `compile` if the POM has none.
     pub scope: String,
 }
 
-/// Where the artifact has moved to. What is absent has stayed as it was.
+/// Where the artifact has moved to. Absent parts are unchanged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Relocation {
     /// The new group.
@@ -109,22 +107,22 @@ pub struct Relocation {
     pub artifact: Option<String>,
     /// The new version.
     pub version: Option<String>,
-    /// What to tell people.
+    /// A message for people.
     pub message: Option<String>,
 }
 
-/// Why a file is no POM. The message is the whole reason, in one line.
+/// Why a file is not a valid POM. The message is the whole reason, on one line.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PomError {
-    /// The document was not read at all.
+    /// The document could not be parsed.
     #[error(transparent)]
     Xml(#[from] XmlError),
-    /// An element that may stand once stands twice, and readers would disagree which one counts.
+    /// An element that may occur once occurs twice, so readers would disagree about which one counts.
     #[error("it has the element `{element}` twice in `{parent}`, which Maven refuses too")]
     Duplicate {
         /// The element.
         element: String,
-        /// What it is in.
+        /// Its parent element.
         parent: String,
     },
     /// An element where Maven expects nothing but text.
@@ -132,7 +130,7 @@ pub enum PomError {
     ElementInText {
         /// The element.
         element: String,
-        /// What it is in.
+        /// Its parent element.
         parent: String,
     },
     /// Text between the elements of a list.
@@ -143,15 +141,15 @@ pub enum PomError {
     },
 }
 
-/// What Gradle writes into the POM of a version that it publishes a `.module` with.
+/// The comment that Gradle writes into the POM of a version that it publishes with a `.module`.
 const GRADLE_MARKER: &[u8] = b"do_not_remove: published-with-gradle-metadata";
 
-/// Whether a POM says that a `.module` belongs to its version: Gradle then asks for one, and fails without.
+/// Whether a POM says that its version has a `.module`: Gradle then requests one, and fails without.
 pub fn promises_module(bytes: &[u8]) -> bool {
     bytes.windows(GRADLE_MARKER.len()).any(|part| part == GRADLE_MARKER)
 }
 
-/// Reads a POM, within the bounds of [`crate::xml`].
+/// Reads a POM, within the limits of [`crate::xml`].
 pub fn read(bytes: &[u8]) -> Result<Pom, PomError> {
     let project = xml::read(bytes, "project")?;
     model::check(&project)?;
@@ -176,7 +174,7 @@ pub fn read(bytes: &[u8]) -> Result<Pom, PomError> {
 }
 
 impl Pom {
-    /// The extension of the version's main file: the packaging itself where that is an extension, else `jar`.
+    /// The extension of the version's main file: the packaging itself if that is an extension, otherwise `jar`.
     pub fn main_extension(&self) -> &str {
         /// Packagings whose main file has another extension, from Maven's core and its common plugins.
         const OTHERS: [(&str, &[&str]); 4] = [
@@ -214,7 +212,7 @@ impl Pom {
     }
 }
 
-/// Takes the parts of a POM out of its tree.
+/// Extracts the parts of a POM from its tree.
 struct Reader<'a> {
     project: &'a Element,
     properties: &'a Properties<'a>,
@@ -238,7 +236,7 @@ impl Reader<'_> {
         }
     }
 
-    /// The text of an element in another one, with references resolved as far as possible.
+    /// The text of a child element, with references resolved as far as possible.
     fn text(&self, element: &Element, name: &str) -> Option<String> {
         Some(self.properties.resolve(element.child_text(name)?).text)
     }
@@ -267,7 +265,7 @@ impl Reader<'_> {
         (scm != Scm::default()).then_some(scm)
     }
 
-    /// A name with an `@` is taken for an e-mail address, and left out.
+    /// A name with an `@` is assumed to be an e-mail address, and left out.
     fn authors(&self) -> Vec<String> {
         let developers = self.project.list("developers", "developer");
         developers
@@ -301,8 +299,8 @@ impl Reader<'_> {
     }
 }
 
-/// Whether a character turns the direction of the text after it, on a page or terminal (Unicode's bidirectional
-/// formatting). What others wrote is shown without them.
+/// Whether a character changes the direction of the text after it, on a page or terminal (Unicode's bidirectional
+/// formatting). Foreign text is shown without them.
 pub fn is_direction_mark(character: char) -> bool {
     matches!(
         character,

@@ -1,7 +1,7 @@
 //! The stamp of one build of a snapshot version: `20261124.080000-1`, a UTC time and a build number.
 //!
-//! Maven puts it into file names in the place of `SNAPSHOT` and into `maven-metadata.xml`. Whether the time
-//! is one of the calendar is not checked, because clients only count digits.
+//! Maven puts it into file names in place of `SNAPSHOT`, and into `maven-metadata.xml`. It is not checked whether the
+//! time is a valid date, because clients only count digits.
 
 use std::fmt;
 
@@ -10,8 +10,8 @@ const DAY_DIGITS: usize = 8;
 /// Digits of the time of day, `HHmmss`.
 const TIME_DIGITS: usize = 6;
 
-/// When a snapshot was built by the clock of the machine that built it, and which build it was. Ordered by time,
-/// then by build number; that is not the order in which builds came.
+/// When a snapshot was built, by the clock of the machine that built it, and the build number. Ordered by time, then by
+/// number; builds need not have been deployed in that order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Stamp {
     day: u32,
@@ -20,8 +20,8 @@ pub struct Stamp {
 }
 
 impl Stamp {
-    /// Takes `20261124.080000-1`. Nothing else: no blanks, no build number with leading zeros (one build
-    /// would have two names) or beyond 32 bits.
+    /// Parses `20261124.080000-1` and nothing else: no blanks, no build number with leading zeros (one build would have
+    /// two names) or beyond 32 bits.
     pub fn parse(text: &str) -> Option<Self> {
         let (timestamp, build) = text.split_once('-')?;
         let leading_zero = build.len() > 1 && build.starts_with('0');
@@ -31,7 +31,7 @@ impl Stamp {
         Self::from_parts(timestamp, build.parse().ok()?)
     }
 
-    /// Takes the two parts as `maven-metadata.xml` has them: `20261124.080000` and the build number.
+    /// From the two parts in `maven-metadata.xml`: `20261124.080000` and the build number.
     pub fn from_parts(timestamp: &str, build: u32) -> Option<Self> {
         let (day, time) = timestamp.split_once('.')?;
         let right = day.len() == DAY_DIGITS && time.len() == TIME_DIGITS && is_digits(day) && is_digits(time);
@@ -58,16 +58,15 @@ impl fmt::Display for Stamp {
     }
 }
 
-/// Whether clients would read the version as a build of a snapshot. Maven Resolver asks for
-/// `^(.*-)?[0-9]{8}\.[0-9]{6}-[0-9]+$`; leading zeros and long build numbers count too.
+/// Whether clients would read the version as a build of a snapshot version. Maven Resolver uses
+/// `^(.*-)?[0-9]{8}\.[0-9]{6}-[0-9]+$`, so leading zeros and long build numbers count too.
 pub(crate) fn ends_in_stamp(version: &str) -> bool {
     let Some((front, build)) = version.rsplit_once('-') else { return false };
     let timestamp = front.rsplit_once('-').map_or(front, |(_, timestamp)| timestamp);
     is_digits(build) && Stamp::from_parts(timestamp, 0).is_some()
 }
 
-/// Splits a stamp off the beginning of a text and returns what follows it. The build number takes all
-/// digits that are there.
+/// Splits a stamp off the beginning of a text and returns the rest. The build number takes all digits.
 pub(crate) fn split_stamp(text: &str) -> Option<(Stamp, &str)> {
     let timestamp_length = DAY_DIGITS + 1 + TIME_DIGITS;
     let build = text.get(timestamp_length..)?.strip_prefix('-')?;

@@ -1,8 +1,8 @@
-//! The order in which Maven sorts versions: which is `<latest>`, which is newer, which lies in a range.
+//! The order in which Maven sorts versions: which is `<latest>`, which is newer, which is in a range.
 //!
-//! It is the order of `org.apache.maven.artifact.versioning.ComparableVersion` of Maven 3.8.7, in our own
-//! code. Other releases of Maven differ from it in corners; the tests hold this module to 3.8.7, the one that
-//! Debian has. `1.0` and `1` are equal here although they are two versions.
+//! It is the order of `org.apache.maven.artifact.versioning.ComparableVersion` in Maven 3.8.7, in our own code. Other
+//! releases of Maven differ in corner cases; the tests compare this module with 3.8.7, the one in Debian. `1.0` and `1`
+//! are equal here although they are two versions.
 
 use std::cmp::Ordering;
 
@@ -12,14 +12,13 @@ const QUALIFIERS: [&str; 7] = ["alpha", "beta", "milestone", "rc", "snapshot", "
 /// The place of the release in [`QUALIFIERS`].
 const RELEASE: usize = 5;
 
-/// One piece of a version. Maven nests a list in a list at each hyphen and between letters and digits.
-/// Nothing ever follows a nested list within its parent, so a version is a flat row in which `Nest` opens
-/// the next list.
+/// One piece of a version. Maven nests a list in a list at each hyphen and between letters and digits. Nothing ever
+/// follows a nested list within its parent, so a version is a flat sequence in which `Nest` opens the next list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Item {
     /// Digits without leading zeros; zero is the empty text. Of any length.
     Number(String),
-    /// A qualifier: its place in [`QUALIFIERS`], or one behind them all and its name.
+    /// A qualifier: its index in [`QUALIFIERS`], or the index after them and its name.
     Qualifier(usize, String),
     /// The beginning of a nested list.
     Nest,
@@ -33,8 +32,8 @@ pub fn compare(left: &str, right: &str) -> Ordering {
     }
 }
 
-/// The numbers of a version that is nothing but numbers and dots, without leading zeros. Most versions are; they are
-/// compared without lists, because at a start each of a million is.
+/// The numbers of a version that is nothing but numbers and dots, without leading zeros. Most versions are like this;
+/// they are compared without lists, because a start compares up to a million.
 fn plain_numbers(version: &str) -> Option<impl Iterator<Item = &str>> {
     let is_number = |piece: &str| !piece.is_empty() && piece.bytes().all(|byte| byte.is_ascii_digit());
     let pieces = version.split('.');
@@ -63,7 +62,7 @@ impl Item {
         Item::Number(digits.trim_start_matches('0').to_owned())
     }
 
-    /// A qualifier, its aliases resolved. `a`, `b` and `m` are abbreviations only right before a digit.
+    /// A qualifier with its aliases resolved. `a`, `b` and `m` are abbreviations only directly before a digit.
     fn qualifier(name: &str, before_digit: bool) -> Self {
         let name = match name {
             "a" if before_digit => "alpha",
@@ -79,7 +78,7 @@ impl Item {
         }
     }
 
-    /// Whether the item says nothing at the end of a list, so that `1.0` and `1` are equal.
+    /// Whether the item means nothing at the end of a list, so that `1.0` and `1` are equal.
     fn is_null(&self) -> bool {
         match self {
             Item::Number(digits) => digits.is_empty(),
@@ -97,7 +96,7 @@ impl Item {
         }
     }
 
-    /// A qualifier is older than a nested list, and that is older than a number.
+    /// A qualifier is older than a nested list, which is older than a number.
     fn rank(&self) -> u8 {
         match self {
             Item::Qualifier(..) => 0,
@@ -133,7 +132,7 @@ fn compare_items(left: &[Item], right: &[Item]) -> Ordering {
     Ordering::Equal
 }
 
-/// The lists of a version while it is read; the last one is open.
+/// The lists of a version while it is parsed; the last one is open.
 struct Lists(Vec<Vec<Item>>);
 
 impl Lists {
@@ -148,22 +147,22 @@ impl Lists {
         self.0.push(Vec::new());
     }
 
-    /// A qualifier next to digits, or at the end, has a list of its own: `1.0.rc1` is `1.0-rc-1`.
+    /// A qualifier next to digits, or at the end, gets a list of its own: `1.0.rc1` is `1.0-rc-1`.
     fn nest_unless_empty(&mut self) {
         if self.0.last().is_some_and(|open| !open.is_empty()) {
             self.nest();
         }
     }
 
-    /// Drops what says nothing at the end of each list, from the innermost outwards. A list that becomes
-    /// empty is dropped with its opening.
+    /// Drops what means nothing at the end of each list, from the innermost outwards. A list that becomes empty is
+    /// dropped with its `Nest`.
     fn flatten(self) -> Vec<Item> {
         let mut nested: Vec<Vec<Item>> = Vec::new();
         for mut list in self.0.into_iter().rev() {
             while list.last().is_some_and(Item::is_null) {
                 list.pop();
             }
-            // An empty list between its parent and a nested list that says something must stay.
+            // An empty list between its parent and a nested list with content must stay.
             if !list.is_empty() || !nested.is_empty() {
                 nested.push(list);
             }

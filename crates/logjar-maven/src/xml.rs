@@ -1,10 +1,10 @@
-//! Reads a small XML document into a tree, within bounds; what POMs, metadata and plugin descriptors share.
+//! Parses a small XML document into a tree, within limits; shared by POMs, metadata and plugin descriptors.
 //!
-//! It reads as Maven's own reader does: the namespace of the root, whichever that is, the named characters of HTML,
-//! text joined over comments and CDATA and trimmed. It is not a general XML reader: attributes are checked and dropped,
-//! nothing external is loaded. Beyond what Maven refuses it refuses a document type that defines entities, and
-//! characters that XML forbids, which no other tool reads. Hostile input ends in an error, never in a panic, in deep
-//! recursion or in more memory than a multiple of [`DOCUMENT_BYTES_MAX`].
+//! It behaves like Maven's own reader: any namespace of the root, the named characters of HTML, text joined over
+//! comments and CDATA and trimmed. It is not a general XML parser: attributes are checked and dropped, nothing external
+//! is loaded. Besides what Maven refuses, it refuses a document type that defines entities, and characters that XML
+//! forbids, which no other tool reads. Hostile input leads to an error, never to a panic, deep recursion or more memory
+//! than a multiple of [`DOCUMENT_BYTES_MAX`].
 
 mod encoding;
 mod entities;
@@ -12,19 +12,19 @@ mod scanner;
 
 use scanner::{Piece, Scanner};
 
-/// Most bytes that a document may have.
+/// Maximum bytes of a document.
 pub const DOCUMENT_BYTES_MAX: usize = 2 * 1024 * 1024;
 
-/// How deep elements may nest. POMs in the wild stay under 30, plugin configurations included.
+/// How deep elements may nest. Real POMs stay under 30, including plugin configurations.
 pub const DEPTH_MAX: usize = 100;
 
 /// How many elements a document may have.
 pub const ELEMENTS_MAX: usize = 200_000;
 
-/// Most bytes that the attributes of one element may have together.
+/// Maximum bytes of the attributes of one element together.
 pub const ATTRIBUTE_BYTES_MAX: usize = 16 * 1024;
 
-/// Why a document was not read. The message is the whole reason, in one line.
+/// Why a document could not be parsed. The message is the whole reason, on one line.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum XmlError {
     /// The document is longer than [`DOCUMENT_BYTES_MAX`].
@@ -33,34 +33,34 @@ pub enum XmlError {
         /// Its length.
         bytes: usize,
     },
-    /// The declared encoding is not one that we read.
+    /// The declared encoding is not supported.
     #[error("its encoding `{name}` is not supported; save it as UTF-8, and say so in its first line")]
     Encoding {
         /// The name that the declaration gives.
         name: String,
     },
-    /// The bytes are in another encoding than the declaration says.
+    /// The bytes are in a different encoding from the declared one.
     #[error(
         "it says that its encoding is `{name}`, but it is not; save it as UTF-8, and say so in its first line"
     )]
     OtherEncoding {
-        /// The name that the declaration gives, or what counts without one.
+        /// The declared name, or the default.
         name: String,
     },
     /// Tags, attributes or references are not well-formed.
     #[error("it is not well-formed at byte {position}: {reason}")]
     IllFormed {
-        /// Where, in bytes of the document as UTF-8.
+        /// The position, in bytes of the document as UTF-8.
         position: u64,
         /// What the parser says.
         reason: String,
     },
-    /// `&name;` of a character that neither XML nor HTML names.
+    /// `&name;` for a character that neither XML nor HTML names.
     #[error("it refers to the unknown entity `{name}` at byte {position}; write the character itself")]
     UnknownEntity {
         /// The name.
         name: String,
-        /// Where, in bytes of the document as UTF-8.
+        /// The position, in bytes of the document as UTF-8.
         position: u64,
     },
     /// A character that XML does not allow, raw or as a reference.
@@ -68,7 +68,7 @@ pub enum XmlError {
     Character {
         /// The character, escaped.
         character: String,
-        /// Where, in bytes of the document as UTF-8.
+        /// The position, in bytes of the document as UTF-8.
         position: u64,
     },
     /// A document type that defines entities.
@@ -86,18 +86,18 @@ pub enum XmlError {
         /// The element.
         element: String,
     },
-    /// Another element than expected, or none, is at the root.
+    /// The root is a different element from the expected one, or missing.
     #[error("its root is `{found}` and not `{expected}`")]
     Root {
-        /// The root that is there; empty if there is none.
+        /// The actual root; empty if there is none.
         found: String,
-        /// The root that should be there.
+        /// The expected root.
         expected: &'static str,
     },
-    /// Text or a second element beside the root.
+    /// Text or a second element next to the root.
     #[error("it has content outside of its root element, at byte {position}")]
     OutsideRoot {
-        /// Where, in bytes of the document as UTF-8.
+        /// The position, in bytes of the document as UTF-8.
         position: u64,
     },
     /// The document ends inside an element.
@@ -108,19 +108,19 @@ pub enum XmlError {
     },
 }
 
-/// An element: its local name, its own text, and what is in it.
+/// An element: its local name, its own text, and its children.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Element {
     /// The name without a namespace prefix.
     pub(crate) name: String,
     text: String,
-    /// The elements in it, in order.
+    /// The child elements, in order.
     pub(crate) children: Vec<Element>,
 }
 
 impl Element {
-    /// The element's text, [`trimmed`]. Nothing if that is empty, or
-    /// if there are elements in it: Maven refuses a text with elements.
+    /// The element's text, [`trimmed`]. `None` if that is empty, or if there are child elements: Maven refuses a text
+    /// with elements.
     pub(crate) fn text(&self) -> Option<&str> {
         if !self.children.is_empty() {
             return None;
@@ -129,35 +129,35 @@ impl Element {
         (!text.is_empty()).then_some(text)
     }
 
-    /// Whether there is text in it besides white space.
+    /// Whether it contains text other than white space.
     pub(crate) fn has_text(&self) -> bool {
         !self.text.chars().all(scanner::is_blank)
     }
 
-    /// The first element of this name in it.
+    /// The first child element with this name.
     pub(crate) fn child(&self, name: &str) -> Option<&Element> {
         self.children.iter().find(|child| child.name == name)
     }
 
-    /// The text of the first element of this name in it.
+    /// The text of the first child element with this name.
     pub(crate) fn child_text(&self, name: &str) -> Option<&str> {
         self.child(name)?.text()
     }
 
-    /// The elements of a list, as `<licenses>` has `<license>`s; empty if the list is not there.
+    /// The elements of a list, such as `<license>`s in `<licenses>`; empty if there is no list.
     pub(crate) fn list<'a>(&'a self, list: &str, item: &'static str) -> impl Iterator<Item = &'a Element> {
         let children = self.child(list).map(|list| list.children.as_slice()).unwrap_or_default();
         children.iter().filter(move |child| child.name == item)
     }
 }
 
-/// A text as Java trims it: without blanks and control characters at its ends, but with all else that Unicode calls
-/// white space.
+/// A text trimmed like in Java: without blanks and control characters at its ends, but with everything else that
+/// Unicode calls white space.
 pub(crate) fn trimmed(text: &str) -> &str {
     text.trim_matches(|character| character <= ' ')
 }
 
-/// Reads a document whose root element has the given local name.
+/// Parses a document whose root element has the given local name.
 pub(crate) fn read(bytes: &[u8], root: &'static str) -> Result<Element, XmlError> {
     if bytes.len() > DOCUMENT_BYTES_MAX {
         return Err(XmlError::TooLarge { bytes: bytes.len() });
@@ -176,9 +176,9 @@ pub(crate) fn read(bytes: &[u8], root: &'static str) -> Result<Element, XmlError
 /// Builds the tree from the pieces of a document.
 struct TreeReader<'a> {
     scanner: Scanner<'a>,
-    /// The elements that are open, the root first.
+    /// The open elements, the root first.
     open: Vec<Element>,
-    /// What stands before the names of elements that are in the root's namespace, `m:` or nothing.
+    /// The prefix of elements in the root's namespace, `m:` or nothing.
     prefix: &'a str,
     root: Option<Element>,
     elements: usize,
@@ -230,7 +230,7 @@ impl<'a> TreeReader<'a> {
     }
 }
 
-/// Refuses a document that holds what XML 1.0 forbids anywhere.
+/// Refuses a document that contains a character that XML 1.0 forbids.
 fn check_characters(text: &str) -> Result<(), XmlError> {
     match text.char_indices().find(|(_, character)| !is_allowed(*character)) {
         Some((position, character)) => Err(XmlError::Character {

@@ -1,20 +1,20 @@
-//! Names in lines that were written once. They are read by a grammar of their own, which never changes: a rule about
-//! new names may become stricter, and no log may stop opening for that.
+//! Names on lines of the log. They are parsed by a grammar of their own, which never changes: a rule about new names
+//! may become stricter, but every log must still open.
 //!
-//! It is what a path needs, and takes every name that was ever taken. Nothing here is shared with the rules for new
-//! names, so that whoever changes those changes nothing here.
+//! The grammar requires only what a path needs, and accepts every name that was ever accepted. It shares nothing with
+//! the rules for new names, so that changing those changes nothing here.
 
 use std::sync::Arc;
 
 use super::{ArtifactId, GroupId, Version};
 
-/// Most bytes of a group.
+/// Maximum bytes of a group.
 const GROUP_BYTES: usize = 1_024;
-/// Most bytes of an artifact or version.
+/// Maximum bytes of an artifact or version.
 const NAME_BYTES: usize = 240;
 
 impl GroupId {
-    /// Takes a group as it was stored: labels of `[A-Za-z0-9_-]+` between single dots. For new names there is
+    /// Parses a stored group: labels of `[A-Za-z0-9_-]+` between single dots. For new names there is
     /// [`GroupId::parse`].
     pub fn from_stored(text: &str) -> Option<Self> {
         let is_label = |label: &str| !label.is_empty() && label.bytes().all(is_label_byte);
@@ -23,7 +23,7 @@ impl GroupId {
 }
 
 impl ArtifactId {
-    /// Takes an artifact as it was stored: `[A-Za-z0-9_.+-]+`, without a dot at its beginning. For new names there is
+    /// Parses a stored artifact: `[A-Za-z0-9_.+-]+`, without a leading dot. For new names there is
     /// [`ArtifactId::parse`].
     pub fn from_stored(text: &str) -> Option<Self> {
         is_dotted_name(text).then(|| Self(Arc::from(text)))
@@ -31,8 +31,7 @@ impl ArtifactId {
 }
 
 impl Version {
-    /// Takes a version as it was stored: `[A-Za-z0-9_.+-]+`, without a dot at its beginning. For new names there is
-    /// [`Version::parse`].
+    /// Parses a stored version: `[A-Za-z0-9_.+-]+`, without a leading dot. For new names there is [`Version::parse`].
     pub fn from_stored(text: &str) -> Option<Self> {
         is_dotted_name(text).then(|| Self(Arc::from(text)))
     }

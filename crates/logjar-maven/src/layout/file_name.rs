@@ -1,4 +1,4 @@
-//! Takes the name of a file in a version's folder apart: artifact, version or build, classifier, extension.
+//! Parses the name of a file in a version's folder: artifact, version or build, classifier, extension.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -11,14 +11,13 @@ use crate::snapshot_version::split_stamp;
 /// Endings of detached signatures, the dot included.
 pub(super) const SIGNATURE_SUFFIXES: [&str; 2] = [".asc", ".sig"];
 
-/// What the name of an Ivy descriptor has in the place of the artifact.
+/// The prefix of an Ivy descriptor, in place of the artifact.
 pub(super) const IVY_PREFIX: &str = "ivy-";
 
-/// Endings that stand after the whole name of another file. They are one extension together with that file's.
+/// Suffixes that follow the whole name of another file. Together with that file's extension they are one extension.
 const WRAPPER_SUFFIXES: [&str; 4] = [".asc", ".sig", ".sigstore.json", ".sigstore"];
 
-/// Extensions that hold a dot, as files of public repositories have them. All others are what follows the
-/// last dot.
+/// Extensions that contain a dot, as found in public repositories. All others are what follows the last dot.
 const DOTTED_EXTENSIONS: [&str; 17] = [
     "tar.gz",
     "tar.bz2",
@@ -39,7 +38,7 @@ const DOTTED_EXTENSIONS: [&str; 17] = [
     "cdx.xml",
 ];
 
-/// Reads a file name without the extension of a sum, in the folder of the version.
+/// Parses a file name without the extension of a sum, in the folder of the version.
 pub(super) fn split(gav: Gav, name: &str) -> Result<VersionFile, PathError> {
     if name.len() > NAME_BYTES_MAX {
         return Err(PathError::FileNameTooLong { name: shown(name), bytes: name.len() });
@@ -69,7 +68,7 @@ pub(super) fn split(gav: Gav, name: &str) -> Result<VersionFile, PathError> {
     Ok(VersionFile { name: Arc::from(name), build, classifier, extension: Arc::from(extension), alias, gav })
 }
 
-/// The version as file names of the build have it: `1.0`, `1.0-SNAPSHOT`, `1.0-20261124.080000-1`.
+/// The version as it appears in file names of the build: `1.0`, `1.0-SNAPSHOT`, `1.0-20261124.080000-1`.
 pub(super) fn version_in_names<'a>(version: &'a Version, build: &Build) -> Cow<'a, str> {
     match build {
         Build::Release | Build::Plain => Cow::Borrowed(version.as_str()),
@@ -77,8 +76,7 @@ pub(super) fn version_in_names<'a>(version: &'a Version, build: &Build) -> Cow<'
     }
 }
 
-/// Strips artifact and version. Returns the build, what follows, and whether the artifact went by another
-/// name.
+/// Strips artifact and version. Returns the build, the rest, and whether the artifact had another name.
 fn strip_names<'a>(gav: &Gav, name: &'a str) -> Option<(Build, &'a str, bool)> {
     let strip = |artifact: &str| strip_version(&gav.version, name.strip_prefix(artifact)?.strip_prefix('-')?);
     if let Some((build, rest)) = strip(gav.artifact.as_str()) {
@@ -93,8 +91,8 @@ fn strip_names<'a>(gav: &Gav, name: &'a str) -> Option<(Build, &'a str, bool)> {
     descriptor.then_some((build, rest, true))
 }
 
-/// Strips the version, or one of the two forms that a snapshot version has in names. What follows must
-/// begin with a dot or hyphen or be empty: `1.0` is no beginning of `1.01`.
+/// Strips the version, or one of the two forms that a snapshot version has in names. The rest must begin with a dot or
+/// hyphen or be empty: `1.0` is not a prefix of `1.01` in this sense.
 fn strip_version<'a>(version: &Version, text: &'a str) -> Option<(Build, &'a str)> {
     let (build, rest) = match text.strip_prefix(version.as_str()) {
         Some(rest) if version.is_snapshot() => (Build::Plain, rest),
@@ -108,8 +106,7 @@ fn strip_version<'a>(version: &Version, text: &'a str) -> Option<(Build, &'a str
     (rest.is_empty() || rest.starts_with(['.', '-'])).then_some((build, rest))
 }
 
-/// Splits `-sources.tar.gz` into `-sources` and `tar.gz`. `None` if there is no extension, or a signature
-/// of none.
+/// Splits `-sources.tar.gz` into `-sources` and `tar.gz`. `None` if there is no extension, or only that of a signature.
 fn split_extension(rest: &str) -> Option<(&str, &str)> {
     let signed = WRAPPER_SUFFIXES.into_iter().find_map(|suffix| rest.strip_suffix(suffix)).unwrap_or(rest);
     let dotted = DOTTED_EXTENSIONS.into_iter().filter_map(|extension| {
@@ -123,8 +120,8 @@ fn split_extension(rest: &str) -> Option<(&str, &str)> {
     has_name.then_some((front, extension))
 }
 
-/// The name that sbt 1.9 and later also sends a plugin's files under, and that its POM may have: `NAME` of an artifact
-/// `NAME_<scala>_<sbt>`.
+/// The name under which sbt 1.9 and later also sends a plugin's files, and which its POM may have: `NAME` for an
+/// artifact `NAME_<scala>_<sbt>`.
 pub fn sbt_plugin_name(artifact: &str) -> Option<&str> {
     let (front, sbt) = artifact.rsplit_once('_')?;
     let (name, scala) = front.rsplit_once('_')?;
@@ -132,8 +129,7 @@ pub fn sbt_plugin_name(artifact: &str) -> Option<&str> {
     (!name.is_empty() && is_number(sbt) && is_number(scala)).then_some(name)
 }
 
-/// Whether a character may stand after the version: those that URLs, file systems and shells take as they
-/// are.
+/// Whether a character is allowed after the version: those that URLs, file systems and shells need not escape.
 fn is_allowed(character: char) -> bool {
     character.is_ascii_alphanumeric() || "_.+-~=@,!".contains(character)
 }

@@ -1,4 +1,4 @@
-//! Writes `maven-metadata.xml` as Maven does: two blanks for each level, elements in its order, UTF-8.
+//! Writes `maven-metadata.xml` like Maven: two blanks for each level, elements in the same order, UTF-8.
 //!
 //! The same input gives the same bytes, because clients compare sums.
 
@@ -30,14 +30,14 @@ pub struct SnapshotMetadata<'a> {
     pub gav: &'a Gav,
     /// The current build.
     pub current: Stamp,
-    /// For each classifier and extension the file that stands for it, in any order.
+    /// For each classifier and extension the current file, in any order.
     pub files: &'a [SnapshotFile<'a>],
     /// When the current build was deployed, `yyyyMMddHHmmss` in UTC.
     pub last_updated: &'a str,
 }
 
-/// A file of one build of a snapshot version. A build that was deployed without a timestamp has the one
-/// that it is stored under.
+/// A file of one build of a snapshot version. A build that was deployed without a timestamp has the one under which it
+/// is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SnapshotFile<'a> {
     /// The build.
@@ -50,8 +50,8 @@ pub struct SnapshotFile<'a> {
     pub extension: &'a str,
 }
 
-/// The document of an artifact: its versions in Maven's order. `<latest>` is the highest, `<release>` the
-/// highest that is no snapshot, absent if there is none.
+/// The document of an artifact: its versions in Maven's order. `<latest>` is the highest, `<release>` the highest that
+/// is not a snapshot, absent if there is none.
 pub fn write_artifact(metadata: &ArtifactMetadata<'_>) -> String {
     let mut document = Document::new("");
     document.artifact(metadata);
@@ -73,8 +73,8 @@ pub fn write_artifact_and_plugins(metadata: &ArtifactMetadata<'_>, plugins: &[Pl
     document.finish()
 }
 
-/// The document of a snapshot version: its current build, and for each classifier and extension the build that has
-/// such a file. Which builds these are is not found out here: the time in a stamp is that of the client's clock.
+/// The document of a snapshot version: its current build, and for each classifier and extension the build that has such
+/// a file. The caller decides which builds these are: the time in a stamp is that of the client's clock.
 pub fn write_snapshot(metadata: &SnapshotMetadata<'_>) -> String {
     let mut files = metadata.files.iter().collect::<Vec<_>>();
     files.sort_by_key(|file| (file.classifier, file.extension));
@@ -104,7 +104,7 @@ pub fn write_snapshot(metadata: &SnapshotMetadata<'_>) -> String {
     document.finish()
 }
 
-/// A document under way.
+/// A document being written.
 struct Document {
     text: String,
     depth: usize,
@@ -119,7 +119,7 @@ impl Document {
 
     fn artifact(&mut self, metadata: &ArtifactMetadata<'_>) {
         let mut versions = metadata.versions.iter().collect::<Vec<_>>();
-        // Versions that Maven takes for equal, as `1` and `1.0`, still need one order.
+        // Versions that Maven considers equal, such as `1` and `1.0`, still need a fixed order.
         versions.sort_by(|a, b| version_order::compare(a.as_str(), b.as_str()).then_with(|| a.cmp(b)));
         self.leaf("groupId", metadata.group.as_str());
         self.leaf("artifactId", metadata.artifact.as_str());
@@ -153,7 +153,7 @@ impl Document {
         });
     }
 
-    /// An element with others in it.
+    /// An element with child elements.
     fn element(&mut self, name: &str, content: impl FnOnce(&mut Self)) {
         self.line(format_args!("<{name}>"));
         self.depth += 1;
@@ -162,7 +162,7 @@ impl Document {
         self.line(format_args!("</{name}>"));
     }
 
-    /// An element with a text. What XML does not allow is left out; all else is escaped.
+    /// An element with text. Characters that XML does not allow are left out; others are escaped as needed.
     fn leaf(&mut self, name: &str, text: &str) {
         let allowed = text.chars().filter(|character| xml::is_allowed(*character));
         let text = allowed.collect::<String>();

@@ -1,25 +1,22 @@
-//! Keeps a POM's facts fit for the event log and for pages: no control characters, and within a number of
-//! bytes.
+//! Makes a POM's facts fit for the event log and for pages: no control characters, and limited in bytes.
 
 use super::{Dependency, License, Pom, Relocation, Scm, is_direction_mark};
 
-/// What the form of one entry takes on the log besides its texts: names of fields, quotes, brackets. An
-/// upper bound.
+/// What an entry takes on the log besides its texts: names of fields, quotes, brackets. An upper bound.
 const ENTRY_BYTES: usize = 80;
 
-/// What the form of all facts together takes besides texts and entries. An upper bound.
+/// What all facts together take besides texts and entries. An upper bound.
 const FORM_BYTES: usize = 512;
 
-/// A text as one line: every run of white space is one blank, control characters are gone. `None` if
-/// nothing is left.
+/// A text on one line: each run of white space becomes one blank, control characters are removed. `None` if nothing is
+/// left.
 pub(super) fn single_line(text: &str) -> Option<String> {
     let words = text.split_whitespace().map(without_controls).filter(|word| !word.is_empty());
     let line = words.collect::<Vec<_>>().join(" ");
     (!line.is_empty()).then_some(line)
 }
 
-/// A text whose line breaks mean something; each line without control characters, and without blanks at its
-/// ends.
+/// A text whose line breaks are kept; each line without control characters, and trimmed.
 pub(super) fn paragraph(text: &str) -> Option<String> {
     let lines = text.lines().map(|line| without_controls(&line.replace('\t', " ")).trim().to_owned());
     let text = lines.collect::<Vec<_>>().join("\n");
@@ -27,14 +24,14 @@ pub(super) fn paragraph(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
 
-/// Drops control characters, and those that turn the direction of what follows them on a page or terminal.
+/// Removes control characters, and those that change the direction of what follows them on a page or terminal.
 fn without_controls(text: &str) -> String {
     text.chars().filter(|&character| !character.is_control() && !is_direction_mark(character)).collect()
 }
 
 impl Pom {
-    /// Makes the facts fit into this many bytes of JSON: long texts are cut, then lists from their ends, and
-    /// `truncated` is set. Facts that fit are left as they are. The coordinates are no facts and not counted.
+    /// Limits the facts to this many bytes of JSON: long texts are cut, then lists from their ends, and `truncated` is
+    /// set. Facts that fit are unchanged. The coordinates are not facts and are not counted.
     pub fn limit_facts(&mut self, bytes: usize) {
         if self.facts_bytes() <= bytes {
             return;
@@ -48,7 +45,7 @@ impl Pom {
         keep_first(&mut self.dependencies, &mut left, dependency_bytes);
     }
 
-    /// Upper bound of what the facts take as JSON.
+    /// Upper bound of the bytes of the facts as JSON.
     fn facts_bytes(&self) -> usize {
         let licenses = self.licenses.iter().map(license_bytes).sum::<usize>();
         let authors = self.authors.iter().map(|author| ENTRY_BYTES + json_bytes(author)).sum::<usize>();
@@ -105,13 +102,13 @@ fn dependency_bytes(dependency: &Dependency) -> usize {
     ENTRY_BYTES + texts.map(|text| json_bytes(text)).sum::<usize>()
 }
 
-/// What a text takes as JSON: quotes, backslashes and line breaks take two bytes there.
+/// The bytes of a text as JSON: quotes, backslashes and line breaks take two.
 fn json_bytes(text: &str) -> usize {
     let escaped = text.bytes().filter(|byte| matches!(byte, b'"' | b'\\' | b'\n')).count();
     text.len() + escaped
 }
 
-/// Cuts a text so that it takes at most this many bytes as JSON, at a character's end.
+/// Cuts a text to at most this many bytes as JSON, between characters.
 fn cut(text: &mut String, bytes_max: usize) {
     let mut bytes = 0;
     let end = text.char_indices().find(|(_, character)| {
@@ -123,7 +120,7 @@ fn cut(text: &mut String, bytes_max: usize) {
     }
 }
 
-/// Keeps the first entries that fit into what is left, and takes their bytes from it.
+/// Keeps the first entries that fit into the remaining bytes, and deducts theirs.
 fn keep_first<T>(list: &mut Vec<T>, left: &mut usize, bytes: impl Fn(&T) -> usize) {
     let fitting = list.iter().map_while(|entry| {
         *left = left.checked_sub(bytes(entry))?;

@@ -1,5 +1,5 @@
-//! What Maven's model reader (`MavenXpp3Reader`, as it reads the POMs of dependencies) refuses in a POM that is
-//! well-formed: a field twice, text in a list, elements in a text. What it does not know it skips, and so do we.
+//! What Maven's model reader (`MavenXpp3Reader`, as it reads the POMs of dependencies) refuses in a well-formed POM: a
+//! field twice, text in a list, elements in a text. It skips what it does not know, and so do we.
 
 use std::collections::HashSet;
 
@@ -7,7 +7,7 @@ use super::PomError;
 use crate::coordinates::shown;
 use crate::xml::Element;
 
-/// What may be in an element.
+/// What an element may contain.
 #[derive(Clone, Copy)]
 enum Content {
     /// Text alone.
@@ -16,15 +16,15 @@ enum Content {
     Fields(&'static [Fields]),
     /// The same, from several lists.
     Joined(&'static [&'static [Fields]]),
-    /// Elements of one name, each with this in it, and no text between them.
+    /// Elements of one name, each with this content, and no text between them.
     List(&'static str, &'static Content),
-    /// Elements of any name with text in them, and no text between them.
+    /// Elements of any name that contain text, and no text between them.
     Properties,
     /// Anything.
     Free,
 }
 
-/// Some fields that have the same in them.
+/// Some fields with the same content.
 type Fields = (&'static [&'static str], Content);
 
 use Content::{Free, List, Properties, Text};
@@ -80,7 +80,7 @@ fn check_blank(element: &Element) -> Result<(), PomError> {
     if element.has_text() { Err(PomError::TextInList { list: shown(&element.name) }) } else { Ok(()) }
 }
 
-/// Fields of a project that its profiles have too.
+/// Fields of a project that its profiles also have.
 const BASE: &[Fields] = &[
     (&["modules"], List("module", &Text)),
     (&["distributionManagement"], Content::Fields(DISTRIBUTION)),

@@ -1,7 +1,7 @@
-//! Resolves `${…}` by what the POM itself says: its own fields and its `<properties>`.
+//! Resolves `${…}` from the POM itself: its own fields and its `<properties>`.
 //!
-//! A hostile POM can make references grow without end, or in circles. So depth and the bytes that all
-//! references of one POM may bring in are bounded; what goes beyond stays unresolved.
+//! A hostile POM can make references grow without end, or in circles. So depth and the bytes that all references of one
+//! POM may add are limited; what goes beyond stays unresolved.
 
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -9,10 +9,10 @@ use std::collections::HashMap;
 use crate::coordinates::shown;
 use crate::xml::Element;
 
-/// How deep references may lead to references.
+/// How deep references may be nested.
 const DEPTH_MAX: usize = 16;
 
-/// Most bytes that the references of one POM may bring in together, and most references that are followed.
+/// Maximum bytes that the references of one POM may add together, which also limits how many are followed.
 const EXPANSION_BYTES_MAX: usize = 1024 * 1024;
 
 /// What every followed reference costs, besides its bytes.
@@ -21,7 +21,7 @@ const REFERENCE_BYTES: usize = 16;
 /// A text with its references resolved as far as possible.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Resolved {
-    /// The text; a reference that could not be resolved stands as it was.
+    /// The text; a reference that could not be resolved is unchanged.
     pub(super) text: String,
     /// The first property that could not be resolved.
     pub(super) unresolved: Option<String>,
@@ -31,9 +31,9 @@ pub(super) struct Resolved {
 pub(super) struct Properties<'a> {
     /// The POM's own fields: `artifactId`, `parent.version`, `scm.url`.
     fields: HashMap<String, &'a str>,
-    /// The entries of `<properties>`; the last of one name counts.
+    /// The entries of `<properties>`; the last one with a name counts.
     own: HashMap<&'a str, &'a str>,
-    /// How many bytes references may still bring in.
+    /// How many bytes references may still add.
     budget: Cell<usize>,
 }
 
@@ -71,13 +71,12 @@ impl<'a> Properties<'a> {
         resolved
     }
 
-    /// Appends a text, following its references. `open` holds the names that led here.
+    /// Appends a text, following its references. `open` contains the names that led here.
     fn append<'b>(&'b self, text: &'b str, open: &mut Vec<&'b str>, resolved: &mut Resolved) {
         let mut rest = text;
         while let Some((front, back)) = rest.split_once("${") {
             resolved.text.push_str(front);
-            // Without an end there is no reference from here on, and looking again would take the square of
-            // the length.
+            // Without a closing brace there are no more references, and searching again would take quadratic time.
             let Some((name, after)) = back.split_once('}') else {
                 resolved.text.push_str("${");
                 resolved.text.push_str(back);
@@ -101,9 +100,8 @@ impl<'a> Properties<'a> {
         resolved.text.push_str(rest);
     }
 
-    /// The value of a name, in Maven's order: fields by their full name, properties, fields by their bare
-    /// name. `None` if there is none, or if following it would go in a circle, too deep, or beyond the
-    /// budget.
+    /// The value of a name, in Maven's order: fields by their full name, properties, fields by their bare name. `None`
+    /// if there is none, or if following it would be circular, too deep, or over the budget.
     fn look_up(&self, name: &str, open: &[&str]) -> Option<&'a str> {
         if open.len() == DEPTH_MAX || open.contains(&name) {
             return None;

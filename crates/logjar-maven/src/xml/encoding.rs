@@ -1,8 +1,8 @@
-//! Bytes of an XML document as text: the mark first, then the encoding that the document declares. Which encodings, and
-//! how they are found, is as in Maven's reader (`XmlReader` of plexus-utils on a Java machine).
+//! Decodes an XML document: by the byte order mark first, then by the declared encoding. Which encodings are supported,
+//! and how they are determined, is as in Maven's reader (`XmlReader` of plexus-utils on a Java machine).
 //!
-//! What is malformed becomes U+FFFD, as in Java's readers: a name with a stray byte then differs from its
-//! path, and a stray byte in a description refuses no deploy.
+//! Malformed bytes become U+FFFD, as in Java's readers: a name with a stray byte then differs from its path, and a
+//! stray byte in a description does not get a deploy refused.
 
 use std::borrow::Cow;
 
@@ -11,29 +11,29 @@ use encoding_rs::{REPLACEMENT, UTF_16BE, UTF_16LE, X_USER_DEFINED};
 use super::XmlError;
 use crate::coordinates::shown;
 
-/// How far into the document its declaration is looked for.
+/// How far into the document the declaration is looked for.
 const DECLARATION_BYTES_MAX: usize = 4_096;
 
-/// An encoding that we read.
+/// A supported encoding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Encoding {
     Utf8,
-    /// UTF-16 in an order that the bytes themselves have to show.
+    /// UTF-16 in the byte order that the bytes show.
     Utf16,
     Ascii,
     Latin1,
-    /// One that is in the Encoding Standard.
+    /// Another encoding of the Encoding Standard.
     Other(&'static encoding_rs::Encoding),
 }
 
 impl Encoding {
-    /// Whether it is UTF-16, in whichever order.
+    /// Whether it is UTF-16, in either byte order.
     fn has_units_of_two(self) -> bool {
         matches!(self, Self::Utf16) || self == Self::Other(UTF_16LE) || self == Self::Other(UTF_16BE)
     }
 }
 
-/// What Java calls some encodings, where the Encoding Standard does not know that name.
+/// Java's names of some encodings, where the Encoding Standard does not know them.
 const JAVA_NAMES: [(&str, &str); 17] = [
     ("big5-hkscs-2001", "big5-hkscs"),
     ("cp874", "windows-874"),
@@ -54,7 +54,7 @@ const JAVA_NAMES: [(&str, &str); 17] = [
     ("x-macroman", "macintosh"),
 ];
 
-/// Decodes a document. Without mark and declaration it is UTF-8, as XML says.
+/// Decodes a document. Without a byte order mark and a declaration it is UTF-8, as XML says.
 pub(super) fn decode(bytes: &[u8]) -> Result<Cow<'_, str>, XmlError> {
     match bytes {
         [0xEF, 0xBB, 0xBF, rest @ ..] => {
@@ -68,14 +68,14 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Cow<'_, str>, XmlError> {
         }
         [0xFF, 0xFE, rest @ ..] => utf16(rest, UTF_16LE, true),
         [0xFE, 0xFF, rest @ ..] => utf16(rest, UTF_16BE, true),
-        // Without a mark, UTF-16 shows in the first characters, and then it has to be declared.
+        // Without a byte order mark, UTF-16 is recognised by its first characters, and must then be declared.
         [b'<', 0, b'?', 0, ..] => utf16(bytes, UTF_16LE, false),
         [0, b'<', 0, b'?', ..] => utf16(bytes, UTF_16BE, false),
         _ => one_byte(bytes),
     }
 }
 
-/// Decodes what has ASCII in its lower half, at least up to the end of the declaration.
+/// Decodes an encoding with ASCII in its lower half, at least up to the end of the declaration.
 fn one_byte(bytes: &[u8]) -> Result<Cow<'_, str>, XmlError> {
     match declared(&String::from_utf8_lossy(beginning(bytes)))? {
         None | Some((_, Encoding::Utf8)) => Ok(String::from_utf8_lossy(bytes)),
@@ -91,7 +91,8 @@ fn one_byte(bytes: &[u8]) -> Result<Cow<'_, str>, XmlError> {
     }
 }
 
-/// Decodes UTF-16 in the order that the bytes showed. With a mark it needs no declaration, but a wrong one is wrong.
+/// Decodes UTF-16 in the byte order that the bytes showed. With a mark it needs no declaration, but a wrong one is an
+/// error.
 fn utf16<'a>(
     bytes: &'a [u8],
     order: &'static encoding_rs::Encoding,
@@ -129,7 +130,7 @@ fn declared_name(text: &str) -> Option<&str> {
     Some(name)
 }
 
-/// The encoding of a name, by the names that Java knows: ISO-8859-1 is just that there, and not windows-1252.
+/// The encoding with a name, as Java understands it: there ISO-8859-1 is exactly that, and not windows-1252.
 fn named(name: &str) -> Option<Encoding> {
     let lower = name.to_ascii_lowercase();
     let name = lower.replace('_', "-");

@@ -1,6 +1,6 @@
 //! Cuts a document into tags and texts by the rules of Maven's own parser, `MXParser` of plexus-utils, so that what
-//! Maven refuses is refused, and what it lets pass is read: a POM is published once, and then Maven has to read it.
-//! `tests/it/pom_oracle.rs` asks that parser about many documents.
+//! Maven refuses is refused, and what it accepts is accepted: a POM is published once, and then Maven has to read it.
+//! `tests/it/pom_oracle.rs` compares with that parser over many documents.
 
 mod instruction;
 
@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use super::{ATTRIBUTE_BYTES_MAX, XmlError, entities, is_allowed};
 use crate::coordinates::shown;
 
-/// More than any reference has that means a character.
+/// Longer than any valid reference to a character.
 const REFERENCE_BYTES_MAX: usize = 256;
 
 /// A piece of a document.
@@ -24,13 +24,13 @@ pub(super) enum Piece<'a> {
     EndOfDocument,
 }
 
-/// Goes through a document whose characters are all allowed.
+/// Scans a document whose characters are all allowed.
 pub(super) struct Scanner<'a> {
     text: &'a str,
     position: usize,
-    /// The names of the elements that are open, the root first.
+    /// The names of the open elements, the root first.
     open: Vec<&'a str>,
-    /// Whether the innermost element is an empty one, whose end is to come.
+    /// Whether the innermost element is an empty one whose end has yet to be returned.
     is_empty: bool,
     had_root: bool,
     had_doctype: bool,
@@ -43,7 +43,7 @@ impl<'a> Scanner<'a> {
         Self { text, position: 0, open: Vec::new(), is_empty: false, had_root: false, had_doctype: false }
     }
 
-    /// Where it is, in bytes.
+    /// The current position, in bytes.
     pub(super) fn position(&self) -> u64 {
         u64::try_from(self.position).unwrap_or(u64::MAX)
     }
@@ -61,10 +61,10 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// What stands before the root.
+    /// The part before the root.
     fn prolog(&mut self) -> Scanned<Piece<'a>> {
         if self.position == 0 && self.rest().starts_with(char::REPLACEMENT_CHARACTER) {
-            // One stray byte at the beginning is taken for a mark, two are not.
+            // One stray byte at the beginning is taken for a byte order mark, two are not.
             self.more()?;
             if self.rest().starts_with(char::REPLACEMENT_CHARACTER) {
                 return Err(self.ill_formed("it begins with bytes that are not UTF-8"));
@@ -89,12 +89,12 @@ impl<'a> Scanner<'a> {
         Ok(Piece::EndOfDocument)
     }
 
-    /// What stands behind the root.
+    /// The part after the root.
     fn epilog(&mut self) -> Scanned<Piece<'a>> {
         while let Some(first) = self.peek() {
             self.more()?;
             match first {
-                // Maven overlooks a markup that ends with the document.
+                // Maven ignores markup that ends with the document.
                 '<' if self.rest().is_empty() || self.rest() == "!" => break,
                 '<' => match self.more()? {
                     '?' => self.instruction()?,
@@ -108,7 +108,7 @@ impl<'a> Scanner<'a> {
         Ok(Piece::EndOfDocument)
     }
 
-    /// Behind `<!`, outside of the root.
+    /// After `<!`, outside the root.
     fn declaration_or_comment(&mut self) -> Scanned<()> {
         match self.more()? {
             'D' if self.had_doctype && !self.had_root => {
@@ -120,7 +120,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Text and markup within an element, up to the next tag.
+    /// Text and markup inside an element, up to the next tag.
     fn content(&mut self) -> Scanned<Piece<'a>> {
         let mut text = String::new();
         loop {
@@ -145,8 +145,8 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Behind `<` within an element: takes what is not a tag, and adds a CDATA section to the text. Of a tag it takes
-    /// the first character, and says which it is.
+    /// After `<` inside an element: consumes what is not a tag, and adds a CDATA section to the text. If it is a tag,
+    /// consumes its first character and returns it.
     fn tag_after_markup(&mut self, text: &mut String) -> Scanned<Option<char>> {
         match self.more()? {
             '?' => self.instruction()?,
@@ -156,7 +156,7 @@ impl<'a> Scanner<'a> {
                     let data = self.cdata()?;
                     let text_follows = self.peek().is_some_and(|next| !matches!(next, '<' | '&'));
                     if data.is_empty() && text.is_empty() && text_follows {
-                        // Maven takes the end of an empty section for text then.
+                        // In that case Maven treats the end of an empty section as text.
                         text.push_str("]]>");
                     }
                     append_lines(text, data);
@@ -178,7 +178,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Behind the first character of the name. Between attributes Maven needs no blank.
+    /// After the first character of the name. Between attributes Maven requires no blank.
     fn start_tag(&mut self) -> Scanned<Piece<'a>> {
         let start = self.back();
         let name = self.name(start)?;
@@ -209,7 +209,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Behind the first character of the name: an attribute, whose value is checked and dropped.
+    /// After the first character of the name: an attribute, whose value is checked and dropped.
     fn attribute(&mut self) -> Scanned<&'a str> {
         let start = self.back();
         let name = self.name(start)?;
@@ -232,7 +232,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Behind `</`.
+    /// After `</`.
     fn end_tag(&mut self) -> Scanned<Piece<'a>> {
         let first = self.more()?;
         if !is_name_start(first) {
@@ -251,7 +251,7 @@ impl<'a> Scanner<'a> {
         Ok(Piece::End)
     }
 
-    /// Behind `<!-`.
+    /// After `<!-`.
     fn comment(&mut self) -> Scanned<()> {
         self.expect('-', "`<!--`")?;
         let Some(length) = self.rest().find("--") else { return Err(self.cut_off("comment")) };
@@ -259,7 +259,7 @@ impl<'a> Scanner<'a> {
         self.expect('>', "`>`, because `--` is not allowed in a comment")
     }
 
-    /// Behind `<![`. As Maven does, `>` ends it behind a bracket if two brackets came together anywhere before.
+    /// After `<![`. As in Maven, `>` ends it after a bracket if two brackets came together anywhere before.
     fn cdata(&mut self) -> Scanned<&'a str> {
         for expected in "CDATA[".chars() {
             self.expect(expected, "`<![CDATA[`")?;
@@ -281,7 +281,7 @@ impl<'a> Scanner<'a> {
         Ok(content.as_str())
     }
 
-    /// Behind `&`: the character that is meant.
+    /// After `&`: the character that is meant.
     fn reference(&mut self) -> Scanned<char> {
         let position = self.position();
         let length = self.rest().find(';').filter(|length| *length <= REFERENCE_BYTES_MAX);
