@@ -11,7 +11,7 @@ use logjar_maven::checksum::to_hex;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::app::App;
+use crate::projections::Projections;
 
 /// Hashes what is written to it.
 struct HashWriter(Sha256);
@@ -51,9 +51,9 @@ pub fn root(reader: &dyn LogReader, until: u64) -> Result<Root, LogError> {
 ///
 /// # Errors
 /// If the log can't be read.
-pub fn digest(app: &App) -> Result<Value, LogError> {
-    let (seq, state) = app.projections.copy();
-    let root = root(&*app.reader, seq)?.to_string();
+pub fn digest(projections: &Projections, log: &dyn LogReader) -> Result<Value, LogError> {
+    let (seq, state) = projections.copy();
+    let root = root(log, seq)?.to_string();
     Ok(json!({ "seq": seq, "root": root, "state": of_state(&state) }))
 }
 
@@ -61,10 +61,10 @@ pub fn digest(app: &App) -> Result<Value, LogError> {
 ///
 /// # Errors
 /// If the log can't be read.
-pub fn stat(app: &App) -> Result<Value, LogError> {
+pub fn stat(log: &dyn LogReader) -> Result<Value, LogError> {
     let mut kinds = std::collections::BTreeMap::<String, u64>::new();
     let (mut bytes, mut first, mut last) = (0, None, None);
-    for line in app.reader.scan(1)? {
+    for line in log.scan(1)? {
         let line = line?;
         bytes += line.text().len() as u64 + 1;
         *kinds.entry(line.kind().to_owned()).or_default() += 1;

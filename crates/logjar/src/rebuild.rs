@@ -6,14 +6,16 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use logjar_eventlog::log::LogReader;
 use tokio::sync::OwnedMutexGuard;
 
-use crate::app::App;
 use crate::digest::of_state;
-use crate::search::BuildError;
+use crate::projections::Projections;
+use crate::search::{BuildError, SearchIndex};
+use crate::sequencer::Sequencer;
 use crate::startup::state_snapshot::{self, Claim, SnapshotError, Verdict, Written};
-use crate::storage::is_full;
-use crate::tree_metadata::{self, Copies};
+use crate::storage::{DataFolder, is_full};
+use crate::tree_metadata::{Copies, TreeWriter};
 
 /// Lines of the log between two reports of progress.
 const LINES_REPORTED: u64 = 4_096;
@@ -122,12 +124,27 @@ impl RebuildError {
     }
 }
 
+/// What makes things anew. Cheap to clone.
+#[derive(Clone)]
+pub struct Rebuilds {
+    /// Locks that serialise them.
+    pub turns: Arc<Turns>,
+    /// Writes copies of metadata.
+    pub tree: TreeWriter,
+    folder: DataFolder,
+    projections: Arc<Projections>,
+    log: Arc<dyn LogReader>,
+    sequencer: Sequencer,
+    search: Arc<SearchIndex>,
+}
+
 /// Locks that serialise rebuilds.
 #[derive(Debug, Default)]
 pub struct Turns {
     rebuild: Arc<tokio::sync::Mutex<()>>,
     snapshot: Mutex<()>,
     tree: Mutex<()>,
+    folders: Mutex<()>,
     state_is_wrong: AtomicBool,
     ending: AtomicBool,
 }
@@ -175,83 +192,103 @@ impl Turns {
     pub(crate) fn tree(&self) -> MutexGuard<'_, ()> {
         self.tree.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// Held by whoever opens and closes the folders of repositories to others: what was true last has to win.
+    pub(crate) fn folders(&self) -> MutexGuard<'_, ()> {
+        self.folders.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
-/// Takes the right to rebuild.
-///
-/// # Errors
-/// If somebody else has it, or if nothing may be written.
-pub fn begin(app: &App) -> Result<Turn, RebuildError> {
-    if !app.sequencer.is_open() {
-        return Err(RebuildError::ReadOnly);
+impl Rebuilds {
+    /// Rebuilds of what belongs to a data folder.
+    pub fn new(
+        folder: DataFolder,
+        projections: Arc<Projections>,
+        log: Arc<dyn LogReader>,
+        sequencer: Sequencer,
+        search: Arc<SearchIndex>,
+    ) -> Self {
+        let turns = Arc::<Turns>::default();
+        let tree = TreeWriter::new(folder.clone(), projections.clone(), log.clone(), turns.clone());
+        Self { turns, tree, folder, projections, log, sequencer, search }
     }
-    let turn = app.turns.rebuild.clone().try_lock_owned();
-    turn.map(Turn).map_err(|_| RebuildError::UnderWay)
-}
 
-/// Rebuilds a part. `progress` is told how many lines or artifacts of how many are done, and may stop it, except for
-/// search, which is built to its end. Blocks: not for async threads.
-///
-/// # Errors
-/// What can't be written or read; a state in memory that turned out to be wrong; the end of the program.
-pub fn rebuild(
-    app: &App,
-    _turn: &Turn,
-    part: Part,
-    progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
-) -> Result<Outcome, RebuildError> {
-    if app.turns.are_ending() {
-        return Err(RebuildError::Stopped);
-    }
-    if part != Part::State && app.turns.state_is_wrong.load(Ordering::Relaxed) {
-        return Err(RebuildError::WrongState(part));
-    }
-    match part {
-        Part::State => rebuild_state(app, progress),
-        Part::Search => {
-            let mut artifacts = 0;
-            app.search.rebuild(&mut |done, total| {
-                artifacts = done;
-                let _ = progress(done, total);
-            })?;
-            Ok(Outcome::Search { position: app.search.position(), artifacts })
+    /// Takes the right to rebuild.
+    ///
+    /// # Errors
+    /// If somebody else has it, or if nothing may be written.
+    pub fn begin(&self) -> Result<Turn, RebuildError> {
+        if !self.sequencer.is_open() {
+            return Err(RebuildError::ReadOnly);
         }
-        Part::Tree => {
-            let made = tree_metadata::rebuild(app, progress);
-            let copies = made.map_err(|(folder, source)| RebuildError::Tree { folder, source })?;
-            copies.map(Outcome::Tree).ok_or(RebuildError::Stopped)
+        let turn = self.turns.rebuild.clone().try_lock_owned();
+        turn.map(Turn).map_err(|_| RebuildError::UnderWay)
+    }
+
+    /// Rebuilds a part. `progress` is told how many lines or artifacts of how many are done, and may stop it, except
+    /// for search, which is built to its end. Blocks: not for async threads.
+    ///
+    /// # Errors
+    /// What can't be written or read; a state in memory that turned out to be wrong; the end of the program.
+    pub fn make(
+        &self,
+        _turn: &Turn,
+        part: Part,
+        progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
+    ) -> Result<Outcome, RebuildError> {
+        if self.turns.are_ending() {
+            return Err(RebuildError::Stopped);
+        }
+        if part != Part::State && self.turns.state_is_wrong.load(Ordering::Relaxed) {
+            return Err(RebuildError::WrongState(part));
+        }
+        match part {
+            Part::State => self.make_state(progress),
+            Part::Search => {
+                let mut artifacts = 0;
+                self.search.rebuild(&mut |done, total| {
+                    artifacts = done;
+                    let _ = progress(done, total);
+                })?;
+                Ok(Outcome::Search { position: self.search.position(), artifacts })
+            }
+            Part::Tree => {
+                let made = self.tree.rebuild(progress);
+                let copies = made.map_err(|(folder, source)| RebuildError::Tree { folder, source })?;
+                copies.map(Outcome::Tree).ok_or(RebuildError::Stopped)
+            }
         }
     }
-}
 
-fn rebuild_state(
-    app: &App,
-    progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
-) -> Result<Outcome, RebuildError> {
-    let _turn = app.turns.snapshot();
-    let (position, state) = app.projections.copy();
-    let served = Claim { position, digest: of_state(&state) };
-    drop(state);
-    let loaded = state_snapshot::load(&app.folder).map(|found| {
-        found.map(|found| Claim { position: found.point.seq(), digest: of_state(&found.state) })
-    });
-    let mut claims = vec![served];
-    claims.extend(loaded.iter().flatten().cloned());
-    let mut seldom = |done: u64, total| match done == total || done.is_multiple_of(LINES_REPORTED) {
-        true => progress(done, total),
-        false => ControlFlow::Continue(()),
-    };
-    let (written, verdicts) =
-        state_snapshot::rebuild(&app.folder, app.reader.durable(), &claims, &mut seldom)?;
-    let before = match (loaded, verdicts.get(1)) {
-        (Ok(None), _) => Before::Missing,
-        (Ok(Some(_)), Some(Verdict::Right)) => Before::Right,
-        (Ok(Some(_)), Some(Verdict::Wrong)) => Before::Wrong,
-        (Ok(Some(_)), Some(Verdict::NotReached) | None) | (Err(_), _) => Before::Unusable,
-    };
-    let served = verdicts.first().copied().unwrap_or(Verdict::NotReached);
-    if served != Verdict::NotReached {
-        app.turns.state_is_wrong.store(served == Verdict::Wrong, Ordering::Relaxed);
+    fn make_state(
+        &self,
+        progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
+    ) -> Result<Outcome, RebuildError> {
+        let _turn = self.turns.snapshot();
+        let (position, state) = self.projections.copy();
+        let served = Claim { position, digest: of_state(&state) };
+        drop(state);
+        let loaded = state_snapshot::load(&self.folder).map(|found| {
+            found.map(|found| Claim { position: found.point.seq(), digest: of_state(&found.state) })
+        });
+        let mut claims = vec![served];
+        claims.extend(loaded.iter().flatten().cloned());
+        let mut seldom = |done: u64, total| match done == total || done.is_multiple_of(LINES_REPORTED) {
+            true => progress(done, total),
+            false => ControlFlow::Continue(()),
+        };
+        let (written, verdicts) =
+            state_snapshot::rebuild(&self.folder, self.log.durable(), &claims, &mut seldom)?;
+        let before = match (loaded, verdicts.get(1)) {
+            (Ok(None), _) => Before::Missing,
+            (Ok(Some(_)), Some(Verdict::Right)) => Before::Right,
+            (Ok(Some(_)), Some(Verdict::Wrong)) => Before::Wrong,
+            (Ok(Some(_)), Some(Verdict::NotReached) | None) | (Err(_), _) => Before::Unusable,
+        };
+        let served = verdicts.first().copied().unwrap_or(Verdict::NotReached);
+        if served != Verdict::NotReached {
+            self.turns.state_is_wrong.store(served == Verdict::Wrong, Ordering::Relaxed);
+        }
+        Ok(Outcome::State { written, before, served })
     }
-    Ok(Outcome::State { written, before, served })
 }

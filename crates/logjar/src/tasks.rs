@@ -8,9 +8,11 @@ use tokio::task::JoinSet;
 
 use crate::app::App;
 use crate::clock::{now, since_boot};
+use crate::deploy::Deploys;
 use crate::downloads::{self, Downloads};
 use crate::projections::Changed;
 use crate::search::follow;
+use crate::sequencer::Sequencer;
 use crate::startup::state_snapshot;
 use crate::tree_metadata;
 
@@ -28,10 +30,10 @@ impl Tasks {
     /// Starts the loops of a server that writes.
     pub fn of_writer(app: &Arc<App>, changed: mpsc::UnboundedReceiver<Changed>) -> Self {
         let mut tasks = Self::of_reader(app);
-        tasks.add(tree_metadata::run(app.clone(), changed));
-        tasks.add(state_snapshot::run(app.clone()));
+        tasks.add(tree_metadata::run(app.rebuilds.tree.clone(), changed));
+        tasks.add(state_snapshot::run(app.folder.clone(), app.reader.clone(), app.rebuilds.turns.clone()));
         tasks.add(follow::run(app.search.clone()));
-        tasks.add(pass_time(app.clone()));
+        tasks.add(pass_time(app.sequencer.clone(), app.deploys.clone()));
         tasks.add(downloads::merge_days(app.downloads.clone()));
         tasks
     }
@@ -64,14 +66,14 @@ impl Tasks {
     }
 }
 
-async fn pass_time(app: Arc<App>) {
+async fn pass_time(sequencer: Sequencer, deploys: Arc<Deploys>) {
     let mut ticks = tokio::time::interval(TICK);
     loop {
         ticks.tick().await;
-        if let Some(jump) = app.sequencer.clocks().look(now(), since_boot()) {
+        if let Some(jump) = sequencer.clocks().look(now(), since_boot()) {
             tracing::warn!("{jump}");
         }
-        let app = app.clone();
-        let _ = tokio::task::spawn_blocking(move || app.deploys.tick()).await;
+        let deploys = deploys.clone();
+        let _ = tokio::task::spawn_blocking(move || deploys.tick()).await;
     }
 }

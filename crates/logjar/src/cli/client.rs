@@ -15,7 +15,8 @@ use tower::ServiceExt;
 
 use super::{Failure, Global, output};
 use crate::admin_socket;
-use crate::app::App;
+use crate::deploy::Deploys;
+use crate::downloads::Downloads;
 use crate::http::{Origin, router};
 use crate::sequencer::Running;
 use crate::startup::{self, OpenError};
@@ -31,7 +32,7 @@ pub(super) enum Wants {
 
 enum Way {
     Socket(SendRequest<Full<Bytes>>),
-    Here { router: Router, running: Option<Running>, app: Arc<App> },
+    Here { router: Router, running: Option<Running>, deploys: Arc<Deploys>, downloads: Arc<Downloads> },
 }
 
 /// A way to the data.
@@ -64,11 +65,11 @@ impl Client {
             return Self::over(stream).await;
         }
         let config = global.load_config()?.config;
-        let way = match wants {
+        let (app, running) = match wants {
             Wants::Reading => {
                 let (app, warnings) = startup::open_read_only(folder, config, false)?;
                 warnings.iter().for_each(|warning| output::warning(warning));
-                Way::Here { router: router(app.clone()), running: None, app }
+                (app, None)
             }
             Wants::Writing => {
                 let writing = startup::open_writer(folder, config, false).await.map_err(|error| match error {
@@ -79,14 +80,11 @@ impl Client {
                     other => other.into(),
                 })?;
                 writing.warnings.iter().for_each(|warning| output::warning(warning));
-                Way::Here {
-                    router: router(writing.app.clone()),
-                    running: Some(writing.running),
-                    app: writing.app,
-                }
+                (writing.app, Some(writing.running))
             }
         };
-        Ok(Self { way })
+        let (deploys, downloads) = (app.deploys.clone(), app.downloads.clone());
+        Ok(Self { way: Way::Here { router: router(app), running, deploys, downloads } })
     }
 
     async fn over(stream: std::os::unix::net::UnixStream) -> Result<Self, Failure> {
@@ -103,9 +101,8 @@ impl Client {
     }
 
     async fn close(self) -> Result<(), Failure> {
-        let Way::Here { running: Some(running), app, .. } = self.way else { return Ok(()) };
-        let placement = app.deploys.placement().clone();
-        drop(app);
+        let Way::Here { running: Some(running), deploys, .. } = self.way else { return Ok(()) };
+        let placement = deploys.placement().clone();
         let _ = tokio::task::spawn_blocking(move || placement.stop()).await;
         let stopped = tokio::task::spawn_blocking(move || running.stop()).await;
         stopped.unwrap_or(Ok(())).map_err(Failure::from)
@@ -114,8 +111,8 @@ impl Client {
     /// Reads the counts of downloads, which only a server has at hand: answers of the API show them, and the order of
     /// what a search finds depends on them.
     pub(super) fn load_downloads(&self) {
-        if let Way::Here { app, .. } = &self.way {
-            app.downloads.load();
+        if let Way::Here { downloads, .. } = &self.way {
+            downloads.load();
         }
     }
 

@@ -18,6 +18,7 @@ use crate::app::App;
 use crate::clock::{now, rfc3339};
 use crate::config::{Config, Loaded};
 use crate::descriptors;
+use crate::http;
 use crate::http::address::{listening, repository_path, to_type};
 use crate::http::serve::Server;
 use crate::http::starting::Parking;
@@ -191,7 +192,7 @@ async fn wait_for_space(
         .try_clone()
         .and_then(TcpListener::from_std)
         .map_err(io_failure("could not listen".to_owned()))?;
-    let server = Server::new(app.clone(), stopped);
+    let server = Server::new(http::of(app.clone()), stopped);
     parked.serve(&server);
     let reading = tokio::spawn(server.serve_network(listener));
     let tasks = Tasks::of_reader(&app);
@@ -250,7 +251,7 @@ async fn answer(
     end: impl Future<Output = ()>,
 ) -> Result<(), Failure> {
     let (stop, stopped) = watch::channel(false);
-    let server = Server::new(app.clone(), stopped);
+    let server = Server::new(http::of(app.clone()), stopped);
     let listener = listener?;
     let address = listener.local_addr().map_err(io_failure("could not listen".to_owned()))?;
     let listener = TcpListener::from_std(listener).map_err(io_failure("could not listen".to_owned()))?;
@@ -267,7 +268,7 @@ async fn answer(
     }
     end.await;
     let _ = stop.send(true);
-    app.turns.end();
+    app.rebuilds.turns.end();
     let _ = tokio::join!(network, commands);
     tasks.end().await;
     admin_socket::remove(app.folder.root());
@@ -277,7 +278,7 @@ async fn answer(
 /// Writes what was submitted, waits for files that are being moved, and gives up the lock.
 async fn close(app: &Arc<App>, running: Running) -> Result<(), Failure> {
     // A rebuild should write nothing after the lock is gone. One of search may: it can't be broken off.
-    let _ = tokio::time::timeout(REBUILD_ENDS, app.turns.at_rest()).await;
+    let _ = tokio::time::timeout(REBUILD_ENDS, app.rebuilds.turns.at_rest()).await;
     let Ok(ended) = tokio::task::spawn_blocking(move || running.end()).await else { return Ok(()) };
     // Another server must not take the same files up.
     let Ok(_at_rest) = tokio::time::timeout(MOVES_END, app.sequencer.at_rest()).await else {

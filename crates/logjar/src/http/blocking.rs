@@ -10,7 +10,6 @@ use tokio::time::timeout;
 
 use super::error::HttpError;
 use super::request_id::in_its_name;
-use crate::app::App;
 
 /// How long somebody waits for their turn to read the log.
 const WAITING: Duration = Duration::from_secs(5);
@@ -18,7 +17,8 @@ const WAITING: Duration = Duration::from_secs(5);
 const AT_ONCE_MIN: usize = 2;
 
 /// Turns for reading the log: one a core, as it is mostly in memory.
-pub(crate) struct LogTurns(Arc<Semaphore>);
+#[derive(Clone)]
+pub(super) struct LogTurns(Arc<Semaphore>);
 
 impl Default for LogTurns {
     fn default() -> Self {
@@ -27,33 +27,17 @@ impl Default for LogTurns {
     }
 }
 
-/// Runs what reads the log, when it has its turn.
-///
-/// # Errors
-/// Those of the work; and if it does not get its turn in time.
-pub(crate) async fn reading<T: Send + 'static, E: Into<HttpError> + Send + 'static>(
-    app: &App,
-    work: impl FnOnce() -> Result<T, E> + Send + 'static,
-) -> Result<T, HttpError> {
-    let turn = timeout(WAITING, app.log_turns.0.clone().acquire_owned()).await;
-    let turn = turn.ok().and_then(Result::ok).ok_or(HttpError::Busy)?;
-    blocking(turn, work).await
+impl LogTurns {
+    /// Waits for a turn, but not for ever.
+    pub(super) async fn turn(&self) -> Result<OwnedSemaphorePermit, HttpError> {
+        let turn = timeout(WAITING, self.0.clone().acquire_owned()).await;
+        turn.ok().and_then(Result::ok).ok_or(HttpError::Busy)
+    }
 }
 
-/// Runs what searches, when it has its turn.
-///
-/// # Errors
-/// Those of the work; and if it does not get its turn in time.
-pub(crate) async fn searching<T: Send + 'static, E: Into<HttpError> + Send + 'static>(
-    app: &App,
-    work: impl FnOnce() -> Result<T, E> + Send + 'static,
-) -> Result<T, HttpError> {
-    let turn = app.search.turn().await?;
-    blocking(turn, work).await
-}
-
-/// The turn lasts as long as the work, which nobody breaks off when a client leaves.
-async fn blocking<T: Send + 'static, E: Into<HttpError> + Send + 'static>(
+/// Runs work that waits for a disk or takes long. The turn lasts as long as the work, which is not interrupted when a
+/// client leaves.
+pub(super) async fn blocking<T: Send + 'static, E: Into<HttpError> + Send + 'static>(
     turn: OwnedSemaphorePermit,
     work: impl FnOnce() -> Result<T, E> + Send + 'static,
 ) -> Result<T, HttpError> {

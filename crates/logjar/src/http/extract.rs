@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{FromRequest, FromRequestParts};
+use axum::extract::{FromRef, FromRequest, FromRequestParts};
 use axum::response::{IntoResponse, Response};
 use http::HeaderMap;
 use http::request::Parts;
@@ -11,7 +11,7 @@ use logjar_domain::access::Actor;
 
 use super::Origin;
 use super::error::HttpError;
-use crate::app::App;
+use crate::projections::Projections;
 
 /// The largest body of JSON, in bytes, unless an address takes less.
 const JSON_MAX: usize = 2 << 20;
@@ -34,11 +34,14 @@ impl IntoResponse for ApiError {
 /// Who makes a request.
 pub struct Caller(pub Actor);
 
-impl FromRequestParts<Arc<App>> for Caller {
+impl<S: Send + Sync> FromRequestParts<S> for Caller
+where
+    Arc<Projections>: FromRef<S>,
+{
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
-        Ok(Self(actor(app, parts.extensions.get::<Origin>(), &parts.headers)?))
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        Ok(Self(actor(&FromRef::from_ref(state), parts.extensions.get::<Origin>(), &parts.headers)?))
     }
 }
 
@@ -46,21 +49,28 @@ impl FromRequestParts<Arc<App>> for Caller {
 /// good ones show more.
 pub struct Viewer(pub Actor);
 
-impl FromRequestParts<Arc<App>> for Viewer {
+impl<S: Send + Sync> FromRequestParts<S> for Viewer
+where
+    Arc<Projections>: FromRef<S>,
+{
     type Rejection = std::convert::Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Self::Rejection> {
-        let actor = actor(app, parts.extensions.get::<Origin>(), &parts.headers);
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
+        let actor = actor(&FromRef::from_ref(state), parts.extensions.get::<Origin>(), &parts.headers);
         Ok(Self(actor.unwrap_or(Actor::Anonymous)))
     }
 }
 
 /// Who makes a request to the router.
-fn actor(app: &App, origin: Option<&Origin>, headers: &HeaderMap) -> Result<Actor, HttpError> {
+fn actor(
+    projections: &Arc<Projections>,
+    origin: Option<&Origin>,
+    headers: &HeaderMap,
+) -> Result<Actor, HttpError> {
     match origin {
         Some(Origin::AdminSocket) => Ok(Actor::Local),
         _ => {
-            let state = app.projections.read();
+            let state = projections.read();
             Ok(crate::auth::token::authenticate(&state, crate::clock::now(), headers)?)
         }
     }
@@ -69,11 +79,11 @@ fn actor(app: &App, origin: Option<&Origin>, headers: &HeaderMap) -> Result<Acto
 /// What stands behind the `?`.
 pub struct Params<T>(pub T);
 
-impl<T: serde::de::DeserializeOwned> FromRequestParts<Arc<App>> for Params<T> {
+impl<S: Send + Sync, T: serde::de::DeserializeOwned> FromRequestParts<S> for Params<T> {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
-        match axum::extract::Query::from_request_parts(parts, app).await {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        match axum::extract::Query::from_request_parts(parts, state).await {
             Ok(axum::extract::Query(params)) => Ok(Self(params)),
             Err(error) => {
                 let why =
@@ -87,11 +97,11 @@ impl<T: serde::de::DeserializeOwned> FromRequestParts<Arc<App>> for Params<T> {
 /// Names in the path.
 pub struct Path<T>(pub T);
 
-impl<T: serde::de::DeserializeOwned + Send> FromRequestParts<Arc<App>> for Path<T> {
+impl<S: Send + Sync, T: serde::de::DeserializeOwned + Send> FromRequestParts<S> for Path<T> {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
-        match axum::extract::Path::from_request_parts(parts, app).await {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        match axum::extract::Path::from_request_parts(parts, state).await {
             Ok(axum::extract::Path(names)) => Ok(Self(names)),
             Err(error) => Err(HttpError::BadRequest(error.body_text()).into()),
         }
@@ -101,10 +111,12 @@ impl<T: serde::de::DeserializeOwned + Send> FromRequestParts<Arc<App>> for Path<
 /// A body of JSON.
 pub struct Json<T, const BYTES_MAX: usize = JSON_MAX>(pub T);
 
-impl<T: serde::de::DeserializeOwned, const BYTES_MAX: usize> FromRequest<Arc<App>> for Json<T, BYTES_MAX> {
+impl<S: Send + Sync, T: serde::de::DeserializeOwned, const BYTES_MAX: usize> FromRequest<S>
+    for Json<T, BYTES_MAX>
+{
     type Rejection = ApiError;
 
-    async fn from_request(request: axum::extract::Request, _: &Arc<App>) -> Result<Self, ApiError> {
+    async fn from_request(request: axum::extract::Request, _: &S) -> Result<Self, ApiError> {
         let bytes = axum::body::to_bytes(request.into_body(), BYTES_MAX).await.map_err(|error| {
             let error = error.into_inner();
             match error.is::<http_body_util::LengthLimitError>() {

@@ -9,6 +9,7 @@ pub mod body;
 pub(crate) mod cache;
 pub(crate) mod conditional;
 mod connection;
+pub mod contents;
 pub mod error;
 pub mod extract;
 pub(crate) mod forwarded;
@@ -17,6 +18,7 @@ pub mod hits;
 mod lent;
 pub mod maven;
 pub mod paging;
+mod parts;
 mod request_body;
 pub(crate) mod request_id;
 pub mod search;
@@ -42,10 +44,13 @@ use self::body::Answer;
 use self::error::HttpError;
 use self::forwarded::client_address;
 use self::maven::path::{Split, split};
+use self::maven::{Deploying, Reading};
+use self::parts::{Parts, part};
 use self::request_body::RequestBody;
 use self::request_id::{RequestId, X_REQUEST_ID};
 use crate::app::App;
-use crate::metrics::Area;
+use crate::config::Config;
+use crate::metrics::{Area, Metrics};
 
 /// How long a handler of the router may take, besides the time for the request's body.
 const ROUTER_TIME: Duration = Duration::from_secs(60);
@@ -59,8 +64,35 @@ pub enum Origin {
     Network(IpAddr),
 }
 
-/// Every route but the repositories'.
+/// What answers requests.
+pub struct Http {
+    config: Arc<Config>,
+    metrics: Arc<Metrics>,
+    reading: Arc<Reading>,
+    deploying: Deploying,
+    router: Router,
+}
+
+/// The answers of a server, with nothing kept yet of what was asked before.
+pub fn of(app: Arc<App>) -> Http {
+    let parts = Parts::of(app);
+    let reading = Arc::new(Reading::of(&parts));
+    Http {
+        config: part(&parts),
+        metrics: part(&parts),
+        deploying: Deploying::of(&parts, reading.clone()),
+        reading,
+        router: routes(parts),
+    }
+}
+
+/// A router alone, for commands that have no server.
 pub fn router(app: Arc<App>) -> Router {
+    routes(Parts::of(app))
+}
+
+/// Every route but the repositories'.
+fn routes(parts: Parts) -> Router {
     Router::new()
         .route("/", get(web::home::home))
         .route("/login", get(web::login::login))
@@ -111,102 +143,88 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/{group}/{artifact}/latest-version.svg", get(clojars::badge::svg))
         .fallback(web::error::not_found)
         .method_not_allowed_fallback(web::error::wrong_method)
-        .with_state(app)
+        .with_state(parts)
 }
 
-/// Answers one request, wherever it came in.
-pub async fn answer(
-    app: Arc<App>,
-    router: Router,
-    origin: Origin,
-    request: Request<Incoming>,
-) -> Response<Answer> {
-    let passed = gate::check(&app.config, &request);
-    if passed.is_ok()
-        && let Some(response) = maven::answer_at_hand(&app, &request)
-    {
-        app.metrics.answered(Area::Repository, response.status().as_u16());
-        return response;
+impl Http {
+    /// Answers one request, wherever it came in.
+    pub async fn answer(&self, origin: Origin, request: Request<Incoming>) -> Response<Answer> {
+        let passed = gate::check(&self.config, &request);
+        if passed.is_ok()
+            && let Some(response) = maven::answer_at_hand(&self.reading, &request)
+        {
+            self.metrics.answered(Area::Repository, response.status().as_u16());
+            return response;
+        }
+        let _in_flight = self.metrics.requests_in_flight.hold();
+        let began = Instant::now();
+        let id = RequestId::of(&self.config, origin, request.headers());
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let header = id.value();
+        let answered = async {
+            let mut response = self.answered(origin, passed, request).await;
+            response.headers_mut().insert(X_REQUEST_ID, header);
+            tracing::debug!(
+                status = response.status().as_u16(),
+                milliseconds = began.elapsed().as_millis(),
+                "answered"
+            );
+            response
+        };
+        id.scope(&method, &path, answered).await
     }
-    let _in_flight = app.metrics.requests_in_flight.hold();
-    let began = Instant::now();
-    let id = RequestId::of(&app.config, origin, request.headers());
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let header = id.value();
-    let answered = async {
-        let mut response = answered(&app, router, origin, passed, request).await;
-        response.headers_mut().insert(X_REQUEST_ID, header);
-        tracing::debug!(
-            status = response.status().as_u16(),
-            milliseconds = began.elapsed().as_millis(),
-            "answered"
-        );
+
+    async fn answered(
+        &self,
+        origin: Origin,
+        passed: Result<(), HttpError>,
+        request: Request<Incoming>,
+    ) -> Response<Answer> {
+        let (request, unread) = request_body::watch(request);
+        let (area, mut response) = match passed {
+            Ok(()) => self.directed(origin, request).await,
+            Err(error) => (Area::Other, refused(&error)),
+        };
+        if response.status() == StatusCode::UNAUTHORIZED {
+            challenge(&self.config.realm, &mut response);
+        }
+        self.metrics.answered(area, response.status().as_u16());
+        unread.settle(&mut response).await;
         response
-    };
-    id.scope(&method, &path, answered).await
-}
-
-async fn answered(
-    app: &Arc<App>,
-    router: Router,
-    origin: Origin,
-    passed: Result<(), HttpError>,
-    request: Request<Incoming>,
-) -> Response<Answer> {
-    let (request, unread) = request_body::watch(request);
-    let (area, mut response) = match passed {
-        Ok(()) => directed(app, router, origin, request).await,
-        Err(error) => (Area::Other, refused(&error)),
-    };
-    if response.status() == StatusCode::UNAUTHORIZED {
-        challenge(app, &mut response);
     }
-    app.metrics.answered(area, response.status().as_u16());
-    unread.settle(&mut response).await;
-    response
-}
 
-/// Answers a request by its path.
-async fn directed(
-    app: &Arc<App>,
-    router: Router,
-    origin: Origin,
-    request: Request<RequestBody>,
-) -> (Area, Response<Answer>) {
-    match split(request.uri().path()) {
-        Split::Repository(path) => {
-            let client = client_address(&app.config, origin, request.headers());
-            (Area::Repository, maven::answer(app, &path, request, client).await)
-        }
-        Split::Refused(why) => (Area::Other, refused(&HttpError::BadRequest(why.to_owned()))),
-        Split::Other => {
-            let area = Area::of_path(request.uri().path());
-            let checked = if area == Area::Api { gate::check_json(&request) } else { Ok(()) };
-            let response = match checked {
-                Ok(()) => routed(app, router, origin, request).await,
-                Err(error) => refused(&error),
-            };
-            let is_nowhere = area == Area::Page && response.status() == StatusCode::NOT_FOUND;
-            (if is_nowhere { Area::Other } else { area }, response)
+    /// Answers a request by its path.
+    async fn directed(&self, origin: Origin, request: Request<RequestBody>) -> (Area, Response<Answer>) {
+        match split(request.uri().path()) {
+            Split::Repository(path) => {
+                let client = client_address(&self.config, origin, request.headers());
+                (Area::Repository, maven::answer(&self.deploying, &path, request, client).await)
+            }
+            Split::Refused(why) => (Area::Other, refused(&HttpError::BadRequest(why.to_owned()))),
+            Split::Other => {
+                let area = Area::of_path(request.uri().path());
+                let checked = if area == Area::Api { gate::check_json(&request) } else { Ok(()) };
+                let response = match checked {
+                    Ok(()) => self.routed(origin, request).await,
+                    Err(error) => refused(&error),
+                };
+                let is_nowhere = area == Area::Page && response.status() == StatusCode::NOT_FOUND;
+                (if is_nowhere { Area::Other } else { area }, response)
+            }
         }
     }
-}
 
-/// Has the router answer.
-async fn routed(
-    app: &App,
-    router: Router,
-    origin: Origin,
-    mut request: Request<RequestBody>,
-) -> Response<Answer> {
-    request.extensions_mut().insert(origin);
-    let authorized = request.headers().contains_key(header::AUTHORIZATION);
-    let time = Duration::from_secs(app.config.http_idle_timeout) + ROUTER_TIME;
-    let answered = tokio::time::timeout(time, router.oneshot(request.map(axum::body::Body::new))).await;
-    match answered {
-        Ok(Ok(response)) => ask_again(response.map(Answer::Router), authorized),
-        Ok(Err(never)) => match never {},
-        Err(_) => HttpError::Busy.response(),
+    /// Has the router answer.
+    async fn routed(&self, origin: Origin, mut request: Request<RequestBody>) -> Response<Answer> {
+        request.extensions_mut().insert(origin);
+        let authorized = request.headers().contains_key(header::AUTHORIZATION);
+        let time = Duration::from_secs(self.config.http_idle_timeout) + ROUTER_TIME;
+        let request = request.map(axum::body::Body::new);
+        match tokio::time::timeout(time, self.router.clone().oneshot(request)).await {
+            Ok(Ok(response)) => ask_again(response.map(Answer::Router), authorized),
+            Ok(Err(never)) => match never {},
+            Err(_) => HttpError::Busy.response(),
+        }
     }
 }
 
@@ -229,8 +247,8 @@ fn ask_again(mut response: Response<Answer>, authorized: bool) -> Response<Answe
 }
 
 /// Names the scheme and the realm: some clients look their credentials up by it.
-fn challenge(app: &App, response: &mut Response<Answer>) {
-    if let Ok(value) = HeaderValue::from_str(&format!("Basic realm=\"{}\"", app.config.realm)) {
+fn challenge(realm: &str, response: &mut Response<Answer>) {
+    if let Ok(value) = HeaderValue::from_str(&format!("Basic realm=\"{realm}\"")) {
         response.headers_mut().insert(header::WWW_AUTHENTICATE, value);
     }
 }

@@ -5,17 +5,14 @@ use std::sync::Arc;
 use axum::extract::{Query, State};
 use axum::response::Response;
 use http::HeaderMap;
-use logjar_domain::sight::Sight;
 
-use super::blocking::searching;
 use super::clojars::search_results;
 use super::error::HttpError;
 use super::extract::Viewer;
-use super::hits::find;
+use super::hits::Searching;
 use super::paging::{Paging, page_number};
 use super::web;
-use crate::app::App;
-use crate::clock::now;
+use crate::config::Config;
 
 /// Results of a page, as Clojars has them.
 const PER_PAGE: u32 = 24;
@@ -39,7 +36,8 @@ enum Format {
 
 /// Artifacts that a query means, the best first.
 pub async fn search(
-    State(app): State<Arc<App>>,
+    State(searching): State<Searching>,
+    State(config): State<Arc<Config>>,
     Viewer(actor): Viewer,
     headers: HeaderMap,
     Query(sent): Query<Vec<(String, String)>>,
@@ -51,36 +49,37 @@ pub async fn search(
     };
     let SearchParams { q, paging } = match params(&sent) {
         Ok(params) => params,
-        Err(wrong) => return refused(&app, format, &headers, &wrong),
+        Err(wrong) => return refused(&config, format, &headers, &wrong),
     };
     if format != Format::Html {
-        app.search.caught_up().await;
+        searching.index.caught_up().await;
     }
-    let sight = Sight::of(&app.projections.read(), now(), &actor, &app.config.rules());
+    let registry = &searching.contents.registry;
+    let sight = registry.sight(&actor);
     let name_repositories = sight.repositories().count() > 1;
-    let (searched, query) = (app.clone(), q.clone());
-    let found = searching(&app, move || find(&searched, &query, &sight, paging.of_search())).await;
+    let query = q.clone();
+    let found = searching.in_turn(move |searching| searching.find(&query, &sight, paging.of_search())).await;
     match (format, found) {
         (Format::Html, found) => {
             let asked = web::search::Asked { query: &q, paging, actor: &actor, name_repositories };
-            web::search::html(&app, &headers, asked, found)
+            web::search::html((&config, registry), &headers, asked, found)
         }
         (Format::Json, Ok(results)) => search_results::json(&results, &q, paging),
         (Format::Xml, Ok(results)) => search_results::xml(&results, &q, paging),
         (_, Err(HttpError::BadRequest(why))) => {
             let shown: String = q.chars().take(200).collect();
             let why = format!("Invalid search syntax for query `{shown}`: {why}");
-            refused(&app, format, &headers, &HttpError::BadRequest(why))
+            refused(&config, format, &headers, &HttpError::BadRequest(why))
         }
-        (_, Err(failed)) => refused(&app, format, &headers, &failed),
+        (_, Err(failed)) => refused(&config, format, &headers, &failed),
     }
 }
 
-fn refused(app: &App, format: Format, headers: &HeaderMap, why: &HttpError) -> Response {
+fn refused(config: &Config, format: Format, headers: &HeaderMap, why: &HttpError) -> Response {
     match format {
         Format::Json => search_results::json_error(why),
         Format::Xml => search_results::xml_error(why),
-        Format::Html => web::error::shown(app, headers, why),
+        Format::Html => web::error::shown(config, headers, why),
     }
 }
 

@@ -6,7 +6,6 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use http::header::{self, HeaderName};
 use http::{HeaderValue, Version};
 use hyper::body::Incoming;
@@ -22,8 +21,7 @@ use tokio::task::JoinSet;
 use super::body::{Answer, Held};
 use super::connection::{Answering, Connection, Patience};
 use super::lent::lend;
-use super::{Origin, answer};
-use crate::app::App;
+use super::{Http, Origin};
 use crate::clock::now;
 
 /// How long a stop waits for requests under way.
@@ -39,21 +37,20 @@ const HEAD_MAX: usize = 64 * 1024;
 /// What all connections share.
 #[derive(Clone)]
 pub struct Server {
-    app: Arc<App>,
-    router: Router,
+    http: Arc<Http>,
     stop: watch::Receiver<bool>,
 }
 
 impl Server {
     /// A server that runs until `stop` becomes true.
-    pub fn new(app: Arc<App>, stop: watch::Receiver<bool>) -> Self {
-        Self { router: super::router(app.clone()), app, stop }
+    pub fn new(http: Http, stop: watch::Receiver<bool>) -> Self {
+        Self { http: Arc::new(http), stop }
     }
 
     /// Serves the network.
     pub async fn serve_network(self, listener: TcpListener) {
         let permits =
-            Arc::new(Semaphore::new(usize::try_from(self.app.config.http_connections).unwrap_or(1)));
+            Arc::new(Semaphore::new(usize::try_from(self.http.config.http_connections).unwrap_or(1)));
         let mut connections = JoinSet::new();
         let mut stop = self.stop.clone();
         loop {
@@ -117,18 +114,17 @@ impl Server {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let Self { app, router, mut stop } = self;
-        let metrics = app.metrics.clone();
+        let Self { http, mut stop } = self;
+        let metrics = http.metrics.clone();
         let answering = Answering::default();
-        let connection = wrapped(&app, stream, answering.clone());
-        let keep_alive = keep_alive(app.config.http_keep_alive);
+        let connection = wrapped(&http, stream, answering.clone());
+        let keep_alive = keep_alive(http.config.http_keep_alive);
         let service = service_fn(move |request: Request<Incoming>| {
             let busy = answering.begin();
             let version = request.version();
-            let answered = answer(app.clone(), router.clone(), origin, request);
-            let keep_alive = keep_alive.clone();
+            let (http, keep_alive) = (http.clone(), keep_alive.clone());
             async move {
-                let mut response = answered.await;
+                let mut response = http.answer(origin, request).await;
                 say_how_long_it_lives(&mut response, version, keep_alive);
                 Ok::<_, std::convert::Infallible>(response.map(|answer| Held::new(answer, busy)))
             }
@@ -165,15 +161,15 @@ impl Server {
     }
 }
 
-fn wrapped<S>(app: &App, stream: S, answering: Answering) -> Connection<S> {
-    let idle = Duration::from_secs(app.config.http_idle_timeout);
+fn wrapped<S>(http: &Http, stream: S, answering: Answering) -> Connection<S> {
+    let idle = Duration::from_secs(http.config.http_idle_timeout);
     let patience = Patience {
         head: idle,
-        next: Duration::from_secs(app.config.http_keep_alive) + KEEP_ALIVE_MORE,
+        next: Duration::from_secs(http.config.http_keep_alive) + KEEP_ALIVE_MORE,
         write: idle * 2,
     };
-    let drain_max = app.config.deploy_body_limit.saturating_add(DRAIN_MORE);
-    Connection::new(stream, drain_max, patience, answering, app.metrics.clone())
+    let drain_max = http.config.deploy_body_limit.saturating_add(DRAIN_MORE);
+    Connection::new(stream, drain_max, patience, answering, http.metrics.clone())
 }
 
 /// What clients read of how long a connection waits for their next request.

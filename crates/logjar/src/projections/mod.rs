@@ -26,7 +26,7 @@ use crate::storage::read::OnTheirWay;
 /// What readers see: the state at the last durable position.
 pub struct Projections {
     inner: RwLock<Inner>,
-    on_their_way: OnTheirWay,
+    on_their_way: Arc<OnTheirWay>,
     access_revision: AtomicU64,
     changes: mpsc::UnboundedSender<Changed>,
     due: Due,
@@ -54,7 +54,7 @@ impl Projections {
         (
             Arc::new(Self {
                 inner: RwLock::new(Inner { state, position, recent: Recent::after(position) }),
-                on_their_way: OnTheirWay::default(),
+                on_their_way: Arc::default(),
                 access_revision: AtomicU64::new(0),
                 changes,
                 due: Due::default(),
@@ -103,7 +103,7 @@ impl Projections {
 
     /// Versions whose files have not been placed in the tree yet: from their event until whoever moves the files
     /// reports it.
-    pub fn on_their_way(&self) -> &OnTheirWay {
+    pub fn on_their_way(&self) -> &Arc<OnTheirWay> {
         &self.on_their_way
     }
 

@@ -106,7 +106,7 @@ pub async fn open_writer_until(
     if writing.app.projections.read().position() == 1 {
         writing.app.create_first_repository().await?;
     }
-    writing.app.make_repository_folders()?;
+    writing.app.rebuilds.tree.make_repository_folders()?;
     Ok(writing)
 }
 

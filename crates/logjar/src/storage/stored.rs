@@ -73,16 +73,13 @@ pub enum ReadError {
 }
 
 /// Where files are, and what is known about them.
-#[derive(Clone, Copy)]
-pub struct Shelf<'a> {
-    /// The data folder.
-    pub folder: &'a DataFolder,
+pub struct Shelf {
+    folder: DataFolder,
     /// Files that have not been placed yet.
-    pub on_their_way: &'a OnTheirWay,
-    /// The log.
-    pub log: &'a dyn LogReader,
+    on_their_way: Arc<OnTheirWay>,
+    log: Arc<dyn LogReader>,
     /// Sums that have been computed.
-    pub sums: &'a Sums,
+    pub sums: Arc<Sums>,
 }
 
 impl Wanted {
@@ -128,10 +125,20 @@ impl Wanted {
     }
 }
 
-impl Shelf<'_> {
+impl Shelf {
+    /// The files of a data folder that its log lists.
+    pub fn new(folder: DataFolder, on_their_way: Arc<OnTheirWay>, log: Arc<dyn LogReader>) -> Self {
+        Self { folder, on_their_way, log, sums: Arc::default() }
+    }
+
+    /// The log.
+    pub fn log(&self) -> &dyn LogReader {
+        &*self.log
+    }
+
     /// What the log says about a file, without looking at the file.
     pub fn listed(&self, wanted: &Wanted) -> Option<StoredFile> {
-        wanted.look_up(self.log)?.0
+        wanted.look_up(&*self.log)?.0
     }
 
     /// Opens a file; `None` if it is not listed, or missing.
@@ -139,10 +146,10 @@ impl Shelf<'_> {
     /// # Errors
     /// If the system refuses, or the file is damaged.
     pub fn open(&self, wanted: &Wanted) -> Result<Option<Stored>, ReadError> {
-        let Some((this, listed)) = wanted.look_up(self.log) else { return Ok(None) };
+        let Some((this, listed)) = wanted.look_up(&*self.log) else { return Ok(None) };
         let folder = version_folder(&wanted.gav);
         let path: Vec<&str> = folder.split('/').chain([wanted.name.as_str()]).collect();
-        let Some(found) = read::find(self.folder, self.on_their_way, &wanted.repository, &path)? else {
+        let Some(found) = read::find(&self.folder, &self.on_their_way, &wanted.repository, &path)? else {
             return Ok(None);
         };
         let length = found.length;

@@ -13,7 +13,7 @@ use logjar::config::Config;
 use logjar::downloads::Downloads;
 use logjar::http::{Origin, router};
 use logjar::projections::Projections;
-use logjar::rebuild::{Before, Outcome, Part, RebuildError, begin, rebuild};
+use logjar::rebuild::{Before, Outcome, Part, RebuildError};
 use logjar::search::SearchIndex;
 use logjar::startup::state_snapshot::{self, Verdict};
 use logjar::startup::{self, Writing};
@@ -165,8 +165,8 @@ impl InProcess {
 fn one_at_a_time() {
     let registry = InProcess::new();
     let app = &registry.writing.app;
-    let turn = begin(app).unwrap();
-    assert!(matches!(begin(app), Err(RebuildError::UnderWay)));
+    let turn = app.rebuilds.begin().unwrap();
+    assert!(matches!(app.rebuilds.begin(), Err(RebuildError::UnderWay)));
     let refused = registry.ask(app, "search");
     assert_eq!((refused.status().as_u16(), &refused.headers()["retry-after"]), (503, &"2".parse().unwrap()));
     assert!(registry.text(refused).contains("a rebuild is under way"));
@@ -187,7 +187,7 @@ fn a_client_that_goes_stops_nothing() {
     for _ in 0..5 {
         drop(registry.ask(app, "all"));
         // Refused until the one before has ended, by itself.
-        while begin(app).is_err() {
+        while app.rebuilds.begin().is_err() {
             std::thread::yield_now();
         }
         assert!(snapshot.is_file(), "the first part was made");
@@ -199,11 +199,11 @@ fn a_client_that_goes_stops_nothing() {
 #[test]
 fn a_stop_of_the_server_ends_the_answer() {
     let registry = InProcess::new();
-    registry.writing.app.turns.end();
+    registry.writing.app.rebuilds.turns.end();
     let answer = registry.ask(&registry.writing.app, "all");
     assert_eq!(answer.status(), 200);
     assert_eq!(registry.text(answer), "", "no result, and no end of the waiting for one");
-    registry.runtime.block_on(registry.writing.app.turns.at_rest());
+    registry.runtime.block_on(registry.writing.app.rebuilds.turns.at_rest());
     assert!(!state_snapshot::file(&registry.folder).exists(), "and nothing is made any more");
 }
 
@@ -211,14 +211,14 @@ fn a_stop_of_the_server_ends_the_answer() {
 fn a_stop_of_the_server_ends_the_work() {
     let registry = InProcess::new();
     let app = &registry.writing.app;
-    let turn = begin(app).unwrap();
+    let turn = app.rebuilds.begin().unwrap();
     for part in [Part::State, Part::Tree] {
-        let broken_off = rebuild(app, &turn, part, &mut |_, _| ControlFlow::Break(()));
+        let broken_off = app.rebuilds.make(&turn, part, &mut |_, _| ControlFlow::Break(()));
         assert!(matches!(broken_off, Err(RebuildError::Stopped)), "{broken_off:?}");
     }
-    app.turns.end();
+    app.rebuilds.turns.end();
     for part in Part::ALL {
-        let not_begun = rebuild(app, &turn, part, &mut |_, _| panic!("{part:?} was begun"));
+        let not_begun = app.rebuilds.make(&turn, part, &mut |_, _| panic!("{part:?} was begun"));
         assert!(matches!(not_begun, Err(RebuildError::Stopped)), "{not_begun:?}");
     }
     assert!(!state_snapshot::file(&registry.folder).exists());
@@ -228,7 +228,7 @@ fn a_stop_of_the_server_ends_the_work() {
 fn a_mark_that_is_being_written_makes_no_state_wrong() {
     let registry = InProcess::new();
     let app = &registry.writing.app;
-    let turn = begin(app).unwrap();
+    let turn = app.rebuilds.begin().unwrap();
     assert_eq!(app.projections.read().position(), 2, "the mark of line 1 is in the first slot");
     let mark = registry.folder.events().join("DURABLE");
     let whole = fs::read(&mark).unwrap();
@@ -238,7 +238,7 @@ fn a_mark_that_is_being_written_makes_no_state_wrong() {
         [(true, (2, Before::Missing, Verdict::Right)), (false, (1, Before::Unusable, Verdict::NotReached))]
     {
         fs::write(&mark, &half).unwrap();
-        let made = rebuild(app, &turn, Part::State, &mut |done, total| {
+        let made = app.rebuilds.make(&turn, Part::State, &mut |done, total| {
             assert_eq!(done, total);
             if is_finished {
                 fs::write(&mark, &whole).unwrap();
@@ -247,7 +247,7 @@ fn a_mark_that_is_being_written_makes_no_state_wrong() {
         });
         let Outcome::State { written, before, served } = made.unwrap() else { panic!("another part") };
         assert_eq!((written.position, before, served), expected);
-        rebuild(app, &turn, Part::Search, &mut |done, total| go_on(done, total)).unwrap();
+        app.rebuilds.make(&turn, Part::Search, &mut |done, total| go_on(done, total)).unwrap();
     }
 }
 

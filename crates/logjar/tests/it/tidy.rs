@@ -176,6 +176,36 @@ fn only_storage_touches_stored_files() {
     check("calls of the file system outside storage/", found);
 }
 
+/// Whoever has the whole `App` can touch everything, so only those do who make it, run it, or take it apart for others.
+#[test]
+fn few_know_the_whole_app() {
+    let these = [
+        "app.rs",         // puts it together
+        "startup/mod.rs", // makes one of a data folder
+        "cli/serve.rs",   // runs it
+        "tasks.rs",       // hands each loop its parts
+        "http/mod.rs",    // is given it to serve
+        "http/parts.rs",  // hands each handler its parts
+    ];
+    let files = rust_files();
+    let is_name = |line: &str| {
+        line.split(|each: char| !each.is_alphanumeric() && each != '_').any(|word| word == "App")
+    };
+    let mut found = Vec::new();
+    for file in &files {
+        let Some(inside) = file.path.strip_prefix("crates/logjar/src/") else { continue };
+        let named = file.code().filter(|(_, line)| is_name(line)).map(|(number, _)| number);
+        let named: Vec<usize> = named.collect();
+        match these.contains(&inside) {
+            true => {
+                assert!(!named.is_empty(), "{inside} does not know the App any more: take it off the list")
+            }
+            false => found.extend(named.iter().map(|number| format!("{}:{number}", file.path))),
+        }
+    }
+    check("places that know the whole App", found);
+}
+
 #[test]
 fn only_the_sequencer_appends() {
     let files = rust_files();

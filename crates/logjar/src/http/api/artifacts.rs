@@ -1,7 +1,5 @@
 //! Artifacts: `/api/v1/artifacts`.
 
-use std::sync::Arc;
-
 use axum::extract::State;
 use logjar_domain::sight::Sight;
 use logjar_eventlog::error::LogError;
@@ -12,34 +10,32 @@ use serde_json::{Value, json};
 use super::search::hits_of;
 use super::views::{Which, list_of, shown};
 use super::{artifact_id, group_id};
-use crate::app::App;
-use crate::clock::{now, rfc3339};
-use crate::http::blocking::{reading, searching};
+use crate::clock::rfc3339;
+use crate::http::contents::{Contents, Registry};
 use crate::http::error::HttpError;
 use crate::http::extract::{ApiError, Params, Path, Viewer};
-use crate::http::hits::results;
+use crate::http::hits::Searching;
 use crate::http::paging::Paging;
 use crate::queries::catalog::{self, Deployed};
 use crate::queries::summary::{Outline, Summary, downloads_of_version};
 
 /// All that is known of an artifact.
 pub async fn show(
-    State(app): State<Arc<App>>,
+    State(contents): State<Contents>,
     Viewer(actor): Viewer,
     Path((group, artifact)): Path<(String, String)>,
     Params(which): Params<Which>,
 ) -> Result<axum::Json<Value>, ApiError> {
     let (group, artifact) = (group_id(&group)?, artifact_id(&artifact)?);
     let paging = which.paging()?;
-    let sight = Sight::of(&app.projections.read(), now(), &actor, &app.config.rules());
-    let looking = app.clone();
-    let answer = reading(&app, move || {
-        let Some(found) = find(&looking, &sight, &group, &artifact, paging)? else {
+    let sight = contents.registry.sight(&actor);
+    let answer = contents.reading(move |contents| {
+        let Some(found) = find(contents, &sight, &group, &artifact, paging)? else {
             return Err(HttpError::Missing(format!("artifact `{group}:{artifact}`")));
         };
         let mut answer = shown(&found.summary);
         add_facts(&mut answer, found.summary.pom.as_deref());
-        let rows = found.versions.iter().map(|version| version_shown(&looking, version)).collect();
+        let rows = found.versions.iter().map(|version| version_shown(&contents.registry, version)).collect();
         list_of(&mut answer, paging, found.total, "versions", rows);
         Ok(answer)
     });
@@ -48,20 +44,18 @@ pub async fn show(
 
 /// Artifacts whose latest version depends on this one, which need not be here itself.
 pub async fn dependents(
-    State(app): State<Arc<App>>,
+    State(searching): State<Searching>,
     Viewer(actor): Viewer,
     Path((group, artifact)): Path<(String, String)>,
     Params(which): Params<Which>,
 ) -> Result<axum::Json<Value>, ApiError> {
     let (group, artifact) = (group_id(&group)?, artifact_id(&artifact)?);
     let paging = which.paging()?;
-    app.search.caught_up().await;
-    let sight = Sight::of(&app.projections.read(), now(), &actor, &app.config.rules());
+    searching.index.caught_up().await;
+    let sight = searching.contents.registry.sight(&actor);
     let mut answer = json!({ "group": group.as_str(), "artifact": artifact.as_str() });
-    let searched = app.clone();
-    let found = searching(&app, move || {
-        results(&searched, &sight, |app| app.search.dependents(&group, &artifact, &sight, paging.of_search()))
-    });
+    let page = paging.of_search();
+    let found = searching.in_turn(move |searching| searching.dependents((&group, &artifact), &sight, page));
     let found = found.await?;
     let rows = found.artifacts.iter().map(shown).collect();
     hits_of(&mut answer, paging, found.total, "dependents", rows);
@@ -84,25 +78,25 @@ struct FoundVersion {
 
 /// Memory first, while the state is held; then the log.
 fn find(
-    app: &App,
+    contents: &Contents,
     sight: &Sight,
     group: &GroupId,
     artifact: &ArtifactId,
     paging: Paging,
 ) -> Result<Option<Found>, LogError> {
     let (outline, total, versions) = {
-        let state = app.projections.read();
+        let state = contents.registry.read();
         let Some(listed) = catalog::artifact(&state, sight, group, artifact) else { return Ok(None) };
-        let Some(outline) = Outline::of(&listed, &app.downloads) else { return Ok(None) };
+        let Some(outline) = Outline::of(&listed, &contents.downloads) else { return Ok(None) };
         let versions = listed.versions();
         let of_page = paging.of(&versions).iter().map(|version| {
-            let downloads = downloads_of_version(&app.downloads, &listed, version);
+            let downloads = downloads_of_version(&contents.downloads, &listed, version);
             let repositories = version.repositories.iter().map(|name| name.to_string()).collect::<Vec<_>>();
             (version.when.seq, version.version.to_string(), repositories, downloads)
         });
         (outline, versions.len(), of_page.collect::<Vec<_>>())
     };
-    let reader = app.reader.as_ref();
+    let reader = contents.log.as_ref();
     let Some(summary) = outline.read(reader)? else { return Ok(None) };
     let mut found = Found { summary, total, versions: Vec::new() };
     for (seq, version, repositories, downloads) in versions {
@@ -113,11 +107,11 @@ fn find(
     Ok(Some(found))
 }
 
-fn version_shown(app: &App, version: &FoundVersion) -> Value {
+fn version_shown(registry: &Registry, version: &FoundVersion) -> Value {
     json!({
         "version": version.version,
         "at": rfc3339(version.deployed.at),
-        "by": catalog::deployer(&app.projections.read(), &version.deployed.by),
+        "by": catalog::deployer(&registry.read(), &version.deployed.by),
         "repositories": version.repositories,
         "downloads": version.downloads,
         "seq": version.deployed.seq,

@@ -13,10 +13,12 @@ use logjar_maven::snapshot_version::Stamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::app::App;
+use crate::activity::Activity;
 use crate::clock::now;
+use crate::deploy::Deploys;
 use crate::http::error::HttpError;
 use crate::http::extract::{ApiError, Caller, Params, Path};
+use crate::projections::Projections;
 
 /// Which build to finish.
 #[derive(Deserialize)]
@@ -26,7 +28,7 @@ pub struct Which {
 
 /// Finishes the caller's open deploy of a version.
 pub async fn finish(
-    State(app): State<Arc<App>>,
+    State(deploys): State<Arc<Deploys>>,
     Caller(actor): Caller,
     Path((repository, group, artifact, version)): Path<(String, String, String, String)>,
     Params(which): Params<Which>,
@@ -43,20 +45,21 @@ pub async fn finish(
     let stamp =
         which.stamp.as_deref().map(|text| Stamp::parse(text).ok_or_else(|| bad_stamp(text))).transpose()?;
     let name = gav.to_string();
-    app.deploys.finish(repository.clone(), gav, stamp, Deployer { user, token }).await?;
+    deploys.finish(repository.clone(), gav, stamp, Deployer { user, token }).await?;
     Ok(axum::Json(json!({ "repository": repository.as_str(), "version": name, "finished": true })))
 }
 
 /// The latest refused deploys: all for administrators, else the caller's own.
 pub async fn refusals(
-    State(app): State<Arc<App>>,
+    State(projections): State<Arc<Projections>>,
+    State(activity): State<Arc<Activity>>,
     Caller(actor): Caller,
 ) -> Result<axum::Json<Value>, ApiError> {
-    let state = app.projections.read();
+    let state = projections.read();
     let own = match actor.user() {
         _ if is_administrator(&state, now(), &actor) => None,
         Some(user) => Some(state.name_of(user)),
         None => return Err(Rejection::TokenRequired.into()),
     };
-    Ok(axum::Json(json!(app.activity.recent(own.as_deref()))))
+    Ok(axum::Json(json!(activity.recent(own.as_deref()))))
 }

@@ -1,7 +1,6 @@
 //! Groups and their members: `/api/v1/groups`.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use axum::extract::State;
 use logjar_domain::access::{Abilities, Actor, Scope};
@@ -11,21 +10,22 @@ use logjar_domain::permission::{acting, is_administrator};
 use logjar_domain::rejection::Rejection;
 use logjar_domain::rules::Rules;
 use logjar_domain::sight::Sight;
-use logjar_domain::state::{Group, State as Registry};
+use logjar_domain::state::{self, Group};
 use logjar_maven::coordinates::{ArtifactId, GroupId};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::views::{Which, list_of, shown};
 use super::{artifact_id, group_id, submit};
-use crate::app::App;
 use crate::clock::now;
-use crate::http::blocking::reading;
+use crate::http::contents::Contents;
+use crate::http::contents::Registry;
 use crate::http::error::HttpError;
 use crate::http::extract::{ApiError, Caller, Json, Params, Path, Viewer};
 use crate::http::paging::{PER_PAGE_MAX, number};
 use crate::queries::catalog;
 use crate::queries::summary::{Outline, read_all};
+use crate::sequencer::Sequencer;
 
 /// A group to be.
 #[derive(Deserialize)]
@@ -59,7 +59,7 @@ pub struct WhichGroups {
 
 /// A group: its members' names and its artifacts in sight, for everybody who may know of it.
 pub async fn show(
-    State(app): State<Arc<App>>,
+    State(contents): State<Contents>,
     Viewer(actor): Viewer,
     Path(group): Path<String>,
     Params(which): Params<Which>,
@@ -67,43 +67,43 @@ pub async fn show(
     let group = group_id(&group)?;
     let paging = which.paging()?;
     let (mut answer, total, outlines) = {
-        let state = app.projections.read();
-        let sight = Sight::of(&state, now(), &actor, &app.config.rules());
+        let state = contents.registry.read();
+        let sight = contents.registry.sight_in(&state, &actor);
         if !sight.shows_group(&state, &group) {
             return Err(HttpError::Missing(format!("group `{group}`")).into());
         }
         let members = state.groups.get(&group).map(|found| member_names(&state, found)).unwrap_or_default();
         let artifacts = catalog::artifacts_of(&state, &sight, &group);
-        let outlines = paging.of(&artifacts).iter().filter_map(|listed| Outline::of(listed, &app.downloads));
+        let outlines =
+            paging.of(&artifacts).iter().filter_map(|listed| Outline::of(listed, &contents.downloads));
         let answer = json!({ "group": group.as_str(), "members": members });
         (answer, artifacts.len(), outlines.collect::<Vec<_>>())
     };
-    let reader = app.reader.clone();
-    let artifacts = reading(&app, move || read_all(outlines, reader.as_ref())).await?;
+    let artifacts = contents.reading(move |contents| read_all(outlines, contents.log.as_ref())).await?;
     let rows = artifacts.iter().map(shown).collect();
     list_of(&mut answer, paging, total, "artifacts", rows);
     Ok(axum::Json(answer))
 }
 
 /// Names of the members, each once.
-fn member_names(state: &Registry, group: &Group) -> BTreeSet<String> {
+fn member_names(state: &state::State, group: &Group) -> BTreeSet<String> {
     group.members.iter().map(|member| state.name_of(&member.user)).collect()
 }
 
 /// Groups by name: all for administrators, else those in which the caller has rights. `reaches` are others' groups
 /// below in which members of the group have rights too.
 pub async fn list(
-    State(app): State<Arc<App>>,
+    State(registry): State<Registry>,
     Caller(actor): Caller,
     Params(which): Params<WhichGroups>,
 ) -> Result<axum::Json<Value>, ApiError> {
     let limit = number("limit", which.limit.as_deref(), PER_PAGE_MAX.into())?;
     let limit = limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(PER_PAGE_MAX as usize);
     let after = which.after.as_deref().map(group_id).transpose()?;
-    let state = app.projections.read();
-    let (moment, rules) = (now(), app.config.rules());
+    let state = registry.read();
+    let (moment, rules) = (now(), registry.rules);
     let acting = acting(&state, moment, &actor)?;
-    let sight = Sight::of(&state, moment, &actor, &rules);
+    let sight = registry.sight_in(&state, &actor);
     let mut groups: Vec<&GroupId> = match acting {
         _ if is_administrator(&state, moment, &actor) => {
             state.groups_after(after.as_ref()).take(limit + 1).collect()
@@ -122,7 +122,7 @@ pub async fn list(
     Ok(axum::Json(json!({ "groups": rows, "next": next })))
 }
 
-fn row(state: &Registry, rules: &Rules, sight: &Sight, name: &GroupId) -> Value {
+fn row(state: &state::State, rules: &Rules, sight: &Sight, name: &GroupId) -> Value {
     let members = state.groups.get(name).map(|group| member_names(state, group)).unwrap_or_default();
     let reached = reached_from_above(state, rules, name).into_iter();
     let reaches: Vec<&str> =
@@ -132,19 +132,19 @@ fn row(state: &Registry, rules: &Rules, sight: &Sight, name: &GroupId) -> Value 
 
 /// Creates a group, for administrators.
 pub async fn create(
-    State(app): State<Arc<App>>,
+    State(sequencer): State<Sequencer>,
     Caller(actor): Caller,
     Json(new): Json<NewGroup>,
 ) -> Result<axum::Json<Value>, ApiError> {
     let command =
         Command::CreateGroup { group: group_id(&new.group)?, owner: new.owner.clone(), over: new.over };
-    submit(&app, command, actor).await?;
+    submit(&sequencer, command, actor).await?;
     Ok(axum::Json(json!({ "group": new.group, "owner": new.owner })))
 }
 
 /// The members of a group and their rights, those from above among them, for callers with a token who may know of it.
 pub async fn members(
-    State(app): State<Arc<App>>,
+    State(registry): State<Registry>,
     Caller(actor): Caller,
     Path(group): Path<String>,
 ) -> Result<axum::Json<Value>, ApiError> {
@@ -152,8 +152,8 @@ pub async fn members(
         return Err(Rejection::TokenRequired.into());
     }
     let group = group_id(&group)?;
-    let state = app.projections.read();
-    let sight = Sight::of(&state, now(), &actor, &app.config.rules());
+    let state = registry.read();
+    let sight = registry.sight_in(&state, &actor);
     if !sight.shows_group(&state, &group) {
         return Err(match is_administrator(&state, now(), &actor) {
             true => ApiError::from(Rejection::NoSuchGroup { group }),
@@ -162,7 +162,7 @@ pub async fn members(
         });
     }
     let own = state.groups.get_key_value(&group);
-    let rules = app.config.rules();
+    let rules = registry.rules;
     let above = groups_above(&state, &rules, &group).filter(|(name, _)| sight.shows_group(&state, name));
     let own = own.into_iter().flat_map(|(_, group)| &group.members).map(|member| (None, member));
     let from_above =
@@ -185,7 +185,8 @@ pub async fn members(
 
 /// Grants rights, for admins of the scope.
 pub async fn grant(
-    State(app): State<Arc<App>>,
+    State(sequencer): State<Sequencer>,
+    State(registry): State<Registry>,
     Caller(actor): Caller,
     Path(group): Path<String>,
     Json(rights): Json<Rights>,
@@ -205,9 +206,9 @@ pub async fn grant(
         admin: rights.admin,
         over: rights.over,
     };
-    submit(&app, command, actor.clone()).await?;
-    let state = app.projections.read();
-    let sight = Sight::of(&state, now(), &actor, &app.config.rules());
+    submit(&sequencer, command, actor.clone()).await?;
+    let state = registry.read();
+    let sight = registry.sight_in(&state, &actor);
     Ok(axum::Json(json!({
         "group": group.as_str(),
         "user": rights.user,
@@ -219,7 +220,7 @@ pub async fn grant(
 }
 
 /// Warnings of what rights or a token were made for and is not there, as far as the caller may know.
-pub(super) fn missing(state: &Registry, sight: &Sight, group: &GroupId, scope: &Scope) -> Vec<String> {
+pub(super) fn missing(state: &state::State, sight: &Sight, group: &GroupId, scope: &Scope) -> Vec<String> {
     let is_shown = |artifact: &ArtifactId| catalog::artifact(state, sight, group, artifact).is_some();
     match scope {
         _ if !sight.shows_group(state, group) => vec![format!("there is no group `{group}` yet")],
@@ -232,14 +233,14 @@ pub(super) fn missing(state: &Registry, sight: &Sight, group: &GroupId, scope: &
 
 /// Revokes rights, for admins of the scope.
 pub async fn revoke(
-    State(app): State<Arc<App>>,
+    State(sequencer): State<Sequencer>,
     Caller(actor): Caller,
     Path(group): Path<String>,
     Json(rights): Json<Rights>,
 ) -> Result<axum::Json<Value>, ApiError> {
     let command =
         Command::RevokeMember { group: group_id(&group)?, user: rights.user.clone(), scope: scope(&rights)? };
-    submit(&app, command, actor).await?;
+    submit(&sequencer, command, actor).await?;
     Ok(axum::Json(json!({ "group": group, "user": rights.user, "artifact": rights.artifact })))
 }
 

@@ -6,8 +6,11 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
-use crate::app::App;
 use crate::clock::{now, since_boot};
+use crate::projections::Projections;
+use crate::search::SearchIndex;
+use crate::sequencer::Sequencer;
+use logjar_eventlog::log::LogReader;
 
 /// The process runs.
 pub async fn live() -> &'static str {
@@ -16,22 +19,27 @@ pub async fn live() -> &'static str {
 
 /// Reads are right; says which role it has, up to where it is, whether it can write, and what is odd about the clock.
 /// Search may be behind: it says how far it is, and nobody waits for it.
-pub async fn ready(State(app): State<Arc<App>>) -> Response {
-    let position = app.projections.read().position();
-    let (role, writes) = match (app.sequencer.is_open(), app.sequencer.disk_is_full()) {
+pub async fn ready(
+    State(projections): State<Arc<Projections>>,
+    State(sequencer): State<Sequencer>,
+    State(log): State<Arc<dyn LogReader>>,
+    State(search): State<Arc<SearchIndex>>,
+) -> Response {
+    let position = projections.read().position();
+    let (role, writes) = match (sequencer.is_open(), sequencer.disk_is_full()) {
         (false, _) => ("reader", "no"),
         (true, true) => ("writer", "no space"),
         (true, false) => ("writer", "yes"),
     };
-    let (now, clocks) = (now(), app.sequencer.clocks());
+    let (now, clocks) = (now(), sequencer.clocks());
     let (log_ahead, moved) = (clocks.log_ahead(now), clocks.moved(now, since_boot()));
     axum::Json(json!({
         "role": role,
         "position": position,
-        "durable": app.reader.durable(),
+        "durable": log.durable(),
         "writes": writes,
         "clock": { "log_ahead_seconds": log_ahead, "moved_seconds": moved },
-        "search": { "position": app.search.position() },
+        "search": { "position": search.position() },
     }))
     .into_response()
 }

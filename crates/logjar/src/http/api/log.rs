@@ -14,12 +14,12 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::ndjson;
-use crate::app::App;
 use crate::clock::now;
 use crate::digest;
 use crate::http::error::HttpError;
 use crate::http::extract::{ApiError, Caller, Params};
 use crate::log_filter::{LogFilter, Topic};
+use crate::projections::Projections;
 use crate::stored_event::{Detail, decode};
 
 /// Lines that are looked at before those of them that are wanted are sent.
@@ -42,33 +42,41 @@ fn one() -> u64 {
 }
 
 /// Figures about the log.
-pub async fn stat(State(app): State<Arc<App>>, Caller(actor): Caller) -> Result<axum::Json<Value>, ApiError> {
-    require_administrator(&app.projections.read(), now(), &actor, "look at the log")?;
-    let figures =
-        tokio::task::spawn_blocking(move || digest::stat(&app)).await.map_err(|_| HttpError::Internal)?;
+pub async fn stat(
+    State(projections): State<Arc<Projections>>,
+    State(log): State<Arc<dyn LogReader>>,
+    Caller(actor): Caller,
+) -> Result<axum::Json<Value>, ApiError> {
+    require_administrator(&projections.read(), now(), &actor, "look at the log")?;
+    let figures = tokio::task::spawn_blocking(move || digest::stat(log.as_ref()))
+        .await
+        .map_err(|_| HttpError::Internal)?;
     Ok(axum::Json(figures.map_err(HttpError::from)?))
 }
 
 /// Last position, Merkle root and digest of the state.
 pub async fn digest(
-    State(app): State<Arc<App>>,
+    State(projections): State<Arc<Projections>>,
+    State(log): State<Arc<dyn LogReader>>,
     Caller(actor): Caller,
 ) -> Result<axum::Json<Value>, ApiError> {
-    require_administrator(&app.projections.read(), now(), &actor, "look at the log")?;
-    let made =
-        tokio::task::spawn_blocking(move || digest::digest(&app)).await.map_err(|_| HttpError::Internal)?;
+    require_administrator(&projections.read(), now(), &actor, "look at the log")?;
+    let made = tokio::task::spawn_blocking(move || digest::digest(&projections, log.as_ref()))
+        .await
+        .map_err(|_| HttpError::Internal)?;
     Ok(axum::Json(made.map_err(HttpError::from)?))
 }
 
 /// Stored lines, one a line: the public form, or with `private` all of it (on the admin socket only). Each `about`
 /// names a topic; with any of them only lines about one of them are sent.
 pub async fn lines(
-    State(app): State<Arc<App>>,
+    State(projections): State<Arc<Projections>>,
+    State(log): State<Arc<dyn LogReader>>,
     Caller(actor): Caller,
     Params(which): Params<Which>,
     Params(pairs): Params<Vec<(String, String)>>,
 ) -> Result<Response, ApiError> {
-    require_administrator(&app.projections.read(), now(), &actor, "look at the log")?;
+    require_administrator(&projections.read(), now(), &actor, "look at the log")?;
     if which.private && actor != Actor::Local {
         return Err(HttpError::BadRequest(
             "private data is shown only on the server's own machine".to_owned(),
@@ -77,15 +85,15 @@ pub async fn lines(
     }
     let since = which.since.as_deref().map(str::parse::<Micros>).transpose();
     let since = since.map_err(|error| HttpError::BadRequest(error.to_string()))?;
-    let until = which.until.unwrap_or(u64::MAX).min(app.reader.durable());
+    let until = which.until.unwrap_or(u64::MAX).min(log.durable());
     let topics = pairs.iter().filter(|(key, _)| key == "about").map(|(_, topic)| topic.parse());
     let filter = topics
         .collect::<Result<Vec<Topic>, _>>()
-        .and_then(|topics| LogFilter::new(topics, &app.projections.read()))
+        .and_then(|topics| LogFilter::new(topics, &projections.read()))
         .map_err(|error| HttpError::BadRequest(error.to_string()))?;
     let (pieces, received) = tokio::sync::mpsc::channel::<Result<Bytes, std::io::Error>>(4);
     tokio::task::spawn_blocking(move || {
-        let sent = send_lines(&app, &which, since, &filter, until, &pieces);
+        let sent = send_lines(log.as_ref(), &which, since, &filter, until, &pieces);
         if let Err(error) = sent {
             let _ = pieces.blocking_send(Err(std::io::Error::other(error)));
         }
@@ -108,7 +116,7 @@ fn first_since(reader: &dyn LogReader, since: Micros) -> Result<u64, LogError> {
 }
 
 fn send_lines(
-    app: &App,
+    log: &dyn LogReader,
     which: &Which,
     since: Option<Micros>,
     filter: &LogFilter,
@@ -116,8 +124,8 @@ fn send_lines(
     pieces: &tokio::sync::mpsc::Sender<Result<Bytes, std::io::Error>>,
 ) -> Result<(), ReplayError> {
     let mut piece = String::new();
-    let first = since.map_or(Ok(1), |since| first_since(&*app.reader, since))?;
-    for (line, count) in app.reader.scan(which.from.max(first))?.zip(1..) {
+    let first = since.map_or(Ok(1), |since| first_since(log, since))?;
+    for (line, count) in log.scan(which.from.max(first))?.zip(1..) {
         let line = line?;
         if line.seq() > until {
             break;

@@ -5,56 +5,92 @@
 
 use std::sync::Arc;
 
-use axum::extract::State;
+use axum::extract::{FromRef, State};
 use axum::response::{IntoResponse, Response};
 use http::header;
 use logjar_domain::access::Actor;
-use logjar_domain::sight::Sight;
 
-use crate::app::App;
 use crate::clock::{now, since_boot};
+use crate::config::Config;
+use crate::deploy::Deploys;
+use crate::http::cache::Cache;
+use crate::http::contents::Registry;
 use crate::http::error::HttpError;
 use crate::http::extract::ApiError;
+use crate::http::parts::{Parts, part};
 use crate::metrics::text::{CONTENT_TYPE, Page};
-use crate::metrics::{Area, SignIn, process};
-use crate::queries::counts::Counts;
+use crate::metrics::{Area, Metrics, SignIn, process};
+use crate::queries::counts::{Counts, LastCounts};
+use crate::search::SearchIndex;
+use crate::sequencer::Sequencer;
+use logjar_eventlog::log::LogReader;
 
 /// First digits of statuses, as labels.
 const CLASSES: [(usize, &str); 5] = [(1, "1xx"), (2, "2xx"), (3, "3xx"), (4, "4xx"), (5, "5xx")];
 
+/// Whatever has figures.
+#[derive(Clone)]
+pub struct Figures {
+    config: Arc<Config>,
+    registry: Registry,
+    log: Arc<dyn LogReader>,
+    sequencer: Sequencer,
+    deploys: Arc<Deploys>,
+    search: Arc<SearchIndex>,
+    metrics: Arc<Metrics>,
+    answers: Arc<Cache>,
+    counts: Arc<LastCounts>,
+}
+
+impl FromRef<Parts> for Figures {
+    fn from_ref(parts: &Parts) -> Self {
+        Self {
+            config: part(parts),
+            registry: part(parts),
+            log: part(parts),
+            sequencer: part(parts),
+            deploys: part(parts),
+            search: part(parts),
+            metrics: part(parts),
+            answers: part(parts),
+            counts: part(parts),
+        }
+    }
+}
+
 /// All series.
-pub async fn metrics(State(app): State<Arc<App>>) -> Result<Response, ApiError> {
-    let made = tokio::task::spawn_blocking(move || page(&app));
+pub async fn metrics(State(figures): State<Figures>) -> Result<Response, ApiError> {
+    let made = tokio::task::spawn_blocking(move || page(&figures));
     let text = made.await.map_err(|_| HttpError::Internal)?;
     let headers = [(header::CONTENT_TYPE, CONTENT_TYPE), (header::CACHE_CONTROL, "no-store")];
     Ok((headers, text).into_response())
 }
 
-fn page(app: &App) -> String {
+fn page(figures: &Figures) -> String {
     let mut page = Page::default();
-    write_server(&mut page, app);
-    write_http(&mut page, app);
-    write_deploys(&mut page, app);
-    write_log(&mut page, app);
-    write_reading(&mut page, app);
-    write_contents(&mut page, app);
+    write_server(&mut page, figures);
+    write_http(&mut page, figures);
+    write_deploys(&mut page, figures);
+    write_log(&mut page, figures);
+    write_reading(&mut page, figures);
+    write_contents(&mut page, figures);
     write_process(&mut page);
     page.finish()
 }
 
-fn write_server(page: &mut Page, app: &App) {
-    let started = app.metrics.started.0;
+fn write_server(page: &mut Page, figures: &Figures) {
+    let started = figures.metrics.started.0;
     let version = [("version", env!("CARGO_PKG_VERSION"))];
     page.labelled_gauge("logjar_build_info", "Version of the program; always 1.", version, 1);
-    let role = if app.sequencer.is_open() { "writer" } else { "reader" };
+    let role = if figures.sequencer.is_open() { "writer" } else { "reader" };
     page.labelled_gauge("logjar_role", "What the server may do; always 1.", [("role", role)], 1);
     page.gauge("logjar_start_time_seconds", "When the server started, in Unix time.", seconds(started));
     let up = seconds((now().0 - started).max(0));
     page.gauge("logjar_uptime_seconds", "How long the server has been running.", up);
 }
 
-fn write_http(page: &mut Page, app: &App) {
-    let metrics = &app.metrics;
+fn write_http(page: &mut Page, figures: &Figures) {
+    let metrics = &figures.metrics;
     let answers = Area::ALL.into_iter().flat_map(|area| {
         CLASSES.map(|(class, code)| ([("area", area.name()), ("code", code)], metrics.answers(area, class)))
     });
@@ -62,7 +98,7 @@ fn write_http(page: &mut Page, app: &App) {
     let in_flight = metrics.requests_in_flight.get();
     page.gauge("logjar_http_requests_in_flight", "Requests whose answer is being made.", in_flight);
     page.gauge("logjar_http_connections", "Open connections.", metrics.connections.get());
-    let most = app.config.http_connections;
+    let most = figures.config.http_connections;
     page.gauge("logjar_http_connections_max", "How many may be open at once; more wait.", most);
     let received = metrics.received_bytes.get();
     page.counter("logjar_http_received_bytes_total", "Bytes of requests, heads included.", received);
@@ -72,8 +108,8 @@ fn write_http(page: &mut Page, app: &App) {
     page.counters("logjar_sign_ins_total", "Sign-ins with a password.", outcomes);
 }
 
-fn write_deploys(page: &mut Page, app: &App) {
-    let metrics = &app.metrics;
+fn write_deploys(page: &mut Page, figures: &Figures) {
+    let metrics = &figures.metrics;
     let kinds = [
         ([("kind", "release")], metrics.releases.get()),
         ([("kind", "snapshot")], metrics.builds.get()),
@@ -83,9 +119,9 @@ fn write_deploys(page: &mut Page, app: &App) {
     let refusals = metrics.refusals();
     let refusals = refusals.iter().map(|(tag, count)| ([("reason", *tag)], count));
     page.counters("logjar_refused_puts_total", "Refused PUTs by reason, as answers name it.", refusals);
-    let held = app.deploys.held();
+    let held = figures.deploys.held();
     page.gauge("logjar_open_deploys", "Deploys that have begun and are not finished.", held.deploys);
-    let (unplaced, strays) = app.deploys.placement().figures();
+    let (unplaced, strays) = figures.deploys.placement().figures();
     let help = "Deploys and late files that are not in the tree yet and are served from uploads/.";
     page.gauge("logjar_unplaced_deploys", help, unplaced);
     let help = "Files that were in the place of a version and were moved to strays/ since the start.";
@@ -97,45 +133,49 @@ fn write_deploys(page: &mut Page, app: &App) {
     );
 }
 
-fn write_log(page: &mut Page, app: &App) {
-    let metrics = &app.metrics;
-    let position = app.projections.read().position();
+fn write_log(page: &mut Page, figures: &Figures) {
+    let metrics = &figures.metrics;
+    let position = figures.registry.read().position();
     page.gauge("logjar_log_position", "The last event that readers see.", position);
-    page.gauge("logjar_log_durable_position", "The last event on disk.", app.reader.durable());
+    page.gauge("logjar_log_durable_position", "The last event on disk.", figures.log.durable());
     page.counter("logjar_log_events_total", "Events appended since the start.", metrics.lines.get());
     let help = "Time to append a batch of events, the sync included.";
     page.histogram("logjar_log_append_seconds", help, &metrics.appends);
-    let (now, clocks) = (now(), app.sequencer.clocks());
+    let (now, clocks) = (now(), figures.sequencer.clocks());
     let help = "How far the last event is dated ahead of the clock.";
     page.gauge("logjar_log_ahead_seconds", help, clocks.log_ahead(now));
     let help = "How far the clock was moved since the start, apart from the time that passed.";
     page.gauge("logjar_clock_moved_seconds", help, clocks.moved(now, since_boot()));
-    let full = u8::from(app.sequencer.disk_is_full());
+    let full = u8::from(figures.sequencer.disk_is_full());
     page.gauge("logjar_disk_full", "Whether the disk was too full for the last write.", full);
 }
 
-fn write_reading(page: &mut Page, app: &App) {
-    let metrics = &app.metrics;
+fn write_reading(page: &mut Page, figures: &Figures) {
+    let metrics = &figures.metrics;
     let downloads = metrics.downloads.get();
     page.counter("logjar_downloads_total", "Downloads of versions that everybody may read.", downloads);
-    let cache = app.cache.figures();
+    let cache = figures.answers.figures();
     page.counter("logjar_cache_hits_total", "Answers from the cache of ready answers.", cache.hits);
     page.counter("logjar_cache_misses_total", "Answers that were made and put into the cache.", cache.misses);
     page.gauge("logjar_cache_answers", "Answers in the cache.", cache.answers);
     page.gauge("logjar_cache_bytes", "Bytes in the cache.", cache.bytes);
     page.gauge("logjar_cache_bytes_max", "Most bytes that the cache may take.", cache.bytes_max);
-    page.gauge("logjar_search_position", "The last event that search has taken in.", app.search.position());
+    page.gauge(
+        "logjar_search_position",
+        "The last event that search has taken in.",
+        figures.search.position(),
+    );
     let help = "Time to answer a search query.";
     page.histogram("logjar_search_seconds", help, &metrics.searches);
 }
 
-fn write_contents(page: &mut Page, app: &App) {
+fn write_contents(page: &mut Page, figures: &Figures) {
     let (users, public) = {
-        let state = app.projections.read();
+        let state = figures.registry.read();
         let users = state.users.values().filter(|user| !user.disabled).count();
-        (users, Sight::of(&state, now(), &Actor::Anonymous, &app.config.rules()))
+        (users, figures.registry.sight_in(&state, &Actor::Anonymous))
     };
-    let Counts { groups, artifacts, versions } = app.last_counts.of(&app.projections, &public);
+    let Counts { groups, artifacts, versions } = figures.counts.of(&figures.registry.projections, &public);
     page.gauge("logjar_users", "Users that are not disabled.", users);
     page.gauge("logjar_groups", "Groups with something that everybody may read.", groups);
     let repositories = public.repositories().count();

@@ -26,15 +26,14 @@ use logjar_maven::coordinates::{ArtifactId, GroupId};
 
 use super::error::HttpError;
 use super::extract::ApiError;
-use crate::app::App;
-use crate::sequencer::Outcome;
+use crate::sequencer::{Outcome, Sequencer};
 
 /// Has a command decided for the caller.
-async fn submit(app: &App, command: Command, actor: Actor) -> Result<Outcome, ApiError> {
+async fn submit(sequencer: &Sequencer, command: Command, actor: Actor) -> Result<Outcome, ApiError> {
     if actor == Actor::Anonymous {
         return Err(Rejection::TokenRequired.into());
     }
-    Ok(app.sequencer.submit(command, actor).await?)
+    Ok(sequencer.submit(command, actor).await?)
 }
 
 fn group_id(text: &str) -> Result<GroupId, ApiError> {

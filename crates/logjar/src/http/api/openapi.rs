@@ -12,7 +12,7 @@ use axum::extract::State;
 use serde_json::{Map, Value, json};
 
 use self::operations::{OPERATIONS, PARAMETERS};
-use crate::app::App;
+use crate::config::Config;
 
 /// Files of schemas, one a family.
 const SCHEMAS: [&str; 4] = [
@@ -66,8 +66,8 @@ struct Parameter {
 }
 
 /// The document. It depends on nothing but where the server is reached.
-pub async fn document(State(app): State<Arc<App>>) -> axum::Json<Value> {
-    axum::Json(served_at(app.config.public_url.as_deref()))
+pub async fn document(State(config): State<Arc<Config>>) -> axum::Json<Value> {
+    axum::Json(served_at(config.public_url.as_deref()))
 }
 
 fn served_at(public_url: Option<&str>) -> Value {

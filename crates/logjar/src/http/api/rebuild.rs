@@ -14,11 +14,11 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use super::ndjson;
-use crate::app::App;
 use crate::clock::now;
 use crate::http::error::HttpError;
 use crate::http::extract::{ApiError, Caller, Json};
-use crate::rebuild::{Before, Outcome, Part, RebuildError, Turn, begin, rebuild as make};
+use crate::projections::Projections;
+use crate::rebuild::{Before, Outcome, Part, RebuildError, Rebuilds, Turn};
 use crate::startup::state_snapshot::Verdict;
 
 /// How often it is said how far a rebuild is.
@@ -58,27 +58,28 @@ impl What {
 /// Begins a rebuild, which nothing but an end of the server stops. The answer says how far it is, a line at a time, and
 /// what became of each part; the first problem ends it.
 pub async fn rebuild(
-    State(app): State<Arc<App>>,
+    State(rebuilds): State<Rebuilds>,
+    State(projections): State<Arc<Projections>>,
     Caller(actor): Caller,
     Json(Asked { what }): Json<Asked>,
 ) -> Result<Response, ApiError> {
-    require_administrator(&app.projections.read(), now(), &actor, "rebuild what is derived from the log")?;
-    let turn = begin(&app)?;
+    require_administrator(&projections.read(), now(), &actor, "rebuild what is derived from the log")?;
+    let turn = rebuilds.begin()?;
     let (sender, received) = mpsc::channel(LINES);
     tokio::task::spawn_blocking(move || {
         let mut report = Report { sender: Some(sender), last: None };
-        run(&app, &turn, what.parts(), &mut report);
+        run(&rebuilds, &turn, what.parts(), &mut report);
         // Before the answer ends: whoever has read it may begin the next one.
         drop(turn);
     });
     Ok(ndjson::response(received))
 }
 
-fn run(app: &App, turn: &Turn, parts: &[Part], report: &mut Report) {
+fn run(rebuilds: &Rebuilds, turn: &Turn, parts: &[Part], report: &mut Report) {
     for part in parts {
         let name = part.name();
-        let made = make(app, turn, *part, &mut |done, total| {
-            if app.turns.are_ending() {
+        let made = rebuilds.make(turn, *part, &mut |done, total| {
+            if rebuilds.turns.are_ending() {
                 report.end();
                 return ControlFlow::Break(());
             }

@@ -11,10 +11,12 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::submit;
-use crate::app::App;
 use crate::clock::now;
 use crate::http::error::HttpError;
 use crate::http::extract::{ApiError, Caller, Json, Path};
+use crate::projections::Projections;
+use crate::sequencer::Sequencer;
+use crate::tree_metadata::TreeWriter;
 
 /// A repository to be.
 #[derive(Deserialize)]
@@ -34,8 +36,11 @@ pub struct Changes {
 }
 
 /// The repositories that the caller may read.
-pub async fn list(State(app): State<Arc<App>>, Caller(actor): Caller) -> Result<axum::Json<Value>, ApiError> {
-    let state = app.projections.read();
+pub async fn list(
+    State(projections): State<Arc<Projections>>,
+    Caller(actor): Caller,
+) -> Result<axum::Json<Value>, ApiError> {
+    let state = projections.read();
     let moment = now();
     let mut repositories = Vec::new();
     for (name, repository) in &state.repositories {
@@ -57,30 +62,39 @@ pub async fn list(State(app): State<Arc<App>>, Caller(actor): Caller) -> Result<
 
 /// Creates a repository, for administrators.
 pub async fn create(
-    State(app): State<Arc<App>>,
+    State(sequencer): State<Sequencer>,
+    State(tree): State<TreeWriter>,
     Caller(actor): Caller,
     Json(new): Json<NewRepository>,
 ) -> Result<axum::Json<Value>, ApiError> {
     let policy = policy(new.policy.as_deref())?.unwrap_or(Policy::Mixed);
     let read = read_access(new.read.as_deref())?.unwrap_or(ReadAccess::Public);
-    submit(&app, Command::CreateRepository { name: new.name.clone(), policy, read }, actor).await?;
-    app.make_repository_folders()?;
+    submit(&sequencer, Command::CreateRepository { name: new.name.clone(), policy, read }, actor).await?;
+    make_folders(tree).await?;
     Ok(axum::Json(json!({ "name": new.name, "policy": policy.as_str(), "read": read.as_str() })))
 }
 
 /// Changes a repository, for administrators.
 pub async fn change(
-    State(app): State<Arc<App>>,
+    State(sequencer): State<Sequencer>,
+    State(tree): State<TreeWriter>,
+    State(projections): State<Arc<Projections>>,
     Caller(actor): Caller,
     Path(name): Path<String>,
     Json(changes): Json<Changes>,
 ) -> Result<axum::Json<Value>, ApiError> {
     let (policy, read) = (policy(changes.policy.as_deref())?, read_access(changes.read.as_deref())?);
-    submit(&app, Command::ChangeRepository { name: name.clone(), policy, read }, actor).await?;
-    app.make_repository_folders()?;
-    let state = app.projections.read();
+    submit(&sequencer, Command::ChangeRepository { name: name.clone(), policy, read }, actor).await?;
+    make_folders(tree).await?;
+    let state = projections.read();
     let changed = state.repositories.get(&parse_repository_name(&name)?).ok_or(HttpError::Internal)?;
     Ok(axum::Json(json!({ "name": name, "policy": changed.policy.as_str(), "read": changed.read.as_str() })))
+}
+
+/// A new repository needs its folder, and a changed one may have to be open to others, or closed.
+async fn make_folders(tree: TreeWriter) -> Result<(), ApiError> {
+    let made = tokio::task::spawn_blocking(move || tree.make_repository_folders()).await;
+    Ok(made.map_err(|_| HttpError::Internal)??)
 }
 
 fn policy(text: Option<&str>) -> Result<Option<Policy>, ApiError> {

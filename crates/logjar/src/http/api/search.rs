@@ -1,18 +1,12 @@
 //! Search: `/api/v1/search`.
 
-use std::sync::Arc;
-
 use axum::extract::State;
-use logjar_domain::sight::Sight;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::views::{list_of, shown};
-use crate::app::App;
-use crate::clock::now;
-use crate::http::blocking::searching;
 use crate::http::extract::{ApiError, Params, Viewer};
-use crate::http::hits::find;
+use crate::http::hits::Searching;
 use crate::http::paging::Paging;
 
 /// What is searched for.
@@ -26,16 +20,16 @@ pub struct Which {
 
 /// Artifacts that a query means, the best first.
 pub async fn search(
-    State(app): State<Arc<App>>,
+    State(searching): State<Searching>,
     Viewer(actor): Viewer,
     Params(which): Params<Which>,
 ) -> Result<axum::Json<Value>, ApiError> {
     let paging = Paging::parse(which.page.as_deref(), which.per_page.as_deref())?;
-    app.search.caught_up().await;
-    let sight = Sight::of(&app.projections.read(), now(), &actor, &app.config.rules());
+    searching.index.caught_up().await;
+    let sight = searching.contents.registry.sight(&actor);
     let query = which.q.clone();
-    let searched = app.clone();
-    let results = searching(&app, move || find(&searched, &query, &sight, paging.of_search())).await?;
+    let found = searching.in_turn(move |searching| searching.find(&query, &sight, paging.of_search()));
+    let results = found.await?;
     let rows = results.artifacts.iter().map(shown).collect();
     let mut answer = json!({ "query": which.q });
     hits_of(&mut answer, paging, results.total, "results", rows);

@@ -11,12 +11,14 @@ use logjar_domain::permission::{Readable, readable};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::app::{App, FIRST_REPOSITORY};
+use crate::app::FIRST_REPOSITORY;
 use crate::clock::now;
+use crate::config::Config;
 use crate::http::Origin;
 use crate::http::address::{base, repository_path};
 use crate::http::error::HttpError;
 use crate::http::extract::{ApiError, Params, Path, Viewer};
+use crate::projections::Projections;
 use crate::snippets::{self, Place, Tool};
 
 /// Which snippet of the tool.
@@ -29,7 +31,8 @@ pub struct Which {
 
 /// The snippet that makes a build resolve from a repository, or deploy to it.
 pub async fn show(
-    State(app): State<Arc<App>>,
+    State(projections): State<Arc<Projections>>,
+    State(config): State<Arc<Config>>,
     Viewer(actor): Viewer,
     Extension(origin): Extension<Origin>,
     headers: HeaderMap,
@@ -41,12 +44,12 @@ pub async fn show(
         HttpError::BadRequest(format!("there are no snippets for `{tool}`, only for {names}"))
     })?;
     let name = parse_repository_name(which.repository.as_deref().unwrap_or(FIRST_REPOSITORY))?;
-    let state = app.projections.read();
+    let state = projections.read();
     let seen = state.repositories.get(&name).filter(|repository| {
         matches!(readable(&state, now(), &actor, repository), Readable::All | Readable::Granted(_))
     });
     let repository = seen.ok_or_else(|| HttpError::Missing(format!("repository `{name}`")))?;
-    let mut place = Place::new(&base(&app.config, origin, &headers), &repository_path(&name), name.as_str());
+    let mut place = Place::new(&base(&config, origin, &headers), &repository_path(&name), name.as_str());
     if repository.read != ReadAccess::Public {
         place = place.asking_readers();
     }

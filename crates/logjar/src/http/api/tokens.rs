@@ -9,7 +9,6 @@ use logjar_domain::event::Event;
 use logjar_domain::ids::{Moment, TokenId};
 use logjar_domain::permission::{is_administrator, manages};
 use logjar_domain::rejection::Rejection;
-use logjar_domain::sight::Sight;
 use logjar_domain::state::Token;
 use logjar_maven::coordinates::ArtifactId;
 use serde::Deserialize;
@@ -17,12 +16,15 @@ use serde_json::{Value, json};
 
 use super::groups::missing;
 use super::{artifact_id, group_id, submit};
-use crate::app::App;
 use crate::auth::token::{generate, hash};
 use crate::clock::{now, rfc3339};
+use crate::config::Config;
+use crate::http::contents::Registry;
 use crate::http::error::HttpError;
 use crate::http::extract::{ApiError, Caller, Json, Path};
+use crate::projections::Projections;
 use crate::sequencer::Outcome;
+use crate::sequencer::Sequencer;
 
 /// A token to be.
 #[derive(Deserialize)]
@@ -49,8 +51,11 @@ pub struct Secret {
 }
 
 /// Tokens without their secrets: all for administrators, else the caller's own.
-pub async fn list(State(app): State<Arc<App>>, Caller(actor): Caller) -> Result<axum::Json<Value>, ApiError> {
-    let state = app.projections.read();
+pub async fn list(
+    State(projections): State<Arc<Projections>>,
+    Caller(actor): Caller,
+) -> Result<axum::Json<Value>, ApiError> {
+    let state = projections.read();
     let moment = now();
     let administrator = is_administrator(&state, moment, &actor);
     let own = manages(&state, moment, &actor);
@@ -95,7 +100,9 @@ pub async fn list(State(app): State<Arc<App>>, Caller(actor): Caller) -> Result<
 
 /// Makes a token. This answer is the only place where it is ever shown.
 pub async fn create(
-    State(app): State<Arc<App>>,
+    State(sequencer): State<Sequencer>,
+    State(registry): State<Registry>,
+    State(config): State<Arc<Config>>,
     Caller(actor): Caller,
     Json(new): Json<NewToken>,
 ) -> Result<axum::Json<Value>, ApiError> {
@@ -118,9 +125,9 @@ pub async fn create(
             HttpError::BadRequest(format!("unknown ability `{name}`; a token can read, deploy and manage"))
         })?,
     };
-    let days = new.days.unwrap_or(app.config.tokens_days);
+    let days = new.days.unwrap_or(config.tokens_days);
     let expires = (!new.never).then(|| Moment(now().0).plus_seconds(i64::from(days) * 86_400));
-    let token = generate(&app.config.tokens_prefix);
+    let token = generate(&config.tokens_prefix);
     let command = Command::CreateToken {
         user: new.user,
         name: new.name,
@@ -131,11 +138,11 @@ pub async fn create(
         single_use: new.single_use,
     };
     let warnings = {
-        let state = app.projections.read();
-        let sight = Sight::of(&state, now(), &actor, &app.config.rules());
+        let state = registry.read();
+        let sight = registry.sight_in(&state, &actor);
         limit.map(|limit| missing(&state, &sight, &limit.group, &limit.scope)).unwrap_or_default()
     };
-    let Outcome::Appended(recorded) = submit(&app, command, actor).await? else {
+    let Outcome::Appended(recorded) = submit(&sequencer, command, actor).await? else {
         return Err(HttpError::Internal.into());
     };
     let Event::TokenCreated(created) = &recorded.event else { return Err(HttpError::Internal.into()) };
@@ -149,23 +156,24 @@ pub async fn create(
 
 /// Disables a token for good, by the token itself: who found one somewhere need not know its identity.
 pub async fn disable_secret(
-    State(app): State<Arc<App>>,
+    State(sequencer): State<Sequencer>,
+    State(projections): State<Arc<Projections>>,
     Caller(actor): Caller,
     Json(Secret { token }): Json<Secret>,
 ) -> Result<axum::Json<Value>, ApiError> {
     // Nobody can guess one, so it is no secret that there is none.
-    let id = app.projections.read().token_with_hash(&hash(token.trim())).map(|(id, _)| id.clone());
+    let id = projections.read().token_with_hash(&hash(token.trim())).map(|(id, _)| id.clone());
     let id = id.ok_or_else(|| HttpError::Missing("that token".to_owned()))?;
-    submit(&app, Command::DisableToken { token: id.clone() }, actor).await?;
+    submit(&sequencer, Command::DisableToken { token: id.clone() }, actor).await?;
     Ok(axum::Json(json!({ "id": id.as_str(), "state": "disabled" })))
 }
 
 /// Disables a token for good.
 pub async fn disable(
-    State(app): State<Arc<App>>,
+    State(sequencer): State<Sequencer>,
     Caller(actor): Caller,
     Path(id): Path<String>,
 ) -> Result<axum::Json<Value>, ApiError> {
-    submit(&app, Command::DisableToken { token: TokenId::new(id.as_str()) }, actor).await?;
+    submit(&sequencer, Command::DisableToken { token: TokenId::new(id.as_str()) }, actor).await?;
     Ok(axum::Json(json!({ "id": id, "state": "disabled" })))
 }

@@ -9,17 +9,19 @@ use logjar_domain::event::UserKind;
 use logjar_domain::ids::UserId;
 use logjar_domain::permission::{is_administrator, manages, require_administrator};
 use logjar_domain::rejection::Rejection;
-use logjar_domain::state::{State as Registry, Token, User};
+use logjar_domain::state::{self, Token, User};
 use logjar_maven::coordinates::ArtifactId;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::submit;
-use crate::app::App;
+use crate::auth::hashing::Hashing;
 use crate::auth::password;
 use crate::clock::{now, rfc3339};
 use crate::http::error::HttpError;
 use crate::http::extract::{ApiError, Caller, Json, Path};
+use crate::projections::Projections;
+use crate::sequencer::Sequencer;
 
 /// A user to be.
 #[derive(Deserialize)]
@@ -42,9 +44,12 @@ pub struct NewPassword {
 }
 
 /// All users, for administrators.
-pub async fn list(State(app): State<Arc<App>>, Caller(actor): Caller) -> Result<axum::Json<Value>, ApiError> {
+pub async fn list(
+    State(projections): State<Arc<Projections>>,
+    Caller(actor): Caller,
+) -> Result<axum::Json<Value>, ApiError> {
     let mut users: Vec<(UserId, User)> = {
-        let state = app.projections.read();
+        let state = projections.read();
         require_administrator(&state, now(), &actor, "list users")?;
         state.users.iter().map(|(id, user)| (id.clone(), user.clone())).collect()
     };
@@ -55,11 +60,11 @@ pub async fn list(State(app): State<Arc<App>>, Caller(actor): Caller) -> Result<
 
 /// One user with groups and tokens, for administrators and for the user.
 pub async fn show(
-    State(app): State<Arc<App>>,
+    State(projections): State<Arc<Projections>>,
     Caller(actor): Caller,
     Path(name): Path<String>,
 ) -> Result<axum::Json<Value>, ApiError> {
-    let state = app.projections.read();
+    let state = projections.read();
     let own = |id: &UserId| manages(&state, now(), &actor) == Some(id);
     // Somebody else learns nothing, not even whether the name is known.
     let found = state.user_named(&name).filter(|(id, _)| own(id) || is_administrator(&state, now(), &actor));
@@ -80,7 +85,7 @@ pub async fn show(
 }
 
 /// What the user was granted, group by group.
-fn rights_of(state: &Registry, user: &UserId) -> Value {
+fn rights_of(state: &state::State, user: &UserId) -> Value {
     let members = state.groups_of(user).flat_map(|(name, group)| {
         group.members.iter().filter(|member| member.user == *user).map(move |member| (name, member))
     });
@@ -111,13 +116,15 @@ fn shown(id: &UserId, user: &User) -> Value {
 
 /// Registers a user, for administrators.
 pub async fn register(
-    State(app): State<Arc<App>>,
+    State(sequencer): State<Sequencer>,
+    State(projections): State<Arc<Projections>>,
+    State(hashing): State<Hashing>,
     Caller(actor): Caller,
     Json(new): Json<NewUser>,
 ) -> Result<axum::Json<Value>, ApiError> {
-    require_administrator(&app.projections.read(), now(), &actor, "register users")?;
+    require_administrator(&projections.read(), now(), &actor, "register users")?;
     let password_hash = match new.password {
-        Some(password) => Some(hash(&app, password).await?),
+        Some(password) => Some(hash(&hashing, password).await?),
         None => None,
     };
     let command = Command::RegisterUser {
@@ -127,30 +134,31 @@ pub async fn register(
         email: new.email,
         password_hash,
     };
-    submit(&app, command, actor).await?;
-    let state = app.projections.read();
+    submit(&sequencer, command, actor).await?;
+    let state = projections.read();
     let (id, user) = state.user_named(&new.name).ok_or(HttpError::Internal)?;
     Ok(axum::Json(shown(id, user)))
 }
 
 /// Disables a user, for administrators.
 pub async fn disable(
-    State(app): State<Arc<App>>,
+    State(sequencer): State<Sequencer>,
     Caller(actor): Caller,
     Path(name): Path<String>,
 ) -> Result<axum::Json<Value>, ApiError> {
-    submit(&app, Command::DisableUser { name: name.clone() }, actor).await?;
+    submit(&sequencer, Command::DisableUser { name: name.clone() }, actor).await?;
     Ok(axum::Json(json!({ "name": name, "disabled": true })))
 }
 
 /// Enables a user again, for administrators.
 pub async fn enable(
-    State(app): State<Arc<App>>,
+    State(sequencer): State<Sequencer>,
+    State(projections): State<Arc<Projections>>,
     Caller(actor): Caller,
     Path(name): Path<String>,
 ) -> Result<axum::Json<Value>, ApiError> {
-    submit(&app, Command::EnableUser { name: name.clone() }, actor).await?;
-    let state = app.projections.read();
+    submit(&sequencer, Command::EnableUser { name: name.clone() }, actor).await?;
+    let state = projections.read();
     let (id, _) = state.user_named(&name).ok_or(HttpError::Internal)?;
     let moment = now();
     let is_good =
@@ -161,54 +169,56 @@ pub async fn enable(
 
 /// Makes a user an administrator, for administrators.
 pub async fn promote(
-    State(app): State<Arc<App>>,
+    State(sequencer): State<Sequencer>,
     Caller(actor): Caller,
     Path(name): Path<String>,
 ) -> Result<axum::Json<Value>, ApiError> {
-    change_admin(&app, actor, name, true).await
+    change_admin(&sequencer, actor, name, true).await
 }
 
 /// Makes a user no administrator any more, for administrators.
 pub async fn demote(
-    State(app): State<Arc<App>>,
+    State(sequencer): State<Sequencer>,
     Caller(actor): Caller,
     Path(name): Path<String>,
 ) -> Result<axum::Json<Value>, ApiError> {
-    change_admin(&app, actor, name, false).await
+    change_admin(&sequencer, actor, name, false).await
 }
 
 async fn change_admin(
-    app: &App,
+    sequencer: &Sequencer,
     actor: Actor,
     name: String,
     admin: bool,
 ) -> Result<axum::Json<Value>, ApiError> {
-    submit(app, Command::ChangeAdmin { name: name.clone(), admin }, actor).await?;
+    submit(sequencer, Command::ChangeAdmin { name: name.clone(), admin }, actor).await?;
     Ok(axum::Json(json!({ "name": name, "admin": admin })))
 }
 
 /// Changes a password.
 pub async fn change_password(
-    State(app): State<Arc<App>>,
+    State(sequencer): State<Sequencer>,
+    State(projections): State<Arc<Projections>>,
+    State(hashing): State<Hashing>,
     Caller(actor): Caller,
     Path(name): Path<String>,
     Json(new): Json<NewPassword>,
 ) -> Result<axum::Json<Value>, ApiError> {
     {
         // Rights first: hashing costs more than anybody else should be able to ask for.
-        let state = app.projections.read();
+        let state = projections.read();
         let own = state.user_named(&name).is_some_and(|(id, _)| manages(&state, now(), &actor) == Some(id));
         if !own {
             require_administrator(&state, now(), &actor, "change others' passwords")?;
         }
     }
-    let password_hash = hash(&app, new.password).await?;
-    submit(&app, Command::ChangePassword { name: name.clone(), password_hash }, actor).await?;
+    let password_hash = hash(&hashing, new.password).await?;
+    submit(&sequencer, Command::ChangePassword { name: name.clone(), password_hash }, actor).await?;
     Ok(axum::Json(json!({ "name": name })))
 }
 
 /// Hashes on the threads that are there for it.
-async fn hash(app: &App, text: String) -> Result<String, ApiError> {
-    let hashed = app.hashing.run(move |memory| password::hash(&text, memory)).await?;
+async fn hash(hashing: &Hashing, text: String) -> Result<String, ApiError> {
+    let hashed = hashing.run(move |memory| password::hash(&text, memory)).await?;
     hashed.map_err(|error| HttpError::BadRequest(error.to_string()).into())
 }

@@ -1,20 +1,16 @@
 //! The latest version as JSON and as a badge, for READMEs: `latest-version.json` and `latest-version.svg`. What is not
 //! there, or not for the caller, has none; that is no error, because a page shows the picture anyway.
 
-use std::sync::Arc;
-
 use axum::extract::State;
 use axum::response::Response;
 use http::{HeaderValue, header};
 use logjar_domain::access::Actor;
-use logjar_domain::sight::Sight;
 use logjar_maven::coordinates::{ArtifactId, GroupId};
 use serde_json::json;
 
 use super::search_results::attribute;
 use super::{in_json, missing, with_type};
-use crate::app::App;
-use crate::clock::now;
+use crate::http::contents::Registry;
 use crate::http::extract::{Path, Viewer};
 use crate::queries::catalog;
 
@@ -30,25 +26,33 @@ const CHARACTER_WIDTH: f32 = 6.6;
 const MARGIN: f32 = 8.0;
 
 /// The latest version of the artifact whose group has its name, in JSON.
-pub async fn json_named_alike(app: State<Arc<App>>, viewer: Viewer, Path(name): Path<String>) -> Response {
-    json(app, viewer, Path((name.clone(), name))).await
+pub async fn json_named_alike(
+    registry: State<Registry>,
+    viewer: Viewer,
+    Path(name): Path<String>,
+) -> Response {
+    json(registry, viewer, Path((name.clone(), name))).await
 }
 
 /// The badge of the artifact whose group has its name.
-pub async fn svg_named_alike(app: State<Arc<App>>, viewer: Viewer, Path(name): Path<String>) -> Response {
-    svg(app, viewer, Path((name.clone(), name))).await
+pub async fn svg_named_alike(
+    registry: State<Registry>,
+    viewer: Viewer,
+    Path(name): Path<String>,
+) -> Response {
+    svg(registry, viewer, Path((name.clone(), name))).await
 }
 
 /// The latest version in JSON: an empty object if there is none.
 pub async fn json(
-    State(app): State<Arc<App>>,
+    State(registry): State<Registry>,
     Viewer(actor): Viewer,
     Path((group, artifact)): Path<(String, String)>,
 ) -> Response {
     if is_ours(&group) {
         return missing();
     }
-    match latest(&app, &actor, &group, &artifact) {
+    match latest(&registry, &actor, &group, &artifact) {
         Some(version) => in_json(&json!({ "version": version })),
         None => in_json(&json!({})),
     }
@@ -56,14 +60,14 @@ pub async fn json(
 
 /// The latest version as a picture.
 pub async fn svg(
-    State(app): State<Arc<App>>,
+    State(registry): State<Registry>,
     Viewer(actor): Viewer,
     Path((group, artifact)): Path<(String, String)>,
 ) -> Response {
     if is_ours(&group) {
         return missing();
     }
-    let version = latest(&app, &actor, &group, &artifact);
+    let version = latest(&registry, &actor, &group, &artifact);
     let name = if group == artifact { artifact } else { format!("{group}/{artifact}") };
     let mut picture = with_type(SVG, draw(&name, version.as_deref()));
     // Opened by itself, an SVG is a page of this server: one that can do nothing.
@@ -77,10 +81,10 @@ fn is_ours(first: &str) -> bool {
 }
 
 /// The release that people should take; else what was deployed last.
-fn latest(app: &App, actor: &Actor, group: &str, artifact: &str) -> Option<String> {
+fn latest(registry: &Registry, actor: &Actor, group: &str, artifact: &str) -> Option<String> {
     let (group, artifact) = (GroupId::parse(group).ok()?, ArtifactId::parse(artifact).ok()?);
-    let state = app.projections.read();
-    let sight = Sight::of(&state, now(), actor, &app.config.rules());
+    let state = registry.read();
+    let sight = registry.sight_in(&state, actor);
     let listed = catalog::artifact(&state, &sight, &group, &artifact)?;
     let latest = listed.latest_release().or_else(|| listed.latest())?;
     Some(latest.version.to_string())

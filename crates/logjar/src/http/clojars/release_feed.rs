@@ -15,10 +15,11 @@ use logjar_eventlog::micros::Micros;
 use serde_json::{Value, json};
 
 use super::{in_json, in_wanted_form};
-use crate::app::App;
-use crate::clock::{now, rfc3339};
+use crate::clock::rfc3339;
+use crate::config::Config;
 use crate::http::address::root;
-use crate::http::blocking::reading;
+use crate::http::contents::Contents;
+use crate::http::contents::Registry;
 use crate::http::extract::{ApiError, Viewer};
 use crate::projections::recent::RecentDeploy;
 use crate::stored_event::{Detail, decode};
@@ -38,7 +39,8 @@ struct Page {
 /// Releases after `from`. A page never ends within a millisecond, so `next_from` leaves none out. (As at Clojars, one
 /// that is appended in the very millisecond of the page's last is not seen; `/api/v1/recent` has exact cursors.)
 pub async fn releases(
-    State(app): State<Arc<App>>,
+    State(contents): State<Contents>,
+    State(config): State<Arc<Config>>,
     Viewer(actor): Viewer,
     headers: HeaderMap,
     Query(sent): Query<Vec<(String, String)>>,
@@ -50,11 +52,10 @@ pub async fn releases(
         *response.status_mut() = StatusCode::BAD_REQUEST;
         return Ok(response);
     };
-    let sight = Sight::of(&app.projections.read(), now(), &actor, &app.config.rules());
+    let sight = contents.registry.sight(&actor);
     let after = after.as_microsecond().div_euclid(1_000);
-    let looking = app.clone();
-    let page = reading(&app, move || read(&looking, &sight, after)).await?;
-    let root = root(&app.config);
+    let page = contents.reading(move |contents| read(contents, &sight, after)).await?;
+    let root = root(&config);
     let next_from = written(Moment(page.reached * 1_000));
     let answer = json!({
         "next_from": next_from,
@@ -66,8 +67,8 @@ pub async fn releases(
 
 /// Reads releases millisecond by millisecond, as long as they fit into the page; one that alone is too much makes a
 /// page of its own.
-fn read(app: &App, sight: &Sight, after: i64) -> Result<Page, LogError> {
-    let reader = app.reader.as_ref();
+fn read(contents: &Contents, sight: &Sight, after: i64) -> Result<Page, LogError> {
+    let reader = contents.log.as_ref();
     let mut page = Page { releases: Vec::new(), reached: after };
     let mut together = Vec::new();
     let mut current = after;
@@ -87,7 +88,7 @@ fn read(app: &App, sight: &Sight, after: i64) -> Result<Page, LogError> {
         if line.kind() == "version.deployed"
             && let Ok(recorded) = decode(&line, Detail::Full)
         {
-            together.extend(shown(app, sight, &recorded));
+            together.extend(shown(&contents.registry, sight, &recorded));
         }
     }
     page.take(&mut together, current);
@@ -110,9 +111,9 @@ impl Page {
 }
 
 /// The release as the feed shows it, if it is in sight and no other deploy stands for it.
-fn shown(app: &App, sight: &Sight, recorded: &Recorded) -> Option<Value> {
+fn shown(registry: &Registry, sight: &Sight, recorded: &Recorded) -> Option<Value> {
     let Event::VersionDeployed(event) = &recorded.event else { return None };
-    let listed = RecentDeploy::of(recorded)?.listed(&app.projections.read(), sight)?;
+    let listed = RecentDeploy::of(recorded)?.listed(&registry.read(), sight)?;
     Some(json!({
         "group_id": listed.deploy.gav.group.as_str(),
         "artifact_id": listed.deploy.gav.artifact.as_str(),

@@ -12,26 +12,26 @@ use hyper::Response;
 use logjar_domain::event::StoredFile;
 use logjar_maven::layout::{self, VersionFile, is_main_extension};
 
+use super::Reading;
 use super::get::Reader;
-use crate::app::App;
 use crate::downloads::{Downloads, VersionCounter};
 use crate::http::body::Answer;
 use crate::http::error::HttpError;
 
 /// What counts downloads of the file, if they are downloads of its version.
 pub(super) fn counter_of(
-    app: &App,
+    reading: &Reading,
     reader: &Reader,
     file: &VersionFile,
     listed: &[StoredFile],
 ) -> Option<Arc<VersionCounter>> {
-    let counts = file.may_be_main() || file.is_pom() && !has_main_file(app, reader, file, listed);
+    let counts = file.may_be_main() || file.is_pom() && !has_main_file(reading, reader, file, listed);
     counts.then(|| Downloads::counter(&reader.repository, &file.gav))
 }
 
 /// Counts an answer that is a download.
 pub(super) fn count(
-    app: &App,
+    reading: &Reading,
     counter: Option<&Arc<VersionCounter>>,
     public: bool,
     method: &Method,
@@ -40,18 +40,18 @@ pub(super) fn count(
     let Some(counter) = counter else { return };
     let is_whole = answered.as_ref().is_ok_and(|response| response.status() == StatusCode::OK);
     if is_whole && *method == Method::GET {
-        app.downloads.count_with(counter);
+        reading.downloads.count_with(counter);
         if public {
-            app.metrics.downloads.add(1);
+            reading.metrics.downloads.add(1);
         }
     }
 }
 
 /// Whether the version has a main file besides its POM.
-fn has_main_file(app: &App, reader: &Reader, pom: &VersionFile, listed: &[StoredFile]) -> bool {
+fn has_main_file(reading: &Reading, reader: &Reader, pom: &VersionFile, listed: &[StoredFile]) -> bool {
     if pom.gav.version.is_snapshot() {
         // A further build may come without one; the state knows what there is of all builds.
-        let state = app.projections.read();
+        let state = reading.projections.read();
         let more = state.version(&reader.repository, &pom.gav).and_then(|version| version.more.as_ref());
         return more.is_some_and(|more| {
             more.newest.iter().any(|file| file.classifier.is_none() && is_main_extension(&file.extension))

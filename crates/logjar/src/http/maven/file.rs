@@ -1,32 +1,26 @@
 //! Stored files and their sums: what is opened, hashed or read from the log is so away from the async threads.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
 use hyper::{Request, Response};
 use logjar_maven::checksum::{Algorithm, Digests, to_hex};
 use logjar_maven::layout::{Build, VersionFile};
-use tokio::time::timeout;
 
-use super::counting;
 use super::get::{Reader, headers_of, http_date, insert, respond, set_private, set_sums};
-use crate::app::App;
+use super::{Reading, counting};
 use crate::downloads::VersionCounter;
 use crate::http::body::{Answer, FileBody};
 use crate::http::cache::ReadyAnswer;
 use crate::http::conditional::{self, Selected};
 use crate::http::error::HttpError;
 use crate::http::request_body::RequestBody;
-use crate::storage::stored::{Body, ReadError, Shelf, Stored, Wanted};
+use crate::storage::stored::{Body, ReadError, Stored, Wanted};
 use crate::storage::sums::Verdict;
 
 /// What may be kept of files that never change.
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
-
-/// How long a request waits for its turn to read from the disk.
-const TURN_TIME: Duration = Duration::from_secs(10);
 
 impl From<ReadError> for HttpError {
     fn from(error: ReadError) -> Self {
@@ -40,68 +34,49 @@ impl From<ReadError> for HttpError {
 
 /// Answers for a stored file, or a sum of one; `None` if there is no such file.
 pub(super) async fn answer(
-    app: &Arc<App>,
+    reading: &Reading,
     reader: &Reader,
     request: &Request<RequestBody>,
     named: &VersionFile,
     sum: Option<Algorithm>,
 ) -> Result<Option<Response<Answer>>, HttpError> {
-    let wanted = Wanted::of(&app.projections.read(), &reader.repository, named);
+    let wanted = Wanted::of(&reading.projections.read(), &reader.repository, named);
     let Some(wanted) = wanted else { return Ok(None) };
     match sum {
-        Some(algorithm) => sum_of(app, reader, request, (named, wanted), algorithm).await,
-        None => whole(app, reader, request, (named, wanted)).await,
+        Some(algorithm) => sum_of(reading, reader, request, (named, wanted), algorithm).await,
+        None => whole(reading, reader, request, (named, wanted)).await,
     }
 }
 
-/// Waits for the disk away from the async threads. A turn is held until the work is done, whoever still waits for it,
-/// so that a disk that hangs takes no more threads than there are turns; who gets none in time is told so.
-pub(super) async fn on_the_shelf<T: Send + 'static>(
-    app: &Arc<App>,
-    work: impl FnOnce(&Shelf<'_>) -> T + Send + 'static,
-) -> Result<T, HttpError> {
-    let turn = timeout(TURN_TIME, app.reading.clone().acquire_owned()).await;
-    let turn = turn.map_err(|_| HttpError::Busy)?.map_err(|_| HttpError::Busy)?;
-    let app = app.clone();
-    let done = tokio::task::spawn_blocking(move || {
-        let _turn = turn;
-        work(&Shelf {
-            folder: &app.folder,
-            on_their_way: app.projections.on_their_way(),
-            log: &*app.reader,
-            sums: &app.sums,
-        })
-    });
-    done.await.map_err(|_| HttpError::Internal)
-}
-
 async fn whole(
-    app: &Arc<App>,
+    reading: &Reading,
     reader: &Reader,
     request: &Request<RequestBody>,
     (named, wanted): (&VersionFile, Wanted),
 ) -> Result<Option<Response<Answer>>, HttpError> {
-    let Some(stored) = on_the_shelf(app, move |shelf| shelf.open(&wanted)).await?? else { return Ok(None) };
-    let counter = counting::counter_of(app, reader, named, &stored.listed);
+    let Some(stored) = reading.on_the_shelf(move |shelf| shelf.open(&wanted)).await?? else {
+        return Ok(None);
+    };
+    let counter = counting::counter_of(reading, reader, named, &stored.listed);
     let headers = file_headers(reader, named, &stored);
     let answered = match stored.body {
         Body::Content(content) => {
             let may_be_kept = reader.public && named.build != Build::Plain;
             let ready = ready(reader, headers, content, counter.clone());
             if may_be_kept {
-                app.cache.put(request.uri().path(), ready.clone());
+                reading.answers.put(request.uri().path(), ready.clone());
             }
             conditional::answer(request.headers(), &ready)
         }
-        Body::File(file, _) => part(app, request, headers, file, stored.length),
+        Body::File(file, _) => part(reading, request, headers, file, stored.length),
     };
-    counting::count(app, counter.as_ref(), reader.public, request.method(), &answered);
+    counting::count(reading, counter.as_ref(), reader.public, request.method(), &answered);
     answered.map(Some)
 }
 
 /// What the request asks for of a file that is too large to be kept.
 fn part(
-    app: &App,
+    reading: &Reading,
     request: &Request<RequestBody>,
     mut headers: HeaderMap,
     file: std::fs::File,
@@ -110,12 +85,12 @@ fn part(
     match conditional::select(request.headers(), &headers, length)? {
         Selected::NotModified => Ok(conditional::not_modified(&headers)),
         Selected::Whole => {
-            let body = FileBody::new(file, 0, length, app.chunks.clone());
+            let body = FileBody::new(file, 0, length, reading.chunks.clone());
             Ok(respond(StatusCode::OK, headers, Answer::File(body)))
         }
         Selected::Range { first, last } => {
             conditional::set_range(&mut headers, first, last, length);
-            let body = FileBody::new(file, first, last - first + 1, app.chunks.clone());
+            let body = FileBody::new(file, first, last - first + 1, reading.chunks.clone());
             Ok(respond(StatusCode::PARTIAL_CONTENT, headers, Answer::File(body)))
         }
     }
@@ -123,7 +98,7 @@ fn part(
 
 /// A sum of a stored file: SHA-256 as the log has it, the others made from the file, once.
 async fn sum_of(
-    app: &Arc<App>,
+    reading: &Reading,
     reader: &Reader,
     request: &Request<RequestBody>,
     (named, wanted): (&VersionFile, Wanted),
@@ -131,18 +106,18 @@ async fn sum_of(
 ) -> Result<Option<Response<Answer>>, HttpError> {
     let (path, modified) = (wanted.path(), wanted.moment());
     let text = if algorithm == Algorithm::Sha256 {
-        let Some(listed) = on_the_shelf(app, move |shelf| shelf.listed(&wanted)).await? else {
+        let Some(listed) = reading.on_the_shelf(move |shelf| shelf.listed(&wanted)).await? else {
             return Ok(None);
         };
         to_hex(&listed.sha256)
     } else {
-        let Some(stored) = on_the_shelf(app, move |shelf| shelf.open(&wanted)).await?? else {
+        let Some(stored) = reading.on_the_shelf(move |shelf| shelf.open(&wanted)).await?? else {
             return Ok(None);
         };
         let digests = match (stored.sums, stored.body, stored.sha256) {
             (Some(digests), _, _) => digests,
             (None, Body::File(file, identity), Some(sha256)) => {
-                match app.sums.make_in_turn(&path, identity, file, sha256).await? {
+                match reading.shelf.sums.make_in_turn(&path, identity, file, sha256).await? {
                     Verdict::Right(digests) => digests,
                     Verdict::Damaged => return Err(HttpError::Internal),
                 }
@@ -159,7 +134,7 @@ async fn sum_of(
     set_private(&mut headers, reader.public);
     let ready = ready(reader, headers, text.into_bytes(), None);
     if reader.public && !is_plain {
-        app.cache.put(request.uri().path(), ready.clone());
+        reading.answers.put(request.uri().path(), ready.clone());
     }
     conditional::answer(request.headers(), &ready).map(Some)
 }

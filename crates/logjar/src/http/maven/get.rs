@@ -24,8 +24,7 @@ use logjar_maven::coordinates::Gav;
 use logjar_maven::layout::{self, MetadataFolder, Path, Target, VersionFile};
 
 use super::path::RepositoryPath;
-use super::{counting, file, listing, prefixes, repository_named};
-use crate::app::App;
+use super::{Reading, counting, file, listing, prefixes, repository_named};
 use crate::auth;
 use crate::clock::now;
 use crate::http::body::Answer;
@@ -49,31 +48,33 @@ pub(super) struct Reader {
 
 /// Answers GET and HEAD.
 pub(super) async fn get(
-    app: &Arc<App>,
+    reading: &Reading,
     path: &RepositoryPath,
     request: &Request<RequestBody>,
 ) -> Result<Response<Answer>, HttpError> {
-    let reader = admit(app, path, request.headers())?;
+    let reader = admit(reading, path, request.headers())?;
     let segments: Vec<&str> = path.segments.iter().map(String::as_str).collect();
     if segments == prefixes::PATH {
-        return prefixes::answer(app, &reader, request).await;
+        return prefixes::answer(reading, &reader, request).await;
     }
     match layout::parse(&segments) {
         Ok(Path { target: Target::Metadata(folder), sum }) => {
-            return generated(app, &reader, request, &folder, sum);
+            return generated(reading, &reader, request, &folder, sum);
         }
-        Ok(Path { target: Target::File(named), sum }) if reader.may_read(&app.projections.read(), &named) => {
-            if let Some(answered) = file::answer(app, &reader, request, &named, sum).await? {
+        Ok(Path { target: Target::File(named), sum })
+            if reader.may_read(&reading.projections.read(), &named) =>
+        {
+            if let Some(answered) = file::answer(reading, &reader, request, &named, sum).await? {
                 return Ok(answered);
             }
         }
         Ok(Path { target: Target::File(_), .. }) | Err(_) => {}
     }
-    let extent = reader.folder_in_sight(&app.projections.read(), &segments).ok_or(HttpError::NotFound)?;
+    let extent = reader.folder_in_sight(&reading.projections.read(), &segments).ok_or(HttpError::NotFound)?;
     if path.folder {
-        listing::listing(app, &reader, extent, &segments).await
+        listing::listing(reading, &reader, extent, &segments).await
     } else {
-        redirect_to_folder(app, request.uri().path())
+        redirect_to_folder(reading, request.uri().path())
     }
 }
 
@@ -105,23 +106,27 @@ impl Reader {
 /// The answer for a stored file that everybody may read and that is at hand. Most requests end here, before their
 /// path is even taken apart: the same path led to the same file before, stored files never change, and nobody's
 /// access has.
-pub(crate) fn at_hand(app: &App, request: &Request<Incoming>) -> Option<Result<Response<Answer>, HttpError>> {
+pub(crate) fn at_hand(
+    reading: &Reading,
+    request: &Request<Incoming>,
+) -> Option<Result<Response<Answer>, HttpError>> {
     if request.method() == Method::HEAD && request.headers().contains_key(header::RANGE) {
         return None;
     }
-    let access = app.projections.access_revision();
-    let ready = app.cache.get(request.uri().path(), |ready| ready.revision == 0 && ready.access == access)?;
+    let access = reading.projections.access_revision();
+    let ready =
+        reading.answers.get(request.uri().path(), |ready| ready.revision == 0 && ready.access == access)?;
     let answered = conditional::answer(request.headers(), &ready);
-    counting::count(app, ready.counter.as_ref(), true, request.method(), &answered);
+    counting::count(reading, ready.counter.as_ref(), true, request.method(), &answered);
     Some(answered)
 }
 
 /// Finds out who may read what. A caller without the right learns nothing about what exists.
-fn admit(app: &App, path: &RepositoryPath, headers: &HeaderMap) -> Result<Reader, HttpError> {
+fn admit(reading: &Reading, path: &RepositoryPath, headers: &HeaderMap) -> Result<Reader, HttpError> {
     let repository = repository_named(&path.repository)?;
-    let rules = app.config.rules();
-    let access = app.projections.access_revision();
-    let state = app.projections.read();
+    let rules = reading.config.rules();
+    let access = reading.projections.access_revision();
+    let state = reading.projections.read();
     let Some(found) = state.repositories.get(&repository) else { return Err(HttpError::NotFound) };
     if found.read == ReadAccess::Public {
         return Ok(Reader {
@@ -147,18 +152,18 @@ fn admit(app: &App, path: &RepositoryPath, headers: &HeaderMap) -> Result<Reader
 
 /// Generated metadata or the sum of it. Both are made from one look at the state, so they always match.
 fn generated(
-    app: &App,
+    reading: &Reading,
     reader: &Reader,
     request: &Request<RequestBody>,
     folder: &MetadataFolder,
     sum: Option<Algorithm>,
 ) -> Result<Response<Answer>, HttpError> {
     let raw = request.uri().path();
-    let state = app.projections.read();
+    let state = reading.projections.read();
     let extent = reader.extent(&state);
     let basis = metadata::basis(&state, &reader.repository, folder, &extent).ok_or(HttpError::NotFound)?;
     if reader.public
-        && let Some(ready) = app.cache.get(raw, |ready| ready.revision == basis.revision)
+        && let Some(ready) = reading.answers.get(raw, |ready| ready.revision == basis.revision)
     {
         drop(state);
         return conditional::answer(request.headers(), &ready);
@@ -184,7 +189,7 @@ fn generated(
         counter: None,
     });
     if reader.public {
-        app.cache.put(raw, ready.clone());
+        reading.answers.put(raw, ready.clone());
     }
     conditional::answer(request.headers(), &ready)
 }
@@ -242,10 +247,10 @@ pub(super) fn insert(headers: &mut HeaderMap, name: header::HeaderName, value: &
     }
 }
 
-fn redirect_to_folder(app: &App, raw_path: &str) -> Result<Response<Answer>, HttpError> {
+fn redirect_to_folder(reading: &Reading, raw_path: &str) -> Result<Response<Answer>, HttpError> {
     let mut response = Response::new(Answer::empty());
     *response.status_mut() = StatusCode::MOVED_PERMANENTLY;
-    let base = app.config.public_url.as_deref().unwrap_or_default();
+    let base = reading.config.public_url.as_deref().unwrap_or_default();
     // One slash in front, or the address would name another server.
     let location = format!("{base}/{}/", raw_path.trim_matches('/'));
     insert(response.headers_mut(), header::LOCATION, &location);

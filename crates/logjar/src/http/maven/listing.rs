@@ -3,7 +3,6 @@
 //! cost their rows, and know files that are on their way.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use hyper::Response;
@@ -17,10 +16,9 @@ use logjar_maven::checksum::Algorithm;
 use logjar_maven::coordinates::Gav;
 use logjar_maven::layout::{self, METADATA_NAME, Target};
 
-use super::file::on_the_shelf;
+use super::Reading;
 use super::get::{Reader, respond};
 use super::path::encode;
-use crate::app::App;
 use crate::http::body::Answer;
 use crate::http::error::HttpError;
 use crate::projections::{Projections, metadata};
@@ -41,18 +39,18 @@ pub(super) fn is_in_sight(repository: &Repository, extent: &Extent, segments: &[
 
 /// The listing of a folder that is in sight.
 pub(super) async fn listing(
-    app: &Arc<App>,
+    reading: &Reading,
     reader: &Reader,
     extent: Extent,
     segments: &[&str],
 ) -> Result<Response<Answer>, HttpError> {
-    let projections = app.projections.clone();
+    let projections = reading.projections.clone();
     let repository = reader.repository.clone();
     let segments: Vec<String> = segments.iter().map(|&segment| segment.to_owned()).collect();
-    let listed = on_the_shelf(app, move |shelf| {
+    let listed = reading.on_the_shelf(move |shelf| {
         let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
         let asked = Asked { repository: &repository, extent: &extent, segments: &segments };
-        rows(&projections, shelf.log, &asked).map(|rows| asked.render(&rows))
+        rows(&projections, shelf.log(), &asked).map(|rows| asked.render(&rows))
     });
     let page = listed.await??;
     let caching = if reader.public { "no-cache" } else { "private, no-cache" };

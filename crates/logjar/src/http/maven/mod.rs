@@ -11,35 +11,124 @@ mod put_headers;
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use hyper::body::Incoming;
 use hyper::{Request, Response};
 use logjar_domain::ids::RepositoryName;
 use logjar_domain::names::parse_repository_name;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
 use self::path::RepositoryPath;
-use super::body::Answer;
+use super::body::{Answer, ChunkPool};
+use super::cache::Cache;
 use super::error::HttpError;
+use super::parts::{Parts, part};
 use super::request_body::RequestBody;
-use crate::app::App;
+use crate::activity::Activity;
+use crate::config::Config;
+use crate::deploy::Deploys;
+use crate::downloads::Downloads;
+use crate::metrics::Metrics;
+use crate::projections::Projections;
+use crate::sequencer::Sequencer;
+use crate::storage::stored::Shelf;
 
 /// What can be done at a repository address.
 const ALLOWED: &str = "GET, HEAD, PUT, OPTIONS";
 
+/// Answers that wait for the disk at once, each with a thread of its own. There are more threads than that, so that
+/// what else waits for a disk goes on.
+const READING_AT_ONCE: usize = 16;
+/// How long a request waits for its turn to read from the disk.
+const TURN_TIME: Duration = Duration::from_secs(10);
+
+/// What GET and HEAD are answered from.
+pub(crate) struct Reading {
+    config: Arc<Config>,
+    projections: Arc<Projections>,
+    shelf: Arc<Shelf>,
+    /// Turns of those whose answer waits for the disk.
+    turns: Arc<Semaphore>,
+    answers: Arc<Cache>,
+    chunks: Arc<ChunkPool>,
+    downloads: Arc<Downloads>,
+    metrics: Arc<Metrics>,
+}
+
+impl Reading {
+    pub(super) fn of(parts: &Parts) -> Self {
+        let projections: Arc<Projections> = part(parts);
+        let shelf = Shelf::new(part(parts), projections.on_their_way().clone(), part(parts));
+        Self {
+            config: part(parts),
+            projections,
+            shelf: Arc::new(shelf),
+            turns: Arc::new(Semaphore::new(READING_AT_ONCE)),
+            answers: part(parts),
+            chunks: Arc::default(),
+            downloads: part(parts),
+            metrics: part(parts),
+        }
+    }
+
+    /// Waits for the disk away from the async threads. A turn is held until the work is done, whoever still waits for
+    /// it, so that a disk that hangs takes no more threads than there are turns; who gets none in time is told so.
+    async fn on_the_shelf<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Shelf) -> T + Send + 'static,
+    ) -> Result<T, HttpError> {
+        let turn = timeout(TURN_TIME, self.turns.clone().acquire_owned()).await;
+        let turn = turn.map_err(|_| HttpError::Busy)?.map_err(|_| HttpError::Busy)?;
+        let shelf = self.shelf.clone();
+        let done = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            work(&shelf)
+        });
+        done.await.map_err(|_| HttpError::Internal)
+    }
+}
+
+/// What PUT needs.
+pub(crate) struct Deploying {
+    config: Arc<Config>,
+    projections: Arc<Projections>,
+    deploys: Arc<Deploys>,
+    sequencer: Sequencer,
+    activity: Arc<Activity>,
+    metrics: Arc<Metrics>,
+    /// For what a PUT may be conditional on.
+    reading: Arc<Reading>,
+}
+
+impl Deploying {
+    pub(super) fn of(parts: &Parts, reading: Arc<Reading>) -> Self {
+        Self {
+            config: part(parts),
+            projections: part(parts),
+            deploys: part(parts),
+            sequencer: part(parts),
+            activity: part(parts),
+            metrics: part(parts),
+            reading,
+        }
+    }
+}
+
 /// Answers a GET or HEAD for a stored file that is at hand.
-pub(crate) fn answer_at_hand(app: &App, request: &Request<Incoming>) -> Option<Response<Answer>> {
+pub(crate) fn answer_at_hand(reading: &Reading, request: &Request<Incoming>) -> Option<Response<Answer>> {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return None;
     }
-    let answered = get::at_hand(app, request)?;
+    let answered = get::at_hand(reading, request)?;
     Some(finished(answered, request.method() == Method::HEAD))
 }
 
 /// Answers one request at a repository address.
 pub(crate) async fn answer(
-    app: &Arc<App>,
+    deploying: &Deploying,
     path: &RepositoryPath,
     mut request: Request<RequestBody>,
     client: Option<IpAddr>,
@@ -50,8 +139,8 @@ pub(crate) async fn answer(
         request.headers_mut().remove(header::RANGE);
     }
     let answered = match *request.method() {
-        Method::GET | Method::HEAD => get::get(app, path, &request).await,
-        Method::PUT => put::put(app, path, request, client).await,
+        Method::GET | Method::HEAD => get::get(&deploying.reading, path, &request).await,
+        Method::PUT => put::put(deploying, path, request, client).await,
         Method::OPTIONS => Ok(options()),
         _ => Err(HttpError::MethodNotAllowed { method: request.method().to_string(), allow: Some(ALLOWED) }),
     };

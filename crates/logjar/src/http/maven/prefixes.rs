@@ -10,9 +10,8 @@ use logjar_domain::folder;
 use logjar_domain::ids::RepositoryName;
 use logjar_maven::checksum::Digests;
 
-use super::file::on_the_shelf;
+use super::Reading;
 use super::get::{Reader, headers_of};
-use crate::app::App;
 use crate::http::body::Answer;
 use crate::http::cache::ReadyAnswer;
 use crate::http::conditional;
@@ -35,7 +34,7 @@ const GROUPS_AT_ONCE: usize = 200;
 /// Answers for a repository that everybody may read and that holds something. Which groups there are elsewhere is
 /// nobody's business.
 pub(super) async fn answer(
-    app: &Arc<App>,
+    reading: &Reading,
     reader: &Reader,
     request: &Request<RequestBody>,
 ) -> Result<Response<Answer>, HttpError> {
@@ -43,12 +42,12 @@ pub(super) async fn answer(
         return Err(HttpError::NotFound);
     }
     let raw = request.uri().path();
-    let position = app.projections.read().position();
-    if let Some(ready) = app.cache.get(raw, |ready| ready.revision == position) {
+    let position = reading.projections.read().position();
+    if let Some(ready) = reading.answers.get(raw, |ready| ready.revision == position) {
         return conditional::answer(request.headers(), &ready);
     }
-    let (projections, repository) = (app.projections.clone(), reader.repository.clone());
-    let text = on_the_shelf(app, move |_| prefixes(&projections, &repository)).await?;
+    let (projections, repository) = (reading.projections.clone(), reader.repository.clone());
+    let text = reading.on_the_shelf(move |_| prefixes(&projections, &repository)).await?;
     if text.is_empty() {
         return Err(HttpError::NotFound);
     }
@@ -57,7 +56,7 @@ pub(super) async fn answer(
     let headers = headers_of("text/plain", &Digests::of(&content), length, None, "no-cache");
     let ready =
         Arc::new(ReadyAnswer { headers, content, revision: position, access: reader.access, counter: None });
-    app.cache.put(raw, ready.clone());
+    reading.answers.put(raw, ready.clone());
     conditional::answer(request.headers(), &ready)
 }
 

@@ -2,7 +2,6 @@
 //! client that asks first (`Expect: 100-continue`) sends nothing in vain.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -17,9 +16,8 @@ use logjar_maven::layout::{self, Target};
 use tokio::time::{Instant, timeout_at};
 
 use super::path::RepositoryPath;
-use super::put_headers;
+use super::{Deploying, put_headers};
 use crate::activity::{Refusal, Whose};
-use crate::app::App;
 use crate::auth;
 use crate::clock::{now, rfc3339, since_boot};
 use crate::deploy::{Arrived, BodyOfFile, DeployError, Upload, fresh_deploy_id};
@@ -55,14 +53,14 @@ impl From<DeployError> for HttpError {
 
 /// Answers PUT. Every refusal is also kept in the activity file: some clients show nothing but a number.
 pub(super) async fn put(
-    app: &Arc<App>,
+    deploying: &Deploying,
     path: &RepositoryPath,
     request: Request<RequestBody>,
     client: Option<IpAddr>,
 ) -> Result<Response<Answer>, HttpError> {
     let credentials = auth::token::credentials(request.headers());
     let answered = match put_headers::check_whole(request.version(), request.headers()) {
-        Ok(()) => take(app, path, request).await,
+        Ok(()) => take(deploying, path, request).await,
         Err(error) => Err(error),
     };
     let error = match answered {
@@ -70,21 +68,21 @@ pub(super) async fn put(
         Err(error) => error,
     };
     if matches!(error, HttpError::NoSpace) {
-        app.sequencer.space().met_full();
+        deploying.sequencer.space().met_full();
     }
     // A request without credentials only asks how to identify itself; it says nothing about anybody.
     if let Some(credentials) = credentials {
         let moment = now();
         let (user, whose) = {
-            let state = app.projections.read();
+            let state = deploying.projections.read();
             let is_ours = auth::token::is_ours(&state, &credentials);
             // What no user is called may be a token in the wrong place.
             let user = state.user_named(&credentials.user).map(|(_, user)| user.name.to_string());
             (user, if is_ours { Whose::User } else { Whose::Stranger(client) })
         };
         let credential = auth::token::hash(&format!("{}:{}", credentials.user, credentials.password));
-        if whose == Whose::User || !app.activity.is_repeat(credential, since_boot()) {
-            app.metrics.refused(error.tag());
+        if whose == Whose::User || !deploying.activity.is_repeat(credential, since_boot()) {
+            deploying.metrics.refused(error.tag());
             let refusal = Refusal {
                 at: rfc3339(moment),
                 user,
@@ -95,18 +93,18 @@ pub(super) async fn put(
                 client: client.map(|address| address.to_string()),
                 request: request_id::current(),
             };
-            app.activity.keep(refusal, whose, moment);
+            deploying.activity.keep(refusal, whose, moment);
         }
     }
     Err(error)
 }
 
 async fn take(
-    app: &Arc<App>,
+    deploying: &Deploying,
     path: &RepositoryPath,
     request: Request<RequestBody>,
 ) -> Result<Option<String>, HttpError> {
-    let deployer = deployer(app, &request)?;
+    let deployer = deployer(deploying, &request)?;
     let address = path;
     let repository = parse_repository_name(&path.repository)
         .map_err(|_| Rejection::RepositoryMissing { name: path.repository.clone() })?;
@@ -121,7 +119,7 @@ async fn take(
     }
     let path = layout::parse(&segments).map_err(|error| HttpError::BadRequest(error.to_string()))?;
     if let Target::File(file) = &path.target {
-        let refused = app
+        let refused = deploying
             .config
             .deploy_refused_extensions
             .iter()
@@ -138,7 +136,7 @@ async fn take(
         (_, Some(_)) => Limit { bytes: SUM_MAX, what: "sums" },
         (Target::Metadata(_), None) => Limit { bytes: METADATA_MAX, what: "metadata" },
         (Target::File(_), None) => {
-            Limit { bytes: app.config.deploy_body_limit, what: "files (deploy.body_limit)" }
+            Limit { bytes: deploying.config.deploy_body_limit, what: "files (deploy.body_limit)" }
         }
     };
     let announced = request
@@ -150,13 +148,13 @@ async fn take(
         repository,
         path,
         deployer,
-        waits_for_metadata: waits_for_metadata(app, &request),
+        waits_for_metadata: waits_for_metadata(deploying, &request),
         fresh_id: fresh_deploy_id(),
     };
-    let mut upload = app.deploys.begin(put).await?;
-    put_headers::check_conditions(app, address, &request).await?;
+    let mut upload = deploying.deploys.begin(put).await?;
+    put_headers::check_conditions(&deploying.reading, address, &request).await?;
     let mut body =
-        TimedBody::new(request.into_body(), limit, Duration::from_secs(app.config.http_idle_timeout));
+        TimedBody::new(request.into_body(), limit, Duration::from_secs(deploying.config.http_idle_timeout));
     let expected = announced.filter(|_| on_disk && !too_large).unwrap_or_default();
     let arrived = match upload.expect(expected).await {
         Err(no_room) => Err(no_room.into()),
@@ -165,31 +163,31 @@ async fn take(
         Ok(()) => receive_small(&mut body).await,
     };
     match arrived {
-        Ok(arrived) => Ok(app.deploys.complete(upload, arrived).await?),
+        Ok(arrived) => Ok(deploying.deploys.complete(upload, arrived).await?),
         Err(error @ HttpError::TooLarge { .. }) => {
             let name = segments.last().copied().unwrap_or_default().to_owned();
             let reason = Rejection::FileTooLarge { name, limit: limit.bytes };
-            app.deploys.refuse(upload, reason).await.map_err(|_| error)
+            deploying.deploys.refuse(upload, reason).await.map_err(|_| error)
         }
         // No room for it.
-        Err(HttpError::Rejected(reason)) => Ok(app.deploys.refuse(upload, reason).await?),
+        Err(HttpError::Rejected(reason)) => Ok(deploying.deploys.refuse(upload, reason).await?),
         Err(error) => Err(error),
     }
 }
 
 /// Who deploys. Repository paths take tokens only, and never somebody unknown.
-fn deployer(app: &App, request: &Request<RequestBody>) -> Result<Deployer, HttpError> {
-    let state = app.projections.read();
+fn deployer(deploying: &Deploying, request: &Request<RequestBody>) -> Result<Deployer, HttpError> {
+    let state = deploying.projections.read();
     match auth::token::authenticate(&state, now(), request.headers())? {
         Actor::User { user, by: Credential::Token(token) } => Ok(Deployer { user, token }),
         _ => Err(Rejection::TokenRequired.into()),
     }
 }
 
-fn waits_for_metadata(app: &App, request: &Request<RequestBody>) -> bool {
+fn waits_for_metadata(deploying: &Deploying, request: &Request<RequestBody>) -> bool {
     let agent =
         request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    app.config.deploy_metadata_agents.iter().any(|prefix| agent.starts_with(prefix.as_str()))
+    deploying.config.deploy_metadata_agents.iter().any(|prefix| agent.starts_with(prefix.as_str()))
 }
 
 async fn receive_file(upload: &mut Upload, body: &mut TimedBody) -> Result<Arrived, HttpError> {

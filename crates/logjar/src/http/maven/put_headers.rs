@@ -1,14 +1,11 @@
 //! What the headers of a PUT say of its body, and on what condition it is to be stored. What is no whole file as it
 //! will be served is no release; whoever names a condition gets its answer (RFC 9110 §13, §14.5).
 
-use std::sync::Arc;
-
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header};
 use hyper::Request;
 
-use super::get;
 use super::path::RepositoryPath;
-use crate::app::App;
+use super::{Reading, get};
 use crate::http::conditional::matches_etag;
 use crate::http::error::HttpError;
 use crate::http::request_body::RequestBody;
@@ -46,7 +43,7 @@ pub(super) fn check_whole(version: Version, headers: &HeaderMap) -> Result<(), H
 /// # Errors
 /// If one does not hold.
 pub(super) async fn check_conditions(
-    app: &Arc<App>,
+    reading: &Reading,
     path: &RepositoryPath,
     request: &Request<RequestBody>,
 ) -> Result<(), HttpError> {
@@ -54,7 +51,7 @@ pub(super) async fn check_conditions(
     if !headers.contains_key(header::IF_MATCH) && !headers.contains_key(header::IF_NONE_MATCH) {
         return Ok(());
     }
-    let present = present(app, path, headers).await?;
+    let present = present(reading, path, headers).await?;
     match holds(headers, present.as_ref()) {
         true => Ok(()),
         false => Err(HttpError::PreconditionFailed),
@@ -63,7 +60,7 @@ pub(super) async fn check_conditions(
 
 /// The tag of what is there, empty if it has none; `None` if nothing is there that the caller may read.
 async fn present(
-    app: &Arc<App>,
+    reading: &Reading,
     path: &RepositoryPath,
     headers: &HeaderMap,
 ) -> Result<Option<HeaderValue>, HttpError> {
@@ -72,7 +69,7 @@ async fn present(
     if let Some(credentials) = headers.get(header::AUTHORIZATION) {
         asked.headers_mut().insert(header::AUTHORIZATION, credentials.clone());
     }
-    match get::get(app, path, &asked).await {
+    match get::get(reading, path, &asked).await {
         Ok(answer) if answer.status() == StatusCode::OK => {
             Ok(Some(answer.headers().get(header::ETAG).cloned().unwrap_or(HeaderValue::from_static(""))))
         }

@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use super::site::Site;
 use super::text::{Piece, sentence, shortened};
 use super::{make_page, render};
-use crate::app::App;
+use crate::config::Config;
 use crate::http::accept::quality;
 use crate::http::error::HttpError;
 
@@ -30,14 +30,14 @@ struct ErrorPage {
 
 /// What nobody answers: with a page for browsers, with a line for everybody else.
 pub(crate) async fn not_found(
-    State(app): State<Arc<App>>,
+    State(config): State<Arc<Config>>,
     OriginalUri(uri): OriginalUri,
     headers: HeaderMap,
 ) -> Response {
     if wants_page(&headers) {
-        return nowhere(&app, uri.path());
+        return nowhere(&config, uri.path());
     }
-    let base = app.config.public_url.as_deref().unwrap_or_default();
+    let base = config.public_url.as_deref().unwrap_or_default();
     let text = format!(
         "There is nothing at {}.\n\nThis is logjar, a Maven repository server. \
          Its repositories are at {base}/repository/NAME/, the first one also at {base}/repo/.\n",
@@ -49,12 +49,12 @@ pub(crate) async fn not_found(
 
 /// A method that the address does not have.
 pub(crate) async fn wrong_method(
-    State(app): State<Arc<App>>,
+    State(config): State<Arc<Config>>,
     method: http::Method,
     headers: HeaderMap,
 ) -> Response {
     let error = HttpError::MethodNotAllowed { method: method.to_string(), allow: None };
-    shown(&app, &headers, &error)
+    shown(&config, &headers, &error)
 }
 
 /// Whether a client asks for pages.
@@ -63,7 +63,7 @@ fn wants_page(headers: &HeaderMap) -> bool {
 }
 
 /// The answer to an error in the form that the client asks for.
-pub(crate) fn shown(app: &App, headers: &HeaderMap, error: &HttpError) -> Response {
+pub(crate) fn shown(config: &Config, headers: &HeaderMap, error: &HttpError) -> Response {
     let response = error.response().map(Body::new);
     if !wants_page(headers) {
         return response;
@@ -71,16 +71,16 @@ pub(crate) fn shown(app: &App, headers: &HeaderMap, error: &HttpError) -> Respon
     let (title, hint) = words(error.status());
     let message = sentence(&error.to_string());
     let status = error.status().as_u16();
-    in_page(response, &ErrorPage { site: Site::of(app), status, title, message, hint })
+    in_page(response, &ErrorPage { site: Site::of(config), status, title, message, hint })
 }
 
 /// The page of an address that leads nowhere.
-fn nowhere(app: &App, path: &str) -> Response {
+fn nowhere(config: &Config, path: &str) -> Response {
     let error = HttpError::NotFound;
     let (title, hint) = words(error.status());
     let message = sentence(&format!("there is nothing at `{}` on this server", shortened(path, PATH_MAX)));
     let status = error.status().as_u16();
-    let page = ErrorPage { site: Site::of(app), status, title, message, hint };
+    let page = ErrorPage { site: Site::of(config), status, title, message, hint };
     in_page(error.response().map(Body::new), &page)
 }
 

@@ -15,13 +15,15 @@ use logjar_eventlog::error::LogError;
 use super::site::{Row, RowContext, Site};
 use super::text::counted;
 use super::{error, page};
-use crate::app::{App, FIRST_REPOSITORY};
+use crate::app::FIRST_REPOSITORY;
 use crate::clock::now;
+use crate::config::Config;
 use crate::http::Origin;
 use crate::http::address::{base, repository_path};
-use crate::http::blocking::reading;
+use crate::http::contents::Contents;
+use crate::http::contents::Registry;
 use crate::http::extract::Viewer;
-use crate::queries::counts::Counts;
+use crate::queries::counts::{Counts, LastCounts};
 use crate::queries::{catalog, recent};
 use crate::snippets::{self, Place, Tool};
 
@@ -73,23 +75,31 @@ struct Block {
 
 /// The first page.
 pub async fn home(
-    State(app): State<Arc<App>>,
+    State(contents): State<Contents>,
+    State(counts): State<Arc<LastCounts>>,
+    State(config): State<Arc<Config>>,
     Viewer(actor): Viewer,
     Extension(origin): Extension<Origin>,
     headers: HeaderMap,
 ) -> Response {
-    let sight = Sight::of(&app.projections.read(), now(), &actor, &app.config.rules());
-    let site = Site { focus: true, ..Site::seen_by(&app, &actor) };
-    let base = base(&app.config, origin, &headers);
-    let looking = app.clone();
-    let built = reading(&app, move || build(&looking, site, &sight, &base)).await;
+    let sight = contents.registry.sight(&actor);
+    let site = Site { focus: true, ..Site::seen_by(&config, &contents.registry.read(), &actor) };
+    let base = base(&config, origin, &headers);
+    let built = contents.reading(move |contents| build(contents, &counts, site, &sight, &base)).await;
     let shown = built.and_then(|built| page(&headers, StatusCode::OK, &built));
-    shown.unwrap_or_else(|failed| error::shown(&app, &headers, &failed))
+    shown.unwrap_or_else(|failed| error::shown(&config, &headers, &failed))
 }
 
-fn build(app: &App, site: Site, sight: &Sight, base: &str) -> Result<HomePage, LogError> {
-    let rows = rows(app, sight, &site)?;
-    let Counts { groups, artifacts, versions } = app.last_counts.of(&app.projections, sight);
+fn build(
+    contents: &Contents,
+    counts: &LastCounts,
+    site: Site,
+    sight: &Sight,
+    base: &str,
+) -> Result<HomePage, LogError> {
+    let rows = rows(contents, sight, &site)?;
+    let registry = &contents.registry;
+    let Counts { groups, artifacts, versions } = counts.of(&registry.projections, sight);
     // One of which the caller may read nothing would be a link to nowhere.
     let readable = sight.repositories().filter(|(_, extent)| !extent.is_nothing());
     let names: Vec<&RepositoryName> = readable.map(|(name, _)| name).collect();
@@ -101,21 +111,21 @@ fn build(app: &App, site: Site, sight: &Sight, base: &str) -> Result<HomePage, L
             counted(groups as u64, "group"),
         ],
         is_empty: artifacts == 0,
-        setup: chosen.map(|name| setup(app, name, base)),
+        setup: chosen.map(|name| setup(registry, name, base)),
         rows,
-        repositories: repositories(app, &names, &site),
+        repositories: repositories(registry, &names, &site),
         site,
     })
 }
 
 /// The newest deploys.
-fn rows(app: &App, sight: &Sight, site: &Site) -> Result<Vec<Row>, LogError> {
-    let reader = app.reader.as_ref();
+fn rows(contents: &Contents, sight: &Sight, site: &Site) -> Result<Vec<Row>, LogError> {
+    let (registry, reader) = (&contents.registry, contents.log.as_ref());
     let mut deploys = Vec::new();
     let mut before = None;
     for _ in 0..LOOKS {
         let asked = recent::Asked { before, limit: DEPLOYS - deploys.len() };
-        let page = recent::page(&app.projections, reader, sight, asked)?;
+        let page = recent::page(&registry.projections, reader, sight, asked)?;
         deploys.extend(page.deploys);
         before = page.next;
         if before.is_none() || deploys.len() == DEPLOYS {
@@ -127,14 +137,14 @@ fn rows(app: &App, sight: &Sight, site: &Site) -> Result<Vec<Row>, LogError> {
     for listed in &deploys {
         let facts = catalog::facts(reader, &listed.told_by)?;
         let about = facts.as_ref().and_then(|pom| pom.description.as_deref());
-        let by = catalog::deployer(&app.projections.read(), &listed.deploy.by);
+        let by = catalog::deployer(&registry.read(), &listed.deploy.by);
         rows.push(context.deployed(listed, about, by));
     }
     Ok(rows)
 }
 
-fn repositories(app: &App, names: &[&RepositoryName], site: &Site) -> Vec<RepositoryRow> {
-    let state = app.projections.read();
+fn repositories(registry: &Registry, names: &[&RepositoryName], site: &Site) -> Vec<RepositoryRow> {
+    let state = registry.read();
     let seen = names.iter().filter_map(|name| Some((name, state.repositories.get(*name)?)));
     seen.map(|(name, repository)| RepositoryRow {
         name: name.to_string(),
@@ -153,9 +163,9 @@ fn repositories(app: &App, names: &[&RepositoryName], site: &Site) -> Vec<Reposi
     .collect()
 }
 
-fn setup(app: &App, name: &RepositoryName, base: &str) -> Setup {
+fn setup(registry: &Registry, name: &RepositoryName, base: &str) -> Setup {
     let mut place = Place::new(base, &repository_path(name), name.as_str());
-    let access = app.projections.read().repositories.get(name).map(|repository| repository.read);
+    let access = registry.read().repositories.get(name).map(|repository| repository.read);
     if access != Some(ReadAccess::Public) {
         place = place.asking_readers();
     }

@@ -13,23 +13,23 @@ use logjar_domain::rejection::Rejection;
 
 use super::error;
 use super::site::Site;
-use crate::app::App;
+use crate::config::Config;
 use crate::http::extract::Viewer;
 use crate::http::maven::path::encode;
 
 /// Leads somebody known to the first page, or to the results of the query that they came with; asks everybody else who
 /// they are.
 pub async fn login(
-    State(app): State<Arc<App>>,
+    State(config): State<Arc<Config>>,
     Viewer(actor): Viewer,
     headers: HeaderMap,
     Query(sent): Query<Vec<(String, String)>>,
 ) -> Response {
     if actor == Actor::Anonymous {
-        return error::shown(&app, &headers, &Rejection::TokenRequired.into());
+        return error::shown(&config, &headers, &Rejection::TokenRequired.into());
     }
     let query = sent.iter().find(|(name, value)| name == "q" && !value.is_empty());
-    let root = Site::of(&app).root;
+    let root = Site::of(&config).root;
     let place = match query {
         Some((_, query)) => format!("{root}/search?q={}", encode(query)),
         None => format!("{root}/"),

@@ -9,8 +9,9 @@ use logjar_search::search::HITS_MAX;
 use super::site::{Row, RowContext, Site};
 use super::text::{Piece, counted, sentence, shortened, without_unseen};
 use super::{error, page};
-use crate::app::App;
 use crate::clock::now;
+use crate::config::Config;
+use crate::http::contents::Registry;
 use crate::http::error::HttpError;
 use crate::http::hits::Results;
 use crate::http::maven::path::encode;
@@ -65,28 +66,28 @@ pub(crate) struct Asked<'a> {
 
 /// What was found, as a page.
 pub(crate) fn html(
-    app: &App,
+    (config, registry): (&Config, &Registry),
     headers: &HeaderMap,
     asked: Asked<'_>,
     found: Result<Results, HttpError>,
 ) -> Response {
     let Asked { query, actor, name_repositories, .. } = asked;
-    let site = Site { query: without_unseen(query), ..Site::seen_by(app, actor) };
+    let site = Site { query: without_unseen(query), ..Site::seen_by(config, &registry.read(), actor) };
     let (outcome, status) = match found {
         Ok(_) if query.trim().is_empty() => (Outcome::Unasked, StatusCode::OK),
         Ok(results) => {
             let context = RowContext { site: &site, now: now(), name_repositories };
-            (outcome(app, &context, asked, &results), StatusCode::OK)
+            (outcome(registry, &context, asked, &results), StatusCode::OK)
         }
         Err(HttpError::BadRequest(why)) => (Outcome::Wrong(sentence(&why)), StatusCode::BAD_REQUEST),
-        Err(failed) => return error::shown(app, headers, &failed),
+        Err(failed) => return error::shown(config, headers, &failed),
     };
     let shown = shortened(query, SHOWN_MAX);
     let page = page(headers, status, &SearchPage { site, shown, outcome });
-    page.unwrap_or_else(|failed| error::shown(app, headers, &failed))
+    page.unwrap_or_else(|failed| error::shown(config, headers, &failed))
 }
 
-fn outcome(app: &App, context: &RowContext<'_>, asked: Asked<'_>, results: &Results) -> Outcome {
+fn outcome(registry: &Registry, context: &RowContext<'_>, asked: Asked<'_>, results: &Results) -> Outcome {
     let Asked { query, paging, .. } = asked;
     let link = |page: u32| Link { path: address(context.site, query, page), page };
     let last = u32::try_from(paging.pages_of_search(results.total)).unwrap_or(PAGE_MAX);
@@ -96,7 +97,7 @@ fn outcome(app: &App, context: &RowContext<'_>, asked: Asked<'_>, results: &Resu
     if paging.page > last {
         return Outcome::Beyond { total: counted(results.total as u64, "artifact"), last: link(last) };
     }
-    let state = app.projections.read();
+    let state = registry.read();
     let row = |summary| context.found(summary, catalog::deployer(&state, &summary.by));
     let rows: Vec<Row> = results.artifacts.iter().map(row).collect();
     let total = counted(results.total as u64, "artifact");

@@ -2,11 +2,12 @@
 
 use logjar_domain::access::Actor;
 use logjar_domain::ids::{Moment, RepositoryName};
+use logjar_domain::state::State;
 use logjar_maven::coordinates::{ArtifactId, GroupId};
 
 use super::style;
 use super::text::{When, counted, description};
-use crate::app::App;
+use crate::config::Config;
 use crate::http::address::{repository_path, root};
 use crate::http::maven::path::encode;
 use crate::queries::recent::ListedDeploy;
@@ -62,9 +63,9 @@ pub(super) struct RowContext<'a> {
 
 impl Site {
     /// The frame of a page without a query.
-    pub(super) fn of(app: &App) -> Self {
+    pub(super) fn of(config: &Config) -> Self {
         Self {
-            root: root(&app.config).to_owned(),
+            root: root(config).to_owned(),
             style: &style::FILE,
             version: env!("CARGO_PKG_VERSION"),
             query: String::new(),
@@ -74,9 +75,9 @@ impl Site {
     }
 
     /// The frame of a page for somebody.
-    pub(super) fn seen_by(app: &App, actor: &Actor) -> Self {
-        let viewer = actor.user().map(|user| app.projections.read().name_of(user));
-        Self { viewer, ..Self::of(app) }
+    pub(super) fn seen_by(config: &Config, state: &State, actor: &Actor) -> Self {
+        let viewer = actor.user().map(|user| state.name_of(user));
+        Self { viewer, ..Self::of(config) }
     }
 
     /// Where a browser is asked who its user is; the query comes along.

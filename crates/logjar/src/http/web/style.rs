@@ -9,7 +9,7 @@ use http::{HeaderMap, header};
 
 use super::error::not_found;
 use super::tag_of;
-use crate::app::App;
+use crate::config::Config;
 use crate::http::extract::Path;
 
 const SHEET: &str = include_str!("../../../static/style.css");
@@ -21,13 +21,13 @@ pub(super) static FILE: LazyLock<String> =
 
 /// The style sheet by its present name; nothing by any other.
 pub async fn sheet(
-    app: State<Arc<App>>,
+    config: State<Arc<Config>>,
     uri: OriginalUri,
     headers: HeaderMap,
     Path(file): Path<String>,
 ) -> Response {
     if file != *FILE {
-        return not_found(app, uri, headers).await;
+        return not_found(config, uri, headers).await;
     }
     let described = [
         (header::CONTENT_TYPE, "text/css; charset=utf-8"),

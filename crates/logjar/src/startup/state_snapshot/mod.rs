@@ -19,12 +19,13 @@ use std::time::Duration;
 use logjar_domain::ids::DeployId;
 use logjar_domain::state::State;
 use logjar_eventlog::error::LogError;
+use logjar_eventlog::log::LogReader;
 use logjar_eventlog::read_only::{ReadOnlyLog, marked_position};
 use logjar_eventlog::resume::{PointError, ResumePoint};
 
-use crate::app::App;
 use crate::clock::fresh_id;
 use crate::digest::of_state;
+use crate::rebuild::Turns;
 use crate::startup::fold::Fold;
 use crate::storage::{DataFolder, sync_folder, uploads};
 
@@ -227,15 +228,14 @@ pub fn rebuild(
 }
 
 /// Renews the state snapshot of a running server whenever it has fallen behind.
-pub async fn run(app: Arc<App>) {
+pub async fn run(folder: DataFolder, log: Arc<dyn LogReader>, turns: Arc<Turns>) {
     tokio::time::sleep(FIRST_LOOK).await;
     loop {
-        let looking = app.clone();
+        let (folder, log, turns) = (folder.clone(), log.clone(), turns.clone());
         let looked = tokio::task::spawn_blocking(move || {
-            let _turn = looking.turns.snapshot();
-            let (folder, durable) = (&looking.folder, looking.reader.durable());
-            let is_due = durable.saturating_sub(position(&file(folder))) > LINES_DUE;
-            if is_due { renew(folder).map(Some) } else { Ok(None) }
+            let _turn = turns.snapshot();
+            let is_due = log.durable().saturating_sub(position(&file(&folder))) > LINES_DUE;
+            if is_due { renew(&folder).map(Some) } else { Ok(None) }
         });
         match looked.await {
             Ok(Ok(Some(written))) => tracing::debug!("state snapshot at line {}", written.position),

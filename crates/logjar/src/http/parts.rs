@@ -1,0 +1,102 @@
+//! What handlers are given of the server: each the parts that it names, so that its signature says what it can touch.
+//! And what HTTP keeps between answers, which belongs to nobody else.
+
+use std::sync::Arc;
+
+use axum::extract::FromRef;
+use logjar_eventlog::log::LogReader;
+
+use super::blocking::LogTurns;
+use super::cache::Cache;
+use super::contents::{Contents, Registry};
+use super::hits::Searching;
+use crate::activity::Activity;
+use crate::app::App;
+use crate::auth::hashing::Hashing;
+use crate::auth::sign_in::SignIns;
+use crate::config::Config;
+use crate::deploy::Deploys;
+use crate::downloads::Downloads;
+use crate::metrics::Metrics;
+use crate::projections::Projections;
+use crate::queries::counts::LastCounts;
+use crate::rebuild::Rebuilds;
+use crate::search::SearchIndex;
+use crate::sequencer::Sequencer;
+use crate::storage::DataFolder;
+use crate::tree_metadata::TreeWriter;
+
+/// All parts. Only the router and what is before it have them whole.
+#[derive(Clone)]
+pub(crate) struct Parts {
+    app: Arc<App>,
+    answers: Arc<Cache>,
+    counts: Arc<LastCounts>,
+    log_turns: LogTurns,
+}
+
+impl Parts {
+    /// Takes a server apart, and begins with nothing kept.
+    pub(crate) fn of(app: Arc<App>) -> Self {
+        Self {
+            answers: Arc::new(Cache::new(app.config.http_cache_bytes)),
+            counts: Arc::default(),
+            log_turns: LogTurns::default(),
+            app,
+        }
+    }
+}
+
+/// Takes out a part.
+pub(super) fn part<T: FromRef<Parts>>(parts: &Parts) -> T {
+    T::from_ref(parts)
+}
+
+/// Says where a part is found.
+macro_rules! found {
+    ($($part:ty = $($field:ident).+;)*) => {
+        $(impl FromRef<Parts> for $part {
+            fn from_ref(parts: &Parts) -> Self {
+                parts.$($field).+.clone()
+            }
+        })*
+    };
+}
+
+found! {
+    Arc<Activity> = app.activity;
+    Arc<Cache> = answers;
+    Arc<Config> = app.config;
+    Arc<Deploys> = app.deploys;
+    Arc<Downloads> = app.downloads;
+    Arc<LastCounts> = counts;
+    Arc<Metrics> = app.metrics;
+    Arc<Projections> = app.projections;
+    Arc<SearchIndex> = app.search;
+    Arc<SignIns> = app.sign_ins;
+    Arc<dyn LogReader> = app.reader;
+    DataFolder = app.folder;
+    Hashing = app.hashing;
+    Rebuilds = app.rebuilds;
+    TreeWriter = app.rebuilds.tree;
+    LogTurns = log_turns;
+    Sequencer = app.sequencer;
+}
+
+impl FromRef<Parts> for Registry {
+    fn from_ref(parts: &Parts) -> Self {
+        Self { projections: part(parts), rules: parts.app.config.rules() }
+    }
+}
+
+impl FromRef<Parts> for Contents {
+    fn from_ref(parts: &Parts) -> Self {
+        Self { registry: part(parts), log: part(parts), downloads: part(parts), turns: part(parts) }
+    }
+}
+
+impl FromRef<Parts> for Searching {
+    fn from_ref(parts: &Parts) -> Self {
+        Self { contents: part(parts), index: part(parts), metrics: part(parts) }
+    }
+}
