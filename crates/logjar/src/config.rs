@@ -19,43 +19,43 @@ use self::keys::KEYS;
 pub struct Config {
     /// `listen`: address and port.
     pub listen: SocketAddr,
-    /// `insecure_http`: listen beyond loopback without TLS in front.
+    /// `insecure_http`: listen beyond loopback although nothing encrypts the traffic.
     pub insecure_http: bool,
-    /// `public_url`: what absolute addresses begin with; it may have a path.
+    /// `public_url`: the base of absolute addresses; it may have a path.
     pub public_url: Option<String>,
-    /// `trusted_proxies`: whose `X-Forwarded-For` and `X-Forwarded-Proto` count.
+    /// `trusted_proxies`: whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed.
     pub trusted_proxies: Vec<IpAddr>,
-    /// `realm`: the realm of Basic authentication; some clients look credentials up by it.
+    /// `realm`: the realm of Basic authentication; some clients look up credentials by it.
     pub realm: String,
-    /// `groups.create`: who claims a group that nobody has: `admin` or `open`.
+    /// `groups.create`: who may claim a group without members: `admin` or `open`.
     pub groups_create: GroupCreation,
-    /// Whether rights in all of a group hold in the groups below it.
+    /// `groups.inherit`: whether rights in a whole group apply in the groups below it.
     pub groups_inherit: bool,
-    /// `tokens.prefix`: what new tokens begin with.
+    /// `tokens.prefix`: prefix of new tokens.
     pub tokens_prefix: String,
-    /// `tokens.days`: after how many days new tokens end unless told otherwise.
+    /// `tokens.days`: default lifetime of new tokens in days.
     pub tokens_days: u32,
     /// `deploy.body_limit`: the largest file, in bytes.
     pub deploy_body_limit: u64,
-    /// `deploy.open_bytes`: what the open deploys of one token may hold together, in bytes.
+    /// `deploy.open_bytes`: how much the open deploys of one token may take together, in bytes.
     pub deploy_open_bytes: u64,
-    /// `deploy.late_window`: for how long a version takes late files, in seconds.
+    /// `deploy.late_window`: how long a version accepts late files, in seconds.
     pub deploy_late_window: u64,
     /// `deploy.require_sums`: rule 21, every file needs a sum.
     pub deploy_require_sums: bool,
-    /// `deploy.refused_extensions`: files that are never taken.
+    /// `deploy.refused_extensions`: extensions that are never accepted.
     pub deploy_refused_extensions: Vec<String>,
-    /// `deploy.metadata_agents`: how the User-Agent of clients begins that finish a deploy with metadata.
+    /// `deploy.metadata_agents`: User-Agent prefixes of clients that finish a deploy with metadata.
     pub deploy_metadata_agents: Vec<String>,
-    /// `http.connections`: how many at once.
+    /// `http.connections`: maximum number of connections at once.
     pub http_connections: u32,
-    /// `http.idle_timeout`: seconds that a connection may send nothing while something is due.
+    /// `http.idle_timeout`: seconds for which a connection may send nothing while a request is unfinished.
     pub http_idle_timeout: u64,
-    /// `http.keep_alive`: seconds that a connection waits for its next request.
+    /// `http.keep_alive`: seconds for which a connection waits for its next request.
     pub http_keep_alive: u64,
-    /// `http.cache_bytes`: cap of the cache of ready answers, in bytes.
+    /// `http.cache_bytes`: maximum size of the cache of ready answers, in bytes.
     pub http_cache_bytes: u64,
-    /// `activity.keep`: for how many days refusals are kept.
+    /// `activity.keep`: how many days refusals are kept.
     pub activity_keep: u32,
 }
 
@@ -112,7 +112,7 @@ pub enum ConfigError {
         /// Why.
         source: std::io::Error,
     },
-    /// The file is no TOML.
+    /// The file is not valid TOML.
     #[error("`{path}` is not valid TOML: {reason}")]
     Syntax {
         /// The file.
@@ -128,7 +128,7 @@ pub enum ConfigError {
         /// The key.
         key: String,
     },
-    /// A value of the wrong form.
+    /// An invalid value.
     #[error("`{key}` (from {origin}) is `{value}`, but must be {expected}")]
     BadValue {
         /// The key.
@@ -137,7 +137,7 @@ pub enum ConfigError {
         origin: String,
         /// What it was set to.
         value: String,
-        /// What would be right.
+        /// What a valid value looks like.
         expected: String,
     },
 }
@@ -148,7 +148,7 @@ pub struct Loaded {
     pub config: Config,
     /// Where each key that is not at its default was set.
     pub sources: BTreeMap<&'static str, String>,
-    /// Things to tell the operator.
+    /// Warnings for the operator.
     pub warnings: Vec<String>,
 }
 
@@ -156,7 +156,7 @@ impl Loaded {
     /// Sets a key from a flag.
     ///
     /// # Errors
-    /// If the value is not of the key's form.
+    /// If the value is invalid for the key.
     pub fn set(&mut self, name: &str, value: &str, origin: &str) -> Result<(), ConfigError> {
         let Some(key) = KEYS.iter().find(|key| key.name == name) else { return Ok(()) };
         (key.set)(&mut self.config, value).map_err(|expected| ConfigError::BadValue {
@@ -170,7 +170,7 @@ impl Loaded {
     }
 }
 
-/// Reads the file (if it is there, or was named) and the environment.
+/// Reads the file (if it exists, or was named) and the environment.
 ///
 /// # Errors
 /// The first thing that is wrong.
@@ -199,7 +199,7 @@ pub fn load(
     Ok(loaded)
 }
 
-/// Variables that are ours but no keys: options that go with every command, and the diagnostics filter.
+/// Variables that belong to us but are not keys: options of every command, and the diagnostics filter.
 const OTHER_VARIABLES: &[&str] = &["LOGJAR_DATA", "LOGJAR_CONFIG", "LOGJAR_TRACE"];
 
 fn apply_file(loaded: &mut Loaded, path: &Path, text: &str) -> Result<(), ConfigError> {
@@ -235,7 +235,7 @@ fn plain(value: &toml::Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// A file with every key at its default, as a comment, and what it is for.
+/// A file with every key at its default, commented out, and what it is for.
 pub fn template() -> String {
     let defaults = Config::default();
     let mut text =

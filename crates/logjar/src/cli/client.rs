@@ -1,4 +1,4 @@
-//! Sends the requests of commands: to the running server over its socket, else to a router in this process.
+//! Sends the requests of commands: to the running server over its socket, or to a router in this process.
 
 use std::sync::Arc;
 
@@ -21,10 +21,10 @@ use crate::http::{Origin, router};
 use crate::sequencer::Running;
 use crate::startup::{self, OpenError};
 
-/// What a command wants to do with the data.
+/// What a command wants to do with the data folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wants {
-    /// Only look.
+    /// Only read.
     Reading,
     /// Change something.
     Writing,
@@ -35,12 +35,12 @@ enum Way {
     Here { router: Router, running: Option<Running>, deploys: Arc<Deploys>, downloads: Arc<Downloads> },
 }
 
-/// A way to the data.
+/// A connection to a server, or to the router in this process.
 pub(super) struct Client {
     way: Way,
 }
 
-/// Runs a command that speaks to the data.
+/// Runs a command that needs the data folder.
 pub(super) fn with_client<T>(
     global: &Global,
     wants: Wants,
@@ -94,7 +94,7 @@ impl Client {
         let (sender, connection) =
             handshake(TokioIo::new(stream)).await.map_err(|error| failed(std::io::Error::other(error)))?;
         tokio::spawn(async move {
-            // An error of the connection is an error of the request that waits for it.
+            // An error of the connection becomes an error of the request that waits for it.
             let _ = connection.await;
         });
         Ok(Self { way: Way::Socket(sender) })
@@ -108,8 +108,8 @@ impl Client {
         stopped.unwrap_or(Ok(())).map_err(Failure::from)
     }
 
-    /// Reads the counts of downloads, which only a server has at hand: answers of the API show them, and the order of
-    /// what a search finds depends on them.
+    /// Loads the download counts, which otherwise only a server has in memory: answers of the API show them, and the
+    /// order of search results depends on them.
     pub(super) fn load_downloads(&self) {
         if let Way::Here { downloads, .. } = &self.way {
             downloads.load();
@@ -144,7 +144,7 @@ impl Client {
         })
     }
 
-    /// GET or, with a body, POST; and the answer line by line, each with its end, as they come.
+    /// GET or, with a body, POST; returns the answer line by line as it arrives, each with its line end.
     pub(super) async fn lines(
         &mut self,
         path: &str,
@@ -155,7 +155,7 @@ impl Client {
         let mut rest = Vec::new();
         self.send(method, path, body, |piece| {
             rest.extend_from_slice(piece);
-            // All whole lines leave at once: what is left is moved once a piece, not once a line.
+            // All complete lines are passed on at once, so that the rest is moved once per piece, not once per line.
             let whole = rest.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
             rest.drain(..whole).as_slice().split_inclusive(|byte| *byte == b'\n').try_for_each(&mut take)
         })
@@ -213,7 +213,7 @@ impl Client {
     }
 }
 
-/// Why something that had begun did not come to its end, from the problem that the answer ends with.
+/// Why something that had begun did not finish, from the problem that ends the answer.
 pub(super) fn broken_off(problem: &Value) -> Failure {
     let status = problem.get("status").and_then(Value::as_u64).and_then(|status| u16::try_from(status).ok());
     let status = status.and_then(|status| StatusCode::from_u16(status).ok());

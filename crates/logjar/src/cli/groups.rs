@@ -154,7 +154,7 @@ fn listed(group: &Value) -> Vec<String> {
     vec![name.to_owned(), or_none(names("members")), or_none(names("reaches"))]
 }
 
-/// What is to be said at a start of groups whose members have rights in others' groups below.
+/// What a start reports about groups whose members have rights in others' groups below.
 pub(super) fn reaching(state: &State, rules: &Rules) -> Option<String> {
     const SHOWN: usize = 5;
     let reached = state.groups.keys().filter_map(|above| {

@@ -9,11 +9,11 @@ use serde_json::Value;
 
 use super::{Failure, output};
 
-/// A description is never cut shorter than this.
+/// A description is never cut to less than this.
 const DESCRIPTION_MIN: usize = 20;
 
-/// Prints rows under their headings. The last column is text of strangers: it is made one line, and on a terminal cut
-/// to the width that is left.
+/// Prints rows under their headings. The last column is foreign text: it is put on one line, and on a terminal cut to
+/// the remaining width.
 pub(super) fn print(heading: &[&str], mut rows: Vec<Vec<String>>) -> Result<(), Failure> {
     let widths = heading.iter().enumerate().map(|(column, title)| {
         let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
@@ -27,12 +27,12 @@ pub(super) fn print(heading: &[&str], mut rows: Vec<Vec<String>>) -> Result<(), 
     output::table(heading, &rows)
 }
 
-/// The rows of an answer under a name.
+/// The rows in an answer under a name.
 pub(super) fn rows_of<'a>(answer: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> {
     answer.get(name).and_then(Value::as_array).into_iter().flatten()
 }
 
-/// A text of an answer; nothing where there is none.
+/// A text in an answer; empty if there is none.
 pub(super) fn text<'a>(row: &'a Value, name: &str) -> &'a str {
     row.get(name).and_then(Value::as_str).unwrap_or_default()
 }
@@ -42,7 +42,7 @@ pub(super) fn coordinates(row: &Value) -> String {
     format!("{}:{}", text(row, "group"), text(row, "artifact"))
 }
 
-/// How long ago a time of the API was: within a day roughly, else the day.
+/// How long ago a time from the API was if it is about a day or less, otherwise the date.
 pub(super) fn age(at: &str, now: Moment) -> String {
     let Ok(moment) = at.parse::<Micros>() else { return at.to_owned() };
     let minutes = now.0.saturating_sub(moment.0) / 60_000_000;
@@ -54,13 +54,14 @@ pub(super) fn age(at: &str, now: Moment) -> String {
     }
 }
 
-/// The columns of the terminal that standard output is.
+/// The width of the terminal, if standard output is one.
 fn terminal_width() -> Option<usize> {
     let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
     (size.ws_col > 0).then_some(usize::from(size.ws_col))
 }
 
-/// Blanks in a row become one. What moves the cursor, or turns the direction of text around it, is left out.
+/// Runs of blanks become one. Characters that move the cursor, or change the direction of the text around them, are
+/// left out.
 fn one_line(text: &str, width: Option<usize>) -> String {
     let words: Vec<&str> = text.split_whitespace().collect();
     let line = words.join(" ");

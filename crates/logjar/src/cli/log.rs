@@ -17,9 +17,9 @@ use crate::startup::OpenError;
 use crate::storage::FolderError;
 use crate::storage::verify::check_files;
 
-/// How often `tail -f` looks.
+/// How often `tail -f` checks for new lines.
 const LOOK_EVERY: Duration = Duration::from_millis(300);
-/// Lines that `tail` begins with.
+/// How many lines `tail` begins with.
 const TAIL: u64 = 10;
 
 #[derive(Subcommand)]
@@ -73,7 +73,7 @@ pub(super) fn run(global: &Global, command: Command) -> Result<(), Failure> {
                 printer.print(client, &from, until.as_ref()).await
             });
             printed.map_err(|failure| match failure {
-                // All that can be refused here is a topic that is not there.
+                // The only thing that can be refused here is a topic that does not exist.
                 Failure::Invalid(reason) if !about.is_empty() => Failure::Usage(reason),
                 other => other,
             })
@@ -110,12 +110,12 @@ fn stat(global: &Global) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Takes what has the form of a topic; whether it is there, the server says.
+/// Checks that a text has the form of a topic; the server says whether it exists.
 fn about(text: &str) -> Result<String, TopicError> {
     text.parse::<Topic>().map(|_| text.to_owned())
 }
 
-/// Each look opens the way anew: a server may have come or gone meanwhile.
+/// Each look connects again, because a server may have started or stopped meanwhile.
 fn tail(global: &Global, follow: bool) -> Result<(), Failure> {
     let mut next = None;
     loop {
@@ -144,12 +144,12 @@ fn tail(global: &Global, follow: bool) -> Result<(), Failure> {
 /// Where to begin or to stop.
 enum Place {
     Line(u64),
-    /// As lines have it: `2026-11-24T04:01:17.123456Z`.
+    /// In the format of lines: `2026-11-24T04:01:17.123456Z`.
     Time(String),
 }
 
 impl Place {
-    /// Reads a position, a time with its zone, or a day, which stands for its `end`.
+    /// Parses a position, a time with its zone, or a day, which means its `end`.
     fn parse(text: &str, end: &str) -> Result<Self, Failure> {
         if let Ok(seq) = text.parse() {
             return Ok(Self::Line(seq));
@@ -165,12 +165,12 @@ impl Place {
     }
 }
 
-/// Prints stored lines, as they are or for people.
+/// Prints stored lines, unchanged or formatted for people.
 struct Printer {
     people: bool,
     private: bool,
     names: HashMap<String, String>,
-    /// Topics, as they are asked for.
+    /// Topics, as query parameters.
     about: String,
     next: u64,
 }

@@ -109,13 +109,13 @@ pub(crate) enum Failure {
     /// The server or a rule said no.
     #[error("{0}")]
     Refused(String),
-    /// The server can't read what was asked for; a command that is nothing but a question makes a usage error of it.
+    /// The server can't parse the request; a command that only asks a question treats this as a usage error.
     #[error("{0}")]
     Invalid(String),
-    /// Done, with something to report that was printed already.
+    /// Done, with something to report that has already been printed.
     #[error("")]
     Reported,
-    /// The options make no sense together.
+    /// The options contradict each other.
     #[error("{0}")]
     Usage(String),
     /// The data folder can't be opened.
@@ -135,7 +135,7 @@ pub(crate) enum Failure {
         /// Why it failed.
         source: std::io::Error,
     },
-    /// The log is damaged, and what was asked for can't be told without the damaged part.
+    /// The log is damaged, and the damaged part is needed for the answer.
     #[error("{0}")]
     Damaged(String),
     /// Something failed in the server.
@@ -144,7 +144,7 @@ pub(crate) enum Failure {
     /// The server is busy, full or stopping.
     #[error("{0}")]
     Busy(String),
-    /// Nobody reads what we print any more.
+    /// Nobody reads the output any more.
     #[error("")]
     ClosedPipe,
 }
@@ -227,7 +227,7 @@ impl Global {
         DataFolder::new(&self.data)
     }
 
-    /// A command as it can be typed here: this program as it was called, and the data folder if it was named.
+    /// A command as it can be typed here: with this program as it was called, and the data folder if it was named.
     fn to_type(&self, command: &str) -> String {
         let program = match std::env::var_os("CARGO") {
             Some(_) => "cargo run --release --".to_owned(),

@@ -12,7 +12,7 @@ pub(super) fn line(text: &str) -> Result<(), Failure> {
     bytes(format!("{text}\n").as_bytes())
 }
 
-/// Prints a piece of a result as it is.
+/// Prints a part of a result unchanged.
 pub(super) fn bytes(bytes: &[u8]) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     out.write_all(bytes).and_then(|()| out.flush()).map_err(|source| match source.kind() {
@@ -43,38 +43,38 @@ pub(super) fn table(heading: &[&str], rows: &[Vec<String>]) -> Result<(), Failur
     Ok(())
 }
 
-/// Whether a person reads standard output.
+/// Whether standard output is a terminal.
 pub(super) fn is_terminal() -> bool {
     io::stdout().is_terminal()
 }
 
-/// Whether a person sees what is said beside the result as it changes.
+/// Whether progress can be shown to a person.
 pub(super) fn shows_progress() -> bool {
     io::stderr().is_terminal()
 }
 
-/// Says why a command failed.
+/// Prints why a command failed.
 pub(super) fn error(text: &str) {
     beside(&format!("error: {text}"));
 }
 
-/// Says something that does not stop the command.
+/// Prints something that does not stop the command.
 pub(super) fn warning(text: &str) {
     beside(&format!("warning: {text}"));
 }
 
-/// Says what an answer warns of.
+/// Prints the warnings in an answer.
 pub(super) fn warnings(answer: &Value) {
     let warnings = answer.get("warnings").and_then(Value::as_array).into_iter().flatten();
     warnings.filter_map(Value::as_str).for_each(warning);
 }
 
-/// Says something beside the result.
+/// Prints something besides the result.
 pub(super) fn note(text: &str) {
     beside(text);
 }
 
-/// Where nobody can read what is said, as in a log file on a full disk, the work goes on.
+/// If the text can't be written, as to a log file on a full disk, the work goes on.
 fn beside(text: &str) {
     let _ = writeln!(io::stderr(), "{text}");
 }

@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal, Read};
 
 use super::{Failure, output};
 
-/// The password: from standard input, or asked for on a terminal with that question. An empty answer on the terminal
+/// The password: from standard input, or from a terminal after printing the question. An empty answer on the terminal
 /// means none.
 pub(super) fn read_password(from_stdin: bool, question: Option<&str>) -> Result<Option<String>, Failure> {
     let failed = |source| Failure::Io { what: "could not read the password".to_owned(), source };

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::client::{Wants, broken_off, with_client};
 use super::{Failure, Global, output};
 
-/// How often plain lines say how far it is.
+/// How often progress is reported as plain lines.
 const SAY_EVERY: Duration = Duration::from_secs(5);
 
 #[derive(Args)]
@@ -32,7 +32,7 @@ enum What {
 }
 
 impl What {
-    /// As it is asked for, and the parts that there have to be results of.
+    /// The name in the request, and the parts that must have results.
     fn names(self) -> (&'static str, &'static [&'static str]) {
         match self {
             Self::All => ("all", &["state", "search", "tree"]),
@@ -64,7 +64,7 @@ pub(super) fn run(global: &Global, options: &Options) -> Result<(), Failure> {
     if rebuilding.was_wrong { Err(Failure::Reported) } else { Ok(()) }
 }
 
-/// A rebuild as the lines of the answer tell it.
+/// A rebuild as reported by the lines of the answer.
 struct Rebuilding {
     json: bool,
     shown: Shown,
@@ -147,9 +147,9 @@ fn number(value: &Value, key: &str) -> u64 {
     value.get(key).and_then(Value::as_u64).unwrap_or_default()
 }
 
-/// How progress is shown: a bar on a terminal, else a line now and then, nothing beside JSON.
+/// How progress is shown: a bar on a terminal, otherwise a line now and then, nothing with JSON.
 enum Shown {
-    /// The bar of the part that is being made.
+    /// The bar of the part that is being rebuilt.
     Bar(ProgressStyle, Option<ProgressBar>),
     /// When the last line was.
     Lines(Instant),

@@ -55,7 +55,7 @@ pub(super) fn run(global: &Global, options: &Options) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The first part of the list that is not empty: the server looks only so far back at once.
+/// The first part of the list that is not empty: the server looks back only so far at once.
 async fn newest(client: &mut Client, options: &Options) -> Result<Value, Failure> {
     let mut before = options.before.clone();
     loop {
@@ -72,7 +72,7 @@ fn next(answer: &Value) -> Option<String> {
     answer.get("next").and_then(Value::as_str).map(str::to_owned)
 }
 
-/// The version; for a build of a snapshot version with its stamp in place of `SNAPSHOT`, as its files are named.
+/// The version; for a build of a snapshot version with its stamp in place of `SNAPSHOT`, as in its file names.
 fn version(deploy: &Value) -> String {
     let version = text(deploy, "version");
     match text(deploy, "stamp") {

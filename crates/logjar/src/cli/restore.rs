@@ -30,7 +30,7 @@ pub(super) fn run(global: &Global, options: &Options) -> Result<(), Failure> {
         }
         Err(error) => return Err(error.into()),
     };
-    // It was copied at another moment than the log and the uploads that it speaks of.
+    // It was copied at a different moment than the log and the uploads to which it refers.
     state_snapshot::discard(&folder).map_err(|source| Failure::Io {
         what: "could not remove the state snapshot of the copy".to_owned(),
         source,

@@ -30,13 +30,13 @@ use crate::tasks::Tasks;
 
 /// How often a server on a full disk tries to become the writer.
 const RETRY: Duration = Duration::from_secs(5);
-/// Threads for work that waits for the disk; they end soon, because each keeps memory of its own.
+/// Threads for work that waits for the disk; idle ones end soon, because each keeps memory of its own.
 const BLOCKING_THREADS: usize = 64;
-/// How long a stop waits for a rebuild to end that is under way.
+/// How long a stop waits for the end of a rebuild.
 const REBUILD_ENDS: Duration = Duration::from_millis(500);
 /// How long a stop waits for lines of activity to be written.
 const ACTIVITY_ENDS: Duration = Duration::from_millis(500);
-/// How long a stop waits for files of deploys to come to their place.
+/// How long a stop waits for files of deploys to be placed.
 const MOVES_END: Duration = Duration::from_secs(1);
 
 #[derive(Args)]
@@ -72,7 +72,7 @@ pub(super) fn run(global: &Global, options: &Options) -> Result<(), Failure> {
 fn start_diagnostics() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("LOGJAR_TRACE")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
-    // What can't be written is lost, as on a full disk. To complain about that on the same stream would panic.
+    // What can't be written is lost, as on a full disk. Complaining about that on the same stream would panic.
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     lines.with_target(false).log_internal_errors(false).init();
 }
@@ -87,7 +87,7 @@ fn apply_flags(loaded: &mut Loaded, options: &Options) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Connections never take the last descriptors: the log and the files of deploys need some.
+/// Connections never take the last file descriptors: the log and the files of deploys need some.
 fn hold_connections_below_limit(config: &mut Config) {
     let limit = descriptors::raise_limit();
     let wanted = config.http_connections;
@@ -131,7 +131,7 @@ async fn serve(global: &Global, mut config: Config) -> Result<(), Failure> {
     let mut ends = Ends::new().map_err(io_failure("could not listen for signals".to_owned()))?;
     let listener = bind(config.listen);
     if let Some(address) = listener.as_ref().ok().and_then(|listener| listener.local_addr().ok()) {
-        // Port 0 stands for one that the system chose.
+        // Port 0 means that the system chooses.
         config.listen = address;
     }
     let (stop, parked) = (Arc::new(AtomicBool::new(false)), Arc::new(Parking::default()));
@@ -158,7 +158,7 @@ async fn serve(global: &Global, mut config: Config) -> Result<(), Failure> {
     write(global, writing, listener, parked, ends).await
 }
 
-/// Whether there is a log that reads can be served from.
+/// Whether there is a log from which reads can be served.
 fn has_log(folder: &DataFolder) -> bool {
     folder.events().join("MANIFEST.jsonl").is_file()
 }
@@ -206,7 +206,7 @@ async fn wait_for_space(
         }
         match startup::open_writer(folder.clone(), config.clone(), true).await {
             Ok(writing) => break Some(writing),
-            // A command may hold the lock for a moment.
+            // Another command may hold the lock for a moment.
             Err(error) if error.is_no_space() || matches!(error, OpenError::Log(LogError::Locked { .. })) => {
             }
             Err(error) => return Err(error.into()),
@@ -218,7 +218,7 @@ async fn wait_for_space(
     Ok(writing)
 }
 
-/// Serves everything, until a signal says stop or the writer fails.
+/// Serves everything, until a signal requests a stop or the writer fails.
 async fn write(
     global: &Global,
     writing: Writing,
@@ -237,11 +237,11 @@ async fn write(
     };
     let served = answer(global, &app, changed, listener, &parked, end).await;
     let closed = close(&app, running).await;
-    // Why the writer failed tells more than what failed after it.
+    // The reason why the writer failed says more than what failed after it.
     closed.and(served)
 }
 
-/// Answers requests until `end`, and then those that are under way.
+/// Answers requests until `end`, then finishes those under way.
 async fn answer(
     global: &Global,
     app: &Arc<App>,
@@ -275,12 +275,12 @@ async fn answer(
     Ok(())
 }
 
-/// Writes what was submitted, waits for files that are being moved, and gives up the lock.
+/// Writes what was submitted, waits for files that are being moved, and releases the lock.
 async fn close(app: &Arc<App>, running: Running) -> Result<(), Failure> {
     // A rebuild should write nothing after the lock is gone. One of search may: it can't be broken off.
     let _ = tokio::time::timeout(REBUILD_ENDS, app.rebuilds.turns.at_rest()).await;
     let Ok(ended) = tokio::task::spawn_blocking(move || running.end()).await else { return Ok(()) };
-    // Another server must not take the same files up.
+    // Another server must not work on the same files.
     let Ok(_at_rest) = tokio::time::timeout(MOVES_END, app.sequencer.at_rest()).await else {
         output::warning(
             "files of a deploy are still being moved; the lock is released when the process has ended",
@@ -294,7 +294,7 @@ async fn close(app: &Arc<App>, running: Running) -> Result<(), Failure> {
         ended.close()
     });
     match closed.await {
-        // All that was answered is durable; only the note that the stop was clean is missing.
+        // Everything that was acknowledged is durable; only the record that the stop was clean is missing.
         Ok(Err(WriterError::Log(error @ LogError::NoSpace { .. }))) => output::warning(&error.to_string()),
         Ok(closed) => closed.map_err(Failure::Writer)?,
         Err(_) => {}
@@ -311,7 +311,7 @@ struct Ends {
 
 impl Ends {
     fn new() -> std::io::Result<Self> {
-        // Whoever started the server with nohup wants it to go on when the terminal closes.
+        // A server started with nohup should keep running when the terminal closes.
         let hang_up = if is_hang_up_ignored() { None } else { Some(signal(SignalKind::hangup())?) };
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
@@ -336,15 +336,15 @@ impl Ends {
     }
 }
 
-/// Whether the process was started so that a terminal that closes does not matter (proc_pid_status(5): `SigIgn` is a
-/// mask of signals in hexadecimal digits).
+/// Whether the process was started to ignore that its terminal closes (proc_pid_status(5): `SigIgn` is a mask of
+/// signals in hexadecimal digits).
 fn is_hang_up_ignored() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
 }
 
-/// Says where it is, who may read, and what to type next.
+/// Prints the address, who may read, and what to type next.
 fn greet(global: &Global, app: &App, address: SocketAddr) -> Result<(), Failure> {
     let shown = to_type(address);
     let base = app.config.public_url.clone().unwrap_or_else(|| listening(address));

@@ -126,7 +126,7 @@ pub(super) fn run(global: &Global, command: Command) -> Result<(), Failure> {
     }
 }
 
-/// The one token in standard input, or what a person types unseen.
+/// The only token in standard input, or what a person types unseen.
 fn read_token() -> Result<String, Failure> {
     let is_typed = std::io::stdin().is_terminal();
     let said = read_password(!is_typed, Some("The token (it is not shown):"))?.unwrap_or_default();
@@ -150,7 +150,7 @@ fn is_token(word: &str) -> bool {
     digits.is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
-/// Reads `90d`, or `90`.
+/// Parses `90d`, or `90`.
 fn days(text: &str) -> Result<u32, Failure> {
     let number =
         text.strip_suffix('d').unwrap_or(text).parse().ok().filter(|days| (1..=36_500).contains(days));

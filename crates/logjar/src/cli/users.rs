@@ -9,7 +9,7 @@ use super::client::{Wants, segment, with_client};
 use super::password::read_password;
 use super::{Failure, Global, output};
 
-/// What is asked on a terminal for a new password.
+/// The question on a terminal for a new password.
 const NEW: &str = "Password (not shown; empty for none):";
 
 #[derive(Subcommand)]
@@ -138,7 +138,7 @@ pub(super) fn run(global: &Global, command: Command) -> Result<(), Failure> {
     }
 }
 
-/// Changes something about a user, and says what.
+/// Changes something about a user, and reports it.
 fn change(global: &Global, name: &str, what: &str, said: impl Fn(&Value) -> String) -> Result<(), Failure> {
     let path = format!("/api/v1/users/{}/{what}", segment(name));
     let done = with_client(global, Wants::Writing, async |client| client.post(&path, &json!({})).await)?;
@@ -153,7 +153,7 @@ fn row(user: &Value) -> Vec<String> {
     vec![text("name"), text("type"), admin.to_owned(), state.to_owned(), text("email"), text("since")]
 }
 
-/// What was granted, and where, as `read, deploy in org.example:lib`.
+/// What was granted, and where, such as `read, deploy in org.example:lib`.
 pub(super) fn right(right: &Value) -> String {
     let text = |key: &str| right.get(key).and_then(Value::as_str);
     let can = right.get("can").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);

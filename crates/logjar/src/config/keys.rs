@@ -1,4 +1,4 @@
-//! The table of all keys: how each is named, read and written, and what it is for. The documentation is checked
+//! The table of all keys: how each is named, parsed and printed, and what it is for. A test checks the documentation
 //! against it.
 
 use std::net::IpAddr;
@@ -8,12 +8,11 @@ use logjar_domain::rules::GroupCreation;
 
 use super::Config;
 
-/// One key: how it is written and read, and what it is for. The table below is the reference; the documentation is
-/// checked against it.
+/// One key: its name, how its value is parsed and printed, and what it is for.
 pub struct Key {
     /// Its dotted name.
     pub name: &'static str,
-    /// What it is for, one sentence.
+    /// What it is for, in one sentence.
     pub about: &'static str,
     pub(super) get: fn(&Config) -> String,
     pub(super) set: fn(&mut Config, &str) -> Result<(), String>,
@@ -193,7 +192,7 @@ fn put_bytes(target: &mut u64, value: &str, allowed: RangeInclusive<u64>) -> Res
     Ok(())
 }
 
-/// Reads a number of bytes: digits, or digits and KiB, MiB or GiB.
+/// Parses a number of bytes: digits, or digits and KiB, MiB or GiB.
 fn bytes(value: &str) -> Result<u64, String> {
     let value = value.trim();
     let (digits, unit) = [("KiB", 10), ("MiB", 20), ("GiB", 30)]

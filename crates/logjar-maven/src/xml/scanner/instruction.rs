@@ -1,12 +1,12 @@
-//! Instructions, the declaration and the document type: what is checked and says nothing of the content.
+//! Instructions, the declaration and the document type, which are checked but contribute nothing to the content.
 
 use super::super::XmlError;
 use super::{Scanned, Scanner, is_blank, is_quote};
 use crate::coordinates::shown;
 
 impl<'a> Scanner<'a> {
-    /// Behind `<?`: an instruction, which is dropped, or the declaration. What looks odd is as in Maven's parser: `<`
-    /// lets one `>` pass, and one character may stand before the declaration.
+    /// After `<?`: an instruction, which is dropped, or the declaration. The oddities are those of Maven's parser: `<`
+    /// lets one `>` pass, and one character may precede the declaration.
     pub(super) fn instruction(&mut self) -> Scanned<()> {
         let start = self.position;
         let mut character = self.more()?;
@@ -40,7 +40,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Behind `<?xml` and a blank.
+    /// After `<?xml` and a blank.
     fn declaration(&mut self, target: usize) -> Scanned<()> {
         let before = self.text.get(..target).unwrap_or_default();
         if before.chars().count() > "x<?".len() {
@@ -74,7 +74,7 @@ impl<'a> Scanner<'a> {
         self.expect('>', "`?>` at the end of the declaration")
     }
 
-    /// `name = 'value'` of the declaration.
+    /// `name = 'value'` in the declaration.
     fn setting(&mut self, name: &str) -> Scanned<&'a str> {
         for expected in name.chars() {
             self.expect(expected, "`version`, `encoding` or `standalone`")?;
@@ -94,7 +94,7 @@ impl<'a> Scanner<'a> {
         if blank { Ok(()) } else { Err(self.ill_formed("a space is missing in the declaration")) }
     }
 
-    /// Behind `<!D`.
+    /// After `<!D`.
     pub(super) fn doctype(&mut self) -> Scanned<()> {
         self.had_doctype = true;
         for expected in "OCTYPE".chars() {
