@@ -1,4 +1,4 @@
-//! A file or a sum arrives for a version that is not on the log.
+//! The arrival of a file or a sum for a version that is not on the log.
 
 use std::sync::Arc;
 
@@ -59,7 +59,7 @@ impl Turn<'_> {
         }
     }
 
-    /// Drops what an ended run of this token left of a version that is on the log now: a new try begins.
+    /// Drops what an ended run of this token left of a version that is on the log by now: a new try begins.
     fn discard_overtaken(&mut self, file: &VersionFile) {
         let slot = self.slot_of(file);
         if self.artifact.open.get(&slot).is_some_and(|deploy| deploy.run.is_none()) {
@@ -67,8 +67,8 @@ impl Turn<'_> {
         }
     }
 
-    /// The same bytes for a name again are accepted again, because answers get lost. Different bytes for a
-    /// name within one run doom the run: two builds with one token cannot be told apart, so neither may be published.
+    /// The same bytes for a name are accepted again, because answers get lost. Different bytes for a name within one
+    /// run doom the run: two builds with one token cannot be told apart, so neither may be published.
     fn open_file(&mut self, put: &Put, file: &VersionFile, arrived: Arrived) -> Answer {
         let (now, slot) = (self.now, self.slot_of(file));
         let version = &file.gav.version;
@@ -105,7 +105,7 @@ impl Turn<'_> {
         self.finish_if_whole(put, &slot)
     }
 
-    /// A sum is checked as soon as both it and its file are there.
+    /// A sum is checked as soon as both it and its file have arrived.
     fn open_sum(
         &mut self,
         put: &Put,
@@ -134,17 +134,17 @@ impl Turn<'_> {
         }
     }
 
-    /// Keeps the refusal of a file: nothing is finished until the name is accepted or dropped.
+    /// Records the refusal of a file: nothing is finished until the name is accepted or dropped.
     pub(super) fn refuse_file(&mut self, put: &Put, file: &VersionFile, reason: DeployRejection) -> Answer {
         let (now, slot) = (self.now, self.slot_of(file));
         let deploy = open(self, put, &slot);
         deploy.enter_run(now);
-        // One name too many is enough to stand for all.
+        // One name too many is enough to represent all.
         let is_new = !deploy.has_room_for(&file.name);
         if !(is_new && deploy.refused.len() > FILES_MAX) {
             deploy.refused.insert(file.name.clone(), reason.clone());
         }
-        // What was refused alone leaves nothing on disk.
+        // A file that was refused on arrival leaves nothing on disk.
         if !deploy.files.is_empty() {
             self.save(&slot);
         }
@@ -152,14 +152,14 @@ impl Turn<'_> {
     }
 }
 
-/// The open deploy of the slot, opened if there is none.
+/// The open deploy of the slot, created if there is none.
 fn open<'t>(turn: &'t mut Turn<'_>, put: &Put, slot: &Slot) -> &'t mut OpenDeploy {
     let now = turn.now;
     let new = || OpenDeploy::new(put.fresh_id.clone(), slot.key.clone(), put.deployer.clone(), now);
     turn.artifact.open.entry(slot.clone()).or_insert_with(new)
 }
 
-/// The checks of one file as it comes.
+/// The checks of a file on arrival.
 fn check_file(deploy: &OpenDeploy, file: &VersionFile, arrived: &Arrived) -> Result<(), DeployRejection> {
     let name = &file.name;
     if !deploy.has_room_for(name) {

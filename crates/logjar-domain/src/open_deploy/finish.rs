@@ -1,4 +1,4 @@
-//! Finishing: what becomes of an open deploy, whoever asks for it, and what follows from a commit's result.
+//! Finishing: the outcome for an open deploy, whoever asks for it, and what follows from a commit's result.
 
 use logjar_maven::coordinates::Gav;
 use logjar_maven::layout::Build;
@@ -19,7 +19,7 @@ use crate::ids::Moment;
 pub(super) enum Fate {
     /// It is published.
     Commit,
-    /// It is on the log already, with the same bytes.
+    /// It is already on the log, with the same bytes.
     Repeated,
     /// A rule refuses it, and it is discarded.
     Refused(DeployRejection),
@@ -28,8 +28,7 @@ pub(super) enum Fate {
 }
 
 impl Turn<'_> {
-    /// What a finish does to the deploy. Where another token published the version meanwhile, that is the
-    /// reason.
+    /// The outcome of a finish for the deploy. If another token published the version meanwhile, that is the reason.
     pub(super) fn fate(&self, slot: &Slot) -> Fate {
         let Some(deploy) = self.artifact.open.get(slot) else { return Fate::Repeated };
         let published = self.published.find(&slot.key).filter(|_| slot.key.build != Build::Plain);
@@ -44,7 +43,8 @@ impl Turn<'_> {
             return Fate::Refused(refusal);
         }
         if published.is_some() {
-            // What was taken is as published, but other files of it may have been refused as a redeploy.
+            // What was accepted is the same as what is published, but other files of it may have been refused as a
+            // redeploy.
             let key = (slot.key.gav.version.clone(), slot.token.clone());
             return match self.artifact.refusals.get(&key) {
                 Some(refusal) => Fate::Refused(refusal.reason.clone()),
@@ -58,7 +58,7 @@ impl Turn<'_> {
         }
     }
 
-    /// The answer to what finishes these deploys: it says which of them lack a file that was promised.
+    /// The answer to the request that finishes these deploys: it says which of them lack a file that was promised.
     pub(super) fn finished_answer<'s>(&self, slots: impl IntoIterator<Item = &'s Slot>) -> Answer {
         let lacks = |slot: &&Slot| self.artifact.open.get(slot).is_some_and(|deploy| deploy.lacks_module());
         let missing = slots.into_iter().find(lacks).map(|slot| {
@@ -68,13 +68,12 @@ impl Turn<'_> {
         Answer::Created { missing }
     }
 
-    /// Carries a fate out; returns the reason if it is a refusal.
+    /// Carries out a fate; returns the reason if it is a refusal.
     pub(super) fn carry_out(&mut self, slot: &Slot, fate: Fate) -> Option<DeployRejection> {
         match fate {
             Fate::Commit => {
                 if let Some(deploy) = self.artifact.open.get_mut(slot) {
-                    // The finish is its last PUT now, so a file that comes again is no retry after a lost
-                    // answer.
+                    // The finish is now its last PUT, so a file that comes again is not a retry after a lost answer.
                     deploy.last_name.clear();
                     self.commits.push(deploy.commit());
                     self.artifact.touched.insert(slot.clone());
@@ -94,9 +93,9 @@ impl Turn<'_> {
         }
     }
 
-    /// Finish without metadata. The deploy of a client that is not known to send metadata is looked at after
-    /// every PUT; that of one that is, if an Ivy descriptor is among its files, because Ivy sends that last.
-    /// With rule 23 it is never done here: signatures may follow.
+    /// Finishes without metadata. For a client that is not known to send metadata, the deploy is checked after every
+    /// PUT; for one that is, only if an Ivy descriptor is among its files, because Ivy sends that last. With rule 23
+    /// this is never done: signatures may follow.
     pub(super) fn finish_if_whole(&mut self, put: &Put, slot: &Slot) -> Answer {
         let Some(deploy) = self.artifact.open.get_mut(slot) else { return Answer::done() };
         let is_looked_at = !put.waits_for_metadata || deploy.has_ivy_descriptor();
@@ -111,8 +110,8 @@ impl Turn<'_> {
         Answer::Created { missing: Some(deploy.missing(!is_looked_at)) }
     }
 
-    /// Finish by request: this token's one open deploy of the version, or that of the build with the stamp.
-    /// With nothing open it is a repeat if the version is there.
+    /// Finishes by request: this token's only open deploy of the version, or that of the build with the stamp. With
+    /// nothing open it is a repeat if the version exists.
     pub(super) fn finish_asked(&mut self, gav: &Gav, stamp: Option<Stamp>) -> Answer {
         let is_meant = |slot: &&Slot| {
             slot.token == self.deployer.token
@@ -134,7 +133,7 @@ impl Turn<'_> {
         }
     }
 
-    /// Drops an open deploy and what was announced of it.
+    /// Drops an open deploy and its announcement.
     pub(super) fn discard(&mut self, slot: &Slot) {
         if let Some(deploy) = self.artifact.open.remove(slot) {
             self.effects.push(Effect::Discard { deploy: deploy.id });
@@ -145,8 +144,8 @@ impl Turn<'_> {
 }
 
 impl ArtifactDeploys {
-    /// What follows from a commit's result. A rule's refusal discards the files and is remembered; what could
-    /// not be made durable stays for the client's next try.
+    /// What follows from a commit's result. A refusal by a rule discards the files and is remembered; what could not be
+    /// made durable stays for the client's next try.
     pub(super) fn committed(
         &mut self,
         now: Moment,
@@ -180,8 +179,8 @@ impl ArtifactDeploys {
         }
     }
 
-    /// A deploy is on the log. The refusals of this token end with it: a repeat of its metadata, after a lost
-    /// answer, is not about them. What waited beside an older plain build goes.
+    /// A deploy is on the log. The refusals of this token end with it: a repeat of its metadata, after a lost answer,
+    /// is not about them. Files that waited beside an older plain build are dropped.
     fn published(&mut self, now: Moment, slot: &Slot, finished: &mut FinishedDeploys) -> Vec<Effect> {
         self.announced.remove(slot);
         self.refusals.retain(|(_, token), _| *token != slot.token);

@@ -1,25 +1,25 @@
-//! What is remembered about deploys that were finished here, for the time in which late files may come.
+//! What is remembered about deploys that were finished here, for as long as late files may come.
 //!
-//! A cache: after a restart it is empty, and late files are then committed without waiting for a sum.
+//! A cache: it is empty after a restart, and late files are then committed without waiting for a sum.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::ids::{DeployId, Moment};
 
-/// Deploys that were finished a short time ago.
+/// Deploys that were finished recently.
 #[derive(Debug, Default)]
 pub(super) struct FinishedDeploys {
     deploys: BTreeMap<DeployId, FinishedDeploy>,
-    /// In the order in which they were noted, which is the order in which they are forgotten.
+    /// In the order in which they were noted and will be forgotten.
     noted: VecDeque<(Moment, DeployId)>,
 }
 
 #[derive(Debug, Default)]
 struct FinishedDeploy {
     came_with_sums: bool,
-    /// Name of the file or sum of the deploy's last PUT.
+    /// Name of the file or sum in the deploy's last PUT.
     last_name: String,
-    /// When it was finished, if that was here.
+    /// When it was finished, if it was finished here.
     at: Option<Moment>,
 }
 
@@ -43,7 +43,7 @@ impl FinishedDeploys {
         }
     }
 
-    /// How many seconds ago it was finished, if that was here.
+    /// How many seconds ago it was finished, if it was finished here.
     pub(super) fn age_s(&self, deploy: &DeployId, now: Moment) -> Option<i64> {
         let at = self.deploys.get(deploy)?.at?;
         Some(now.0.saturating_sub(at.0) / 1_000_000)
@@ -54,7 +54,7 @@ impl FinishedDeploys {
         self.deploys.get(deploy).is_some_and(|finished| finished.came_with_sums)
     }
 
-    /// The name of the deploy's last PUT.
+    /// The name in the deploy's last PUT.
     pub(super) fn last_name(&self, deploy: &DeployId) -> Option<&str> {
         self.deploys.get(deploy).map(|finished| finished.last_name.as_str())
     }

@@ -1,4 +1,4 @@
-//! Late files: attachments, signatures and sums that come after their version is visible.
+//! Late files: attachments, signatures and sums that arrive after their version has become visible.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,12 +18,12 @@ use crate::deploy::FILES_MAX;
 use crate::ids::{DeployId, Moment};
 use crate::rejection::Rejection;
 
-/// Files that a version may have, with those that were added to it.
+/// How many files a version may have, including those that were added to it.
 const VERSION_FILES_MAX: usize = 5 * FILES_MAX;
-/// Main file of a version that came without a POM.
+/// Main file of a version without a POM.
 const USUAL_MAIN_EXTENSION: &str = "jar";
 
-/// What waits beside one published deploy, and what is known about its late phase.
+/// The files that wait beside a published deploy, and what is known about its late phase.
 #[derive(Clone, Debug)]
 pub(super) struct LateFiles {
     pub(super) deploy: DeployId,
@@ -38,21 +38,21 @@ pub(super) struct LateFiles {
     began: Moment,
 }
 
-/// What a metadata client is up to that sends files of a version again. Its new names wait for its metadata.
+/// The state of a metadata client that sends files of a version again. Its new names wait for its metadata.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Repeat {
-    /// It sends none again.
+    /// It has not sent any again.
     Nothing,
-    /// All had the same bytes: another machine of a build for several, which adds its own files.
+    /// All had the same bytes: one of several machines that build a release, which adds its own files.
     SameBytes,
-    /// One had other bytes: a redeploy that fails, and its new names with it.
+    /// One had other bytes: a redeploy, which fails together with its new names.
     OtherBytes,
 }
 
 /// A late file that waits for its first right sum, or for the metadata of a repeat.
 #[derive(Clone, Debug)]
 pub(super) struct WaitingFile {
-    /// Each has a folder of its own, because each has an event of its own.
+    /// Each has a folder of its own, because each gets an event of its own.
     pub(super) upload: DeployId,
     pub(super) size: u64,
     pub(super) digests: Digests,
@@ -93,14 +93,14 @@ impl LateFiles {
         }
     }
 
-    /// Drops all files that wait.
+    /// Drops all waiting files.
     pub(super) fn discard(&mut self) -> Vec<Effect> {
         let waiting = std::mem::take(&mut self.waiting);
         waiting.into_values().map(|file| Effect::Discard { deploy: file.upload }).collect()
     }
 
-    /// Whether one more name may wait: there is an end to what is kept in memory, and to the lines that a version is
-    /// read from.
+    /// Whether one more name may wait: what is kept in memory is limited, and so are the lines from which a version is
+    /// read.
     fn has_room_for(&self, name: &str, published: &PublishedDeploy) -> bool {
         let waits =
             |name: &str| self.waiting.contains_key(name) || self.sums.names().any(|other| **other == *name);
@@ -113,7 +113,7 @@ impl LateFiles {
         !self.waiting.is_empty() || !self.sums.is_empty() || self.repeat != Repeat::Nothing
     }
 
-    /// When time next changes something, if nobody works on it.
+    /// The next time at which the passing of time changes something, if nobody works on it.
     pub(super) fn due(&self, settings: &Settings) -> Moment {
         if !self.is_kept() {
             return Moment(i64::MIN);
@@ -124,7 +124,7 @@ impl LateFiles {
         self.last_put.plus_seconds(after_s)
     }
 
-    /// Ends what a run of PUTs had begun: sums without a file go, and so do the new names of a repeat.
+    /// Ends a run of PUTs: sums without a file are dropped, and so are the new names of a repeat.
     pub(super) fn end_run(&mut self) -> Vec<Effect> {
         let repeat = std::mem::replace(&mut self.repeat, Repeat::Nothing);
         let effects = if repeat == Repeat::Nothing { Vec::new() } else { self.discard() };
@@ -134,8 +134,9 @@ impl LateFiles {
     }
 }
 
-/// Whether a new name may be added to the version: by the same user and token, within the window, before
-/// promotion, and if it is no POM or main file. A `.module` may: a version has one name for it, so it has none yet.
+/// Whether a new name may be added to the version: by the same user and token, within the window, before promotion, and
+/// if it is not a POM or main file. A `.module` may be added: a version has only one name for it, so a new one is the
+/// first.
 pub(super) fn may_add(
     turn: &Turn<'_>,
     key: &VersionKey,
@@ -161,7 +162,7 @@ pub(super) fn may_add(
     Ok(())
 }
 
-/// The refusal of a name that is new to a published version, or has other bytes.
+/// The refusal of a name that is new to a published version, or has different bytes.
 pub(super) fn redeploy(key: &VersionKey, published: &PublishedDeploy, name: &Arc<str>) -> DeployRejection {
     DeployRejection::Redeploy {
         version: key.shown(),
@@ -172,14 +173,14 @@ pub(super) fn redeploy(key: &VersionKey, published: &PublishedDeploy, name: &Arc
     }
 }
 
-/// The refusal of a file beyond those that a version may have.
+/// The refusal of a file beyond the number that a version may have.
 pub(super) fn too_many_files(files: usize) -> DeployRejection {
     DeployRejection::Decided(Arc::new(Rejection::TooManyFiles { files }))
 }
 
 impl Turn<'_> {
-    /// A file of a version that is on the log: a repeat, a redeploy, or a late file. That a new name may be
-    /// added was checked.
+    /// A file of a version that is on the log: a repeat, a redeploy, or a late file. The caller has checked that a new
+    /// name may be added.
     pub(super) fn published_file(
         &mut self,
         put: &Put,
@@ -194,8 +195,8 @@ impl Turn<'_> {
         };
         let is_same = *sha256 == digests.sha256;
         let is_retry = is_same && self.finished.last_name(&published.deploy) == Some(&*file.name);
-        // Once a metadata client repeats a file, its new names wait for what its other files are. A retry of the very
-        // last PUT is no repeat: there the answer was lost.
+        // Once a metadata client repeats a file, its new names wait until it is known what its other files are. A retry
+        // of the very last PUT is not a repeat: its answer was lost.
         if put.waits_for_metadata && published.is_by(self.deployer) && !is_retry {
             let repeat = if is_same { Repeat::SameBytes } else { Repeat::OtherBytes };
             let late = self.late_files(&slot, published);
@@ -214,7 +215,7 @@ impl Turn<'_> {
         }
     }
 
-    /// A late file: it is kept in a folder of its own and committed as soon as it may be.
+    /// A late file: it is kept in a folder of its own and committed as soon as possible.
     fn late_file(
         &mut self,
         put: &Put,
@@ -262,8 +263,8 @@ impl Turn<'_> {
         self.commit_late(&slot, &file.name, published)
     }
 
-    /// A sum of a version that is on the log. One of a committed file changes nothing, right or wrong. That a
-    /// new name may be added was checked.
+    /// A sum of a version that is on the log. A sum of a committed file changes nothing, right or wrong. The caller has
+    /// checked that a new name may be added.
     pub(super) fn published_sum(
         &mut self,
         file: &VersionFile,
@@ -284,7 +285,7 @@ impl Turn<'_> {
                     }
                     Answer::done()
                 }
-                // The sum of other bytes that were refused is right for those; the redeploy is what is wrong.
+                // The sum of different bytes that were refused is right for those; what is wrong is the redeploy.
                 Err(wrong) => {
                     let reason = self.redeploy_refused(version, &file.name).unwrap_or(wrong);
                     self.refuse(version, reason)
@@ -308,8 +309,8 @@ impl Turn<'_> {
         self.commit_late(&slot, &file.name, published)
     }
 
-    /// Commits a waiting file at its first right sum if none is wrong; at once if its deploy came without
-    /// sums or if it is a signature. New names of a repeat wait for its metadata.
+    /// Commits a waiting file at its first right sum if none is wrong; right away if its deploy came without sums or if
+    /// it is a signature. New names of a repeat wait for its metadata.
     fn commit_late(&mut self, slot: &Slot, name: &Arc<str>, published: &PublishedDeploy) -> Answer {
         self.save_late(slot, name);
         let Some(late) = self.artifact.late.get(slot) else { return Answer::done() };
@@ -330,8 +331,9 @@ impl Turn<'_> {
         Answer::done()
     }
 
-    /// The metadata of a repeat: with the same bytes its new names are added, and of those that have a wrong sum the
-    /// reason is told; with other bytes they go, and the redeploy is the reason. `None` if there is no repeat.
+    /// The metadata of a repeat. With the same bytes, its new names are added, and for those with a wrong sum the
+    /// answer is the reason. With different bytes they are dropped, and the redeploy is the reason. `None` if there is
+    /// no repeat.
     pub(super) fn finish_repeat(&mut self, slot: &Slot) -> Option<Answer> {
         let published = self.published.find(&slot.key)?;
         let late = self.artifact.late.get_mut(slot)?;
@@ -361,7 +363,7 @@ impl Turn<'_> {
         Some(Answer::done())
     }
 
-    /// The late phase of the published deploy; what waited beside an older build is dropped.
+    /// The late phase of the published deploy; files that waited beside an older build are dropped.
     fn late_files(&mut self, slot: &Slot, published: &PublishedDeploy) -> &mut LateFiles {
         let fresh = LateFiles::new(published.deploy.clone(), self.deployer.clone(), self.now);
         let late = self.artifact.late.entry(slot.clone()).or_insert_with(|| fresh.clone());

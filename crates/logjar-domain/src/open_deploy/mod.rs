@@ -1,18 +1,18 @@
 //! The deploy protocol: how the PUTs of build tools, over any connection and in any order, become one deploy.
 //!
 //! A pure state machine. A PUT begins ([`OpenDeploys::begin`]), its body is read and hashed, and it completes
-//! ([`OpenDeploys::complete`]) or breaks off ([`OpenDeploys::abort`]). Out come effects on folders below
-//! `uploads/`, commits, and the answer ([`step`]). It knows no rights, no file system and no event log, and
-//! keeps open deploys only: what is on the log it is told ([`published`]).
+//! ([`OpenDeploys::complete`]) or breaks off ([`OpenDeploys::abort`]). The results are effects on folders below
+//! `uploads/`, commits, and the answer ([`step`]). It knows no rights, no file system and no event log, and only keeps
+//! open deploys: what is on the log is an argument ([`published`]).
 //!
-//! Calls about one artifact of a repository are made one after the other, from the call through its effects
-//! and commits to [`OpenDeploys::committed`]; calls about other artifacts may come in between, and so may the
-//! beginnings and breakings off of uploads.
+//! Calls about one artifact of a repository are made one after the other, each including its effects and commits up to
+//! [`OpenDeploys::committed`]. Calls about other artifacts may come in between, and so may uploads that begin or break
+//! off.
 //!
-//! Reading order: what comes in ([`request`]), what goes out ([`step`]), why not ([`rejection`]), what is
-//! known ([`published`]); then one call at work (`turn`), one open deploy (`open`), its runs (`run`) and sums
-//! (`sums`), the arrival of a file (`arrival`, `pom_check`), the ways to finish (`metadata`, `finish`), late
-//! files (`late`, `finished`), how much a token may have under way (`owners`, [`room`]), and what outlives a restart
+//! Reading order: what comes in ([`request`]), what goes out ([`step`]), why something is refused ([`rejection`]), what
+//! is known ([`published`]); then one call at work (`turn`), one open deploy (`open`), its runs (`run`) and sums
+//! (`sums`), the arrival of a file (`arrival`, `pom_check`), the ways to finish (`metadata`, `finish`), late files
+//! (`late`, `finished`), how much a token may have under way (`owners`, [`room`]), and what survives a restart
 //! ([`record`]).
 
 use std::collections::{BTreeMap, VecDeque};
@@ -53,25 +53,25 @@ mod run;
 mod sums;
 mod turn;
 
-/// Refusals that are remembered at once.
+/// How many refusals are remembered.
 const REFUSALS_MAX: usize = 1_000;
 
-/// How the protocol is set up. The default is what a new registry has.
+/// The settings of the protocol. The default is what a new registry has.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Seconds without an accepted PUT, and with none in progress, after which a run has ended.
+    /// Seconds without an accepted PUT, and with none in progress, after which a run ends.
     pub run_pause_s: i64,
     /// Seconds after its last PUT when an open deploy is dropped.
     pub drop_after_s: i64,
-    /// Seconds after a deploy in which files may be added to it.
+    /// Seconds after a deploy during which files may be added to it.
     pub late_window_s: i64,
-    /// Seconds for which a refusal is repeated to a finish that finds nothing.
+    /// Seconds during which a refusal is repeated to a finish that finds nothing.
     pub refusal_memory_s: i64,
-    /// Bytes that all open deploys of one token may hold, those of bodies that still come included.
+    /// How many bytes all open deploys of one token may hold, including bodies that are still arriving.
     pub open_bytes_per_token: u64,
     /// How many versions and builds one token may have under way.
     pub open_deploys_per_token: usize,
-    /// Rule 21: every file but signatures comes with a sum.
+    /// Rule 21: every file except signatures comes with a sum.
     pub require_sums: bool,
     /// Rule 23: all files are signed, or none.
     pub require_all_signatures: bool,
@@ -92,12 +92,12 @@ impl Default for Settings {
     }
 }
 
-/// What is kept of deploys that are under way.
+/// How much is kept of deploys that are under way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Held {
     /// Versions and builds that are open.
     pub deploys: usize,
-    /// Bytes of their files, of late files that wait, of announcements and of bodies that come.
+    /// Bytes of their files, of waiting late files, of announcements and of arriving bodies.
     pub bytes: u64,
 }
 
@@ -115,9 +115,9 @@ pub struct OpenDeploys {
     artifacts: BTreeMap<ArtifactKey, ArtifactDeploys>,
     finished: FinishedDeploys,
     owners: Owners,
-    /// Refusals that are remembered, in the order in which they are forgotten.
+    /// Remembered refusals, in the order in which they will be forgotten.
     refusals: VecDeque<(Moment, ArtifactKey, Version, TokenId)>,
-    /// Effects of time that passed, not handed out yet.
+    /// Effects caused by the passing of time that have not been returned yet.
     effects: Vec<Effect>,
 }
 
@@ -134,8 +134,8 @@ impl OpenDeploys {
         }
     }
 
-    /// A PUT has begun, its body is not read yet. What can be refused now is refused; else the upload is in
-    /// progress until [`Self::complete`], [`Self::refuse`] or [`Self::abort`] is called with the same PUT.
+    /// A PUT has begun, and its body has not been read yet. What can be refused now is refused; otherwise the upload is
+    /// in progress until [`Self::complete`], [`Self::refuse`] or [`Self::abort`] is called with the same PUT.
     pub fn begin(
         &mut self,
         now: Moment,
@@ -186,8 +186,8 @@ impl OpenDeploys {
         }
     }
 
-    /// The upload was refused by a rule that is not the protocol's, such as one about size. Its name is
-    /// remembered, so that the deploy cannot be finished without it.
+    /// The upload was refused by a rule from outside the protocol, such as one about size. Its name is remembered, so
+    /// that the deploy cannot be finished without it.
     pub fn refuse(
         &mut self,
         now: Moment,
@@ -196,7 +196,7 @@ impl OpenDeploys {
         published: &dyn Published,
     ) -> Step {
         let Target::File(file) = &put.path.target else { return only(Answer::Refused(reason)) };
-        // One that has too many deploys open gets none for the sake of a refusal.
+        // A token with too many open deploys gets no further one just to record a refusal.
         let is_kept = !matches!(reason, DeployRejection::TooManyOpen { .. });
         self.completed_file(now, put, file, published, |turn| match turn.published_for(file, false, None) {
             None if is_kept => turn.refuse_file(put, file, reason),
@@ -204,7 +204,7 @@ impl OpenDeploys {
         })
     }
 
-    /// The body of a PUT broke off: it leaves nothing.
+    /// The body of a PUT broke off: nothing of it is kept.
     pub fn abort(&mut self, put: &Put) {
         let Target::File(file) = &put.path.target else { return };
         let key = artifact_of(&put.repository, &file.gav);
@@ -215,7 +215,7 @@ impl OpenDeploys {
         self.recount(&key);
     }
 
-    /// The effects of a completed PUT could not be carried out: its file is not there, and has to be sent again.
+    /// The effects of a completed PUT could not be carried out: its file is missing, and has to be sent again.
     pub fn forget(&mut self, put: &Put) {
         let Target::File(file) = &put.path.target else { return };
         let key = artifact_of(&put.repository, &file.gav);
@@ -232,7 +232,7 @@ impl OpenDeploys {
         self.recount(&key);
     }
 
-    /// Finishes this token's open deploy of the version, of the build with the stamp if one is named.
+    /// Finishes this token's open deploy of the version, or of the build with the stamp if one is given.
     pub fn finish(
         &mut self,
         now: Moment,
@@ -246,7 +246,7 @@ impl OpenDeploys {
         })
     }
 
-    /// How a commit ended. The effects are carried out before the answer is given.
+    /// How a commit ended. The effects must be carried out before the answer is given.
     pub fn committed(&mut self, now: Moment, commit: &Commit, result: CommitResult) -> Vec<Effect> {
         let key = artifact_of(&commit.repository, &commit.gav);
         let Some(artifact) = self.artifacts.get_mut(&key) else { return Vec::new() };
@@ -255,7 +255,7 @@ impl OpenDeploys {
         effects
     }
 
-    /// Lets time pass. To be called every second or so; answers never depend on how often.
+    /// Lets time pass. To be called about every second; answers never depend on how often.
     pub fn tick(&mut self, now: Moment) -> Vec<Effect> {
         let mut effects = std::mem::take(&mut self.effects);
         self.forget_refusals(now);
@@ -274,7 +274,7 @@ impl OpenDeploys {
         self.owners.all()
     }
 
-    /// The versions on the log that the end of a PUT may ask about, whatever its body says.
+    /// The versions on the log that the end of a PUT may ask about, whatever its body.
     pub fn concerned(&self, put: &Put) -> Vec<VersionKey> {
         match &put.path.target {
             Target::File(file) => vec![VersionKey::of_file(&put.repository, file)],
@@ -299,8 +299,8 @@ impl OpenDeploys {
         keys
     }
 
-    /// Takes an open deploy that was read back at start, with its POM, or a late file. Says whether it was
-    /// taken: where not, its folder is to be discarded.
+    /// Accepts an open deploy, with its POM, or a late file that was read back at start. Returns whether it was
+    /// accepted: if not, its folder is to be discarded.
     pub fn restore(&mut self, record: DeployRecord, pom: Option<Arc<Pom>>) -> bool {
         let key = artifact_of(&record.repository, &record.gav);
         let slot = record.slot();
@@ -318,7 +318,7 @@ impl OpenDeploys {
         is_taken
     }
 
-    /// Takes notice of what changed about an artifact, and forgets it if nothing is left.
+    /// Updates the counts after changes to an artifact, and forgets the artifact if nothing is left.
     fn recount(&mut self, key: &ArtifactKey) {
         let Some(artifact) = self.artifacts.get_mut(key) else { return };
         artifact.count(&self.settings, &mut self.owners);
@@ -346,7 +346,7 @@ impl OpenDeploys {
         }
     }
 
-    /// Ends the upload of a file, and works on what came of it.
+    /// Ends the upload of a file, and acts on the result.
     fn completed_file(
         &mut self,
         now: Moment,
@@ -408,7 +408,7 @@ fn artifact_of_folder(put: &Put, folder: &MetadataFolder) -> Option<ArtifactKey>
     Some(ArtifactKey { repository: put.repository.clone(), group, artifact })
 }
 
-/// An answer with nothing to do for it.
+/// An answer without effects or commits.
 fn only(answer: Answer) -> Step {
     Step { effects: Vec::new(), commits: Vec::new(), answer }
 }

@@ -1,4 +1,4 @@
-//! One open deploy: what has come of a version by one token, and how far it is from being whole.
+//! One open deploy: what has arrived of a version from one token, and how far it is from being whole.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use crate::ids::{DeployId, Moment};
 /// Extensions of signatures, as in `a-1.0.jar.asc`.
 const SIGNATURES: [&str; 2] = [".asc", ".sig"];
 
-/// What has come of a version by one token, and is not visible yet.
+/// What has arrived of a version from one token, and is not visible yet.
 #[derive(Clone, Debug)]
 pub(super) struct OpenDeploy {
     pub(super) id: DeployId,
@@ -28,7 +28,7 @@ pub(super) struct OpenDeploy {
     pub(super) deployer: Deployer,
     pub(super) opened: Moment,
     pub(super) last_put: Moment,
-    /// Name of the file that came last, or of the sum.
+    /// Name of the file, or of the sum, that came last.
     pub(super) last_name: String,
     pub(super) files: BTreeMap<Arc<str>, OpenFile>,
     pub(super) pom: Option<Arc<Pom>>,
@@ -37,11 +37,11 @@ pub(super) struct OpenDeploy {
     pub(super) sums: Sums,
     /// Files that were refused, until they are accepted.
     pub(super) refused: BTreeMap<Arc<str>, DeployRejection>,
-    /// The run under way; none between two runs.
+    /// The run under way; `None` between two runs.
     pub(super) run: Option<Run>,
     /// How many runs there were.
     pub(super) runs: u32,
-    /// Whether a commit was handed out and its result has not come back.
+    /// Whether a commit was returned whose result has not been reported yet.
     pub(super) committing: bool,
 }
 
@@ -58,7 +58,7 @@ pub(super) struct OpenFile {
 pub(super) enum Overtaken {
     /// All of it is there, with the same bytes.
     Repeated,
-    /// The name is there with other bytes, or not at all.
+    /// The name is there with different bytes, or not at all.
     Differs(Arc<str>),
 }
 
@@ -82,12 +82,13 @@ impl OpenDeploy {
         }
     }
 
-    /// Whether a file of that name came, accepted or refused.
+    /// Whether a file with that name came, accepted or refused.
     pub(super) fn has_name(&self, name: &str) -> bool {
         self.files.contains_key(name) || self.refused.contains_key(name)
     }
 
-    /// Whether it may have a file of one more name: all that came count, refused and known by a sum alone too.
+    /// Whether it may have a file with one more name: all that came count, including refused ones and those of which
+    /// only a sum came.
     pub(super) fn has_room_for(&self, name: &str) -> bool {
         let sums = self.sums.names().filter(|name| !self.has_name(name));
         let mut new = self.refused.keys().filter(|name| !self.files.contains_key(*name)).chain(sums);
@@ -118,28 +119,28 @@ impl OpenDeploy {
         self.run.as_ref().is_some_and(|run| run.conflict)
     }
 
-    /// Ends the run under way. Sums whose file has not come end with it.
+    /// Ends the run under way. Sums whose file has not come are dropped.
     pub(super) fn end_run(&mut self) {
         self.run = None;
         let files = &self.files;
         self.sums.forget_without_file(|name| files.contains_key(name));
     }
 
-    /// The verdict of the sums on one file that is there.
+    /// The verdict of the sums on a file that is there.
     pub(super) fn judge(&self, file: &OpenFile) -> Verdict {
         self.sums.judge(&file.file.name, &file.digests)
     }
 
-    /// The reason why it cannot be finished as it is: a refused file, or a sum that does not fit.
+    /// The reason why it cannot be finished as it is: a refused file, or a wrong sum.
     pub(super) fn refusal(&self) -> Option<DeployRejection> {
         let wrong_sum = || self.files.values().find_map(|file| self.judge(file).wrong);
         self.refused.values().next().cloned().or_else(wrong_sum)
     }
 
-    /// What it lacks to be *complete*, refusals aside.
+    /// What it lacks to be *complete*, apart from refusals.
     ///
-    /// A POM, whatever its packaging says about a main file; a further build of a snapshot version needs
-    /// none, as `gpg:sign-and-deploy-file` sends sources alone. Every sum has its file.
+    /// It needs a POM, whatever the packaging says about a main file; a further build of a snapshot version needs none,
+    /// because `gpg:sign-and-deploy-file` sends sources alone. Every sum needs its file.
     pub(super) fn lacks(&self, version_exists: bool) -> Option<DeployRejection> {
         let version = || self.key.shown();
         let is_stamped = matches!(self.key.build, Build::Stamped(_));
@@ -151,8 +152,7 @@ impl OpenDeploy {
         Some(DeployRejection::SumWithoutFile { version: version(), name: name.clone() })
     }
 
-    /// Rules 21 and 23, where they are on: a sum of every file but signatures, and signatures of all files or
-    /// of none.
+    /// Rules 21 and 23, if they are on: a sum of every file except signatures, and signatures of all files or of none.
     pub(super) fn breaks_switched_rule(&self, settings: &Settings) -> Option<DeployRejection> {
         let version = || self.key.shown();
         let signed = || self.files.values().filter(|file| !file.file.is_signature());
@@ -180,8 +180,8 @@ impl OpenDeploy {
         self.promises_module && !self.files.values().any(|file| file.file.is_module())
     }
 
-    /// Whether POM and main file are whole: there, and each with a right sum if the deploy came with any. So is the
-    /// `.module` if the POM promises one.
+    /// Whether it is whole: POM and main file are there, each with a right sum if the deploy came with any; likewise
+    /// the `.module`, if the POM promises one.
     pub(super) fn is_whole(&self) -> bool {
         let Some(main) = self.main_extension() else { return false };
         if self.lacks_module() {
@@ -224,7 +224,7 @@ impl OpenDeploy {
         }
     }
 
-    /// One line that says what is still missing, for people who look at the answer of a PUT.
+    /// One line that says what is still missing, for people who read the answer to a PUT.
     pub(super) fn missing(&self, waits_for_metadata: bool) -> String {
         let mut missing = Vec::new();
         if !self.has_pom() {

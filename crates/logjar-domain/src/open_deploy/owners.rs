@@ -1,4 +1,4 @@
-//! What each token has under way: kept as it changes, so that asking costs the same however much there is.
+//! What each token has under way: updated with each change, so that asking costs the same however much there is.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ struct Owner {
     held: Held,
 }
 
-/// What there is of one version or build.
+/// What is held for one version or build.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Share {
     /// Whether it is open.
@@ -31,7 +31,7 @@ pub(super) struct Share {
 }
 
 impl Owners {
-    /// Notes what there is of a version now; `None` if nothing is left.
+    /// Sets what is held for a version now; `None` if nothing is left.
     pub(super) fn set(&mut self, slot: &Slot, share: Option<Share>) {
         if share.is_none() && !self.tokens.contains_key(&slot.token) {
             return;
@@ -49,19 +49,19 @@ impl Owners {
         }
     }
 
-    /// What all have.
+    /// What all tokens have.
     pub(super) fn all(&self) -> Held {
         self.all
     }
 
-    /// What one token has. Here `deploys` counts whatever takes a place: announced versions and late files too.
+    /// What one token has. Here `deploys` also counts announced versions and late files.
     pub(super) fn of(&self, token: &TokenId) -> Held {
         self.tokens
             .get(token)
             .map_or_else(Held::default, |owner| Held { deploys: owner.slots.len(), bytes: owner.held.bytes })
     }
 
-    /// The versions that one token has something of.
+    /// The versions for which one token has something.
     pub(super) fn versions(&self, token: &TokenId) -> impl Iterator<Item = &VersionKey> {
         self.tokens.get(token).into_iter().flat_map(|owner| owner.slots.keys())
     }

@@ -1,4 +1,4 @@
-//! Rules 10 and 13: *the* POM can be read, and speaks of the version whose folder it is put into.
+//! Rules 10 and 13: *the* POM can be parsed, and names the version as which it is deployed.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use logjar_maven::pom::{Pom, Value};
 
 use super::rejection::{DeployRejection, PomPart};
 
-/// Checks *the* POM of a version against its path. `pom` is what the reader made of it.
+/// Checks *the* POM of a version against its path. `pom` is the result of reading it.
 pub(super) fn check(
     file: &VersionFile,
     pom: Option<&Result<Arc<Pom>, String>>,
@@ -53,7 +53,7 @@ mod tests {
 
     use super::*;
 
-    /// The tag that a POM gets in the folder of an sbt plugin.
+    /// The tag that a POM has in the folder of an sbt plugin.
     fn tag(group: &str, artifact: &str, version: &str) -> Option<&'static str> {
         let path = ["org", "example", "plug_2.12_1.0", "1.0", "plug_2.12_1.0-1.0.pom"];
         let Target::File(file) = layout::parse(&path).unwrap().target else { panic!("no file") };

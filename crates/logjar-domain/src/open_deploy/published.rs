@@ -1,6 +1,5 @@
-//! What the protocol asks about versions that are on the log. The answers are looked up beforehand by the
-//! caller, for all versions that [`super::OpenDeploys::concerned`] names: a look-up that fails is no answer, so
-//! then there is no step.
+//! What the protocol asks about versions that are on the log. The caller looks up the answers beforehand, for all
+//! versions that [`super::OpenDeploys::concerned`] names; if a look-up fails, there is no step.
 
 use std::sync::Arc;
 
@@ -28,15 +27,15 @@ pub trait Published {
     /// The deploy that published the version or build.
     fn find(&self, key: &VersionKey) -> Option<&PublishedDeploy>;
 
-    /// Whether the version is there, in any build.
+    /// Whether the version exists, in any build.
     fn version_exists(&self, repository: &RepositoryName, gav: &Gav) -> bool;
 
-    /// How many seconds ago it was published, by the time of day, and not below 0. What was published since this
-    /// process began is known better.
+    /// How many seconds ago it was published, by the time of day, at least 0. For what was published since this process
+    /// began, the protocol knows better.
     fn age_s(&self, published: &PublishedDeploy) -> i64;
 
-    /// The sum of a published file in lower-case hex; `None` if it is not at hand, in which case
-    /// the client's sum is accepted unchecked.
+    /// The sum of a published file in lower-case hex; `None` if it is not available, in which case the client's sum is
+    /// accepted unchecked.
     fn sum(&self, key: &VersionKey, name: &str, algorithm: Algorithm) -> Option<String>;
 }
 
@@ -47,15 +46,15 @@ pub struct PublishedDeploy {
     pub deploy: DeployId,
     /// Who deployed.
     pub user: UserId,
-    /// Their name, for reasons.
+    /// Their name, for refusals.
     pub user_name: String,
     /// With which token; imports have none.
     pub token: Option<TokenId>,
     /// When.
     pub at: Moment,
-    /// Names and SHA-256 of all files, late ones too, under the names that they were sent with.
+    /// Names and SHA-256 of all files, including late ones, under the names with which they were sent.
     pub files: Vec<(Arc<str>, [u8; 32])>,
-    /// What a build that came under the plain name is stored as.
+    /// The stamp under which a build that came under the plain name is stored.
     pub stamp: Option<Stamp>,
     /// How often files were added to it.
     pub times_added: usize,
@@ -66,12 +65,12 @@ pub struct PublishedDeploy {
 }
 
 impl VersionKey {
-    /// What the file belongs to.
+    /// The version or build that the file belongs to.
     pub fn of_file(repository: &RepositoryName, file: &VersionFile) -> Self {
         Self { repository: repository.clone(), gav: file.gav.clone(), build: file.build }
     }
 
-    /// The coordinates as refusals name them, a build with its stamp.
+    /// The coordinates as refusals show them, with the stamp of a build.
     pub(super) fn shown(&self) -> String {
         let Gav { group, artifact, version } = &self.gav;
         match self.build {
@@ -82,12 +81,12 @@ impl VersionKey {
 }
 
 impl PublishedDeploy {
-    /// The SHA-256 of the file with the name.
+    /// The SHA-256 of the file with that name.
     pub fn sha256(&self, name: &str) -> Option<&[u8; 32]> {
         self.files.iter().find(|(other, _)| **other == *name).map(|(_, sha256)| sha256)
     }
 
-    /// The name that a file is stored under.
+    /// The name under which a file is stored.
     pub(super) fn stored_name(&self, key: &VersionKey, name: &Arc<str>) -> Arc<str> {
         match (key.build, self.stamp) {
             (Build::Plain, Some(stamp)) => with_stamp(&key.gav, name, stamp).into(),

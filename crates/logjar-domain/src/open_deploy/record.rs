@@ -1,7 +1,6 @@
-//! What is kept of an open deploy, or of a late file, beside its bytes, so that a restart of the server does
-//! not end it.
+//! What is stored of an open deploy, or of a late file, beside its bytes, so that it survives a restart of the server.
 //!
-//! Not its form on disk: that is for whoever writes it.
+//! Its format on disk is up to whoever writes it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,12 +20,12 @@ use super::step::UploadedFile;
 use super::turn::Slot;
 use crate::ids::{DeployId, Moment, RepositoryName};
 
-/// An open deploy, or a late file that waits, at rest.
+/// An open deploy, or a waiting late file, at rest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeployRecord {
-    /// The deploy; of a late file the name of its folder.
+    /// The deploy; for a late file the name of its folder.
     pub deploy: DeployId,
-    /// Set for a late file that waits: the deploy that published its version.
+    /// Set for a waiting late file: the deploy that published its version.
     pub late_for: Option<DeployId>,
     /// The repository.
     pub repository: RepositoryName,
@@ -40,7 +39,7 @@ pub struct DeployRecord {
     pub last_put: Moment,
     /// The files, ordered by name.
     pub files: Vec<UploadedFile>,
-    /// The sums that came: file, algorithm, and the hex if the body held any.
+    /// The sums that came: file, algorithm, and the hex if the body contained any.
     pub sums: Vec<(Arc<str>, Algorithm, Option<String>)>,
     /// Files that were refused, and why.
     pub refused: Vec<(Arc<str>, String)>,
@@ -104,7 +103,7 @@ impl DeployRecord {
         Slot { key, token: self.deployer.token.clone() }
     }
 
-    /// Puts a late file back to those that wait.
+    /// Puts a late file back among the waiting ones.
     pub(super) fn into_late(self, deploy: DeployId, late: &mut BTreeMap<Slot, LateFiles>) -> Option<()> {
         let key = VersionKey { repository: self.repository, gav: self.gav, build: self.build };
         let files = self.files.into_iter().map(|file| Some((parse(&key, &file.name)?, file)));
@@ -130,8 +129,7 @@ impl DeployRecord {
         Some(())
     }
 
-    /// The open deploy again, in the run that it was in: clients go on where they were. `None` if a file's
-    /// name is none.
+    /// The open deploy again, in the same run, so that clients can continue. `None` if a file has an invalid name.
     pub(super) fn into_open(self, pom: Option<Arc<Pom>>) -> Option<OpenDeploy> {
         let key = VersionKey { repository: self.repository, gav: self.gav, build: self.build };
         let mut deploy = OpenDeploy::new(self.deploy, key, self.deployer, self.last_put);
@@ -155,7 +153,7 @@ impl DeployRecord {
     }
 }
 
-/// Takes a file's name apart again.
+/// Parses a file's name.
 fn parse(key: &VersionKey, name: &str) -> Option<VersionFile> {
     let folder = layout::version_folder(&key.gav);
     let segments = folder.split('/').chain([name]).collect::<Vec<_>>();

@@ -1,5 +1,5 @@
-//! Why the deploy protocol refuses: one variant per reason. `Display` is the whole reason, one line of ASCII,
-//! because some clients show nothing but the reason phrase of the answer.
+//! Why the deploy protocol refuses: one variant per reason. `Display` is the whole reason, one line of ASCII, because
+//! some clients show nothing but the reason phrase of the answer.
 
 use std::sync::Arc;
 
@@ -7,9 +7,9 @@ use logjar_maven::checksum::Algorithm;
 
 use crate::rejection::{Class, Rejection};
 
-/// Characters of a foreign text that a reason shows.
+/// How many characters of a foreign text a reason shows.
 const SHOWN_MAX: usize = 80;
-/// Characters of what a reader of ours says, with foreign text in it.
+/// How many characters are kept of a parser's message, which may contain foreign text.
 const REASON_MAX: usize = 400;
 
 /// A refusal by the deploy protocol.
@@ -23,10 +23,10 @@ pub enum DeployRejection {
     UnderWay {
         /// Coordinates of the version or build.
         version: String,
-        /// Seconds until a cut off deploy counts as ended.
+        /// Seconds until an interrupted deploy counts as ended.
         pause_s: i64,
     },
-    /// A sum that is not that of its file (rule 22).
+    /// A sum that does not match its file (rule 22).
     #[error(
         "the {} sum sent for `{name}` is `{sent}`, but the file received has `{received}`; deploy it \
          again", .algorithm.extension()
@@ -38,10 +38,10 @@ pub enum DeployRejection {
         algorithm: Algorithm,
         /// The sum that was sent, in hex.
         sent: String,
-        /// The sum of the bytes that came.
+        /// The sum of the bytes that were received.
         received: String,
     },
-    /// The body of a sum holds no sum (rule 22).
+    /// The body of a sum contains no sum (rule 22).
     #[error(
         "the body sent as `{name}.{}` is not such a sum; send only its hex digits", .algorithm.extension()
     )]
@@ -51,7 +51,7 @@ pub enum DeployRejection {
         /// Which sum.
         algorithm: Algorithm,
     },
-    /// A sum came and its file did not.
+    /// A sum came without its file.
     #[error(
         "`{version}` is incomplete: a sum of `{name}` was sent, but not the file itself; send the file, \
          or deploy again without its sum"
@@ -62,7 +62,7 @@ pub enum DeployRejection {
         /// The file.
         name: Arc<str>,
     },
-    /// A file without any sum, where rule 21 is on.
+    /// A file without any sum, if rule 21 is on.
     #[error("`{version}` is incomplete: no sum of `{name}` was sent; deploy with checksums switched on")]
     SumMissing {
         /// Coordinates of the version or build.
@@ -81,13 +81,13 @@ pub enum DeployRejection {
         name: String,
     },
 
-    /// The deploy was to be finished, and it has no POM (rule 9).
+    /// The deploy should be finished but has no POM (rule 9).
     #[error("`{version}` is incomplete: its POM is missing; deploy it with its POM")]
     PomMissing {
         /// Coordinates of the version or build.
         version: String,
     },
-    /// The POM cannot be read (rule 10).
+    /// The POM cannot be parsed (rule 10).
     #[error("the POM `{name}` cannot be read: {}; fix it and deploy again", shown_to(.why, REASON_MAX))]
     PomInvalid {
         /// The file.
@@ -95,7 +95,7 @@ pub enum DeployRejection {
         /// What is wrong with it.
         why: String,
     },
-    /// The POM speaks of something else than the path (rule 13).
+    /// The POM names something other than the path (rule 13).
     #[error(
         "the {part} in the POM, {}, does not match the {part} that it is deployed to, `{path}`; make them the same",
         in_pom(.pom)
@@ -122,7 +122,7 @@ pub enum DeployRejection {
         /// The property's name.
         property: String,
     },
-    /// `maven-metadata.xml` cannot be read (rule 10).
+    /// `maven-metadata.xml` cannot be parsed (rule 10).
     #[error("the maven-metadata.xml cannot be read: {}; deploy again", shown(.why))]
     MetadataInvalid {
         /// What is wrong with it.
@@ -140,7 +140,7 @@ pub enum DeployRejection {
         name: Arc<str>,
     },
 
-    /// A release or build that exists (rule 19).
+    /// A release or build that already exists (rule 19).
     #[error(
         "`{version}` was deployed on {day} by `{user}`{}; deployed files cannot change, so use a new version",
         if *.is_new { format!(" without `{name}`") } else { format!(", and `{name}` was different then") }
@@ -148,7 +148,7 @@ pub enum DeployRejection {
     Redeploy {
         /// Coordinates of the version or build.
         version: String,
-        /// A file that is new or has other bytes.
+        /// A file that is new or has different bytes.
         name: Arc<str>,
         /// Whether it is new.
         is_new: bool,
@@ -157,7 +157,7 @@ pub enum DeployRejection {
         /// Who deployed it.
         user: String,
     },
-    /// A late file, after the time for it.
+    /// A late file, after the window.
     #[error(
         "`{version}` was deployed on {day}, and files can be added for only {minutes} minutes, so \
          `{name}` is too late; use a new version"
@@ -172,7 +172,7 @@ pub enum DeployRejection {
         /// Length of the window.
         minutes: i64,
     },
-    /// A late file that is no attachment.
+    /// A late file that is not an attachment.
     #[error(
         "`{version}` was deployed without `{name}`, and POM and main file cannot be added later; use a new version"
     )]
@@ -191,7 +191,7 @@ pub enum DeployRejection {
         name: Arc<str>,
     },
 
-    /// A finish was asked for, and nothing is there that it could mean.
+    /// A finish was requested, but there is nothing that it could mean.
     #[error(
         "nothing to finish: no build of `{}` by this token is ready; deploy its POM and files first", shown(.version)
     )]
@@ -199,7 +199,7 @@ pub enum DeployRejection {
         /// Coordinates of what was to be finished.
         version: String,
     },
-    /// A finish was asked for, and several builds are open.
+    /// A finish was requested, and several builds are open.
     #[error(
         "several builds of `{version}` are open with this token; name the build to finish by its timestamp"
     )]
@@ -218,7 +218,7 @@ pub enum DeployRejection {
         /// The limit in bytes.
         limit: u64,
     },
-    /// The token has too many deploys open.
+    /// The token has too many open deploys.
     #[error(
         "this token has {limit} deploys open, the most it may have; finish some or wait until they have ended"
     )]
@@ -226,10 +226,10 @@ pub enum DeployRejection {
         /// How many it may have.
         limit: usize,
     },
-    /// Refused by a rule that is not the protocol's: rights, names, size.
+    /// Refused by a rule from outside the protocol: rights, names, size.
     #[error("{0}")]
     Decided(Arc<Rejection>),
-    /// Refused before a restart, of which only the reason is left.
+    /// Refused before a restart; only the reason is left.
     #[error("{}", reason)]
     Remembered {
         /// The whole reason.
@@ -237,7 +237,7 @@ pub enum DeployRejection {
     },
 }
 
-/// A coordinate that POM and path both have.
+/// A coordinate that both POM and path have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PomPart {
     /// `groupId`.
@@ -259,7 +259,7 @@ impl std::fmt::Display for PomPart {
 }
 
 impl DeployRejection {
-    /// What kind of refusal it is.
+    /// The kind of refusal.
     pub fn class(&self) -> Class {
         match self {
             Self::UnderWay { .. } => Class::Conflict,
@@ -287,7 +287,7 @@ impl DeployRejection {
         }
     }
 
-    /// A short name for activity files and programs; for rules those of Clojars.
+    /// A short name for activity files and programs; for Clojars' rules the same as there.
     pub fn tag(&self) -> &'static str {
         match self {
             Self::UnderWay { .. } => "deploy-under-way",
@@ -315,7 +315,7 @@ impl DeployRejection {
         }
     }
 
-    /// A short title for people; for rules those of Clojars.
+    /// A short title for people; for Clojars' rules the same as there.
     pub fn title(&self) -> &'static str {
         match self {
             Self::UnderWay { .. } => "Deploy under way",
@@ -341,12 +341,12 @@ impl DeployRejection {
     }
 }
 
-/// A coordinate as a POM has it; it may have none.
+/// A coordinate as in the POM, which may lack it.
 fn in_pom(text: &str) -> String {
     if text.is_empty() { "which is missing".to_owned() } else { format!("`{}`", shown(text)) }
 }
 
-/// A text that a client sent, made fit for a reason: printable ASCII, and not too much of it.
+/// A text from a client, made fit for a reason: printable ASCII, and limited in length.
 fn shown(text: &str) -> String {
     shown_to(text, SHOWN_MAX)
 }

@@ -1,5 +1,6 @@
-//! How much one token may have under way, bodies that still come included. Whoever keeps open deploys in several parts
-//! adds up what each part holds of the token, and has the oldest quiet deploys of all parts go until there is room.
+//! How much one token may have under way, including bodies that are still arriving. If open deploys are kept in several
+//! parts, the caller adds up what each part holds for the token, and drops the oldest quiet deploys of all parts until
+//! there is room.
 
 use super::OpenDeploys;
 use super::published::VersionKey;
@@ -11,7 +12,7 @@ use super::{Held, Settings, artifact_of};
 use crate::ids::{Moment, TokenId};
 use logjar_maven::layout::{MetadataFolder, Target};
 
-/// An open deploy that nobody works on.
+/// An open deploy that nobody is working on.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Quiet {
     last_put: Moment,
@@ -19,11 +20,11 @@ pub struct Quiet {
 }
 
 impl Settings {
-    /// Whether a body of that many bytes more fits beside what its token has under way already. `opens` says whether
-    /// the PUT takes a place that its token did not have before it began; `held` counts that place.
+    /// Whether a body of `more` further bytes fits beside what its token already has under way. `opens` says whether
+    /// the PUT starts something that its token did not have before; `held` already includes that.
     ///
     /// # Errors
-    /// What is too much.
+    /// Which limit is exceeded.
     pub fn check_room(&self, put: &Put, held: Held, opens: bool, more: u64) -> Result<(), DeployRejection> {
         if opens && held.deploys > self.open_deploys_per_token {
             return Err(DeployRejection::TooManyOpen { limit: self.open_deploys_per_token });
@@ -40,13 +41,13 @@ impl Settings {
 }
 
 impl OpenDeploys {
-    /// What a token has under way here; bodies that come are counted with what [`Self::reserve`] said of them.
+    /// What a token has under way here; arriving bodies count with the size passed to [`Self::reserve`].
     pub fn held_by(&self, token: &TokenId) -> Held {
         self.owners.of(token)
     }
 
-    /// Whether the PUT takes a place that its token does not have yet, or may take one, as a document that announces a
-    /// build does.
+    /// Whether the PUT starts something that its token does not have yet, or may do so, like a document that announces
+    /// a build.
     pub fn opens(&self, put: &Put) -> bool {
         let file = match &put.path.target {
             Target::File(file) => file,
@@ -61,8 +62,8 @@ impl OpenDeploys {
         !artifact.open.contains_key(&slot) && !artifact.late.contains_key(&slot)
     }
 
-    /// What the body of a PUT counts for. A file that comes once more takes the place of the one that is there, so only
-    /// what it has more counts; not so if it comes several times at once.
+    /// How much the body of a PUT counts. A file that comes again replaces the existing one, so only the difference
+    /// counts; this does not apply if it comes several times at once.
     pub fn counted(&self, put: &Put, bytes: u64) -> u64 {
         let Target::File(file) = &put.path.target else { return bytes };
         let Some(artifact) = self.artifacts.get(&artifact_of(&put.repository, &file.gav)) else {
@@ -80,7 +81,7 @@ impl OpenDeploys {
         bytes.saturating_sub(there.unwrap_or_default())
     }
 
-    /// Says how large the body of a PUT is that comes, or has come so far.
+    /// Reports the size of the arriving body of a PUT, or how much of it has come so far.
     pub fn reserve(&mut self, put: &Put, bytes: u64) {
         let Target::File(file) = &put.path.target else { return };
         let counted = self.counted(put, bytes);
@@ -94,8 +95,8 @@ impl OpenDeploys {
         self.recount(&key);
     }
 
-    /// The token's open deploys with no run under way, other than that of the PUT. They are in the order of their last
-    /// PUT once they are sorted.
+    /// The token's open deploys with no run under way, except that of the PUT. When sorted, they are in the order of
+    /// their last PUT.
     pub fn quiet(&self, now: Moment, put: &Put) -> Vec<Quiet> {
         let token = &put.deployer.token;
         let own = match &put.path.target {

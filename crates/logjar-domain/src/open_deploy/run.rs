@@ -1,8 +1,7 @@
-//! Runs: how one try of a build tool is told from the next, without cookies and over any connection.
+//! Runs: how one attempt of a build tool is distinguished from the next, without cookies and over any connection.
 //!
-//! A run ends after a pause without an accepted PUT and with none in progress. Within a run a name has one
-//! content. A run that begins with a name that the deploy has is a new try, and nothing of the old one may be
-//! left.
+//! A run ends after a pause without an accepted PUT and with none in progress. Within a run a name has one content. A
+//! run that begins with a name that the deploy already has is a new attempt, and nothing of the old one may remain.
 
 use super::open::OpenDeploy;
 use super::request::Deployer;
@@ -11,13 +10,13 @@ use crate::ids::{DeployId, Moment};
 /// The run under way.
 #[derive(Clone, Debug)]
 pub(super) struct Run {
-    /// Which one of the deploy's, counted from 1.
+    /// Its number within the deploy, from 1.
     pub(super) number: u32,
-    /// When its last PUT was accepted; its own beginning before that.
+    /// When its last PUT was accepted; before the first one, when it began.
     pub(super) last: Moment,
-    /// Whether a file has shown what it is: a new try, or more of the old one.
+    /// Whether a file has shown if it is a new attempt or a continuation.
     pub(super) decided: bool,
-    /// Whether other bytes came for a name.
+    /// Whether different bytes came for a name.
     pub(super) conflict: bool,
 }
 
@@ -31,8 +30,8 @@ impl OpenDeploy {
         })
     }
 
-    /// Takes the first file of a run as the sign of what the run is. Returns the deploy that takes the place
-    /// of this one if it is a new try: empty, but for the sums that came in this run before any file.
+    /// Decides by the first file of a run what the run is. Returns the deploy that replaces this one if it is a new
+    /// attempt: empty, except for the sums that came in this run before any file.
     pub(super) fn decide_run(
         &mut self,
         name: &str,
@@ -53,7 +52,7 @@ impl OpenDeploy {
         Some(next)
     }
 
-    /// Notes an accepted PUT, which keeps the run under way.
+    /// Records an accepted PUT, which keeps the run under way.
     pub(super) fn accepted(&mut self, now: Moment, name: String) {
         self.enter_run(now).last = now;
         self.last_put = now;

@@ -1,5 +1,5 @@
-//! What comes out: the effects to carry out in order, the commits to make after them, and the answer to give
-//! after those.
+//! What goes out: the effects to carry out in order, the commits to make after them, and the answer to give after
+//! those.
 
 use std::sync::Arc;
 
@@ -14,20 +14,19 @@ use super::rejection::DeployRejection;
 use super::request::Deployer;
 use crate::ids::{DeployId, Moment, RepositoryName};
 
-/// What is to be done about one request.
+/// What to do about one request.
 #[derive(Clone, Debug)]
 pub struct Step {
-    /// What happens to folders below `uploads/`, in this order.
+    /// Changes to folders below `uploads/`, in this order.
     pub effects: Vec<Effect>,
-    /// What is to be made durable after the effects, each with its own event. The result of each goes back
-    /// into [`super::OpenDeploys::committed`].
+    /// What to make durable after the effects, each with its own event. The result of each is reported to
+    /// [`super::OpenDeploys::committed`].
     pub commits: Vec<Commit>,
-    /// The answer, if all commits succeed. A commit that fails is the answer then, unless this refuses
-    /// already.
+    /// The answer, if all commits succeed. If a commit fails, that is the answer, unless this already is a refusal.
     pub answer: Answer,
 }
 
-/// A change below `uploads/`. Without [`Effect::Keep`] the temporary file of a PUT is thrown away.
+/// A change below `uploads/`. Without [`Effect::Keep`] the temporary file of a PUT is discarded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
     /// The temporary file of this PUT becomes a file of the deploy.
@@ -37,42 +36,42 @@ pub enum Effect {
         /// The file's name in it.
         name: Arc<str>,
     },
-    /// The folder goes, with all that is in it.
+    /// The folder is removed, with everything in it.
     Discard {
         /// The folder.
         deploy: DeployId,
     },
-    /// The temporary file has the bytes of a stored file: it takes its place if that is missing or damaged.
+    /// The temporary file has the bytes of a stored file: it replaces that if it is missing or damaged.
     PutBack {
         /// The repository.
         repository: RepositoryName,
         /// The version.
         gav: Gav,
-        /// The name that the file is stored under.
+        /// The name under which the file is stored.
         name: Arc<str>,
     },
-    /// The record of a folder is written anew.
+    /// The record of a folder is rewritten.
     Save {
-        /// What is kept; it names the folder.
+        /// The new record; it names the folder.
         record: Box<DeployRecord>,
     },
 }
 
-/// One command to be decided and appended.
+/// A command to be decided and appended.
 #[derive(Clone, Debug)]
 pub struct Commit {
     /// Whether a version is published or files are added to one.
     pub kind: CommitKind,
     /// The deploy's identity. For added files that of the deploy that published the version.
     pub deploy: DeployId,
-    /// The folder below `uploads/` that holds the files. For a new version this is the deploy.
+    /// The folder below `uploads/` that contains the files. For a new version it has the identity of the deploy.
     pub upload: DeployId,
     /// The repository.
     pub repository: RepositoryName,
     /// The coordinates.
     pub gav: Gav,
-    /// The build. [`Build::Plain`] comes with plain file names; whoever commits chooses the stamp that it is
-    /// stored under and renames the files.
+    /// The build. [`Build::Plain`] comes with plain file names; whoever commits chooses the stamp under which it is
+    /// stored and renames the files.
     pub build: Build,
     /// Who deploys.
     pub deployer: Deployer,
@@ -80,7 +79,7 @@ pub struct Commit {
     pub files: Vec<UploadedFile>,
     /// The POM. Absent for added files, and for a further build of a snapshot version that came without one.
     pub pom: Option<Arc<Pom>>,
-    /// Of late files: how often files had been added to the version when their names were found to be new.
+    /// For late files: how often files had been added to the version when their names were found to be new.
     pub times_added: usize,
 }
 
@@ -89,7 +88,7 @@ pub struct Commit {
 pub enum CommitKind {
     /// A version, or a build of a snapshot version, becomes visible.
     Deploy,
-    /// Late files of one that is visible.
+    /// Late files are added to a visible version.
     AddFiles,
 }
 
@@ -98,7 +97,7 @@ pub enum CommitKind {
 pub struct UploadedFile {
     /// The name, in the version's folder.
     pub name: Arc<str>,
-    /// Bytes.
+    /// Size in bytes.
     pub size: u64,
     /// All four sums of the bytes.
     pub digests: Digests,
@@ -109,7 +108,7 @@ pub struct UploadedFile {
 pub enum CommitResult {
     /// It is durable since then.
     Done(Moment),
-    /// A rule forbids it, so its files go.
+    /// A rule forbids it, so its files are dropped.
     Refused(DeployRejection),
     /// It could not be made durable now (503, 507); its files stay for the client's next try.
     Unavailable,
@@ -118,7 +117,7 @@ pub enum CommitResult {
 /// The answer to a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// Taken. `missing` says in one line what is still missing where the PUT leaves a deploy open.
+    /// Accepted. If the PUT leaves a deploy open, `missing` says on one line what is still missing.
     Created {
         /// One line for people.
         missing: Option<String>,
@@ -135,7 +134,7 @@ impl Commit {
 }
 
 impl Answer {
-    /// Taken, with nothing more to say.
+    /// Accepted, with nothing more to say.
     pub(super) fn done() -> Self {
         Answer::Created { missing: None }
     }

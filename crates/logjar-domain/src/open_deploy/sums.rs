@@ -1,7 +1,6 @@
 //! The sums that clients sent for their files, whichever of the two came first.
 //!
-//! Verdicts are never stored, only worked out from the sum and the file at hand: so a right sum takes back a
-//! wrong one.
+//! Verdicts are never stored, but always computed from the sum and the file: so a right sum replaces a wrong one.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,24 +9,24 @@ use logjar_maven::checksum::{Algorithm, Digests};
 
 use super::rejection::DeployRejection;
 
-/// Sums by file and algorithm; of each the one that came last.
+/// Sums by file and algorithm; for each the one that came last.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Sums(BTreeMap<(Arc<str>, Algorithm), Sum>);
 
-/// One sum: `None` if the body held none, which fits no file.
+/// One sum: `None` if the body contained none, which matches no file.
 #[derive(Clone, Debug)]
 pub(super) struct Sum {
     pub(super) hex: Option<String>,
-    /// The run that it came in.
+    /// The run in which it came.
     run: u32,
 }
 
 /// What the sums say about one file.
 #[derive(Debug, Default)]
 pub(super) struct Verdict {
-    /// At least one fits.
+    /// Whether at least one matches.
     pub(super) right: bool,
-    /// One that does not.
+    /// One that does not match.
     pub(super) wrong: Option<DeployRejection>,
 }
 
@@ -44,7 +43,7 @@ impl Sums {
         self.0.iter().map(|((name, algorithm), sum)| (name, *algorithm, sum.hex.as_deref()))
     }
 
-    /// The files of which a sum came.
+    /// The files for which a sum came.
     pub(super) fn names(&self) -> impl Iterator<Item = &Arc<str>> {
         let mut last: Option<&Arc<str>> = None;
         self.0.keys().map(|(name, _)| name).filter(move |name| last.replace(name) != Some(name))
@@ -62,7 +61,7 @@ impl Sums {
         verdict
     }
 
-    /// The first file of which a sum came, but not the file.
+    /// The first file for which a sum came, but not the file.
     pub(super) fn without_file(&self, has_file: impl Fn(&str) -> bool) -> Option<&Arc<str>> {
         self.iter().map(|(name, ..)| name).find(|name| !has_file(name))
     }
@@ -77,7 +76,7 @@ impl Sums {
         self.0.retain(|(name, _), _| **name != *file);
     }
 
-    /// The sums of one run alone.
+    /// The sums of a single run.
     pub(super) fn of_run(&self, run: u32) -> Self {
         Self(
             self.0
@@ -89,7 +88,7 @@ impl Sums {
     }
 }
 
-/// Compares one sum that was sent with that of its file.
+/// Compares a sum that was sent with that of its file.
 pub(super) fn compare(
     name: &str,
     algorithm: Algorithm,

@@ -1,4 +1,4 @@
-//! One call at work: what is known about one artifact, and what has been found to do about it so far.
+//! One call at work: what is known about one artifact, and what is to be done about it so far.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -19,7 +19,8 @@ use super::step::{Answer, Commit, Effect, Step};
 use super::{Settings, artifact_of};
 use crate::ids::{DeployId, Moment, RepositoryName, TokenId};
 
-/// What an open deploy is keyed by. No cookies and no connections: clients use several, and share none.
+/// The key of an open deploy. It contains no cookies and no connections: clients use several connections, and share
+/// none.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Slot {
     pub(super) key: VersionKey,
@@ -34,7 +35,7 @@ pub(super) struct ArtifactKey {
     pub(super) artifact: ArtifactId,
 }
 
-/// All that is under way for one artifact.
+/// Everything that is under way for one artifact.
 #[derive(Debug, Default)]
 pub(super) struct ArtifactDeploys {
     pub(super) open: BTreeMap<Slot, OpenDeploy>,
@@ -44,11 +45,11 @@ pub(super) struct ArtifactDeploys {
     pub(super) announced: BTreeMap<Slot, Announcement>,
     /// The last refusal by version and token.
     pub(super) refusals: BTreeMap<(Version, TokenId), Refusal>,
-    /// Refusals that came since somebody took notice.
+    /// Refusals since the last [`Self::note_refusals`].
     pub(super) refused: Vec<(Moment, Version, TokenId)>,
     /// What changed since it was last counted.
     pub(super) touched: BTreeSet<Slot>,
-    /// When time next changes something, by version; what is in progress waits for its end instead.
+    /// When the passing of time next changes something, by version; what is in progress waits for its end instead.
     due: BTreeSet<(Moment, Slot)>,
     due_of: BTreeMap<Slot, Moment>,
 }
@@ -57,9 +58,9 @@ pub(super) struct ArtifactDeploys {
 #[derive(Debug)]
 pub(super) struct UnderWay {
     pub(super) slot: Slot,
-    /// What it counts for.
+    /// How much it counts.
     pub(super) bytes: u64,
-    /// Whether that is less than it is, because such a file is there already.
+    /// Whether that is less than its size, because such a file is already there.
     pub(super) is_repeat: bool,
 }
 
@@ -97,7 +98,7 @@ impl ArtifactDeploys {
         self.in_progress.values().any(|other| other.slot == *slot)
     }
 
-    /// What there is of a version; `None` if there is nothing.
+    /// What is held for a version; `None` if there is nothing.
     fn share_of(&self, slot: &Slot) -> Option<Share> {
         let open = self.open.get(slot);
         let late = self.late.get(slot);
@@ -117,7 +118,7 @@ impl ArtifactDeploys {
         Some(Share { is_open: open.is_some(), bytes })
     }
 
-    /// Takes notice of what changed.
+    /// Updates the counts after changes.
     pub(super) fn count(&mut self, settings: &Settings, owners: &mut Owners) {
         for slot in std::mem::take(&mut self.touched) {
             owners.set(&slot, self.share_of(&slot));
@@ -125,7 +126,7 @@ impl ArtifactDeploys {
         }
     }
 
-    /// Hands on which refusals came.
+    /// Passes on new refusals.
     pub(super) fn note_refusals(
         &mut self,
         key: &ArtifactKey,
@@ -135,7 +136,7 @@ impl ArtifactDeploys {
         refusals.extend(refused.map(|(at, version, token)| (at, key.clone(), version, token)));
     }
 
-    /// Notes when time next changes something about a version.
+    /// Records when the passing of time next changes something about a version.
     fn schedule(&mut self, slot: &Slot, settings: &Settings) {
         if let Some(before) = self.due_of.remove(slot) {
             self.due.remove(&(before, slot.clone()));
@@ -154,14 +155,14 @@ impl ArtifactDeploys {
         }
     }
 
-    /// The versions that a token has something under way for.
+    /// The versions for which a token has something under way.
     pub(super) fn versions_of(&self, token: &TokenId) -> Vec<VersionKey> {
         let slots = self.open.keys().chain(self.late.keys()).chain(self.announced.keys());
         slots.filter(|slot| slot.token == *token).map(|slot| slot.key.clone()).collect()
     }
 
-    /// When the last PUT of an open deploy was, if nobody works on it: no run is under way, no body comes, and nothing
-    /// is being committed. Of what was only announced, when that was.
+    /// The time of the last PUT of an open deploy, if nobody is working on it: no run is under way, no body is
+    /// arriving, and nothing is being committed. For a build that was only announced, the time of the announcement.
     pub(super) fn quiet_since(&self, slot: &Slot, now: Moment, settings: &Settings) -> Option<Moment> {
         if self.is_in_progress(slot) || self.late.contains_key(slot) {
             return None;
@@ -175,7 +176,7 @@ impl ArtifactDeploys {
         (is_over && !deploy.committing).then_some(deploy.last_put)
     }
 
-    /// Remembers a refusal for the finish that may come.
+    /// Remembers a refusal for a later finish.
     pub(super) fn remember(
         &mut self,
         version: &Version,
@@ -188,7 +189,7 @@ impl ArtifactDeploys {
         self.refusals.insert((version.clone(), token.clone()), refusal);
     }
 
-    /// Lets time pass: ends runs, and drops what is too old. Returns the folders that go.
+    /// Lets time pass: ends runs, and drops what is too old. Returns the folders to remove.
     pub(super) fn settle(&mut self, now: Moment, settings: &Settings) -> Vec<Effect> {
         let mut effects = Vec::new();
         while let Some((due, slot)) = self.due.pop_first() {
@@ -227,9 +228,9 @@ impl ArtifactDeploys {
     }
 }
 
-/// Ends the run of a deploy that is idle, and says whether the deploy stays.
+/// Ends the run of an idle deploy, and returns whether the deploy stays.
 ///
-/// Two builds that met in one run cannot be told apart, so all of it goes when the run ends.
+/// Two builds that met in one run cannot be told apart, so all of it is dropped when the run ends.
 fn settle_open(deploy: &mut OpenDeploy, now: Moment, settings: &Settings) -> bool {
     if deploy.run.as_ref().is_some_and(|run| now >= run.last.plus_seconds(settings.run_pause_s)) {
         if deploy.is_in_conflict() {
@@ -240,12 +241,12 @@ fn settle_open(deploy: &mut OpenDeploy, now: Moment, settings: &Settings) -> boo
     deploy.run.is_some() || now < due_of_open(deploy, settings)
 }
 
-/// When time next changes something about an open deploy that is idle.
+/// When the passing of time next changes something about an idle open deploy.
 fn due_of_open(deploy: &OpenDeploy, settings: &Settings) -> Moment {
     match &deploy.run {
         Some(run) => run.last.plus_seconds(settings.run_pause_s),
         None if deploy.is_empty() => Moment(i64::MIN),
-        // Of a deploy that only was refused nothing is kept but the reason, and that no longer than others.
+        // If everything in a deploy was refused, only the reason is kept, and no longer than others.
         None if deploy.files.is_empty() => deploy.last_put.plus_seconds(settings.refusal_memory_s),
         None => deploy.last_put.plus_seconds(settings.drop_after_s),
     }
@@ -266,10 +267,10 @@ impl<'a> Turn<'a> {
 
     /// The deploy on the log that a file belongs to; `None` if it belongs to an open one.
     ///
-    /// A released version and a stamp exist once. Under the plain name of a snapshot version builds follow
-    /// each other: a name that the last build has begins the next one, unless it is the retry of that build's
-    /// last PUT, and names that cannot be late files of it begin the next one too. `sha256` is that of the
-    /// file where it is known already.
+    /// A released version and a stamp exist once. Under the plain name of a snapshot version, builds follow each other:
+    /// a name that the last build already has begins the next one, unless it is the retry of that build's last PUT;
+    /// names that cannot be late files of it begin the next one too. `sha256` is that of the file if it is already
+    /// known.
     pub(super) fn published_for(
         &self,
         file: &VersionFile,
@@ -295,9 +296,9 @@ impl<'a> Turn<'a> {
         is_of_it.then_some(published)
     }
 
-    /// What can be refused before the body is read: a new name for a version that is on the log, by somebody
-    /// who may not add it; anything of a deploy that another token's has overtaken, so that its client learns
-    /// that not all it sent is published; and anything for a run in which two builds met.
+    /// What can be refused before the body is read: a new name for a version that is on the log, from somebody who may
+    /// not add it; anything of a deploy that another token's has overtaken, so that its client learns that not
+    /// everything it sent is published; and anything for a run in which two builds met.
     pub(super) fn check_early(&self, file: &VersionFile, is_sum: bool) -> Result<(), DeployRejection> {
         let slot = self.slot_of(file);
         let open = self.artifact.open.get(&slot).filter(|deploy| deploy.run.is_some());
@@ -326,7 +327,7 @@ impl<'a> Turn<'a> {
         Answer::Refused(reason)
     }
 
-    /// The refusal of other bytes for a name of a published version, if it was the last one.
+    /// The refusal of different bytes for a name of a published version, if it was the last one.
     pub(super) fn redeploy_refused(&self, version: &Version, name: &str) -> Option<DeployRejection> {
         let refusal = self.artifact.refusals.get(&(version.clone(), self.deployer.token.clone()))?;
         match &refusal.reason {
@@ -337,8 +338,8 @@ impl<'a> Turn<'a> {
         }
     }
 
-    /// Forgets that other bytes were refused for a name, because now the right ones came: what was built by
-    /// mistake is mended, and the finish of the repeat is none of a redeploy.
+    /// Forgets that different bytes were refused for a name, because the right ones have come: the mistake is
+    /// corrected, and the finish of the repeat is not that of a redeploy.
     pub(super) fn forget_redeploy(&mut self, version: &Version, name: &str) {
         if self.redeploy_refused(version, name).is_some() {
             self.artifact.refusals.remove(&(version.clone(), self.deployer.token.clone()));
@@ -351,7 +352,7 @@ impl<'a> Turn<'a> {
         self.effects.extend(record.map(|record| Effect::Save { record: Box::new(record) }));
     }
 
-    /// Has the record of a late file that waits written.
+    /// Has the record of a waiting late file written.
     pub(super) fn save_late(&mut self, slot: &Slot, name: &Arc<str>) {
         let late = self.artifact.late.get(slot);
         let record = late.and_then(|late| DeployRecord::of_late(slot, late, name));

@@ -1,6 +1,6 @@
-//! The body of a PUT on its way in: pieces are collected on the thread of the connection, and hashed and written a
-//! batch at a time on threads for such work. While a batch is at work the next one comes in; a third waits in the
-//! socket. A slow client holds no thread.
+//! The arriving body of a PUT: pieces are collected on the thread of the connection, and hashed and written in batches
+//! on threads for such work. While one batch is being processed the next one arrives; a third waits in the socket. A
+//! slow client holds no thread.
 
 use std::io;
 use std::sync::Arc;
@@ -18,18 +18,18 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use crate::storage::DataFolder;
 use crate::storage::uploads::{Incoming, Received};
 
-/// The largest POM that is read into memory; its reader takes less.
+/// The largest POM that is read into memory; the parser accepts less.
 const POM_MAX: u64 = 4 << 20;
-/// What the facts of a POM may take in memory and on the log.
+/// How much the facts of a POM may take in memory and on the log.
 const POM_FACTS_MAX: usize = 32 * 1024;
-/// Documents up to this many bytes are read on the spot.
+/// Documents up to this size are parsed on the spot.
 pub(super) const SHORT_BODY: usize = 4 * 1024;
-/// Characters that are kept of why a document cannot be read.
+/// How many characters are kept of the reason why a document cannot be parsed.
 const REASON_MAX: usize = 400;
-/// Bytes that are collected before they are handed on.
+/// How many bytes are collected before they are handed on.
 const BATCH: usize = 128 * 1024;
 
-/// A body that arrived whole.
+/// A body that arrived completely.
 pub enum Arrived {
     /// On disk: a file of a version, and what was read from it if it is *the* POM.
     File(Received, Option<PomRead>),
@@ -37,13 +37,13 @@ pub enum Arrived {
     Small(Vec<u8>),
 }
 
-/// *The* POM of a version, as far as it could be read.
+/// *The* POM of a version, as far as it could be parsed.
 pub struct PomRead {
     facts: Result<Arc<Pom>, String>,
     promises_module: bool,
 }
 
-/// The body of a file while it comes. Without [`BodyOfFile::finish`] nothing of it stays.
+/// The body of a file while it arrives. Without [`BodyOfFile::finish`] nothing of it is kept.
 pub struct BodyOfFile {
     folder: DataFolder,
     name: DeployId,
@@ -74,7 +74,7 @@ impl BodyOfFile {
         self.hand_on(Ok).await.map(|batch| self.at_work = Some(batch))
     }
 
-    /// The body is over.
+    /// The body is complete.
     ///
     /// # Errors
     /// If the system refuses.
@@ -88,7 +88,7 @@ impl BodyOfFile {
         joined(self.hand_on(ending).await?.await)
     }
 
-    /// Throws away what has come. Returns when it is gone.
+    /// Discards what has come. Returns when it is gone.
     pub async fn discard(mut self) {
         self.clear_up().await;
     }
@@ -99,13 +99,13 @@ impl BodyOfFile {
             if let Some(batch) = at_work
                 && let Ok(Ok(incoming)) = batch.await
             {
-                // Dropped on a thread that may wait for the disk. The next start sweeps what is left by a stop.
+                // Dropped on a thread that may wait for the disk. The next start removes what is left by a stop.
                 let _ = spawn_blocking(move || drop(incoming)).await;
             }
         }
     }
 
-    /// Waits for the batch that is at work, and sends what was collected after it.
+    /// Waits for the current batch, and sends what was collected after it.
     async fn hand_on<T: Send + 'static>(
         &mut self,
         then: impl FnOnce(Incoming) -> io::Result<T> + Send + 'static,
@@ -141,7 +141,7 @@ fn joined<T>(result: Result<io::Result<T>, tokio::task::JoinError>) -> io::Resul
     result.map_err(io::Error::other)?
 }
 
-/// What *the* POM says, or why it cannot be read. Only its facts are kept, as many as fit on the log.
+/// The contents of *the* POM, or why it cannot be parsed. Only its facts are kept, as many as fit on the log.
 fn read_pom(received: &Received) -> io::Result<PomRead> {
     if received.size > POM_MAX {
         let facts = Err(format!("it has more than {POM_MAX} bytes"));
@@ -151,19 +151,19 @@ fn read_pom(received: &Received) -> io::Result<PomRead> {
     Ok(PomRead { facts: facts_of(&bytes), promises_module: pom::promises_module(&bytes) })
 }
 
-/// The facts of a POM, as many as fit on the log, or why it cannot be read.
+/// The facts of a POM, as many as fit on the log, or why it cannot be parsed.
 pub(crate) fn facts_of(bytes: &[u8]) -> Result<Arc<Pom>, String> {
     let mut pom = pom::read(bytes).map_err(|error| reason(&error))?;
     pom.limit_facts(POM_FACTS_MAX);
     Ok(Arc::new(pom))
 }
 
-/// Why a document cannot be read, which may hold much of the document.
+/// Why a document cannot be parsed; the message may contain much of the document.
 fn reason(error: &impl ToString) -> String {
     error.to_string().chars().take(REASON_MAX).collect()
 }
 
-/// What the protocol needs to know of a body, and the file that stays behind.
+/// What the protocol needs to know about a body, and the file that remains.
 pub(super) fn read_body(put: &Put, arrived: Arrived) -> (Body, Option<Received>) {
     match (&put.path.target, put.path.sum, arrived) {
         (Target::File(_), None, Arrived::File(received, pom)) => {

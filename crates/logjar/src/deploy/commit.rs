@@ -19,7 +19,7 @@ use crate::storage::is_full;
 use crate::storage::publish::{Placing, PrepareError, Prepared, moment_of, prepare};
 use crate::storage::uploads;
 
-/// A file with the name that it will be stored under.
+/// A file with the name under which it will be stored.
 struct Named {
     uploaded: Arc<str>,
     stored: Arc<str>,
@@ -77,7 +77,7 @@ impl Deploys {
             late: Vec::new(),
         };
         let placement = self.placement.clone();
-        // The event stands, whatever becomes of the move.
+        // The event stands, whatever happens to the move.
         let _ = tokio::task::spawn_blocking(move || placement.place(placing)).await;
         match outcome {
             Outcome::Appended(recorded) => Ok(recorded.at),
@@ -85,8 +85,8 @@ impl Deploys {
         }
     }
 
-    /// The stamp of a build. A build that came under the plain name gets one here: the time, and a number above all
-    /// that are there, so that it is nobody else's, whatever time other stamps name.
+    /// The stamp of a build. A build that came under the plain name gets one here: the current time, and a number above
+    /// all existing ones, so that it is unique, whatever time other stamps name.
     fn stamp_of(&self, commit: &Commit) -> Option<Stamp> {
         let state = self.projections.read();
         let builds =
@@ -120,7 +120,7 @@ impl Deploys {
         });
         match prepared.await {
             Ok(Ok(())) => Ok(()),
-            // What the disk did not take may be gone from memory too, so a later sync that succeeds proves nothing.
+            // What the disk did not accept may be gone from memory too, so a later sync that succeeds proves nothing.
             Ok(Err(PrepareError::Sync(error))) => {
                 tracing::error!("could not make the files of {} durable: {error}", commit.upload);
                 Err(DeployError::NotDurable)
@@ -150,7 +150,7 @@ impl Deploys {
         }
     }
 
-    /// The prefix from the descriptor in the plugin's jar, else the one that Maven makes of its name.
+    /// The prefix from the descriptor in the plugin's jar, otherwise the one that Maven derives from its name.
     async fn plugin_prefix(
         &self,
         commit: &Commit,

@@ -1,4 +1,4 @@
-//! What deploys do on the disk: on threads that may wait for it, and on so many at once that others find one too.
+//! The disk work of deploys: on threads that may wait for the disk, limited so that others find one too.
 
 use logjar_domain::open_deploy::step::Effect;
 
@@ -9,12 +9,12 @@ use crate::storage::DataFolder;
 use crate::storage::put_back::put_back;
 use crate::storage::uploads::{self, Received};
 
-/// How many threads deploys hold at once for work that waits for the disk, bodies aside. Half of those that there are:
-/// reads go on while a disk takes no writes.
+/// How many threads deploys use at once for work that waits for the disk, apart from bodies. Half of those that exist,
+/// so that reads go on while a disk accepts no writes.
 pub(super) const AT_ONCE: usize = 32;
 
 impl Deploys {
-    /// Runs what waits for the disk on a thread for such work, once one of those for deploys is free.
+    /// Runs work that waits for the disk, once one of the threads for deploys is free.
     pub(super) async fn on_disk<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
@@ -31,7 +31,7 @@ impl Deploys {
         })
     }
 
-    /// Carries out effects in order. The temporary file goes to the `Keep` among them, else it is thrown away.
+    /// Carries out effects in order. The temporary file goes to the `Keep` among them; otherwise it is discarded.
     pub(super) async fn apply(
         &self,
         effects: Vec<Effect>,
@@ -44,7 +44,7 @@ impl Deploys {
         Ok(self.on_disk(move || carry_out(&folder, &projections, effects, received)).await??)
     }
 
-    /// Carries out effects that only clear up: one that fails is told, and done at the next start.
+    /// Carries out effects that only clean up: a failure is reported, and the next start completes them.
     pub(super) async fn clear_up(&self, effects: Vec<Effect>) {
         if let Err(error) = self.apply(effects, None).await {
             tracing::warn!("could not clean up after a deploy: {error}");
@@ -52,7 +52,7 @@ impl Deploys {
     }
 }
 
-/// Carries out effects, on the thread of the caller.
+/// Carries out effects, on the caller's thread.
 pub(super) fn carry_out(
     folder: &DataFolder,
     projections: &Projections,

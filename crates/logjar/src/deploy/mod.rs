@@ -1,8 +1,8 @@
-//! Glue between the requests of build tools and the pure deploy protocol (`logjar_domain::open_deploy`): checks rights,
+//! Connects the requests of build tools with the pure deploy protocol (`logjar_domain::open_deploy`): checks rights,
 //! looks up facts, carries out effects on `uploads/`, commits what is finished, and reports back.
 //!
-//! Calls about one artifact run one after the other, from the question through its commits to the answer; bodies are
-//! received outside of that, so that uploads of one deploy are parallel.
+//! Calls about one artifact run one after the other, each including its commits and its answer; bodies are received
+//! outside of that, so that the uploads of one deploy are parallel.
 
 mod body;
 mod commit;
@@ -49,7 +49,7 @@ use placement::Placement;
 use published::{KnownVersions, LookUpError};
 use shards::{Shard, Shards};
 
-/// Why a deploy request has no success.
+/// Why a deploy request does not succeed.
 #[derive(Debug, thiserror::Error)]
 pub enum DeployError {
     /// A rule.
@@ -61,7 +61,7 @@ pub enum DeployError {
     /// The disk failed while files were made durable.
     #[error("the disk failed while the files were made durable")]
     NotDurable,
-    /// Not now.
+    /// Not possible now.
     #[error("the server is busy or stopping")]
     Busy,
     /// The system refused.
@@ -70,7 +70,7 @@ pub enum DeployError {
     /// What is on the log could not be looked up.
     #[error(transparent)]
     LookUp(#[from] LookUpError),
-    /// Something went wrong that never should; it is told where it happened.
+    /// Something went wrong that never should; it was reported where it happened.
     #[error("work on a deploy failed")]
     Failed,
 }
@@ -91,7 +91,7 @@ impl From<DeployRejection> for DeployError {
     }
 }
 
-/// All deploys that are under way, and what it takes to finish them.
+/// All deploys that are under way, and what is needed to finish them.
 pub struct Deploys {
     folder: DataFolder,
     projections: Arc<Projections>,
@@ -100,16 +100,16 @@ pub struct Deploys {
     rules: Rules,
     settings: Settings,
     shards: Shards,
-    /// Held while a token's open deploys are added up and room is promised.
+    /// Held while a token's open deploys are added up and room is granted.
     room: Mutex<()>,
     placement: Arc<Placement>,
     /// Permits for threads that hash and write bodies.
     bodies: Arc<Semaphore>,
-    /// Permits for threads that do all else on the disk.
+    /// Permits for threads that do all other disk work.
     disk: Arc<Semaphore>,
 }
 
-/// An upload in progress. When it goes without [`Deploys::complete`], its body broke off.
+/// An upload in progress. If it is dropped without [`Deploys::complete`], its body broke off.
 pub struct Upload {
     deploys: Arc<Deploys>,
     put: Put,
@@ -118,7 +118,7 @@ pub struct Upload {
 }
 
 impl Upload {
-    /// A place for the body of a file.
+    /// A destination for the body of a file.
     pub fn body(&self) -> BodyOfFile {
         BodyOfFile::new(self.deploys.folder.clone(), &self.put, self.deploys.bodies.clone())
     }
@@ -168,20 +168,20 @@ impl Deploys {
         self.shards.iter().map(|shard| shard.protocol().held()).fold(Held::default(), Held::plus)
     }
 
-    /// Takes an open deploy that was read back at start, with its POM, or a late file. Says whether it was taken: where
-    /// not, its folder is to be discarded.
+    /// Accepts an open deploy, with its POM, or a late file that was read back at start. Returns whether it was
+    /// accepted: if not, its folder is to be discarded.
     pub(crate) fn reopen(&self, record: DeployRecord, pom: Option<Arc<Pom>>) -> bool {
         let (group, artifact) = (&record.gav.group, &record.gav.artifact);
         let shard = self.shards.of(&record.repository, group.as_str(), artifact.as_str());
         shard.protocol().restore(record, pom)
     }
 
-    /// What gives files their place after their event.
+    /// What moves files into their place after their event.
     pub fn placement(&self) -> &Arc<Placement> {
         &self.placement
     }
 
-    /// A PUT begins: everything that can be refused before its body is read.
+    /// A PUT begins: everything is checked that can be refused before its body is read.
     ///
     /// # Errors
     /// Rights, names, policy of the repository, a run that can't be finished any more.
@@ -223,7 +223,7 @@ impl Deploys {
         }
     }
 
-    /// A PUT ends: its body arrived whole. The answer says what is still missing where the deploy stays open.
+    /// A PUT ends: its body has arrived completely. If the deploy stays open, the answer says what is still missing.
     ///
     /// # Errors
     /// A refusal of the protocol or of the commit; a full disk.
@@ -243,7 +243,7 @@ impl Deploys {
     ) -> Result<Option<String>, DeployError> {
         let put = upload.put.clone();
         let (body, received) = match arrived {
-            // A long document takes a while to read; a sum is read sooner than a thread is found for it.
+            // Parsing a long document takes a while; a sum is parsed sooner than a thread is found for it.
             Arrived::Small(ref bytes) if bytes.len() > SHORT_BODY => {
                 let put = put.clone();
                 self.on_disk(move || read_body(&put, arrived)).await?
@@ -253,7 +253,7 @@ impl Deploys {
         let shard = self.shards.of_put(&put);
         let _turn = shard.turn().await;
         let step = self.step(shard, upload, |deploys, put, versions| {
-            // What was found good when the head came may not be any more.
+            // What was good when the head came may not be any more.
             deploys.check(put)?;
             deploys.check_finish(put, &body)?;
             Ok(shard.protocol().complete(protocol_now(), put, body, versions))
@@ -261,7 +261,7 @@ impl Deploys {
         match step.await {
             Ok(step) => self.carry_out(shard, step, received, Some(&put), &put.deployer).await,
             Err(error) => {
-                // The file goes on a thread that may wait for the disk.
+                // The file is removed on a thread that may wait for the disk.
                 self.apply(Vec::new(), received).await?;
                 Err(error)
             }
@@ -282,8 +282,8 @@ impl Deploys {
         Ok(step)
     }
 
-    /// What a document of an artifact says about versions is for those who may deploy it; others would learn from the
-    /// answer which versions there are.
+    /// What a document of an artifact says about versions is only for those who may deploy it; others would learn from
+    /// the answer which versions exist.
     fn check_finish(&self, put: &Put, body: &Body) -> Result<(), Rejection> {
         let (Target::Metadata(folder), Body::Metadata(Ok(metadata))) = (&put.path.target, body) else {
             return Ok(());
@@ -347,7 +347,7 @@ impl Deploys {
         .await
     }
 
-    /// Lets time pass: deploys that nobody goes on with are dropped. To be called about every second; blocks.
+    /// Lets time pass: deploys that nobody continues are dropped. To be called about every second; blocks.
     pub fn tick(&self) {
         let Ok(_working) = self.sequencer.begin_work() else { return };
         for shard in self.shards.iter() {
@@ -358,7 +358,7 @@ impl Deploys {
         }
     }
 
-    /// Carries a step out: its effects, then its commits, then its answer.
+    /// Carries out a step: its effects, then its commits, then its answer.
     async fn carry_out(
         self: &Arc<Self>,
         shard: &Shard,
@@ -380,7 +380,7 @@ impl Deploys {
         answer_of(step.answer).and_then(|missing| committed.map(|()| missing))
     }
 
-    /// Commits one after the other, and tells the protocol how each ended. The first failure is the result.
+    /// Commits one after the other, and reports to the protocol how each ended. The first failure is the result.
     async fn commit_all(
         self: &Arc<Self>,
         shard: &Shard,
@@ -390,7 +390,7 @@ impl Deploys {
         let mut failed = None;
         for commit in commits {
             let result = match &failed {
-                // What comes after rests on what came before.
+                // What comes later depends on what came before.
                 Some(DeployError::Rejected(_)) | None => self.commit_apart(&commit, deployer).await,
                 Some(_) => Err(DeployError::Busy),
             };
@@ -413,7 +413,7 @@ impl Deploys {
         failed.map_or(Ok(()), Err)
     }
 
-    /// Commits in a task of its own: a panic there is told with the deploy's identity, and ends nothing else.
+    /// Commits in a task of its own: a panic there is reported with the deploy's identity, and ends nothing else.
     async fn commit_apart(
         self: &Arc<Self>,
         commit: &Commit,
@@ -438,7 +438,7 @@ impl Deploys {
     }
 }
 
-/// Runs to the end whatever becomes of who waits: a commit that is given up between its event and the move of its files
+/// Runs to the end even if the caller goes away: a commit that is abandoned between its event and the move of its files
 /// would leave the two apart until the next start.
 async fn to_the_end(
     work: impl Future<Output = Result<Option<String>, DeployError>> + Send + 'static,
@@ -460,7 +460,7 @@ fn actor_of(deployer: &Deployer) -> Actor {
     Actor::with_token(deployer.user.clone(), deployer.token.clone())
 }
 
-/// The time as the protocol counts it: nobody can set it, so waits are as long as they should be.
+/// The time for the protocol: nobody can set this clock, so waiting times are as long as they should be.
 fn protocol_now() -> Moment {
     Moment(i64::try_from(since_boot().as_micros()).unwrap_or(i64::MAX))
 }

@@ -1,6 +1,6 @@
-//! Gives files whose event is on the log their place in the tree, in the order of the log: before their answer, or,
-//! where the disk does not take them now, again and again. What has its place is made durable afterwards, many at once,
-//! and only then leaves `uploads/`; until then it is served from there where the tree does not have it.
+//! Moves files whose event is on the log into their place in the tree, in the order of the log: before the answer, or
+//! again and again if the disk does not accept them now. Placed files are made durable afterwards, many at once, and
+//! only then removed from `uploads/`; until then they are served from there if they are missing in the tree.
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
@@ -13,14 +13,14 @@ use crate::projections::Projections;
 use crate::storage::DataFolder;
 use crate::storage::publish::{Placing, Settling, mend_sums, place};
 
-/// How long what has its place is collected, so that the syncs of folders are shared.
+/// How long placed files are collected, so that syncs of folders are shared.
 const COLLECT: Duration = Duration::from_millis(50);
-/// How often that which has no place yet is tried again.
+/// How often unplaced files are tried again.
 const RETRY: Duration = Duration::from_secs(1);
-/// How long a stop waits for folders to be synced; the next start does what is left.
+/// How long a stop waits for folders to be synced; the next start does the rest.
 const STOP_TIME: Duration = Duration::from_millis(500);
 
-/// All files that are between their event and the end of their upload.
+/// All files between their event and the end of their upload.
 pub struct Placement {
     folder: DataFolder,
     projections: Arc<Projections>,
@@ -28,19 +28,19 @@ pub struct Placement {
     changed: Condvar,
 }
 
-/// Files by the position of their event. The upload tells those apart that an event did not need.
+/// Files by the position of their event. The upload distinguishes those that an event did not need.
 type Position = (u64, DeployId);
 
 #[derive(Default)]
 struct Queue {
-    /// Those that have no place yet.
+    /// Those that are not in their place yet.
     waiting: BTreeMap<Position, Waiting>,
-    /// Those that have, and whose folders are not synced.
+    /// Those that are, but whose folders are not synced.
     placed: Vec<Waiting>,
-    /// Folders of versions in which somebody works.
+    /// Folders of versions that are being worked on.
     busy: HashSet<PathBuf>,
     retry_at: Option<Instant>,
-    /// How often all that waits was tried.
+    /// How often everything that waits was tried.
     rounds: u64,
     strays: u64,
     ending: bool,
@@ -50,21 +50,22 @@ struct Queue {
 struct Waiting {
     placing: Placing,
     version: PathBuf,
-    /// Whether it was found at a start: then its sums may not be whole.
+    /// Whether it was found at a start, in which case its sums may be incomplete.
     is_found: bool,
     is_told: bool,
 }
 
 impl Placement {
-    /// Nothing is between its event and its place yet.
+    /// Nothing to place yet.
     pub fn new(folder: DataFolder, projections: Arc<Projections>) -> Self {
         Self { folder, projections, queue: Mutex::default(), changed: Condvar::new() }
     }
 
-    /// Starts the thread that syncs folders and tries again, first what a start found on the log without its place.
+    /// Starts the thread that syncs folders and retries, beginning with what a start found on the log but not in its
+    /// place.
     ///
     /// # Errors
-    /// If the system gives us no thread.
+    /// If the system provides no thread.
     pub fn start(self: &Arc<Self>, found: Vec<Placing>) -> std::io::Result<()> {
         {
             let mut queue = self.lock();
@@ -78,13 +79,13 @@ impl Placement {
         std::thread::Builder::new().name("placement".to_owned()).spawn(move || placement.run()).map(|_| ())
     }
 
-    /// Waits until all that a start found was tried once, but no longer than that: it is served meanwhile.
+    /// Waits until everything that a start found was tried once, but no longer than `most`: it is served meanwhile.
     pub fn wait_for_first_round(&self, most: Duration) {
         let is_waiting = |queue: &mut Queue| queue.rounds == 0;
         drop(self.changed.wait_timeout_while(self.lock(), most, is_waiting));
     }
 
-    /// Ends the thread, when the folders of all that have their place are synced, or some time is over.
+    /// Ends the thread once the folders of all placed files are synced, or after some time.
     pub fn stop(&self) {
         let mut queue = self.lock();
         queue.ending = true;
@@ -92,13 +93,13 @@ impl Placement {
         drop(self.changed.wait_timeout_while(queue, STOP_TIME, |queue| !queue.ended));
     }
 
-    /// How many events have files without their place, and how many strays were moved aside since the start.
+    /// How many events have unplaced files, and how many strays were moved aside since the start.
     pub fn figures(&self) -> (u64, u64) {
         let queue = self.lock();
         (queue.waiting.len() as u64, queue.strays)
     }
 
-    /// Puts the files in their place, unless earlier ones of their version wait. What fails is tried again.
+    /// Puts the files in their place, unless earlier ones of their version wait. What fails is retried.
     pub fn place(&self, placing: Placing) {
         let waiting = self.waiting(placing, false);
         let mut queue = self.lock();
@@ -120,7 +121,7 @@ impl Placement {
         Waiting { version: placing.version_folder(&self.folder), placing, is_found, is_told: false }
     }
 
-    /// Places files whose folder the caller marked as busy. Whether that succeeded.
+    /// Places files whose folder the caller marked as busy. Returns whether that succeeded.
     fn try_to_place(&self, mut waiting: Waiting) -> bool {
         let result = place(&self.folder, &waiting.placing);
         let gav = &waiting.placing.gav;
@@ -187,7 +188,8 @@ impl Placement {
         }
     }
 
-    /// Tries all that waits once, in the order of the log; of a version nothing overtakes what is before it.
+    /// Tries everything that waits once, in the order of the log; within a version nothing overtakes what comes before
+    /// it.
     fn place_again(&self) {
         let mut failed = HashSet::new();
         let positions: Vec<Position> = {
@@ -221,7 +223,7 @@ impl Placement {
         for found in placed.iter().filter(|waiting| waiting.is_found) {
             for file in &found.placing.files {
                 let path = found.version.join(&*file.name);
-                // A file that is gone is for `log verify --files` to tell; the others are served all the same.
+                // A missing file is reported by `log verify --files`; the others are served all the same.
                 if let Err(error) = mend_sums(&path, &file.sha256) {
                     tracing::error!("could not check the sums of `{}`: {error}", path.display());
                 }

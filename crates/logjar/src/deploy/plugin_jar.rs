@@ -1,7 +1,7 @@
-//! The prefix of a Maven plugin, out of the descriptor in its jar.
+//! The prefix of a Maven plugin, from the descriptor in its jar.
 //!
-//! A jar says itself how large its directory is, and all of it is read into memory to find one entry. So only so much
-//! is read of a jar, and of few at a time: a jar that is nearly all directory is no plugin that anybody uses.
+//! A jar states how large its directory is, and all of it is read into memory to find one entry. So only a limited part
+//! of a jar is read, and of only a few at a time: a jar that is nearly all directory is not a plugin that anybody uses.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -11,15 +11,15 @@ use tokio::sync::Semaphore;
 
 /// The largest plugin whose jar is opened, in bytes.
 const JAR_MAX: u64 = 64 << 20;
-/// What is read of a jar at most, in bytes: 100,000 entries, many times what the largest plugins have.
+/// How many bytes of a jar are read at most: 100,000 entries, many times what the largest plugins have.
 const READ_MAX: u64 = 8 << 20;
 /// The largest descriptor, unpacked, in bytes.
 const DESCRIPTOR_MAX: u64 = 4 << 20;
-/// Jars that are open at once.
+/// How many jars may be open at once.
 static AT_ONCE: Semaphore = Semaphore::const_new(2);
 
-/// The prefix that the jar's descriptor names; nothing if there is none that can be read within bounds. `open` may wait
-/// for the disk.
+/// The prefix in the jar's descriptor; `None` if there is none that can be read within the limits. `open` may wait for
+/// the disk.
 pub(super) async fn prefix(open: impl FnOnce() -> io::Result<File> + Send + 'static) -> Option<String> {
     let _permit = AT_ONCE.acquire().await.ok()?;
     tokio::task::spawn_blocking(move || prefix_in(open().ok()?)).await.ok().flatten()
@@ -36,7 +36,7 @@ fn prefix_in(file: File) -> Option<String> {
     plugin::plugin_prefix(&descriptor)
 }
 
-/// A file of which only so much is read.
+/// A file of which only a limited part is read.
 struct Rationed {
     file: File,
     left: u64,
@@ -70,7 +70,7 @@ mod tests {
 
     const DESCRIPTOR: &str = "<plugin><goalPrefix>greet</goalPrefix></plugin>";
 
-    /// A jar with so many empty entries and a descriptor.
+    /// A jar with this many empty entries and a descriptor.
     fn jar(entries: u32) -> File {
         let mut jar = zip::ZipWriter::new(tempfile::tempfile().expect("a temporary file"));
         let options = SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);

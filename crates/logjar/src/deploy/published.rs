@@ -1,5 +1,5 @@
 //! Facts about versions that are on the log, for one step of the deploy protocol: looked up before the step, on a
-//! thread that may wait for the disk. A look-up that fails is an error, never a version that is not there.
+//! thread that may wait for the disk. A look-up that fails is an error, and is never treated as a missing version.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -26,11 +26,11 @@ use crate::stored_event::{Detail, decode};
 pub(super) struct KnownVersions {
     projections: Arc<Projections>,
     deploys: BTreeMap<VersionKey, PublishedDeploy>,
-    /// The sum beside the stored file whose sum is being sent.
+    /// The sum beside the stored file, if a sum of that file is being sent.
     sum: Option<(Algorithm, String)>,
 }
 
-/// Why what is on the log could not be read.
+/// Why the log could not be read.
 #[derive(Debug, thiserror::Error)]
 #[error("line {seq} of the event log could not be read: {why}")]
 pub struct LookUpError {
@@ -106,7 +106,7 @@ fn read(
         let Event::FilesAdded(added) = line(reader, *late)?.event else { return Err(unexpected(*late)) };
         files.extend(sent_names(key, &deployed, added.files.iter().map(|file| (&file.name, file.sha256))));
     }
-    // What nobody with a token deployed belongs to nobody: no file can be added to it.
+    // What was not deployed by a user with a token belongs to nobody: no file can be added to it.
     let user = match recorded.by {
         By::User(user) => user,
         By::Local | By::System => UserId::new("local"),
@@ -132,7 +132,7 @@ fn line(reader: &dyn LogReader, seq: u64) -> Result<Recorded, LookUpError> {
     decode(&line, Detail::Full).map_err(|error| failed(error.to_string()))
 }
 
-/// Files under the names that they were sent with: a build that came under the plain name is stored under a stamp.
+/// Files under the names with which they were sent: a build that came under the plain name is stored under a stamp.
 fn sent_names<'f>(
     key: &VersionKey,
     deployed: &VersionDeployed,

@@ -28,10 +28,10 @@ struct RecordV1 {
     build: String,
     user: String,
     token: String,
-    /// The boot of the machine, and microseconds in it at the last PUT.
+    /// The boot of the machine, and microseconds since then at the last PUT.
     boot: String,
     last_put: i64,
-    /// The last PUT by the time of day, for another boot.
+    /// The last PUT by the time of day, for use after another boot.
     at: i64,
     files: Vec<FileV1>,
     sums: Vec<SumV1>,
@@ -64,7 +64,7 @@ struct RefusedV1 {
     reason: String,
 }
 
-/// What clocks say: a record is read by the one that nobody can set, and after a start of the machine by the other.
+/// The clocks: a record is read with the one that nobody can set, or after a restart of the machine with the other.
 pub struct Clocks<'a> {
     /// The boot of the machine.
     pub boot: &'a str,
@@ -75,7 +75,7 @@ pub struct Clocks<'a> {
 }
 
 impl Clocks<'_> {
-    /// Looks at them.
+    /// Reads the clocks.
     pub fn read() -> Self {
         Self { boot: boot_id(), since_boot: protocol_now(), now: now() }
     }
@@ -130,7 +130,7 @@ pub fn encode(record: &DeployRecord, clocks: &Clocks<'_>) -> String {
     serde_json::to_string(&stored).unwrap_or_default()
 }
 
-/// The record from JSON; `None` if it is none, as after a power cut.
+/// The record from JSON; `None` if it is invalid, as after a power cut.
 pub fn decode(json: &str, clocks: &Clocks<'_>) -> Option<DeployRecord> {
     let stored: RecordV1 = serde_json::from_str(json).ok()?;
     let ago = if stored.boot == clocks.boot {
@@ -199,10 +199,10 @@ mod tests {
         };
         let text = encode(&record, &clocks("one", 1_000, 50_000));
         for (after, last_put) in [
-            // The time of day does not matter in the same boot.
+            // The time of day does not matter within the same boot.
             (clocks("one", 2_000, 10), 700),
             (clocks("one", 2_000, 9_000_000), 700),
-            // In another boot it does, and what is said to come yet came now.
+            // After another boot it does, and a time in the future counts as now.
             (clocks("two", 500, 50_100), 100),
             (clocks("two", 500, 10), 500),
         ] {

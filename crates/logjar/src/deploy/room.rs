@@ -1,4 +1,5 @@
-//! How much a token may have under way: asked before a body comes, and again while one comes whose length nobody said.
+//! How much a token may have under way: checked before a body arrives, and again while a body of unknown length
+//! arrives.
 
 use logjar_domain::open_deploy::Held;
 use logjar_domain::open_deploy::rejection::DeployRejection;
@@ -8,26 +9,26 @@ use logjar_domain::open_deploy::step::Effect;
 use super::{DeployError, Deploys, Upload, protocol_now};
 
 impl Upload {
-    /// Says how large the body is, or has become. To be asked once before any of it is read, and again before it grows
-    /// beyond what was said.
+    /// Reports how large the body is, or has become. To be called once before any of it is read, and again before it
+    /// grows beyond what was reported.
     ///
     /// # Errors
-    /// That the token has too much under way; the PUT is then to be refused with [`Deploys::refuse`].
+    /// That the token has too much under way; the PUT must then be refused with [`Deploys::refuse`].
     pub async fn expect(&mut self, bytes: u64) -> Result<(), DeployError> {
         self.deploys.make_room(&self.put, bytes, self.expected).await?;
         self.expected = bytes;
         Ok(())
     }
 
-    /// How large the body was said to be.
+    /// The reported size of the body.
     pub fn expected(&self) -> u64 {
         self.expected
     }
 }
 
 impl Deploys {
-    /// Makes room for a body of that many bytes, counting those that were promised to it before. The token's oldest
-    /// quiet deploys go first.
+    /// Makes room for a body of `bytes` bytes, including the `before` that were granted to it earlier. The token's
+    /// oldest quiet deploys are dropped first.
     async fn make_room(&self, put: &Put, bytes: u64, before: u64) -> Result<(), DeployError> {
         let (effects, result) = self.ask_for_room(put, bytes, before);
         self.clear_up(effects).await;
@@ -35,7 +36,7 @@ impl Deploys {
     }
 
     fn ask_for_room(&self, put: &Put, bytes: u64, before: u64) -> (Vec<Effect>, Result<(), DeployRejection>) {
-        // One at a time, so that two bodies are not promised the same room.
+        // One at a time, so that two bodies are not granted the same room.
         let _asking = self.room.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let (own, token, now) = (self.shards.of_put(put), &put.deployer.token, protocol_now());
         let opens = own.protocol().opens(put);
@@ -49,7 +50,7 @@ impl Deploys {
                 own.protocol().reserve(put, bytes);
                 return (effects, Ok(()));
             };
-            // Looked for once, as there may be thousands.
+            // Collected only once, because there may be thousands.
             let quiet = oldest_first.get_or_insert_with(|| {
                 let mut all = Vec::new();
                 for shard in self.shards.iter() {
@@ -59,7 +60,7 @@ impl Deploys {
                 all.into_iter()
             });
             let Some((quiet, shard)) = quiet.next() else { return (effects, Err(too_much)) };
-            // Whoever has the turn may be at work on its files.
+            // Whoever has the turn may be working on its files.
             if let Some(_turn) = shard.try_turn() {
                 effects.extend(shard.protocol().drop_quiet(now, &quiet));
             }

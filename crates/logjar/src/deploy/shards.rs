@@ -1,8 +1,8 @@
-//! Open deploys in shards by artifact, so that nobody waits for what others have under way.
+//! Open deploys in shards by artifact, so that nobody waits for the deploys of others.
 //!
-//! A shard has two locks. Its *turn* is held by one call from its question through its commits to its answer. Its state
-//! is locked for one step of the protocol, in memory alone: the beginning and breaking off of an upload, and the
-//! passing of time, wait for no turn.
+//! A shard has two locks. Its *turn* is held by one call from its beginning through its commits to its answer. Its
+//! state is locked for one step of the protocol, in memory only: uploads that begin or break off, and the passing of
+//! time, wait for no turn.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -14,7 +14,7 @@ use logjar_maven::layout::Target;
 
 use super::published::artifact_of;
 
-/// Two artifacts seldom share one, and it only costs them time.
+/// Two artifacts rarely share a shard, and then it only costs them time.
 const SHARDS: usize = 64;
 
 /// All shards.
@@ -39,7 +39,7 @@ impl Shards {
         Self { shards: std::iter::repeat_with(shard).take(SHARDS).collect(), hashing: RandomState::new() }
     }
 
-    /// That of an artifact.
+    /// The shard of an artifact.
     pub(super) fn of(&self, repository: &RepositoryName, group: &str, artifact: &str) -> &Shard {
         let hash = self.hashing.hash_one((repository.as_str(), group, artifact));
         let index = usize::try_from(hash % SHARDS as u64).unwrap_or_default();
@@ -47,7 +47,7 @@ impl Shards {
         &self.shards[index]
     }
 
-    /// That of the artifact that a PUT is about.
+    /// The shard of the artifact that a PUT is about.
     pub(super) fn of_put(&self, put: &Put) -> &Shard {
         match &put.path.target {
             Target::File(file) => {
@@ -76,7 +76,7 @@ impl Shard {
         self.turn.try_lock().ok()
     }
 
-    /// For one step. No file is touched and nothing is waited for while it is held.
+    /// For one step. While it is held, no file is touched and nothing is waited for.
     pub(super) fn protocol(&self) -> MutexGuard<'_, OpenDeploys> {
         self.protocol.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,9 +1,9 @@
-//! Which form of an answer a client likes (RFC 9110 §12.5.1).
+//! Which format of an answer a client prefers (RFC 9110 §12.5.1).
 
 use http::{HeaderMap, header};
 
-/// How much a client likes a media type that it names, up to 1; 0 if it does not name it. `*/*` names nothing: tools
-/// send it that take whatever comes.
+/// How much a client prefers a media type that it names, up to 1; 0 if it does not name it. `*/*` does not count: it is
+/// sent by tools that accept anything.
 pub(crate) fn quality(request: &HeaderMap, media_type: &str) -> f32 {
     let accepted = request.get_all(header::ACCEPT).into_iter().filter_map(|value| value.to_str().ok());
     let mut named = 0.0;

@@ -1,4 +1,4 @@
-//! The address that leads a caller here: what absolute addresses in answers begin with.
+//! The address under which a caller reaches this server, with which absolute addresses in answers begin.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -11,8 +11,8 @@ use super::forwarded::is_encrypted;
 use crate::app::FIRST_REPOSITORY;
 use crate::config::Config;
 
-/// What absolute addresses begin with, without a slash at the end: what is configured, else what the client calls this
-/// server, else where it listens.
+/// The base of absolute addresses, without a slash at the end: the configured one, else the host that the client names,
+/// else the address that the server listens on.
 pub(crate) fn base(config: &Config, origin: Origin, headers: &HeaderMap) -> String {
     if let Some(url) = &config.public_url {
         return url.clone();
@@ -25,8 +25,7 @@ pub(crate) fn base(config: &Config, origin: Origin, headers: &HeaderMap) -> Stri
     }
 }
 
-/// What paths on this server begin with for a client: the path of the address that is configured, without a slash at
-/// the end.
+/// What paths on this server begin with for a client: the path of the configured address, without a slash at the end.
 pub(crate) fn root(config: &Config) -> &str {
     let url = config.public_url.as_deref().unwrap_or_default();
     let rest = url.split_once("://").map_or("", |(_, rest)| rest);
@@ -38,7 +37,7 @@ pub(crate) fn listening(address: SocketAddr) -> String {
     format!("http://{}", to_type(address))
 }
 
-/// Nobody can type the address that stands for all of them.
+/// Nobody can type the wildcard address.
 pub(crate) fn to_type(address: SocketAddr) -> SocketAddr {
     match address.ip().is_unspecified() {
         true => SocketAddr::from((Ipv4Addr::LOCALHOST, address.port())),
@@ -46,7 +45,7 @@ pub(crate) fn to_type(address: SocketAddr) -> SocketAddr {
     }
 }
 
-/// Path of a repository, without slashes around it: the first one has Clojars' short one.
+/// Path of a repository, without slashes around it: the first one has the same short path as at Clojars.
 pub(crate) fn repository_path(name: &RepositoryName) -> String {
     match name.as_str() {
         FIRST_REPOSITORY => "repo".to_owned(),
@@ -54,7 +53,7 @@ pub(crate) fn repository_path(name: &RepositoryName) -> String {
     }
 }
 
-/// A host and perhaps a port, and nothing else: it goes into texts that people paste.
+/// A host, optionally with a port, and nothing else: it goes into texts that people paste.
 fn plain_host(text: &str) -> Option<Authority> {
     let authority: Authority = text.parse().ok()?;
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b':' | b'[' | b']');

@@ -1,5 +1,5 @@
-//! Work of the router that waits for a disk or takes long, off the async threads, and in turns: so many at once that
-//! whoever asks for much holds up neither downloads nor deploys, which need threads too.
+//! Work of the router that waits for a disk or takes long, off the async threads and in turns: limited so that a caller
+//! who asks for much holds up neither downloads nor deploys, which need threads too.
 
 use std::num::NonZero;
 use std::sync::Arc;
@@ -11,12 +11,12 @@ use tokio::time::timeout;
 use super::error::HttpError;
 use super::request_id::in_its_name;
 
-/// How long somebody waits for their turn to read the log.
+/// How long a request waits for its turn to read the log.
 const WAITING: Duration = Duration::from_secs(5);
-/// Who reads the log at once, on a machine with one core.
+/// How many may read the log at once on a machine with one core.
 const AT_ONCE_MIN: usize = 2;
 
-/// Turns for reading the log: one a core, as it is mostly in memory.
+/// Turns for reading the log: one per core, because the log is mostly in memory.
 #[derive(Clone)]
 pub(super) struct LogTurns(Arc<Semaphore>);
 

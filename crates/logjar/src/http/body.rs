@@ -1,7 +1,7 @@
-//! Bodies of answers: ready bytes, stored files in pooled chunks, and what the router makes.
+//! Bodies of answers: ready bytes, stored files in pooled chunks, and what the router produces.
 //!
-//! Files are read from the page cache without leaving the async thread where the kernel has them at hand
-//! (`RWF_NOWAIT`), else on the blocking pool. They are never mapped: a truncated file would kill the process.
+//! Files are read without leaving the async thread if the page cache has them (`RWF_NOWAIT`), otherwise on the blocking
+//! pool. They are never mapped: a truncated file would kill the process.
 
 use std::fs::File;
 use std::future::Future;
@@ -18,18 +18,18 @@ use tokio::sync::Semaphore;
 
 /// Bytes of one chunk of a file.
 const CHUNK: usize = 128 * 1024;
-/// Downloads that wait for the disk at once, each with a thread of its own.
+/// How many downloads may wait for the disk at once, each with a thread of its own.
 const WAITING_MAX: usize = 16;
-/// Chunks that are kept for the next answer.
+/// How many chunks are kept for later answers.
 const POOL_MAX: usize = 48;
 
 /// The body of an answer.
 pub enum Answer {
-    /// Bytes at hand.
+    /// Bytes in memory.
     Ready(Full<Bytes>),
     /// Part of a stored file.
     File(FileBody),
-    /// What an axum handler made.
+    /// The body that an axum handler made.
     Router(axum::body::Body),
 }
 
@@ -45,14 +45,14 @@ impl Answer {
     }
 }
 
-/// An answer with something that lives until all of it was handed on.
+/// An answer with something that is kept until all of it has been passed on.
 pub(crate) struct Held<T> {
     answer: Answer,
     _held: T,
 }
 
 impl<T> Held<T> {
-    /// Holds something along with an answer.
+    /// Keeps something until the answer has been passed on.
     pub(crate) fn new(answer: Answer, held: T) -> Self {
         Self { answer, _held: held }
     }
@@ -115,7 +115,7 @@ impl Body for Answer {
 /// A read that waits for the disk.
 type Reading = Pin<Box<dyn Future<Output = io::Result<(Chunk, usize)>> + Send>>;
 
-/// A range of a file that is read while it is sent.
+/// A range of a file, read while it is sent.
 pub struct FileBody {
     file: Arc<File>,
     offset: u64,
@@ -125,7 +125,7 @@ pub struct FileBody {
 }
 
 impl FileBody {
-    /// `length` bytes from `offset`. The caller has found out that the file is that long.
+    /// `length` bytes from `offset`. The caller has checked that the file is that long.
     pub fn new(file: File, offset: u64, length: u64, pool: Arc<ChunkPool>) -> Self {
         Self { file: Arc::new(file), offset, left: length, pool, reading: None }
     }
@@ -152,20 +152,20 @@ impl FileBody {
         usize::try_from(self.left).unwrap_or(CHUNK).min(CHUNK)
     }
 
-    /// What the kernel has at hand; `None` if it would have to wait for the disk.
+    /// What the page cache has; `None` if the kernel would have to wait for the disk.
     fn read_now(&self) -> Option<io::Result<(Chunk, usize)>> {
         let mut chunk = self.pool.take();
         let wanted = self.wanted();
         let target = chunk.buffer.get_mut(..wanted)?;
         match preadv2(&*self.file, &mut [io::IoSliceMut::new(target)], self.offset, ReadWriteFlags::NOWAIT) {
             Ok(length) => Some(Ok((chunk, length))),
-            // Also where the file system does not know the flag.
+            // Also if the file system does not support the flag.
             Err(Errno::AGAIN | Errno::OPNOTSUPP | Errno::INTR | Errno::INVAL) => None,
             Err(error) => Some(Err(error.into())),
         }
     }
 
-    /// The same on a thread that may wait, when one is free for it.
+    /// The same on a thread that may wait, once one is free.
     fn read_aside(&self) -> Reading {
         let (file, offset, wanted, pool) = (self.file.clone(), self.offset, self.wanted(), self.pool.clone());
         Box::pin(async move {
@@ -197,7 +197,7 @@ impl FileBody {
     }
 }
 
-/// Buffers that go round, so that a download allocates nothing, and turns of those that wait for the disk.
+/// Buffers that are reused, so that a download allocates nothing, and turns for downloads that wait for the disk.
 pub struct ChunkPool {
     free: Mutex<Vec<Box<[u8]>>>,
     waiting: Arc<Semaphore>,
@@ -220,7 +220,7 @@ impl ChunkPool {
     }
 }
 
-/// A buffer that goes back to its pool when nobody needs it any more.
+/// A buffer that returns to its pool when nobody needs it any more.
 struct Chunk {
     buffer: Box<[u8]>,
     length: usize,

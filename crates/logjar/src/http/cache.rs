@@ -1,8 +1,9 @@
 //! Ready answers for small files: POMs, sums, small jars and generated metadata, which are nearly all requests by
 //! count.
 //!
-//! Stored files never change, so their entries need no look at the disk; generated metadata is kept under its revision.
-//! The cache is bounded by bytes. Eviction is by age with a second chance for what was asked for again.
+//! Stored files never change, so their entries need no look at the disk; generated metadata is cached under its
+//! revision. The cache is limited in bytes. Eviction is by age, with a second chance for entries that were requested
+//! again.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,7 +16,7 @@ use crate::downloads::VersionCounter;
 /// What an entry costs besides its content and key.
 const ENTRY_OVERHEAD: usize = 1_024;
 
-/// A whole answer with status 200, but for `Date`.
+/// A complete answer with status 200, except for `Date`.
 #[derive(Debug)]
 pub(crate) struct ReadyAnswer {
     /// Its headers.
@@ -24,24 +25,24 @@ pub(crate) struct ReadyAnswer {
     pub(crate) content: Bytes,
     /// What it was made from: the revision of generated content, 0 for stored files.
     pub(crate) revision: u64,
-    /// The access revision at which everybody could read it.
+    /// The access revision at which it was public.
     pub(crate) access: u64,
-    /// What counts it, if it is a download of a version.
+    /// Its download counter, if it is a download of a version.
     pub(crate) counter: Option<Arc<VersionCounter>>,
 }
 
-/// How the cache does.
+/// Statistics about the cache.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Figures {
-    /// Answers that it had.
+    /// Answers found in it.
     pub(crate) hits: u64,
-    /// Answers that were put into it.
+    /// Answers added to it.
     pub(crate) misses: u64,
     /// Answers in it.
     pub(crate) answers: usize,
-    /// What they cost.
+    /// Their cost.
     pub(crate) bytes: usize,
-    /// What they may cost.
+    /// The maximum cost.
     pub(crate) bytes_max: usize,
 }
 
@@ -66,12 +67,12 @@ struct Entry {
 }
 
 impl Cache {
-    /// A cache of at most that many bytes.
+    /// A cache of at most this many bytes.
     pub(crate) fn new(bytes_max: u64) -> Self {
         Self { inner: Mutex::default(), bytes_max: usize::try_from(bytes_max).unwrap_or(usize::MAX) }
     }
 
-    /// The answer kept for a raw path, if it still holds.
+    /// The answer cached for a raw path, if it is still valid.
     pub(crate) fn get(
         &self,
         path: &str,
@@ -85,7 +86,7 @@ impl Cache {
         Some(answer)
     }
 
-    /// How it does.
+    /// Its statistics.
     pub(crate) fn figures(&self) -> Figures {
         let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         Figures {
@@ -97,7 +98,7 @@ impl Cache {
         }
     }
 
-    /// Keeps an answer, in place of an older one for the path.
+    /// Adds an answer, replacing an older one for the path.
     pub(crate) fn put(&self, path: &str, answer: Arc<ReadyAnswer>) {
         let size = cost(path, &answer);
         if size > self.bytes_max {

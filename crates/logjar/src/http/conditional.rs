@@ -1,4 +1,4 @@
-//! Conditions and ranges (RFC 9110 §13, §14): whether the client has it already, and which part it wants.
+//! Conditions and ranges (RFC 9110 §13, §14): whether the client already has it, and which part it wants.
 
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use hyper::Response;
@@ -7,10 +7,10 @@ use super::body::Answer;
 use super::cache::ReadyAnswer;
 use super::error::HttpError;
 
-/// What of a file is to be sent.
+/// Which part of a file is to be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Selected {
-    /// Nothing, the client has it.
+    /// Nothing; the client has it.
     NotModified,
     /// All of it.
     Whole,
@@ -79,7 +79,7 @@ pub(crate) fn select(request: &HeaderMap, answer: &HeaderMap, length: u64) -> Re
     parse_range(range, length)
 }
 
-/// A single range is honoured; several, or what is none, get the whole file, as the standard allows.
+/// A single range is honoured; several, or an invalid one, get the whole file, as the standard allows.
 fn parse_range(range: &str, length: u64) -> Result<Selected, HttpError> {
     let Some(spec) = range.strip_prefix("bytes=") else { return Ok(Selected::Whole) };
     let Some((first, last)) = spec.trim().split_once('-') else { return Ok(Selected::Whole) };
@@ -97,7 +97,7 @@ fn parse_range(range: &str, length: u64) -> Result<Selected, HttpError> {
     Ok(Selected::Range { first: selected.0, last: selected.1 })
 }
 
-/// Makes the headers those of a part.
+/// Turns the headers into those of a part.
 pub(crate) fn set_range(headers: &mut HeaderMap, first: u64, last: u64, length: u64) {
     for (name, value) in [
         (header::CONTENT_RANGE, format!("bytes {first}-{last}/{length}")),
@@ -107,12 +107,12 @@ pub(crate) fn set_range(headers: &mut HeaderMap, first: u64, last: u64, length: 
             headers.insert(name, value);
         }
     }
-    // These are sums of the whole file, and a client could hold them for those of the part.
+    // These are sums of the whole file, and a client could take them for those of the part.
     headers.remove("x-checksum-sha1");
     headers.remove("x-checksum-md5");
 }
 
-/// The answer to a client that has it.
+/// The answer to a client that already has it.
 pub(crate) fn not_modified(headers: &HeaderMap) -> Response<Answer> {
     let mut response = Response::new(Answer::empty());
     *response.status_mut() = StatusCode::NOT_MODIFIED;
@@ -132,7 +132,7 @@ fn date(headers: &HeaderMap, name: header::HeaderName) -> Option<std::time::Syst
     text(headers, name).and_then(|value| httpdate::parse_http_date(value).ok())
 }
 
-/// Whether one of the tags in a list is this one, or the list stands for all.
+/// Whether one of the tags in a list is this one, or the list is `*`.
 pub(crate) fn matches_etag(list: &str, etag: &str) -> bool {
     list == "*" || list.split(',').any(|each| each.trim().trim_start_matches("W/") == etag)
 }

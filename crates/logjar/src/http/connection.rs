@@ -1,9 +1,9 @@
-//! A connection that is closed so that the client still reads its answer, and that waits for requests as long as it
-//! says and no longer.
+//! A connection that is closed so that the client still reads its answer, and that waits for requests exactly as long
+//! as it announces.
 //!
 //! A server that closes a connection with unread bytes in it resets it, and the reset overtakes the answer: a build
-//! tool whose 100 MB were refused would see "broken pipe" instead of the reason. So shutting down here means: say
-//! that nothing more will come, then read and drop what the client still sends, within bounds.
+//! tool whose 100 MB were refused would see "broken pipe" instead of the reason. So shutting down here means: announce
+//! that nothing more will come, then read and discard what the client still sends, within limits.
 
 use std::future::{Future, poll_fn};
 use std::io;
@@ -18,31 +18,31 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::metrics::Metrics;
 
-/// How long a client may go on sending after its answer.
+/// How long a client may continue to send after its answer.
 const DRAIN_TIME: Duration = Duration::from_secs(30);
-/// How long it may pause meanwhile.
+/// How long it may pause while it does.
 const DRAIN_IDLE: Duration = Duration::from_secs(5);
 
-/// What a client may take its time for.
+/// How long a client may take.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Patience {
-    /// The head of a request, once it has begun; and for the first one to begin.
+    /// For the head of a request, once it has begun; and for the first one to begin.
     pub(crate) head: Duration,
-    /// The next request.
+    /// Until the next request.
     pub(crate) next: Duration,
-    /// Taking something of an answer.
+    /// To accept more of an answer.
     pub(crate) write: Duration,
 }
 
-/// Whether a request is being answered on a connection: odd while one is. Whoever answers tells.
+/// Whether a request is being answered on a connection: odd while one is. Whoever answers reports it.
 #[derive(Clone, Default)]
 pub(crate) struct Answering(Arc<AtomicU64>);
 
-/// Lives as long as a request is being answered.
+/// Exists as long as a request is being answered.
 pub(crate) struct Busy(Answering);
 
 impl Answering {
-    /// The head of a request has come.
+    /// The head of a request has arrived.
     pub(crate) fn begin(&self) -> Busy {
         self.0.fetch_add(1, Ordering::Relaxed);
         Busy(self.clone())
@@ -65,9 +65,9 @@ pub(crate) struct Connection<S> {
     drain_bytes_max: u64,
     patience: Patience,
     answering: Answering,
-    /// What was said of answering when it was last looked at.
+    /// The value of the counter at the last look.
     phase: u64,
-    /// Whether something of a head has come.
+    /// Whether part of a head has arrived.
     in_head: bool,
     waiting: Option<Pin<Box<Sleep>>>,
     stalled: Option<Pin<Box<Sleep>>>,
@@ -86,7 +86,7 @@ struct Closing {
 }
 
 impl<S> Connection<S> {
-    /// Wraps a stream. `drain_bytes_max` is what is read and dropped at most.
+    /// Wraps a stream. `drain_bytes_max` is the maximum that is read and discarded.
     pub(crate) fn new(
         stream: S,
         drain_bytes_max: u64,
@@ -116,10 +116,10 @@ impl<S> Connection<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
-    /// Closes it, unless that was done.
+    /// Closes it, unless that was already done.
     pub(crate) async fn close(mut self) {
         if !self.given_up {
-            // Whether the client was there to read is not ours to know.
+            // Whether the client was there to read is not our concern.
             let _ = poll_fn(|context| Pin::new(&mut self).poll_shutdown(context)).await;
         }
     }
@@ -132,7 +132,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
     }
 
-    /// Turns a write that makes no progress for too long into an error, so that nobody holds a connection for ever.
+    /// Turns a write that makes no progress for too long into an error, so that nobody holds a connection forever.
     fn watch_write<T>(
         &mut self,
         context: &mut Context<'_>,
@@ -148,8 +148,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         Poll::Ready(Err(self.timed_out("the client stopped reading the answer")))
     }
 
-    /// Turns a read that waits too long for a request into an error. While one is answered, whoever answers looks at
-    /// the time.
+    /// Turns a read that waits too long for a request into an error. While a request is answered, whoever answers
+    /// watches the time.
     fn watch_read(
         &mut self,
         context: &mut Context<'_>,

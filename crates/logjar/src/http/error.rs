@@ -1,7 +1,7 @@
-//! From a refusal to an answer: the one place where refusals get status codes.
+//! From a refusal to an answer: the only place where refusals get status codes.
 //!
 //! Build tools show at most the reason phrase (old ones) or the `detail` of the problem document (RFC 9457, new ones),
-//! so both hold the whole reason, in plain ASCII and one line.
+//! so both contain the whole reason, in plain ASCII on one line.
 
 use std::borrow::Cow;
 
@@ -20,24 +20,24 @@ use crate::rebuild::RebuildError;
 use crate::search::SearchError;
 use crate::sequencer::SubmitError;
 
-/// The longest reason phrase: what every proxy and client passes on.
+/// The longest reason phrase that every proxy and client passes on.
 const PHRASE_MAX: usize = 200;
-/// When somebody who met a busy server tries again.
+/// When a client that met a busy server should try again.
 const RETRY_SECONDS: u64 = 2;
 
-/// Why a request gets no success.
+/// Why a request does not succeed.
 #[derive(Debug, thiserror::Error)]
 pub enum HttpError {
     /// A rule.
     #[error(transparent)]
     Rejected(#[from] Rejection),
-    /// A path or value that does not parse.
+    /// A path or value that is invalid.
     #[error("{0}")]
     BadRequest(String),
     /// Nothing is there.
     #[error("there is nothing at this address")]
     NotFound,
-    /// A thing of the API that is not there, or not for the caller.
+    /// Something in the API that does not exist, or not for the caller.
     #[error("{0} does not exist, or you may not see it")]
     Missing(String),
     /// Another method is needed.
@@ -45,25 +45,25 @@ pub enum HttpError {
     MethodNotAllowed {
         /// The one that was used.
         method: String,
-        /// Those that can be; `None` if the router adds the header with them.
+        /// Those that are allowed; `None` if the router adds the header with them.
         allow: Option<&'static str>,
     },
-    /// A page of another site had a browser send this.
+    /// A page of another site made a browser send this.
     #[error("a page of another site may not change anything here")]
     CrossSite,
-    /// A body in a form that is not taken; which, and what is.
+    /// A body in an unsupported format; says which, and what is supported.
     #[error("{0}")]
     UnsupportedMedia(String),
-    /// Something else is expected than a sign to go on.
+    /// An `Expect` other than `100-continue`.
     #[error("the only `Expect` that can be met is `100-continue`")]
     ExpectationFailed,
-    /// A condition of the request does not hold.
+    /// A condition of the request does not match.
     #[error("the file does not meet the condition of the request")]
     PreconditionFailed,
     /// A range outside the file.
     #[error("the range lies outside the file of {length} bytes")]
     RangeNotSatisfiable {
-        /// Bytes of the file.
+        /// Length of the file in bytes.
         length: u64,
     },
     /// A body above the limit.
@@ -74,7 +74,7 @@ pub enum HttpError {
         /// What the limit is for.
         what: &'static str,
     },
-    /// A body that comes too slowly.
+    /// A body that arrives too slowly.
     #[error("the body did not arrive in time")]
     TooSlow,
     /// A body that broke off.
@@ -86,7 +86,7 @@ pub enum HttpError {
     /// Try again.
     #[error("the server is busy or stopping, try again")]
     Busy,
-    /// Too many tries to sign in, by this name or from this address, or by everybody at once.
+    /// Too many tries to sign in: with this name, from this address, or by everybody at once.
     #[error("too many attempts to sign in; try again in {seconds} s")]
     TooManySignIns {
         /// When to try again, in seconds.
@@ -95,13 +95,13 @@ pub enum HttpError {
     /// Something was not rebuilt. Only administrators may ask for it, so they read the reason.
     #[error(transparent)]
     Rebuild(#[from] RebuildError),
-    /// There is no index to search in, or too many search.
+    /// There is no index to search in, or there are too many searches.
     #[error(transparent)]
     NoSearch(SearchError),
     /// Lines of the log are not as they were written.
     #[error("the log is damaged; `logjar log verify` says where")]
     DamagedLog,
-    /// Something failed on our side; the reason is in the diagnostics, not in the answer.
+    /// Something failed in the server; the reason is in the diagnostics, not in the answer.
     #[error("something failed on the server{}", of_request())]
     Internal,
 }
@@ -168,7 +168,7 @@ impl From<SearchError> for HttpError {
 }
 
 impl HttpError {
-    /// The status code: one match, and no other.
+    /// The status code; this match is the only one.
     pub fn status(&self) -> StatusCode {
         match self {
             Self::Rejected(rejection) => match rejection.class() {
@@ -235,7 +235,7 @@ impl HttpError {
         }
     }
 
-    /// The whole reason in one line of ASCII.
+    /// The whole reason on one line of ASCII.
     pub fn detail(&self) -> String {
         ascii(&self.to_string())
     }
@@ -290,7 +290,7 @@ impl HttpError {
     }
 }
 
-/// Where whoever runs the server finds out more.
+/// Where whoever runs the server can find out more.
 fn of_request() -> String {
     match request_id::current() {
         Some(id) => format!("; its diagnostics say what, with `id={id}`"),
@@ -298,7 +298,7 @@ fn of_request() -> String {
     }
 }
 
-/// That nothing is there is no problem document: Maven 3.9 takes a 404 with one for a failed transfer and stops, where
+/// A missing file is not a problem document: Maven 3.9 takes a 404 with one for a failed transfer and stops, although
 /// it should look elsewhere.
 fn not_found(detail: &str) -> Response<Answer> {
     let mut response = Response::new(Answer::bytes(format!("{detail}\n")));
@@ -314,7 +314,7 @@ fn ascii(text: &str) -> String {
     text.chars().map(|each| if each.is_ascii_graphic() || each == ' ' { each } else { '?' }).collect()
 }
 
-/// The reason cut to what fits into a status line.
+/// The reason, cut to fit into a status line.
 fn phrase(detail: &str) -> String {
     let cut: Cow<'_, str> = match detail.get(..PHRASE_MAX) {
         Some(start) if detail.len() > PHRASE_MAX => {

@@ -1,5 +1,5 @@
-//! What handlers of the router are given of a request: who makes it, what stands in its path and behind the `?`, and
-//! its body, each with an error that says what is wrong.
+//! What handlers of the router get from a request: who makes it, its path and query parameters, and its body, each with
+//! an error that says what is wrong.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use super::Origin;
 use super::error::HttpError;
 use crate::projections::Projections;
 
-/// The largest body of JSON, in bytes, unless an address takes less.
+/// The largest JSON body, in bytes, unless an address has a smaller limit.
 const JSON_MAX: usize = 2 << 20;
 
 /// A refusal as an answer of the router.
@@ -45,8 +45,8 @@ where
     }
 }
 
-/// Who looks at what everybody may look at. Bad credentials count as none, so that an expired token breaks nothing;
-/// good ones show more.
+/// Who looks at something that everybody may look at. Bad credentials are ignored, so that an expired token breaks
+/// nothing; good ones show more.
 pub struct Viewer(pub Actor);
 
 impl<S: Send + Sync> FromRequestParts<S> for Viewer
@@ -76,7 +76,7 @@ fn actor(
     }
 }
 
-/// What stands behind the `?`.
+/// Query parameters.
 pub struct Params<T>(pub T);
 
 impl<S: Send + Sync, T: serde::de::DeserializeOwned> FromRequestParts<S> for Params<T> {
@@ -108,7 +108,7 @@ impl<S: Send + Sync, T: serde::de::DeserializeOwned + Send> FromRequestParts<S> 
     }
 }
 
-/// A body of JSON.
+/// A JSON body.
 pub struct Json<T, const BYTES_MAX: usize = JSON_MAX>(pub T);
 
 impl<S: Send + Sync, T: serde::de::DeserializeOwned, const BYTES_MAX: usize> FromRequest<S>

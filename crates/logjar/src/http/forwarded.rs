@@ -1,4 +1,4 @@
-//! What a trusted proxy says of the client behind it. What anybody else says about that counts for nothing.
+//! What a trusted proxy says about the client behind it. The same headers from anybody else are ignored.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -7,10 +7,10 @@ use http::HeaderMap;
 use super::Origin;
 use crate::config::Config;
 
-/// The client's address: that of the connection, or what a trusted proxy says; none on the admin socket.
+/// The client's address: that of the connection, or what a trusted proxy says; `None` on the admin socket.
 ///
-/// Each proxy adds the address that it was called from at the end, so the last one that is no trusted proxy itself is
-/// the client's; what stands before it, the client may have written.
+/// Each proxy appends the address that it was called from, so the last one that is not a trusted proxy is the client's;
+/// the client may have written anything before that.
 pub(crate) fn client_address(config: &Config, origin: Origin, headers: &HeaderMap) -> Option<IpAddr> {
     let Origin::Network(peer) = origin else { return None };
     let is_proxy = |address: &IpAddr| config.trusted_proxies.contains(address);
@@ -19,7 +19,7 @@ pub(crate) fn client_address(config: &Config, origin: Origin, headers: &HeaderMa
     }
     let mut client = peer;
     for item in items(headers, "x-forwarded-for").rev() {
-        // What is no address says that the proxy does not know.
+        // Something that is not an address means that the proxy does not know.
         let Some(address) = address(item) else { break };
         client = address;
         if !is_proxy(&client) {
@@ -29,14 +29,15 @@ pub(crate) fn client_address(config: &Config, origin: Origin, headers: &HeaderMa
     Some(client)
 }
 
-/// Whether the client speaks TLS with a proxy. Of several proxies, the first one speaks with the client.
+/// Whether the client uses TLS to a proxy. If there are several proxies, the first one is the one that talks to the
+/// client.
 pub(crate) fn is_encrypted(config: &Config, origin: Origin, headers: &HeaderMap) -> bool {
     let Origin::Network(peer) = origin else { return false };
     config.trusted_proxies.contains(&peer)
         && items(headers, "x-forwarded-proto").next().is_some_and(|proto| proto.eq_ignore_ascii_case("https"))
 }
 
-/// The items of a list, in all lines of a header; some proxies add a line of their own. Empty ones say nothing.
+/// The items of a list, in all lines of a header; some proxies add a line of their own. Empty ones mean nothing.
 fn items<'a>(headers: &'a HeaderMap, name: &str) -> impl DoubleEndedIterator<Item = &'a str> {
     let lines: Vec<&str> =
         headers.get_all(name).into_iter().map(|value| value.to_str().unwrap_or_default()).collect();
@@ -52,7 +53,7 @@ fn items<'a>(headers: &'a HeaderMap, name: &str) -> impl DoubleEndedIterator<Ite
 /// An address as proxies write it: alone, in brackets, with a port.
 fn address(item: &str) -> Option<IpAddr> {
     let bare = item.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(item);
-    // The network card of a link-local address means nothing on another machine.
+    // The interface of a link-local address means nothing on another machine.
     let bare = bare.split('%').next().unwrap_or(bare);
     let parsed = bare.parse::<IpAddr>().or_else(|_| item.parse::<SocketAddr>().map(|address| address.ip()));
     parsed.ok().map(|address| address.to_canonical())
@@ -101,7 +102,7 @@ mod tests {
             (&["198.51.100.1, 203.0.113.7, 10.0.0.2"][..], "203.0.113.7"),
             (&["203.0.113.7:1, 10.0.0.2:2"][..], "203.0.113.7"),
             (&["10.0.0.2"][..], "10.0.0.2"),
-            // Nothing that can be read: the proxy itself, never what stands before.
+            // Unreadable: the proxy itself, never what comes before.
             (&["203.0.113.7, unknown"][..], "10.0.0.1"),
             (&["_hidden"][..], "10.0.0.1"),
             (&["203.0.113.7:port"][..], "10.0.0.1"),

@@ -1,9 +1,9 @@
-//! What is refused before anybody looks at the address: requests that cannot be told apart, and requests that a page of
-//! another site has a browser send.
+//! What is refused before the address is even looked at: ambiguous requests, and requests that a page of another site
+//! makes a browser send.
 //!
-//! A browser sends credentials that it once was asked for along with whatever any page makes it send, so a page could
-//! act in the name of whoever looks at it. Browsers say where a request comes from; everything that is no browser says
-//! nothing, and passes.
+//! A browser sends credentials that it was once asked for along with whatever any page makes it send, so a page could
+//! act in the name of whoever looks at it. Browsers say where a request comes from; everything that is not a browser
+//! says nothing, and passes.
 
 use http::header::{self, HeaderName};
 use http::uri::Authority;
@@ -15,7 +15,7 @@ use crate::config::Config;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// Lets a request pass.
+/// Checks whether a request may pass.
 ///
 /// # Errors
 /// Why it does not pass.
@@ -29,11 +29,11 @@ pub(crate) fn check<B: Body>(config: &Config, request: &Request<B>) -> Result<()
     Ok(())
 }
 
-/// Lets the body of a request to the API pass: forms of other sites cannot have this type, so what comes from a
-/// browser that does not say where from has been asked about (CORS) and refused already.
+/// Checks the body of a request to the API: forms on other sites cannot have this type, so a browser that does not say
+/// where a request comes from has asked first (CORS) and been refused.
 ///
 /// # Errors
-/// If there is a body, and it is no JSON.
+/// If there is a body, and it is not JSON.
 pub(crate) fn check_json<B: Body>(request: &Request<B>) -> Result<(), HttpError> {
     if request.body().is_end_stream() || one(request.headers(), &header::CONTENT_TYPE).is_some_and(is_json) {
         return Ok(());
@@ -41,7 +41,7 @@ pub(crate) fn check_json<B: Body>(request: &Request<B>) -> Result<(), HttpError>
     Err(HttpError::UnsupportedMedia("a body must be JSON, with `Content-Type: application/json`".to_owned()))
 }
 
-/// Two servers behind one proxy could take a request without a host, or with two, for another one each (RFC 9112 §3.2).
+/// Two servers behind one proxy could interpret a request without a host, or with two, differently (RFC 9112 §3.2).
 fn check_host<B>(request: &Request<B>) -> Result<(), HttpError> {
     let refused = |why: &str| Err(HttpError::BadRequest(why.to_owned()));
     let mut hosts = request.headers().get_all(header::HOST).into_iter();
@@ -56,12 +56,12 @@ fn check_host<B>(request: &Request<B>) -> Result<(), HttpError> {
 }
 
 fn is_host(value: &HeaderValue) -> bool {
-    // Empty is what a request without a host of its own says.
+    // Empty is what a request without a host of its own sends.
     value.is_empty()
         || value.to_str().is_ok_and(|text| !text.contains('@') && text.parse::<Authority>().is_ok())
 }
 
-/// Who expects what we do not know must not believe that it was done (RFC 9110 §10.1.1).
+/// A client that expects something unknown must not believe that it was done (RFC 9110 §10.1.1).
 fn check_expectation(headers: &HeaderMap) -> Result<(), HttpError> {
     let known = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"100-continue");
     match headers.get_all(header::EXPECT).into_iter().all(known) {
@@ -70,10 +70,10 @@ fn check_expectation(headers: &HeaderMap) -> Result<(), HttpError> {
     }
 }
 
-/// Whether a browser sends this for a page of another site.
+/// Whether a browser sends this on behalf of a page of another site.
 fn is_foreign(public_url: Option<&str>, headers: &HeaderMap) -> bool {
     if headers.contains_key(SEC_FETCH_SITE) {
-        // `same-site` is another host of the same domain: somebody else's pages may be there.
+        // `same-site` is another host of the same domain, which may have somebody else's pages.
         return !matches!(one(headers, &SEC_FETCH_SITE), Some("same-origin" | "none"));
     }
     if !headers.contains_key(header::ORIGIN) {
@@ -86,7 +86,7 @@ fn is_foreign(public_url: Option<&str>, headers: &HeaderMap) -> bool {
     !(is_public || is_host)
 }
 
-/// Whether an address begins with an origin, and goes on with its path.
+/// Whether an address begins with an origin and continues with a path.
 fn is_origin_of(origin: &str, url: &str) -> bool {
     let rest = url.get(origin.len()..);
     url.get(..origin.len()).is_some_and(|start| start.eq_ignore_ascii_case(origin))
@@ -98,7 +98,7 @@ fn is_json(content_type: &str) -> bool {
     content_type.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
 }
 
-/// The value of a header that is there once.
+/// The value of a header that occurs once.
 fn one<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     let mut values = headers.get_all(name).into_iter();
     let value = values.next()?.to_str().ok()?;
@@ -135,7 +135,7 @@ mod tests {
             (&[][..], true),
             (&[("Sec-Fetch-Site", "same-origin")][..], true),
             (&[("Sec-Fetch-Site", "none")][..], true),
-            // A proxy that writes another Host does not matter to who says that.
+            // If a proxy changes the Host, it does not matter for a browser that sends this.
             (&[("Sec-Fetch-Site", "same-origin"), ("Origin", "https://outside.example")][..], true),
             (&[("Sec-Fetch-Site", "cross-site")][..], false),
             (&[("Sec-Fetch-Site", "same-site")][..], false),

@@ -1,4 +1,4 @@
-//! What a query found, with all that lists show of it: the same for the API, for Clojars' shapes and for pages.
+//! What a query found, with everything that lists show of it: shared by the API, Clojars' formats and pages.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -17,9 +17,9 @@ use crate::search::SearchIndex;
 /// A page of what was found.
 #[derive(Debug, Default)]
 pub struct Results {
-    /// How many artifacts there are in all.
+    /// The total number of artifacts.
     pub total: usize,
-    /// Those of the page, the best first.
+    /// Those on the page, the best first.
     pub artifacts: Vec<Summary>,
 }
 
@@ -48,10 +48,10 @@ impl Searching {
         blocking(turn, move || work(&searching)).await
     }
 
-    /// Artifacts in sight that the query means; none for an empty one. Blocks: not for async threads.
+    /// Artifacts in sight that match the query; none for an empty one. Blocks: not for async threads.
     ///
     /// # Errors
-    /// A query that breaks the syntax, an index or log that can't be read.
+    /// A query with a syntax error, an index or log that can't be read.
     pub(super) fn find(&self, query: &str, sight: &Sight, page: Page) -> Result<Results, HttpError> {
         if query.trim().is_empty() {
             return Ok(Results::default());

@@ -1,8 +1,8 @@
-//! A stream that comes back when whoever it was lent to lets go of it.
+//! A stream that comes back when its borrower drops it.
 //!
-//! hyper closes the streams that it serves, but not all: where a client offers an upgrade to another protocol, or a
-//! request breaks off, it drops the stream and whatever of the answer the client has not read yet with it. What comes
-//! back here is closed properly, however hyper came to its end.
+//! hyper closes the streams that it serves, but not always: if a client offers an upgrade to another protocol, or a
+//! request breaks off, it drops the stream together with whatever the client has not read of the answer. A stream that
+//! comes back here is closed properly, however hyper ended.
 
 use std::io;
 use std::pin::Pin;
@@ -11,14 +11,14 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::oneshot;
 
-/// A stream in other hands.
+/// A borrowed stream.
 pub(crate) struct Lent<S> {
-    /// Gone only while it is being dropped.
+    /// `None` only while it is being dropped.
     stream: Option<S>,
     back: Option<oneshot::Sender<S>>,
 }
 
-/// Lends a stream; dropped, it comes back through the receiver.
+/// Lends a stream; when it is dropped, it comes back through the receiver.
 pub(crate) fn lend<S>(stream: S) -> (Lent<S>, oneshot::Receiver<S>) {
     let (back, returned) = oneshot::channel();
     (Lent { stream: Some(stream), back: Some(back) }, returned)
@@ -27,7 +27,7 @@ pub(crate) fn lend<S>(stream: S) -> (Lent<S>, oneshot::Receiver<S>) {
 impl<S> Drop for Lent<S> {
     fn drop(&mut self) {
         if let (Some(stream), Some(back)) = (self.stream.take(), self.back.take()) {
-            // Nobody waits for it where the server is stopping.
+            // Nobody waits for it when the server is stopping.
             let _ = back.send(stream);
         }
     }

@@ -52,7 +52,7 @@ use crate::app::App;
 use crate::config::Config;
 use crate::metrics::{Area, Metrics};
 
-/// How long a handler of the router may take, besides the time for the request's body.
+/// How long a handler of the router may take, apart from the time for the request's body.
 const ROUTER_TIME: Duration = Duration::from_secs(60);
 
 /// Where a request came in.
@@ -60,7 +60,7 @@ const ROUTER_TIME: Duration = Duration::from_secs(60);
 pub enum Origin {
     /// The admin socket: the command line on the server's own machine.
     AdminSocket,
-    /// The network, and from which address.
+    /// The network, with the client's address.
     Network(IpAddr),
 }
 
@@ -91,7 +91,7 @@ pub fn router(app: Arc<App>) -> Router {
     routes(Parts::of(app))
 }
 
-/// Every route but the repositories'.
+/// Every route except the repositories'.
 fn routes(parts: Parts) -> Router {
     Router::new()
         .route("/", get(web::home::home))
@@ -147,7 +147,7 @@ fn routes(parts: Parts) -> Router {
 }
 
 impl Http {
-    /// Answers one request, wherever it came in.
+    /// Answers one request, from either origin.
     pub async fn answer(&self, origin: Origin, request: Request<Incoming>) -> Response<Answer> {
         let passed = gate::check(&self.config, &request);
         if passed.is_ok()
@@ -228,15 +228,15 @@ impl Http {
     }
 }
 
-/// The answer to what nobody looks at any further.
+/// The answer to a request that is refused without a further look.
 fn refused(error: &HttpError) -> Response<Answer> {
     let mut response = error.response();
     maven::secure(&mut response);
     response
 }
 
-/// Answers of the router are about now and about whoever asks: a cache may keep them, but has to ask again. What they
-/// are, their content type says; no browser is to guess a page into them.
+/// Answers of the router describe the present, for this caller: a cache may keep them, but has to revalidate. Their
+/// content type says what they are; browsers must not guess that they are pages.
 fn ask_again(mut response: Response<Answer>, authorized: bool) -> Response<Answer> {
     let caching = if authorized { "private, no-cache" } else { "no-cache" };
     let headers = response.headers_mut();
@@ -246,7 +246,7 @@ fn ask_again(mut response: Response<Answer>, authorized: bool) -> Response<Answe
     response
 }
 
-/// Names the scheme and the realm: some clients look their credentials up by it.
+/// Names the scheme and the realm: some clients look up their credentials by it.
 fn challenge(realm: &str, response: &mut Response<Answer>) {
     if let Ok(value) = HeaderValue::from_str(&format!("Basic realm=\"{realm}\"")) {
         response.headers_mut().insert(header::WWW_AUTHENTICATE, value);

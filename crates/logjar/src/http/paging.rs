@@ -1,15 +1,15 @@
-//! Numbers behind the `?`: pages, limits, positions. What is no number, or out of bounds, is answered with what would
-//! be right.
+//! Numbers in query parameters: pages, limits, positions. A value that is not a number, or out of bounds, gets an
+//! answer that says what would be right.
 
 use logjar_search::search::{HITS_MAX, Page};
 
 use super::error::HttpError;
 
-/// The last page that can be asked for.
+/// The last page that can be requested.
 pub const PAGE_MAX: u32 = 10_000;
-/// Rows of a page, unless said otherwise.
+/// Rows of a page by default.
 pub const PER_PAGE: u32 = 20;
-/// Rows of a page at most.
+/// Maximum rows of a page.
 pub const PER_PAGE_MAX: u32 = 100;
 
 /// A page of a list.
@@ -25,7 +25,7 @@ impl Paging {
     /// Reads `page` and `per_page`.
     ///
     /// # Errors
-    /// If one is no number within bounds.
+    /// If one is not a number within bounds.
     pub fn parse(page: Option<&str>, per_page: Option<&str>) -> Result<Self, HttpError> {
         let per_page = number("per_page", per_page, PER_PAGE_MAX.into())?;
         Ok(Self {
@@ -39,12 +39,12 @@ impl Paging {
         self.page.saturating_sub(1) as usize * self.per_page as usize
     }
 
-    /// How many pages so many rows are, as far as they can be asked for.
+    /// How many pages this many rows make, as far as they can be requested.
     pub fn pages(self, total: usize) -> usize {
         total.div_ceil(self.per_page as usize).min(PAGE_MAX as usize)
     }
 
-    /// How many pages of so many hits can be asked for.
+    /// How many pages of this many hits can be requested.
     pub fn pages_of_search(self, total: usize) -> usize {
         self.pages(total.min(HITS_MAX))
     }
@@ -54,26 +54,26 @@ impl Paging {
         Page { offset: self.offset(), limit: self.per_page as usize }
     }
 
-    /// The page of rows that are at hand.
+    /// The page, from all rows.
     pub fn of<T>(self, rows: &[T]) -> &[T] {
         let end = self.offset().saturating_add(self.per_page as usize).min(rows.len());
         rows.get(self.offset()..end).unwrap_or_default()
     }
 }
 
-/// Reads the number of a page; the first where there is none.
+/// Parses the number of a page; the first by default.
 ///
 /// # Errors
-/// If it is no number within bounds.
+/// If it is not a number within bounds.
 pub fn page_number(text: Option<&str>) -> Result<u32, HttpError> {
     let number = number("page", text, PAGE_MAX.into())?;
     Ok(number.and_then(|page| u32::try_from(page).ok()).unwrap_or(1))
 }
 
-/// Reads a whole number from 1 to `most`.
+/// Parses a whole number from 1 to `most`.
 ///
 /// # Errors
-/// If it is none.
+/// If it is something else.
 pub fn number(name: &'static str, text: Option<&str>, most: u64) -> Result<Option<u64>, HttpError> {
     let Some(text) = text else { return Ok(None) };
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -88,7 +88,7 @@ pub fn number(name: &'static str, text: Option<&str>, most: u64) -> Result<Optio
     }
 }
 
-/// The refusal of a cursor that no list gave.
+/// The refusal of a cursor that did not come from a list.
 pub fn not_a_cursor(name: &'static str, text: &str) -> HttpError {
     let shown: String = text.chars().take(40).collect();
     HttpError::BadRequest(format!(

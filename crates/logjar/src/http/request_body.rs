@@ -1,9 +1,8 @@
-//! What becomes of a body that nobody read to its end, because its request was refused.
+//! What happens to a body that was not read to its end because its request was refused.
 //!
-//! A connection with an unread body in it has to be closed, and the client has to be told: one that is not sends its
-//! next request into a connection that is going away. So the rest of a small body is read and dropped, and the
-//! connection lives on; with a larger one, or with one that the client holds back (`Expect: 100-continue`), the answer
-//! says `Connection: close`.
+//! A connection with an unread body in it has to be closed, and the client must know: otherwise it sends its next
+//! request into a connection that is closing. So a small rest is read and discarded, and the connection stays open;
+//! with a larger one, or one that the client holds back (`Expect: 100-continue`), the answer says `Connection: close`.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -18,18 +17,18 @@ use tokio::sync::oneshot;
 
 use super::body::Answer;
 
-/// The largest rest that is read and dropped.
+/// The largest rest that is read and discarded.
 const SMALL: u64 = 256 * 1024;
 /// How long that may take.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// The body of a request; dropped unread it goes back to whoever waits for it.
+/// The body of a request; if it is dropped unread, it goes back to whoever waits for it.
 pub(crate) struct RequestBody {
     body: Option<Incoming>,
     unread: Option<oneshot::Sender<Incoming>>,
 }
 
-/// Waits for the body of a request that was answered.
+/// Waits for the body of an answered request.
 pub(crate) struct Unread {
     body: oneshot::Receiver<Incoming>,
     is_held_back: bool,
@@ -42,7 +41,7 @@ impl RequestBody {
     }
 }
 
-/// Has the body watched.
+/// Watches the body.
 pub(crate) fn watch(request: Request<Incoming>) -> (Request<RequestBody>, Unread) {
     let (sender, receiver) = oneshot::channel();
     let is_held_back = is_held_back(request.headers());
@@ -55,7 +54,7 @@ fn is_held_back(headers: &HeaderMap) -> bool {
 }
 
 impl Unread {
-    /// Reads a small rest, or has the answer say that the connection closes.
+    /// Reads a small rest, or makes the answer say that the connection closes.
     pub(crate) async fn settle(mut self, response: &mut Response<Answer>) {
         let Ok(mut body) = self.body.try_recv() else { return };
         let is_small = body.size_hint().upper().is_some_and(|length| length <= SMALL);
@@ -96,7 +95,7 @@ impl Drop for RequestBody {
     fn drop(&mut self) {
         let unread = self.body.take().filter(|body| !body.is_end_stream());
         if let (Some(body), Some(sender)) = (unread, self.unread.take()) {
-            // Nobody waits any more where the connection is gone.
+            // Nobody waits any more if the connection is gone.
             let _ = sender.send(body);
         }
     }

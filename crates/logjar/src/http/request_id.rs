@@ -1,6 +1,6 @@
-//! A name for each request, so that what a client was told, what the diagnostics say and what a proxy wrote down can be
-//! brought together. It stands in the header `X-Request-Id` of answers, in problem documents, with kept refusals, and
-//! before every line of diagnostics that a request leads to, as the span `request`.
+//! A name for each request, which connects what a client was told, the diagnostics, and the log of a proxy. It appears
+//! in the header `X-Request-Id` of answers, in problem documents, with kept refusals, and at the front of every line of
+//! diagnostics that the request causes, as the span `request`.
 
 use std::fmt;
 use std::future::Future;
@@ -16,7 +16,7 @@ use crate::config::Config;
 
 /// The header.
 pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-/// The longest name that is taken from a proxy, in bytes.
+/// The longest name that is accepted from a proxy, in bytes.
 const LENGTH_MAX: usize = 64;
 /// How much of a path the diagnostics show, in bytes.
 const PATH_MAX: usize = 300;
@@ -37,7 +37,7 @@ impl RequestId {
         given.map_or_else(Self::fresh, |given| Self(given.clone()))
     }
 
-    /// A name that no other request has: what is random for the process, and a number.
+    /// A unique name: random text of the process, and a number.
     fn fresh() -> Self {
         static PROCESS: LazyLock<String> = LazyLock::new(|| fresh_id().chars().take(8).collect());
         static NUMBER: AtomicU64 = AtomicU64::new(1);
@@ -45,7 +45,7 @@ impl RequestId {
         Self(HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static("unknown")))
     }
 
-    /// As it stands in a header.
+    /// As a header value.
     pub(crate) fn value(&self) -> HeaderValue {
         self.0.clone()
     }
@@ -66,12 +66,12 @@ impl fmt::Display for RequestId {
     }
 }
 
-/// The name of the request that is being answered, as text; none where none is.
+/// The name of the request that is being answered, as text, if there is one.
 pub(crate) fn current() -> Option<String> {
     CURRENT.try_with(ToString::to_string).ok()
 }
 
-/// Work that is done elsewhere in the name of the request that is being answered.
+/// Work that is done elsewhere for the request that is being answered.
 pub(crate) fn in_its_name<T>(work: impl FnOnce() -> T) -> impl FnOnce() -> T {
     let span = Span::current();
     move || span.in_scope(work)

@@ -14,10 +14,10 @@ use super::paging::{Paging, page_number};
 use super::web;
 use crate::config::Config;
 
-/// Results of a page, as Clojars has them.
+/// Results of a page, the same number as at Clojars.
 const PER_PAGE: u32 = 24;
 
-/// What is searched for.
+/// The parameters of a search.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct SearchParams {
     /// The query; empty if there is none.
@@ -25,16 +25,16 @@ struct SearchParams {
     paging: Paging,
 }
 
-/// The form of the answer.
+/// The format of the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Format {
     Json,
     Xml,
-    /// Whatever else was asked for.
+    /// Anything else that was requested.
     Html,
 }
 
-/// Artifacts that a query means, the best first.
+/// Artifacts that match a query, the best first.
 pub async fn search(
     State(searching): State<Searching>,
     State(config): State<Arc<Config>>,
@@ -83,7 +83,7 @@ fn refused(config: &Config, format: Format, headers: &HeaderMap, why: &HttpError
     }
 }
 
-/// Reads the query and the page. A list or map in place of one text (`q[]=`) is refused, as Clojars does.
+/// Parses the query and the page. A list or map in place of a text (`q[]=`) is refused, as at Clojars.
 fn params(sent: &[(String, String)]) -> Result<SearchParams, HttpError> {
     if let Some((name, _)) = sent.iter().find(|(name, _)| name.contains('[')) {
         let shown: String = name.chars().take(40).collect();

@@ -1,5 +1,5 @@
-//! Accepts connections and serves them with HTTP/1.1, which alone has reason phrases. On a stop, requests under way are
-//! finished and connections that hang are left behind in time.
+//! Accepts connections and serves them with HTTP/1.1, the only version with reason phrases. On a stop, requests under
+//! way are finished, and connections that hang are abandoned in time.
 
 use std::future::Future;
 use std::net::IpAddr;
@@ -26,9 +26,11 @@ use crate::clock::now;
 
 /// How long a stop waits for requests under way.
 const STOP_TIME: Duration = Duration::from_secs(6);
-/// What is read and dropped of a refused body beyond the limit: a client that sends a little too much reads why.
+/// How much more than the limit of a refused body is read and discarded: a client that sends a little too much can read
+/// the reason.
 const DRAIN_MORE: u64 = 64 << 20;
-/// How much longer than it says a connection waits for the next request, so that one that is on its way still arrives.
+/// How much longer than announced a connection waits for the next request, so that one that is on its way still
+/// arrives.
 const KEEP_ALIVE_MORE: Duration = Duration::from_secs(2);
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 /// The largest head of a request.
@@ -82,7 +84,7 @@ impl Server {
         drain(connections).await;
     }
 
-    /// Serves a connection that came before there was anything to serve.
+    /// Serves a connection that arrived before serving began.
     pub fn adopt(&self, stream: TcpStream) {
         let Ok(peer) = stream.peer_addr() else { return };
         let _ = stream.set_nodelay(true);
@@ -130,14 +132,14 @@ impl Server {
             }
         });
         async move {
-            // HTTP has no dates before 1970, and hyper would panic over one. That the clock jumped is told elsewhere.
+            // HTTP has no dates before 1970, and hyper would panic. That the clock jumped is reported elsewhere.
             if now().0 < 0 {
                 return;
             }
             let _open = metrics.connections.hold();
             let (lent, mut returned) = lend(connection);
             let serving = http1::Builder::new()
-                // The connection looks at the time itself.
+                // The connection watches the time itself.
                 .header_read_timeout(None)
                 .half_close(true)
                 .max_buf_size(HEAD_MAX)
@@ -172,12 +174,12 @@ fn wrapped<S>(http: &Http, stream: S, answering: Answering) -> Connection<S> {
     Connection::new(stream, drain_max, patience, answering, http.metrics.clone())
 }
 
-/// What clients read of how long a connection waits for their next request.
+/// The header that announces how long a connection waits for the next request.
 fn keep_alive(seconds: u64) -> Option<HeaderValue> {
     HeaderValue::from_str(&format!("timeout={seconds}")).ok()
 }
 
-/// Says how long the connection waits for the next request, if it does; HTTP/1.0 has words of its own for that.
+/// Announces how long the connection waits for the next request, if it does; HTTP/1.0 has a header of its own for that.
 fn say_how_long_it_lives(response: &mut Response<Answer>, version: Version, keep_alive: Option<HeaderValue>) {
     let headers = response.headers_mut();
     if version == Version::HTTP_11
@@ -189,9 +191,9 @@ fn say_how_long_it_lives(response: &mut Response<Answer>, version: Version, keep
     }
 }
 
-/// Returns when the server is to stop.
+/// Returns when the server should stop.
 async fn stopped(stop: &mut watch::Receiver<bool>) {
-    // An error means that nobody can say stop any more, which is a stop.
+    // An error means that nobody can request a stop any more, which is a stop.
     let _ = stop.wait_for(|stop| *stop).await;
 }
 
@@ -200,7 +202,7 @@ fn canonical(address: IpAddr) -> IpAddr {
     address.to_canonical()
 }
 
-/// Out of descriptors, for example: waiting helps, spinning does not.
+/// Out of file descriptors, for example: waiting helps, spinning does not.
 async fn pause_after(error: &std::io::Error) {
     tracing::warn!("could not accept a connection: {error}");
     tokio::time::sleep(Duration::from_millis(100)).await;

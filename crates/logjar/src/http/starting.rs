@@ -1,5 +1,5 @@
-//! Answers while the data folder is opened: whoever watches the server hears at once that it lives and is not ready;
-//! all others wait a moment, and are served when there is something to serve.
+//! Answers while the data folder is being opened: monitoring learns at once that the server is alive and not ready; all
+//! other connections wait a moment, and are served once serving begins.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -10,24 +10,24 @@ use tokio::sync::Semaphore;
 
 use super::serve::Server;
 
-/// Connections that wait; more stay in the system's queue.
+/// How many connections may wait; more stay in the system's queue.
 const PARKED_MAX: usize = 256;
-/// The start of a request that says what it asks for.
+/// The start of a request that shows what it is.
 const LOOK: usize = "GET /health/ready ".len();
-/// How long a watcher may take to send its request.
+/// How long a health check may take to send its request.
 const HEAD_TIME: Duration = Duration::from_secs(5);
 const LIVE: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 5\r\n\
                     Connection: close\r\n\r\nlive\n";
 const STARTING: &str = "{\"role\":\"starting\",\"writes\":\"no\"}";
 
-/// Connections that came while the data folder was opened.
+/// Connections that arrived while the data folder was being opened.
 #[derive(Default)]
 pub struct Parking(Mutex<Parked>);
 
 #[derive(Default)]
 struct Parked {
     waiting: Vec<TcpStream>,
-    /// Who serves them, once there is somebody.
+    /// The server, once there is one.
     server: Option<Server>,
 }
 
@@ -46,7 +46,7 @@ impl Parking {
                     let parking = self.clone();
                     tokio::spawn(async move {
                         if let Some(stream) = look(stream).await {
-                            // It keeps its permit: while nobody serves, there are only so many.
+                            // It keeps its permit: while nobody serves, there are only this many.
                             permit.forget();
                             parking.park(stream);
                         }
@@ -57,7 +57,7 @@ impl Parking {
         }
     }
 
-    /// Has all that wait served, and those that are still looked at.
+    /// Serves all waiting connections, and those that are still being examined.
     pub fn serve(&self, server: &Server) {
         let mut parked = self.lock();
         parked.server = Some(server.clone());
@@ -77,12 +77,12 @@ impl Parking {
     }
 }
 
-/// Looks at what a connection asks for, without taking it from it; gives it back if it is to wait.
+/// Examines what a connection requests, without consuming it; returns the connection if it is to wait.
 async fn look(mut stream: TcpStream) -> Option<TcpStream> {
     let mut start = [0; LOOK];
     let seen = match tokio::time::timeout(Duration::from_millis(200), peek(&stream, &mut start)).await {
         Ok(seen) => start.get(..seen).unwrap_or_default(),
-        // A connection that says nothing yet may do so later.
+        // A connection that sends nothing yet may do so later.
         Err(_) => return Some(stream),
     };
     let answer = if seen.starts_with(b"GET /health/live ") {
@@ -101,12 +101,12 @@ async fn look(mut stream: TcpStream) -> Option<TcpStream> {
         stream.write_all(answer.as_bytes()).await?;
         stream.shutdown().await
     };
-    // Whoever asks and does not listen has no use for an error.
+    // A client that does not listen has no use for an error.
     let _ = tokio::time::timeout(HEAD_TIME, answered).await;
     None
 }
 
-/// Waits until enough of the request has come to tell what it is.
+/// Waits until enough of the request has arrived to recognise it.
 async fn peek(stream: &TcpStream, start: &mut [u8]) -> usize {
     loop {
         match stream.peek(start).await {

@@ -1,5 +1,5 @@
-//! What is found in `uploads/` at a start: files whose event is on the log get their place, in the order of the log;
-//! open deploys go on.
+//! What a start finds in `uploads/`: files whose event is on the log are placed, in the order of the log; open deploys
+//! continue.
 
 use std::collections::{BTreeMap, HashSet};
 use std::io::Read;
@@ -24,7 +24,7 @@ use crate::storage::read::OnTheirWay;
 use crate::storage::uploads::{self, Present};
 use crate::stored_event::{Detail, decode};
 
-/// What is read of a POM; one that is larger is no POM that was taken.
+/// How much of a POM is read; a larger one was never accepted.
 const POM_MAX: u64 = 4 << 20;
 
 /// Uploads that are looked for on the log while it is replayed.
@@ -36,8 +36,8 @@ pub struct Unfinished {
 }
 
 impl Unfinished {
-    /// Throws away what had only half arrived. To be called with the lock held, because then nobody else makes or
-    /// removes any.
+    /// Discards what had only half arrived. Must be called with the lock held, because then nobody else creates or
+    /// removes uploads.
     ///
     /// # Errors
     /// If `uploads/` can't be read.
@@ -56,7 +56,7 @@ impl Unfinished {
         }
     }
 
-    /// For a server that can't become the writer now: looks at what is there and throws nothing away.
+    /// For a server that can't become the writer now: lists what is there and discards nothing.
     ///
     /// # Errors
     /// If `uploads/` can't be read.
@@ -64,7 +64,7 @@ impl Unfinished {
         Ok(Self::of(folder, uploads::list(folder)?))
     }
 
-    /// Has versions whose files have no place yet served from their uploads.
+    /// Has versions with unplaced files served from their uploads.
     pub fn serve_from_uploads(&self, on_their_way: &OnTheirWay) {
         for placing in self.on_log.values() {
             on_their_way.begin(&placing.repository, &placing.gav, &placing.upload);
@@ -98,7 +98,7 @@ impl Unfinished {
         self.on_log.insert(recorded.seq, placing);
     }
 
-    /// Looks at events that are not replayed, because a state snapshot has them, and whose files had no place yet
+    /// Looks at events that are not replayed, because they are in a state snapshot, and whose files had not been placed
     /// when it was made.
     ///
     /// # Errors
@@ -126,7 +126,7 @@ impl Unfinished {
         Ok(())
     }
 
-    /// What is on the log, with the files that its event lists and no others, in the order of the log.
+    /// The uploads that are on the log, with exactly the files that their events list, in the order of the log.
     pub fn take_placings(&mut self, state: &State, reader: &dyn LogReader) -> Vec<Placing> {
         let mut placings: Vec<Placing> = std::mem::take(&mut self.on_log).into_values().collect();
         for placing in &mut placings {
@@ -134,7 +134,7 @@ impl Unfinished {
             if placing.is_new_release {
                 match late_names(placing, state, reader) {
                     Some(late) => placing.late = late,
-                    // Without knowing all that belongs there, nothing is taken for a stray.
+                    // Without knowing everything that belongs there, nothing is taken for a stray.
                     None => placing.is_new_release = false,
                 }
             }
@@ -142,8 +142,8 @@ impl Unfinished {
         placings
     }
 
-    /// Gives open deploys back to the protocol, without a look at the bytes of their files: these were synced before
-    /// the record named them. What can't be taken up again is thrown away. Gives what people should know.
+    /// Returns open deploys to the protocol, without reading the contents of their files: these were synced before the
+    /// record named them. What can't be continued is discarded. Returns warnings for people.
     pub fn reopen(mut self, deploys: &Deploys) -> Vec<String> {
         for upload in std::mem::take(&mut self.wanted) {
             let folder = &self.folder;
@@ -166,7 +166,7 @@ impl Unfinished {
     }
 }
 
-/// Names of the late files of a release; nothing if the log can't be read.
+/// Names of the late files of a release; `None` if the log can't be read.
 fn late_names(placing: &Placing, state: &State, reader: &dyn LogReader) -> Option<Vec<Arc<str>>> {
     let version = state.version(&placing.repository, &placing.gav)?;
     let mut names = Vec::new();

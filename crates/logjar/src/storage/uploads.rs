@@ -1,8 +1,8 @@
 //! `uploads/`: bodies while they arrive (`incoming/`), and the files of open deploys (`<deploy id>/files/`, with a
-//! record beside them) until they have their place in `repository/`.
+//! record beside them) until they are placed in `repository/`.
 //!
-//! Nothing here is visible to readers. The bytes of a file are durable when it gets its name; the names are when
-//! [`super::publish::prepare`] makes them so.
+//! Nothing here is visible to readers. The contents of a file are durable when it gets its name; the names are durable
+//! when [`super::publish::prepare`] makes them so.
 
 use std::fs::{self, DirBuilder, OpenOptions, Permissions};
 use std::io::{self, Write};
@@ -25,7 +25,7 @@ pub struct Incoming {
 }
 
 impl Incoming {
-    /// Begins a temporary file of that name.
+    /// Creates a temporary file with that name.
     ///
     /// # Errors
     /// If the system refuses.
@@ -54,11 +54,11 @@ impl Incoming {
         self.file.write_all(piece)
     }
 
-    /// Ends the body, and makes its bytes durable: here, on the descriptor that wrote them. An error of the disk is
-    /// told once, and a descriptor that is opened later may not hear of it. Blocks.
+    /// Ends the body, and makes its contents durable: here, on the descriptor that wrote them. A disk error is reported
+    /// only once, and a descriptor that is opened later may not see it. Blocks.
     ///
     /// # Errors
-    /// If the system refuses; then the file goes.
+    /// If the system refuses; then the file is removed.
     pub fn finish(mut self) -> io::Result<Received> {
         self.file.set_permissions(Permissions::from_mode(0o444))?;
         self.file.sync_all()?;
@@ -81,11 +81,12 @@ impl Drop for Incoming {
     }
 }
 
-/// A body that arrived whole. Its temporary file goes when this goes, unless [`Received::keep`] gave it a place.
+/// A body that arrived completely. Its temporary file is removed when this is dropped, unless [`Received::keep`] has
+/// moved it.
 #[derive(Debug)]
 pub struct Received {
     path: PathBuf,
-    /// Bytes.
+    /// Size in bytes.
     pub size: u64,
     /// Its four digests.
     pub digests: Digests,
@@ -93,7 +94,7 @@ pub struct Received {
 }
 
 impl Received {
-    /// The bytes, for bodies that are read (POMs).
+    /// The contents, for bodies that are parsed (POMs).
     ///
     /// # Errors
     /// If the system refuses.
@@ -109,7 +110,7 @@ impl Received {
         fs::File::open(&self.path)
     }
 
-    /// Gives the file its name in an open deploy.
+    /// Moves the file into an open deploy, under its name.
     ///
     /// # Errors
     /// If the system refuses.
@@ -155,8 +156,8 @@ pub fn open(folder: &DataFolder, deploy: &DeployId, name: &str) -> io::Result<fs
     fs::File::open(files_of(folder, deploy).join(name))
 }
 
-/// Writes the record of an open deploy: as a new file that takes the place of the old one, so that a kill leaves the
-/// one or the other. After every PUT, so it is not synced, which would cost more than the PUT: after a crash of the
+/// Writes the record of an open deploy: as a new file that replaces the old one, so that a kill leaves one or the
+/// other. This happens after every PUT, so it is not synced, which would cost more than the PUT: after a crash of the
 /// machine an open deploy may be gone.
 ///
 /// # Errors
@@ -176,12 +177,12 @@ pub fn save_record(folder: &DataFolder, deploy: &DeployId, text: &str) -> io::Re
     fs::rename(&new, path.join("deploy.json"))
 }
 
-/// The record of an open deploy; empty where there is none.
+/// The record of an open deploy; empty if there is none.
 pub fn record(folder: &DataFolder, deploy: &DeployId) -> String {
     fs::read_to_string(folder_of(folder, deploy).join("deploy.json")).unwrap_or_default()
 }
 
-/// Throws an open deploy away.
+/// Discards an open deploy.
 ///
 /// # Errors
 /// If the system refuses.
@@ -192,7 +193,7 @@ pub fn discard(folder: &DataFolder, deploy: &DeployId) -> io::Result<()> {
     }
 }
 
-/// Makes one folder, none above it: where those are missing, the data folder is not where it was.
+/// Creates one folder, and none above it: if those are missing, the data folder is not where it was.
 fn make_closed(path: &Path) -> io::Result<()> {
     match DirBuilder::new().mode(0o700).create(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
@@ -200,16 +201,16 @@ fn make_closed(path: &Path) -> io::Result<()> {
     }
 }
 
-/// What lies in `uploads/`.
+/// The contents of `uploads/`.
 #[derive(Debug, Default)]
 pub struct Present {
     /// The deploys that are there.
     pub deploys: Vec<DeployId>,
-    /// What has the name of a deploy and is none, as a file that a check of the file system put there.
+    /// Things that have the name of a deploy but are not one, such as a file left by a check of the file system.
     pub others: Vec<PathBuf>,
 }
 
-/// Throws away bodies that were on their way when the server stopped, and lists what is still there.
+/// Discards bodies that were on their way when the server stopped, and lists what is still there.
 ///
 /// # Errors
 /// If the system refuses.
@@ -224,7 +225,7 @@ pub fn sweep(folder: &DataFolder) -> io::Result<Present> {
     list(folder)
 }
 
-/// What is there.
+/// Lists what is there.
 ///
 /// # Errors
 /// If the system refuses.

@@ -19,7 +19,7 @@ use crate::http::paging::Paging;
 use crate::queries::catalog::{self, Deployed};
 use crate::queries::summary::{Outline, Summary, downloads_of_version};
 
-/// All that is known of an artifact.
+/// Everything that is known about an artifact.
 pub async fn show(
     State(contents): State<Contents>,
     Viewer(actor): Viewer,
@@ -118,7 +118,7 @@ fn version_shown(registry: &Registry, version: &FoundVersion) -> Value {
     })
 }
 
-/// What the POM of the latest version says besides.
+/// Adds the remaining facts from the POM of the latest version.
 fn add_facts(answer: &mut Value, pom: Option<&Pom>) {
     answer["name"] = json!(pom.and_then(|pom| pom.name.as_deref()));
     answer["url"] = json!(pom.and_then(|pom| pom.url.as_deref()));

@@ -1,4 +1,4 @@
-//! Who is calling: a check of a name and a password for others, and what a token is, for its owner.
+//! Who is calling: checks a name and a password for other programs, and tells the owner of a token about it.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -33,7 +33,7 @@ pub struct Credentials {
     password: String,
 }
 
-/// Where a request comes from; nothing for the command line.
+/// Where a request comes from; `None` for the command line.
 pub struct From(Option<IpAddr>);
 
 impl<S: Send + Sync> FromRequestParts<S> for From
@@ -43,14 +43,14 @@ where
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        // What came from nowhere would be throttled like the network, as one address.
+        // A request of unknown origin would be throttled like the network, as one address.
         let nowhere = Origin::Network(Ipv4Addr::UNSPECIFIED.into());
         let origin = parts.extensions.get::<Origin>().copied().unwrap_or(nowhere);
         Ok(Self(client_address(&Arc::<Config>::from_ref(state), origin, &parts.headers)))
     }
 }
 
-/// Whether name and password are right, for everybody: who knows neither learns nothing.
+/// Whether name and password are right, for everybody: a caller who has neither learns nothing.
 pub async fn check(
     State(sign_ins): State<Arc<SignIns>>,
     State(projections): State<Arc<Projections>>,
@@ -74,7 +74,7 @@ pub async fn check(
         _ => SignIn::Throttled,
     });
     if let (Some(reason), Some(client)) = (reason, client) {
-        // What no user is called may be a password that somebody typed into the wrong field.
+        // A name that no user has may be a password typed into the wrong field.
         let is_known = projections.read().user_named(&name).is_some();
         let user = is_known.then_some(name);
         let refused = RefusedSignIn { at: rfc3339(moment), user, reason, client: client.to_string() };
@@ -93,7 +93,7 @@ pub async fn check(
     })))
 }
 
-/// Who the caller is, and what the token can.
+/// Who the caller is, and what the token can do.
 pub async fn whoami(
     State(projections): State<Arc<Projections>>,
     Caller(actor): Caller,

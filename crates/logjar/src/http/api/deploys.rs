@@ -49,7 +49,7 @@ pub async fn finish(
     Ok(axum::Json(json!({ "repository": repository.as_str(), "version": name, "finished": true })))
 }
 
-/// The latest refused deploys: all for administrators, else the caller's own.
+/// The latest refused deploys: all for administrators, otherwise the caller's own.
 pub async fn refusals(
     State(projections): State<Arc<Projections>>,
     State(activity): State<Arc<Activity>>,

@@ -27,7 +27,7 @@ use crate::queries::catalog;
 use crate::queries::summary::{Outline, read_all};
 use crate::sequencer::Sequencer;
 
-/// A group to be.
+/// A new group.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NewGroup {
@@ -90,7 +90,7 @@ fn member_names(state: &state::State, group: &Group) -> BTreeSet<String> {
     group.members.iter().map(|member| state.name_of(&member.user)).collect()
 }
 
-/// Groups by name: all for administrators, else those in which the caller has rights. `reaches` are others' groups
+/// Groups by name: all for administrators, otherwise those in which the caller has rights. `reaches` are others' groups
 /// below in which members of the group have rights too.
 pub async fn list(
     State(registry): State<Registry>,
@@ -142,7 +142,8 @@ pub async fn create(
     Ok(axum::Json(json!({ "group": new.group, "owner": new.owner })))
 }
 
-/// The members of a group and their rights, those from above among them, for callers with a token who may know of it.
+/// The members of a group and their rights, including those that come from above, for callers with a token who may know
+/// of the group.
 pub async fn members(
     State(registry): State<Registry>,
     Caller(actor): Caller,
@@ -157,7 +158,7 @@ pub async fn members(
     if !sight.shows_group(&state, &group) {
         return Err(match is_administrator(&state, now(), &actor) {
             true => ApiError::from(Rejection::NoSuchGroup { group }),
-            // Whether there is one is not for everybody to know, nor how to make one.
+            // Whether it exists is not for everybody to know, nor how to create it.
             false => HttpError::Missing(format!("group `{group}`")).into(),
         });
     }
@@ -219,7 +220,7 @@ pub async fn grant(
     })))
 }
 
-/// Warnings of what rights or a token were made for and is not there, as far as the caller may know.
+/// Warnings about what rights or a token refer to but does not exist, as far as the caller may know.
 pub(super) fn missing(state: &state::State, sight: &Sight, group: &GroupId, scope: &Scope) -> Vec<String> {
     let is_shown = |artifact: &ArtifactId| catalog::artifact(state, sight, group, artifact).is_some();
     match scope {

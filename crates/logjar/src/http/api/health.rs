@@ -1,4 +1,4 @@
-//! `/health/live` and `/health/ready`, for whoever watches the server.
+//! `/health/live` and `/health/ready`, for monitoring.
 
 use std::sync::Arc;
 
@@ -17,8 +17,8 @@ pub async fn live() -> &'static str {
     "live\n"
 }
 
-/// Reads are right; says which role it has, up to where it is, whether it can write, and what is odd about the clock.
-/// Search may be behind: it says how far it is, and nobody waits for it.
+/// Reads work. Reports the role, the position, whether it can write, and problems of the clock. Search may be behind:
+/// its position is reported, but nothing waits for it.
 pub async fn ready(
     State(projections): State<Arc<Projections>>,
     State(sequencer): State<Sequencer>,

@@ -22,7 +22,7 @@ use crate::log_filter::{LogFilter, Topic};
 use crate::projections::Projections;
 use crate::stored_event::{Detail, decode};
 
-/// Lines that are looked at before those of them that are wanted are sent.
+/// How many lines are examined before the matching ones are sent.
 const PIECE: usize = 256;
 
 /// Which lines, and how much of them.
@@ -30,7 +30,7 @@ const PIECE: usize = 256;
 pub struct Which {
     #[serde(default = "one")]
     from: u64,
-    /// Only lines of this time or later, as lines have it.
+    /// Only lines of this time or later, in the format of lines.
     since: Option<String>,
     until: Option<u64>,
     #[serde(default)]
@@ -41,7 +41,7 @@ fn one() -> u64 {
     1
 }
 
-/// Figures about the log.
+/// Statistics about the log.
 pub async fn stat(
     State(projections): State<Arc<Projections>>,
     State(log): State<Arc<dyn LogReader>>,
@@ -67,8 +67,8 @@ pub async fn digest(
     Ok(axum::Json(made.map_err(HttpError::from)?))
 }
 
-/// Stored lines, one a line: the public form, or with `private` all of it (on the admin socket only). Each `about`
-/// names a topic; with any of them only lines about one of them are sent.
+/// Stored lines, one JSON object per line: the public form, or with `private` the whole line (on the admin socket
+/// only). Each `about` names a topic; with any of them only lines about one of them are sent.
 pub async fn lines(
     State(projections): State<Arc<Projections>>,
     State(log): State<Arc<dyn LogReader>>,
@@ -101,8 +101,8 @@ pub async fn lines(
     Ok(ndjson::response(received))
 }
 
-/// Position of the first line of this time or later; the one after the last if there is none. Times only rise, so few
-/// lines are looked at.
+/// Position of the first line of this time or later; the one after the last if there is none. Times only increase, so
+/// few lines are read.
 fn first_since(reader: &dyn LogReader, since: Micros) -> Result<u64, LogError> {
     let (mut low, mut high) = (1, reader.durable() + 1);
     while low < high {

@@ -1,7 +1,7 @@
-//! `/metrics`, for whoever watches the server: figures in Prometheus' text format.
+//! `/metrics`, for monitoring: figures in Prometheus' text format.
 //!
-//! Everybody may read them, so no label is a name that somebody chose, and what is counted of the registry's contents
-//! is what everybody may read.
+//! Everybody may read them, so no label is a name that somebody chose, and the registry's contents are counted only as
+//! far as everybody may read them.
 
 use std::sync::Arc;
 

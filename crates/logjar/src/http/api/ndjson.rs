@@ -1,4 +1,4 @@
-//! Answers that are made piece by piece, with one JSON value a line.
+//! Answers that are made piece by piece, with one JSON value per line.
 
 use std::io;
 use std::pin::Pin;
@@ -10,7 +10,7 @@ use http::{HeaderValue, header};
 use hyper::body::Frame;
 use tokio::sync::mpsc::Receiver;
 
-/// An answer whose body comes through a channel, and ends when nobody can send any more.
+/// An answer whose body comes through a channel, and ends when there are no more senders.
 pub(super) fn response(pieces: Receiver<io::Result<Bytes>>) -> Response {
     let mut response = Response::new(Body::new(Pieces(pieces)));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));

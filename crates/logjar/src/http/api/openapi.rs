@@ -1,8 +1,8 @@
-//! The OpenAPI document of `/api/v1` and `/health`: `/api/v1/openapi.json`. Routes are the table in [`operations`],
-//! schemas are files of JSON beside it; a test compares the table with the router, and the answers of a live server are
+//! The OpenAPI document of `/api/v1` and `/health`: `/api/v1/openapi.json`. Routes are in the table in [`operations`],
+//! schemas in JSON files beside it; a test compares the table with the router, and the answers of a live server are
 //! checked against the schemas.
 //!
-//! Not the shapes that Clojars' users know: those are Clojars' to describe.
+//! The formats that Clojars' users know are not included: those are Clojars' to describe.
 
 mod operations;
 
@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 use self::operations::{OPERATIONS, PARAMETERS};
 use crate::config::Config;
 
-/// Files of schemas, one a family.
+/// Files of schemas, one per family.
 const SCHEMAS: [&str; 4] = [
     include_str!("openapi/common.json"),
     include_str!("openapi/contents.json"),
@@ -27,45 +27,45 @@ const SCHEMAS: [&str; 4] = [
 struct Operation {
     /// In lower case.
     method: &'static str,
-    /// As the router has it.
+    /// The same as in the router.
     path: &'static str,
-    /// What it does, in one line, and for whom.
+    /// What it does, on one line, and for whom.
     summary: &'static str,
-    /// Parameters behind the `?`.
+    /// Query parameters.
     query: &'static [&'static str],
     /// Name of the schema of the body.
     takes: Option<&'static str>,
-    /// What a success holds.
+    /// What a successful answer contains.
     answers: Answers,
-    /// Statuses that a refusal may have, besides 400 and 401, as any request may be malformed or name a bad token, and
-    /// 413 where there is a body.
+    /// Statuses that a refusal may have, besides 400 and 401 (any request may be malformed or have a bad token), and
+    /// 413 if there is a body.
     refusals: &'static [u16],
 }
 
-/// What a success holds.
+/// What a successful answer contains.
 #[derive(Clone, Copy)]
 enum Answers {
-    /// JSON of the schema of that name.
+    /// JSON with this schema.
     One(&'static str),
-    /// A list of such.
+    /// A list of items with this schema.
     List(&'static str),
-    /// Something else: its content type.
+    /// Something else, with this content type.
     Text(&'static str),
 }
 
-/// A parameter, wherever it stands.
+/// A parameter in the path or the query.
 struct Parameter {
-    /// Name in the path or behind the `?`.
+    /// Name in the path or the query.
     name: &'static str,
     /// What it means.
     description: &'static str,
     /// Name of its schema.
     schema: &'static str,
-    /// A value as it stands in an address.
+    /// A value as it appears in an address.
     example: &'static str,
 }
 
-/// The document. It depends on nothing but where the server is reached.
+/// The document. It depends only on the address of the server.
 pub async fn document(State(config): State<Arc<Config>>) -> axum::Json<Value> {
     axum::Json(served_at(config.public_url.as_deref()))
 }
@@ -126,7 +126,7 @@ impl Operation {
         described
     }
 
-    /// The route as a name: `post-tokens-id-disable`.
+    /// The route as an identifier: `post-tokens-id-disable`.
     fn id(&self) -> String {
         let path = self.path.trim_start_matches("/api/v1").replace(['{', '}'], "").replace(['/', '.'], "-");
         format!("{}{path}", self.method)
@@ -170,7 +170,7 @@ impl Operation {
     }
 }
 
-/// Of numbers and flags the value, of all else the text.
+/// The value for numbers and flags, the text for everything else.
 fn example(parameter: &Parameter) -> Value {
     let is_text = parameter.schema == "Name";
     let value = serde_json::from_str(parameter.example).ok().filter(|_| !is_text);
@@ -200,7 +200,7 @@ mod tests {
 
     use super::*;
 
-    /// Names behind `#/components/schemas/`, anywhere in a value.
+    /// Names after `#/components/schemas/`, anywhere in a value.
     fn references(value: &Value, found: &mut BTreeSet<String>) {
         match value {
             Value::Object(fields) => {

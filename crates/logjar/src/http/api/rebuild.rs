@@ -1,4 +1,4 @@
-//! `/api/v1/rebuild`: makes what is derived from the log anew, and says how far it is.
+//! `/api/v1/rebuild`: rebuilds what is derived from the log, and reports progress.
 
 use std::io;
 use std::ops::ControlFlow;
@@ -21,14 +21,14 @@ use crate::projections::Projections;
 use crate::rebuild::{Before, Outcome, Part, RebuildError, Rebuilds, Turn};
 use crate::startup::state_snapshot::Verdict;
 
-/// How often it is said how far a rebuild is.
+/// How often progress is reported.
 const REPORT_EVERY: Duration = Duration::from_millis(200);
-/// Lines that may wait for a client that does not read. The rebuild never waits for it.
+/// How many lines may wait for a client that does not read. The rebuild never waits for it.
 const LINES: usize = 64;
-/// Lines that are kept for results.
+/// How many lines are reserved for results.
 const RESULTS: usize = Part::ALL.len();
 
-/// What to make anew.
+/// What to rebuild.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Asked {
@@ -55,8 +55,8 @@ impl What {
     }
 }
 
-/// Begins a rebuild, which nothing but an end of the server stops. The answer says how far it is, a line at a time, and
-/// what became of each part; the first problem ends it.
+/// Starts a rebuild, which only the end of the server stops. The answer reports its progress, one line at a time, and
+/// the result of each part; the first problem ends it.
 pub async fn rebuild(
     State(rebuilds): State<Rebuilds>,
     State(projections): State<Arc<Projections>>,
@@ -69,7 +69,7 @@ pub async fn rebuild(
     tokio::task::spawn_blocking(move || {
         let mut report = Report { sender: Some(sender), last: None };
         run(&rebuilds, &turn, what.parts(), &mut report);
-        // Before the answer ends: whoever has read it may begin the next one.
+        // Before the answer ends: whoever has read it may start the next one.
         drop(turn);
     });
     Ok(ndjson::response(received))
@@ -104,7 +104,7 @@ fn run(rebuilds: &Rebuilds, turn: &Turn, parts: &[Part], report: &mut Report) {
     }
 }
 
-/// Tells the client, if it still listens.
+/// Reports to the client, if it still listens.
 struct Report {
     sender: Option<mpsc::Sender<io::Result<Bytes>>>,
     last: Option<Instant>,
@@ -122,7 +122,7 @@ impl Report {
 
     fn line(&mut self, line: &Value) {
         if let Some(sender) = &self.sender {
-            // Fails if nobody listens any more: there is room for it.
+            // Fails only if nobody listens any more: there is room for it.
             let _ = sender.try_send(Ok(Bytes::from(format!("{line}\n"))));
         }
     }

@@ -18,7 +18,7 @@ use crate::projections::Projections;
 use crate::sequencer::Sequencer;
 use crate::tree_metadata::TreeWriter;
 
-/// A repository to be.
+/// A new repository.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NewRepository {
@@ -44,7 +44,7 @@ pub async fn list(
     let moment = now();
     let mut repositories = Vec::new();
     for (name, repository) in &state.repositories {
-        // How much there is of what somebody may not see is not shown either.
+        // How much there is that somebody may not see is not shown either.
         let artifacts = match readable(&state, moment, &actor, repository) {
             Readable::All => Some(repository.artifacts.len()),
             Readable::Granted(_) => None,

@@ -9,7 +9,7 @@ use crate::http::extract::{ApiError, Params, Viewer};
 use crate::http::hits::Searching;
 use crate::http::paging::Paging;
 
-/// What is searched for.
+/// The parameters of a search.
 #[derive(Deserialize)]
 pub struct Which {
     #[serde(default)]
@@ -18,7 +18,7 @@ pub struct Which {
     per_page: Option<String>,
 }
 
-/// Artifacts that a query means, the best first.
+/// Artifacts that match a query, the best first.
 pub async fn search(
     State(searching): State<Searching>,
     Viewer(actor): Viewer,
@@ -36,7 +36,7 @@ pub async fn search(
     Ok(axum::Json(answer))
 }
 
-/// Adds a page of hits, and how many pages of them can be asked for.
+/// Adds a page of hits, and how many pages of them can be requested.
 pub(super) fn hits_of(answer: &mut Value, paging: Paging, total: usize, name: &str, rows: Vec<Value>) {
     list_of(answer, paging, total, name, rows);
     answer["pages"] = json!(paging.pages_of_search(total));

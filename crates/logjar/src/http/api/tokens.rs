@@ -26,7 +26,7 @@ use crate::projections::Projections;
 use crate::sequencer::Outcome;
 use crate::sequencer::Sequencer;
 
-/// A token to be.
+/// A new token.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NewToken {
@@ -35,7 +35,7 @@ pub struct NewToken {
     group: Option<String>,
     artifact: Option<String>,
     can: Option<Vec<String>>,
-    /// Days until it ends; `null` with `never` false: as configured.
+    /// Its lifetime in days; `null` with `never` false: as configured.
     days: Option<u32>,
     #[serde(default)]
     never: bool,
@@ -43,14 +43,14 @@ pub struct NewToken {
     single_use: bool,
 }
 
-/// A token as its owner has it.
+/// A token as its owner sends it.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Secret {
     token: String,
 }
 
-/// Tokens without their secrets: all for administrators, else the caller's own.
+/// Tokens without their secrets: all for administrators, otherwise the caller's own.
 pub async fn list(
     State(projections): State<Arc<Projections>>,
     Caller(actor): Caller,
@@ -98,7 +98,7 @@ pub async fn list(
     Ok(axum::Json(json!(tokens)))
 }
 
-/// Makes a token. This answer is the only place where it is ever shown.
+/// Creates a token. This answer is the only place where it is ever shown.
 pub async fn create(
     State(sequencer): State<Sequencer>,
     State(registry): State<Registry>,
@@ -154,14 +154,14 @@ pub async fn create(
     })))
 }
 
-/// Disables a token for good, by the token itself: who found one somewhere need not know its identity.
+/// Disables a token for good, by the token itself: somebody who found it need not know its identity.
 pub async fn disable_secret(
     State(sequencer): State<Sequencer>,
     State(projections): State<Arc<Projections>>,
     Caller(actor): Caller,
     Json(Secret { token }): Json<Secret>,
 ) -> Result<axum::Json<Value>, ApiError> {
-    // Nobody can guess one, so it is no secret that there is none.
+    // Nobody can guess a token, so it is no secret that there is none.
     let id = projections.read().token_with_hash(&hash(token.trim())).map(|(id, _)| id.clone());
     let id = id.ok_or_else(|| HttpError::Missing("that token".to_owned()))?;
     submit(&sequencer, Command::DisableToken { token: id.clone() }, actor).await?;

@@ -23,7 +23,7 @@ use crate::http::extract::{ApiError, Caller, Json, Path};
 use crate::projections::Projections;
 use crate::sequencer::Sequencer;
 
-/// A user to be.
+/// A new user.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NewUser {
@@ -66,7 +66,7 @@ pub async fn show(
 ) -> Result<axum::Json<Value>, ApiError> {
     let state = projections.read();
     let own = |id: &UserId| manages(&state, now(), &actor) == Some(id);
-    // Somebody else learns nothing, not even whether the name is known.
+    // Others learn nothing, not even whether the name exists.
     let found = state.user_named(&name).filter(|(id, _)| own(id) || is_administrator(&state, now(), &actor));
     let Some((id, user)) = found else {
         if actor.user().is_some_and(|user| state.name_of(user) == name) {
@@ -84,7 +84,7 @@ pub async fn show(
     Ok(axum::Json(shown))
 }
 
-/// What the user was granted, group by group.
+/// The rights of the user, group by group.
 fn rights_of(state: &state::State, user: &UserId) -> Value {
     let members = state.groups_of(user).flat_map(|(name, group)| {
         group.members.iter().filter(|member| member.user == *user).map(move |member| (name, member))
@@ -176,7 +176,7 @@ pub async fn promote(
     change_admin(&sequencer, actor, name, true).await
 }
 
-/// Makes a user no administrator any more, for administrators.
+/// Revokes a user's administrator rights, for administrators.
 pub async fn demote(
     State(sequencer): State<Sequencer>,
     Caller(actor): Caller,
@@ -205,7 +205,7 @@ pub async fn change_password(
     Json(new): Json<NewPassword>,
 ) -> Result<axum::Json<Value>, ApiError> {
     {
-        // Rights first: hashing costs more than anybody else should be able to ask for.
+        // Rights first: not everybody should be able to cause the cost of hashing.
         let state = projections.read();
         let own = state.user_named(&name).is_some_and(|(id, _)| manages(&state, now(), &actor) == Some(id));
         if !own {
@@ -217,7 +217,7 @@ pub async fn change_password(
     Ok(axum::Json(json!({ "name": name })))
 }
 
-/// Hashes on the threads that are there for it.
+/// Hashes on the threads for hashing.
 async fn hash(hashing: &Hashing, text: String) -> Result<String, ApiError> {
     let hashed = hashing.run(move |memory| password::hash(&text, memory)).await?;
     hashed.map_err(|error| HttpError::BadRequest(error.to_string()).into())

@@ -1,4 +1,4 @@
-//! How artifacts look in the lists of the API, and pages of them.
+//! How artifacts are shown in the lists of the API, and pages of them.
 
 use logjar_maven::pom::License;
 use serde::Deserialize;
@@ -22,7 +22,7 @@ impl Which {
     }
 }
 
-/// An artifact as it stands in lists.
+/// An artifact as shown in lists.
 pub(super) fn shown(summary: &Summary) -> Value {
     let outline = &summary.outline;
     let licenses = summary.pom.as_ref().map(|pom| pom.licenses.iter().map(license).collect::<Vec<_>>());
@@ -43,7 +43,7 @@ fn license(license: &License) -> Value {
     json!({ "name": license.name, "url": license.url })
 }
 
-/// Adds a page of a list to an answer: where it stands among how many, and its rows under their name.
+/// Adds a page of a list to an answer: its number, the totals, and its rows under the given name.
 pub(super) fn list_of(answer: &mut Value, paging: Paging, total: usize, name: &str, rows: Vec<Value>) {
     answer["total"] = json!(total);
     answer["page"] = json!(paging.page);

@@ -18,7 +18,7 @@ use crate::http::extract::{ApiError, Path, Viewer};
 use crate::queries::catalog;
 use crate::queries::summary::{Outline, Summary, downloads_of_version, read_all};
 
-/// The artifact whose group has its name.
+/// The artifact whose group has the same name.
 pub async fn show_named_alike(
     contents: State<Contents>,
     viewer: Viewer,
@@ -93,7 +93,7 @@ pub async fn of_group(
     }
 }
 
-/// The groups that somebody is a member of, as far as the caller may know of them.
+/// The groups that a user is a member of, as far as the caller may know of them.
 pub async fn groups_of_user(
     State(registry): State<Registry>,
     Viewer(actor): Viewer,
@@ -115,7 +115,7 @@ fn groups_known_to(registry: &Registry, actor: &Actor, user: &str) -> BTreeSet<S
     of_user.filter(|name| sight.shows_group(&state, name)).map(|name| name.to_string()).collect()
 }
 
-/// An artifact as it stands in a group's list.
+/// An artifact as shown in a group's list.
 fn shown(registry: &Registry, summary: &Summary) -> Value {
     let outline = &summary.outline;
     json!({
@@ -130,7 +130,7 @@ fn shown(registry: &Registry, summary: &Summary) -> Value {
     })
 }
 
-/// What an artifact has besides.
+/// The remaining facts of an artifact.
 fn add_facts(answer: &mut Value, pom: Option<&Pom>) {
     let licenses = pom.map(|pom| pom.licenses.as_slice()).unwrap_or_default().iter();
     answer["licenses"] =

@@ -1,5 +1,6 @@
-//! The latest version as JSON and as a badge, for READMEs: `latest-version.json` and `latest-version.svg`. What is not
-//! there, or not for the caller, has none; that is no error, because a page shows the picture anyway.
+//! The latest version as JSON and as a badge, for READMEs: `latest-version.json` and `latest-version.svg`. An artifact
+//! that does not exist, or that the caller may not read, has none; that is not an error, because a page shows the image
+//! anyway.
 
 use axum::extract::State;
 use axum::response::Response;
@@ -18,14 +19,14 @@ const SVG: HeaderValue = HeaderValue::from_static("image/svg+xml; charset=UTF-8"
 
 const NOTHING: HeaderValue = HeaderValue::from_static("sandbox; default-src 'none'");
 
-/// Characters of a name that are drawn; a badge stays a badge.
+/// How many characters of a name are drawn, so that a badge stays small.
 const NAME_MAX: usize = 80;
-/// What a character is wide, in pixels: the text is drawn to fit, whatever font there is.
+/// The width of a character in pixels: the text is drawn to fit, whatever the font.
 const CHARACTER_WIDTH: f32 = 6.6;
 /// Pixels left and right of a text.
 const MARGIN: f32 = 8.0;
 
-/// The latest version of the artifact whose group has its name, in JSON.
+/// The latest version of the artifact whose group has the same name, as JSON.
 pub async fn json_named_alike(
     registry: State<Registry>,
     viewer: Viewer,
@@ -34,7 +35,7 @@ pub async fn json_named_alike(
     json(registry, viewer, Path((name.clone(), name))).await
 }
 
-/// The badge of the artifact whose group has its name.
+/// The badge of the artifact whose group has the same name.
 pub async fn svg_named_alike(
     registry: State<Registry>,
     viewer: Viewer,
@@ -43,7 +44,7 @@ pub async fn svg_named_alike(
     svg(registry, viewer, Path((name.clone(), name))).await
 }
 
-/// The latest version in JSON: an empty object if there is none.
+/// The latest version as JSON: an empty object if there is none.
 pub async fn json(
     State(registry): State<Registry>,
     Viewer(actor): Viewer,
@@ -58,7 +59,7 @@ pub async fn json(
     }
 }
 
-/// The latest version as a picture.
+/// The latest version as an image.
 pub async fn svg(
     State(registry): State<Registry>,
     Viewer(actor): Viewer,
@@ -70,7 +71,7 @@ pub async fn svg(
     let version = latest(&registry, &actor, &group, &artifact);
     let name = if group == artifact { artifact } else { format!("{group}/{artifact}") };
     let mut picture = with_type(SVG, draw(&name, version.as_deref()));
-    // Opened by itself, an SVG is a page of this server: one that can do nothing.
+    // Opened by itself, an SVG is a page of this server: make sure that it can do nothing.
     picture.headers_mut().insert(header::CONTENT_SECURITY_POLICY, NOTHING);
     picture
 }
@@ -80,7 +81,7 @@ fn is_ours(first: &str) -> bool {
     logjar_domain::names::is_reserved(first)
 }
 
-/// The release that people should take; else what was deployed last.
+/// The release that people should use, else what was deployed last.
 fn latest(registry: &Registry, actor: &Actor, group: &str, artifact: &str) -> Option<String> {
     let (group, artifact) = (GroupId::parse(group).ok()?, ArtifactId::parse(artifact).ok()?);
     let state = registry.read();
@@ -90,7 +91,7 @@ fn latest(registry: &Registry, actor: &Actor, group: &str, artifact: &str) -> Op
     Some(latest.version.to_string())
 }
 
-/// The name on dark ground, the version beside it.
+/// The name on a dark background, the version beside it.
 fn draw(name: &str, version: Option<&str>) -> String {
     let ground = if version.is_some() { "#0b6b3a" } else { "#6e6e6e" };
     let (name, version) = (cut(name), cut(version.unwrap_or("not found")));

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-/// The value as EDN. Keys have to be names of our own, such as `group_name`: they are written as they are.
+/// The value as EDN. Keys must be names of our own, such as `group_name`: they are written unescaped.
 pub(super) fn write(value: &Value) -> String {
     let mut text = String::new();
     write_value(&mut text, value);
@@ -41,7 +41,7 @@ fn write_value(text: &mut String, value: &Value) {
     }
 }
 
-/// EDN has no other escapes; all other characters stand for themselves.
+/// EDN has no other escapes; all other characters are written as they are.
 fn write_string(text: &mut String, string: &str) {
     text.push('"');
     for character in string.chars() {

@@ -1,5 +1,5 @@
-//! Addresses and shapes that Clojars' users and their tools know, to the letter. Nothing new belongs here: what we add
-//! is in `/api/v1`.
+//! Addresses and formats that Clojars' users and their tools know, to the letter. Nothing new belongs here: additions
+//! go to `/api/v1`.
 
 pub mod artifacts;
 pub mod badge;
@@ -14,13 +14,13 @@ use serde_json::Value;
 
 use crate::http::accept::quality;
 
-/// Scripts of any page may read what everybody may read; credentials never come along with this.
+/// Scripts on any page may read what everybody may read; this header never allows credentials.
 const ANY_ORIGIN: (HeaderName, HeaderValue) =
     (header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
 const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=UTF-8");
 const EDN: HeaderValue = HeaderValue::from_static("application/edn; charset=UTF-8");
 
-/// An answer in JSON, or in EDN for a client that rather has that.
+/// An answer in JSON, or in EDN for a client that prefers it.
 fn in_wanted_form(request: &HeaderMap, value: &Value) -> Response {
     let mut response = if wants_edn(request) { with_type(EDN, edn::write(value)) } else { in_json(value) };
     response.headers_mut().insert(header::VARY, HeaderValue::from_static("Accept, Authorization"));
@@ -39,12 +39,12 @@ fn with_type(content_type: HeaderValue, body: String) -> Response {
     response
 }
 
-/// What is not there has no body.
+/// What does not exist has no body.
 fn missing() -> Response {
     StatusCode::NOT_FOUND.into_response()
 }
 
-/// Whether a client names EDN, and likes it better than JSON.
+/// Whether a client names EDN and prefers it to JSON.
 fn wants_edn(request: &HeaderMap) -> bool {
     quality(request, "application/edn") > quality(request, "application/json")
 }

@@ -24,9 +24,9 @@ use crate::http::extract::{ApiError, Viewer};
 use crate::projections::recent::RecentDeploy;
 use crate::stored_event::{Detail, decode};
 
-/// Releases of a page.
+/// Maximum number of releases per page.
 const PER_PAGE: usize = 500;
-/// Lines of the log that one request reads at most: a few hundred milliseconds.
+/// How many lines of the log one request reads at most: a few hundred milliseconds.
 const LINES_MAX: usize = 100_000;
 
 /// Part of the feed.
@@ -36,8 +36,8 @@ struct Page {
     reached: i64,
 }
 
-/// Releases after `from`. A page never ends within a millisecond, so `next_from` leaves none out. (As at Clojars, one
-/// that is appended in the very millisecond of the page's last is not seen; `/api/v1/recent` has exact cursors.)
+/// Releases after `from`. A page never ends in the middle of a millisecond, so `next_from` skips none. (As at Clojars,
+/// a release appended in the very millisecond of the page's last one is missed; `/api/v1/recent` has exact cursors.)
 pub async fn releases(
     State(contents): State<Contents>,
     State(config): State<Arc<Config>>,
@@ -65,8 +65,8 @@ pub async fn releases(
     Ok(in_wanted_form(&headers, &answer))
 }
 
-/// Reads releases millisecond by millisecond, as long as they fit into the page; one that alone is too much makes a
-/// page of its own.
+/// Reads releases millisecond by millisecond, as long as they fit into the page; a millisecond that alone is too much
+/// makes a page of its own.
 fn read(contents: &Contents, sight: &Sight, after: i64) -> Result<Page, LogError> {
     let reader = contents.log.as_ref();
     let mut page = Page { releases: Vec::new(), reached: after };
@@ -96,7 +96,7 @@ fn read(contents: &Contents, sight: &Sight, after: i64) -> Result<Page, LogError
 }
 
 impl Page {
-    /// Takes the releases of a millisecond, and says whether more may follow.
+    /// Takes the releases of a millisecond, and returns whether more may follow.
     fn take(&mut self, together: &mut Vec<Value>, millisecond: i64) -> bool {
         if together.is_empty() {
             return true;
@@ -110,7 +110,7 @@ impl Page {
     }
 }
 
-/// The release as the feed shows it, if it is in sight and no other deploy stands for it.
+/// The release as the feed shows it, if it is in sight and not represented by another deploy.
 fn shown(registry: &Registry, sight: &Sight, recorded: &Recorded) -> Option<Value> {
     let Event::VersionDeployed(event) = &recorded.event else { return None };
     let listed = RecentDeploy::of(recorded)?.listed(&registry.read(), sight)?;
@@ -123,7 +123,7 @@ fn shown(registry: &Registry, sight: &Sight, recorded: &Recorded) -> Option<Valu
     }))
 }
 
-/// Position of the first line after the millisecond; times never run backwards.
+/// Position of the first line after the millisecond; times never go backward.
 fn first_after(reader: &dyn LogReader, after: i64) -> Result<u64, LogError> {
     let (mut low, mut high) = (1, reader.durable() + 1);
     while low < high {
@@ -142,7 +142,7 @@ fn milliseconds(at: Micros) -> i64 {
     at.0.div_euclid(1_000)
 }
 
-/// To the millisecond, as Clojars writes it.
+/// To the millisecond, in Clojars' format.
 fn written(at: Moment) -> String {
     let text = rfc3339(at);
     text.get(..23).map_or(text.clone(), |start| format!("{start}Z"))

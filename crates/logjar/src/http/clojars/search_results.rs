@@ -14,12 +14,12 @@ use crate::queries::summary::Summary;
 
 const XML: HeaderValue = HeaderValue::from_static("text/xml; charset=UTF-8");
 
-/// Where a page stands; nothing is said of an empty query.
+/// The place of a page; `None` for an empty query.
 fn place(results: &Results, query: &str, paging: Paging) -> Option<(usize, u32, usize)> {
     (!query.trim().is_empty()).then(|| (results.total, paging.per_page, paging.offset()))
 }
 
-/// Results in JSON.
+/// Results as JSON.
 pub(in crate::http) fn json(results: &Results, query: &str, paging: Paging) -> Response {
     let place = place(results, query, paging);
     let rows: Vec<Value> = results
@@ -44,7 +44,7 @@ pub(in crate::http) fn json(results: &Results, query: &str, paging: Paging) -> R
     }))
 }
 
-/// A refusal in JSON.
+/// A refusal as JSON.
 pub(in crate::http) fn json_error(refused: &HttpError) -> Response {
     let id = noted(refused);
     let mut response = in_json(&json!({ "error": refused.to_string(), "error-id": id }));
@@ -52,7 +52,7 @@ pub(in crate::http) fn json_error(refused: &HttpError) -> Response {
     response
 }
 
-/// Results in XML.
+/// Results as XML.
 pub(in crate::http) fn xml(results: &Results, query: &str, paging: Paging) -> Response {
     let (total, per_page, offset) = match place(results, query, paging) {
         Some((total, per_page, offset)) => (total.to_string(), per_page.to_string(), offset.to_string()),
@@ -78,7 +78,7 @@ pub(in crate::http) fn xml(results: &Results, query: &str, paging: Paging) -> Re
     with_type(XML, text)
 }
 
-/// A refusal in XML.
+/// A refusal as XML.
 pub(in crate::http) fn xml_error(refused: &HttpError) -> Response {
     let id = noted(refused);
     let text = format!(
@@ -90,7 +90,7 @@ pub(in crate::http) fn xml_error(refused: &HttpError) -> Response {
     response
 }
 
-/// Names a refusal in the diagnostics.
+/// Writes the refusal's id into the diagnostics.
 fn noted(refused: &HttpError) -> String {
     let id = uuid();
     tracing::debug!("search refused, error-id {id}: {refused}");
@@ -102,9 +102,9 @@ fn created(summary: &Summary) -> String {
     summary.at.0.div_euclid(1_000).to_string()
 }
 
-/// A text between the quotes of an attribute, in XML and SVG. What XML has no way to write is left out; so are all
-/// other control characters and marks that turn the direction of the text around it, as `lein search` prints what it
-/// gets.
+/// A text for an attribute in quotes, in XML and SVG. Characters that XML cannot represent are left out; so are all
+/// other control characters and marks that change the direction of the text around them, because `lein search` prints
+/// what it gets.
 pub(super) fn attribute(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
@@ -114,7 +114,7 @@ pub(super) fn attribute(text: &str) -> String {
             '>' => escaped.push_str("&gt;"),
             '"' => escaped.push_str("&quot;"),
             '\'' => escaped.push_str("&#39;"),
-            // As they are, a reader would make blanks of them.
+            // Unescaped, a reader would turn them into blanks.
             '\t' | '\n' | '\r' => escaped.push_str(&format!("&#{};", u32::from(character))),
             '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{fffe}' | '\u{ffff}' => {}
             mark if is_direction_mark(mark) => {}

@@ -1,9 +1,9 @@
-//! Which answers are downloads of a version: whole ones to GET, with a main file of it. What is decided here is decided
-//! when a file is looked up, once for a ready answer; the log is not asked.
+//! Which answers are downloads of a version: whole ones to GET, with a main file of it. This is decided when a file is
+//! looked up, once for a ready answer; the log is not asked.
 //!
-//! What the main file is, the packaging says, and that stands in the POM; here a file counts by its name: one without a
-//! classifier that is no POM and describes nothing. So a version with a jar and a zip counts both. A POM counts where
-//! nothing else does: that of a parent, or of a list of versions.
+//! The packaging in the POM says what the main file is. Here a file counts by its name: one without a classifier that
+//! is not a POM and describes nothing. So for a version with a jar and a zip, both count. A POM counts only if nothing
+//! else does: that of a parent, or of a list of versions.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::downloads::{Downloads, VersionCounter};
 use crate::http::body::Answer;
 use crate::http::error::HttpError;
 
-/// What counts downloads of the file, if they are downloads of its version.
+/// The counter for downloads of the file, if they are downloads of its version.
 pub(super) fn counter_of(
     reading: &Reading,
     reader: &Reader,
@@ -50,7 +50,7 @@ pub(super) fn count(
 /// Whether the version has a main file besides its POM.
 fn has_main_file(reading: &Reading, reader: &Reader, pom: &VersionFile, listed: &[StoredFile]) -> bool {
     if pom.gav.version.is_snapshot() {
-        // A further build may come without one; the state knows what there is of all builds.
+        // A further build may come without one; the state knows the files of all builds.
         let state = reading.projections.read();
         let more = state.version(&reader.repository, &pom.gav).and_then(|version| version.more.as_ref());
         return more.is_some_and(|more| {

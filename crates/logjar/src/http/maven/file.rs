@@ -1,4 +1,4 @@
-//! Stored files and their sums: what is opened, hashed or read from the log is so away from the async threads.
+//! Stored files and their sums: everything is opened, hashed or read from the log off the async threads.
 
 use std::sync::Arc;
 
@@ -19,14 +19,14 @@ use crate::http::request_body::RequestBody;
 use crate::storage::stored::{Body, ReadError, Stored, Wanted};
 use crate::storage::sums::Verdict;
 
-/// What may be kept of files that never change.
+/// The caching of files that never change.
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
 
 impl From<ReadError> for HttpError {
     fn from(error: ReadError) -> Self {
         match error {
             ReadError::Io(error) => error.into(),
-            // Whoever found it out has said which file it is.
+            // Whoever detected it has reported which file it is.
             ReadError::Damaged => Self::Internal,
         }
     }
@@ -74,7 +74,7 @@ async fn whole(
     answered.map(Some)
 }
 
-/// What the request asks for of a file that is too large to be kept.
+/// The requested part of a file that is too large to be cached.
 fn part(
     reading: &Reading,
     request: &Request<RequestBody>,
@@ -96,7 +96,7 @@ fn part(
     }
 }
 
-/// A sum of a stored file: SHA-256 as the log has it, the others made from the file, once.
+/// A sum of a stored file: SHA-256 from the log, the others computed from the file, once.
 async fn sum_of(
     reading: &Reading,
     reader: &Reader,
@@ -122,7 +122,7 @@ async fn sum_of(
                     Verdict::Damaged => return Err(HttpError::Internal),
                 }
             }
-            // Nothing tells whether the file is right, so there is no sum of it.
+            // Nothing shows whether the file is right, so there is no sum of it.
             (None, _, _) => return Ok(None),
         };
         digests.hex(algorithm)

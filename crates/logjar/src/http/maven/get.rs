@@ -1,7 +1,7 @@
-//! Reading: who may, and what the path names: generated metadata, here; a stored file or its sum, or a folder, in files
-//! of their own.
+//! Reading: who may, and what the path names. Generated metadata is handled here; a stored file or its sum, or a
+//! folder, in files of their own.
 //!
-//! The writer is never asked. Whatever waits for the disk does so away from the async threads; answers at hand need no
+//! The writer is never involved. Whatever waits for the disk does so off the async threads; answers in memory need no
 //! disk.
 
 use std::sync::Arc;
@@ -34,15 +34,15 @@ use crate::http::error::HttpError;
 use crate::http::request_body::RequestBody;
 use crate::projections::metadata;
 
-/// Who asks, and for what.
+/// Who requests what.
 pub(super) struct Reader {
     pub(super) repository: RepositoryName,
     pub(super) actor: Actor,
-    /// Whether only granted groups may be read; else all of it.
+    /// Set if only granted groups may be read; otherwise everything may.
     pub(super) granted: Option<ReadAccess>,
     pub(super) public: bool,
     rules: Rules,
-    /// The access revision before all this was found out.
+    /// The access revision before any of this was determined.
     pub(super) access: u64,
 }
 
@@ -103,9 +103,8 @@ impl Reader {
     }
 }
 
-/// The answer for a stored file that everybody may read and that is at hand. Most requests end here, before their
-/// path is even taken apart: the same path led to the same file before, stored files never change, and nobody's
-/// access has.
+/// The cached answer for a stored file that everybody may read. Most requests end here, before their path is even
+/// split: the same path led to the same file before, stored files never change, and nobody's access has changed.
 pub(crate) fn at_hand(
     reading: &Reading,
     request: &Request<Incoming>,
@@ -121,7 +120,7 @@ pub(crate) fn at_hand(
     Some(answered)
 }
 
-/// Finds out who may read what. A caller without the right learns nothing about what exists.
+/// Determines who may read what. A caller without the right learns nothing about what exists.
 fn admit(reading: &Reading, path: &RepositoryPath, headers: &HeaderMap) -> Result<Reader, HttpError> {
     let repository = repository_named(&path.repository)?;
     let rules = reading.config.rules();
@@ -150,7 +149,7 @@ fn admit(reading: &Reading, path: &RepositoryPath, headers: &HeaderMap) -> Resul
     }
 }
 
-/// Generated metadata or the sum of it. Both are made from one look at the state, so they always match.
+/// Generated metadata or its sum. Both are made from the same look at the state, so they always match.
 fn generated(
     reading: &Reading,
     reader: &Reader,
@@ -201,7 +200,7 @@ pub(crate) fn respond(status: StatusCode, headers: HeaderMap, body: Answer) -> R
     response
 }
 
-/// Headers of what is small and made here.
+/// Headers of small answers that are generated here.
 pub(super) fn headers_of(
     kind: &str,
     digests: &Digests,
@@ -222,13 +221,13 @@ pub(super) fn headers_of(
     headers
 }
 
-/// Newer resolvers that see these ask for no sums.
+/// Newer resolvers that see these request no sums.
 pub(super) fn set_sums(headers: &mut HeaderMap, digests: &Digests) {
     insert(headers, header::HeaderName::from_static("x-checksum-sha1"), &digests.hex(Algorithm::Sha1));
     insert(headers, header::HeaderName::from_static("x-checksum-md5"), &digests.hex(Algorithm::Md5));
 }
 
-/// As HTTP writes it.
+/// The date format of HTTP.
 pub(super) fn http_date(moment: Second) -> String {
     let seconds = u64::try_from(moment.0).unwrap_or_default();
     httpdate::fmt_http_date(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
@@ -251,7 +250,7 @@ fn redirect_to_folder(reading: &Reading, raw_path: &str) -> Result<Response<Answ
     let mut response = Response::new(Answer::empty());
     *response.status_mut() = StatusCode::MOVED_PERMANENTLY;
     let base = reading.config.public_url.as_deref().unwrap_or_default();
-    // One slash in front, or the address would name another server.
+    // Only one slash at the beginning, or the address would name another server.
     let location = format!("{base}/{}/", raw_path.trim_matches('/'));
     insert(response.headers_mut(), header::LOCATION, &location);
     Ok(response)

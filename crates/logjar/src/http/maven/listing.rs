@@ -1,6 +1,6 @@
-//! Listings of folders as HTML that people read and build tools, `wget` and `rclone` walk. They are made from the
-//! state, and for the folder of a version from the log, so that they show what the caller may read and nothing else,
-//! cost their rows, and know files that are on their way.
+//! Listings of folders as HTML for people and for build tools, `wget` and `rclone`. They are made from the state, and
+//! for the folder of a version from the log, so that they show only what the caller may read, cost only their rows, and
+//! include files that are on their way.
 
 use std::collections::BTreeMap;
 
@@ -25,10 +25,10 @@ use crate::projections::{Projections, metadata};
 use crate::storage::listed::{self, Place};
 use crate::storage::publish::STORED_SUMS;
 
-/// Names that are taken from the state at once; whoever changes it waits no longer.
+/// How many names are taken from the state at once, which limits how long writers wait.
 const NAMES_AT_ONCE: usize = 200;
 
-/// Whether anything of a folder is in sight. A folder that is hidden is one that is not there.
+/// Whether anything of a folder is in sight. A hidden folder is the same as a missing one.
 pub(super) fn is_in_sight(repository: &Repository, extent: &Extent, segments: &[&str]) -> bool {
     let walked = || Walk::new(segments).map(|mut walk| walk.step(repository, extent, 1));
     segments.is_empty() && *extent == Extent::All
@@ -79,9 +79,9 @@ enum Kind {
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Row {
-    /// Bytes, of a file.
+    /// Length of a file in bytes.
     size: u64,
-    /// None of folders that only lead to others: it would take a look at all that lies below.
+    /// `None` for folders that only lead to others: it would take a look at everything below.
     modified: Option<Second>,
 }
 
@@ -134,7 +134,7 @@ fn add_below(projections: &Projections, asked: &Asked<'_>, rows: &mut Rows) {
     }
 }
 
-/// Metadata is generated, and its sums.
+/// Generated metadata and its sums.
 fn add_metadata(projections: &Projections, asked: &Asked<'_>, rows: &mut Rows) {
     let path: Vec<&str> = asked.segments.iter().copied().chain([METADATA_NAME]).collect();
     let Ok(Target::Metadata(folder)) = layout::parse(&path).map(|path| path.target) else { return };
@@ -160,7 +160,7 @@ impl Asked<'_> {
         at(&state, state.repositories.get(self.repository)?)
     }
 
-    /// The page, in the form of Maven Central's: tools take the dates of versions from it.
+    /// The page, in the format of Maven Central: tools take the dates of versions from it.
     fn render(&self, rows: &Rows) -> String {
         let folders: String = self.segments.iter().map(|each| format!("{each}/")).collect();
         let title = escape(&format!("/{}/{folders}", self.repository));

@@ -36,7 +36,7 @@ use crate::projections::Projections;
 use crate::sequencer::Sequencer;
 use crate::storage::stored::Shelf;
 
-/// What can be done at a repository address.
+/// The methods of repository addresses.
 const ALLOWED: &str = "GET, HEAD, PUT, OPTIONS";
 
 /// Answers that wait for the disk at once, each with a thread of its own. There are more threads than that, so that
@@ -117,7 +117,7 @@ impl Deploying {
     }
 }
 
-/// Answers a GET or HEAD for a stored file that is at hand.
+/// Answers a GET or HEAD for a stored file from the cache.
 pub(crate) fn answer_at_hand(reading: &Reading, request: &Request<Incoming>) -> Option<Response<Answer>> {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return None;
@@ -157,9 +157,9 @@ fn finished(answered: Result<Response<Answer>, HttpError>, head: bool) -> Respon
     response
 }
 
-/// A date that lies ahead of that of the answer must not be sent (RFC 9110 §8.8.2.1): documents that change often are
-/// dated ahead within the second, and the log may be ahead of a clock that was set back. Conditions are judged by the
-/// date as it is.
+/// A date later than that of the answer must not be sent (RFC 9110 §8.8.2.1): documents that change often are dated
+/// ahead within the second, and the log may be ahead of a clock that was set back. Conditions are evaluated with the
+/// original date.
 fn never_ahead(headers: &mut HeaderMap) {
     let Some(modified) = headers.get(header::LAST_MODIFIED).and_then(|value| value.to_str().ok()) else {
         return;
@@ -172,12 +172,12 @@ fn never_ahead(headers: &mut HeaderMap) {
     }
 }
 
-/// The repository of that name, or the refusal of one that can't exist.
+/// The repository with that name, or the refusal of a name that can't exist.
 fn repository_named(name: &str) -> Result<RepositoryName, HttpError> {
     parse_repository_name(name).map_err(|_| HttpError::NotFound)
 }
 
-/// Says what can be done, and promises nothing of WebDAV.
+/// Lists the methods, without WebDAV.
 fn options() -> Response<Answer> {
     let mut response = Response::new(Answer::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;

@@ -1,7 +1,7 @@
 //! Splits the raw path of a request for a repository, once, before any router sees it.
 //!
-//! Everything that could mean another place than it says is refused: `.` and `..` in any encoding, NUL, encoded
-//! slashes. Empty segments are dropped, as other web servers do; `+` is a plus.
+//! Everything that could be read as a different place is refused: `.` and `..` in any encoding, NUL, encoded slashes.
+//! Empty segments are dropped, as other web servers do; `+` is a plus.
 
 /// A path whose first segment is one of the repository addresses.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -10,7 +10,7 @@ pub(crate) struct RepositoryPath {
     pub(crate) repository: String,
     /// Decoded segments below it, none of them empty.
     pub(crate) segments: Vec<String>,
-    /// Whether the path ends with a slash, as that of a folder does.
+    /// Whether the path ends with a slash, like that of a folder.
     pub(crate) folder: bool,
 }
 
@@ -19,7 +19,7 @@ pub(crate) struct RepositoryPath {
 pub(crate) enum Split {
     /// A path below a repository.
     Repository(RepositoryPath),
-    /// None of ours: the router's.
+    /// Not a repository path: for the router.
     Other,
     /// A path below a repository that is refused, and why.
     Refused(&'static str),
@@ -68,7 +68,7 @@ fn decode(raw: &str) -> Result<String, &'static str> {
         text if text.contains(['/', '\\', '\0']) => {
             Err("the path has an encoded slash, a backslash or a NUL in it")
         }
-        // Encoded twice: whoever decodes once more would read dots or slashes.
+        // Encoded twice: decoding once more would give dots or slashes.
         text if twice_encoded(text) => Err("the path has an encoded `..` or slash in it"),
         _ => Ok(segment),
     }
@@ -83,7 +83,7 @@ fn hex(digit: u8) -> Option<u8> {
     char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
 }
 
-/// Encodes a segment for a link so that every client and proxy reads it back as it is; `+` too, because some read it
+/// Encodes a segment for a link so that every client and proxy reads it back unchanged; also `+`, because some read it
 /// as a blank.
 pub(crate) fn encode(segment: &str) -> String {
     use std::fmt::Write;

@@ -1,5 +1,5 @@
-//! `.meta/prefixes.txt`: where the groups of a repository begin. Maven asks for it before anything else, and then asks
-//! for nothing that cannot be here.
+//! `.meta/prefixes.txt`: how the groups of a repository begin. Maven asks for it first, and then requests only what can
+//! be here.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -22,17 +22,16 @@ use crate::projections::Projections;
 /// Path of the file below a repository.
 pub(super) const PATH: [&str; 2] = [".meta", "prefixes.txt"];
 
-/// How the file begins, by which Maven knows it.
+/// The first line, by which Maven recognises the file.
 const FIRST_LINE: &str = "## repository-prefixes/2.0\n";
-/// Labels of a group that are told, unless there are too many.
+/// How many labels of a group are listed, unless there are too many.
 const LABELS: usize = 2;
-/// The most lines that Maven reads.
+/// How many lines Maven reads at most.
 const LINES_MAX: usize = 100_000;
-/// Groups that are taken from the state at once.
+/// How many groups are taken from the state at once.
 const GROUPS_AT_ONCE: usize = 200;
 
-/// Answers for a repository that everybody may read and that holds something. Which groups there are elsewhere is
-/// nobody's business.
+/// Answers for a public repository that is not empty. Which groups are in other repositories is nobody's business.
 pub(super) async fn answer(
     reading: &Reading,
     reader: &Reader,

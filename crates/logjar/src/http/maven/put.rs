@@ -1,5 +1,5 @@
-//! Deploying: one PUT of a build tool. Who it is and whether it may is found out before the body is read, so that a
-//! client that asks first (`Expect: 100-continue`) sends nothing in vain.
+//! Deploying: one PUT of a build tool. Who the caller is and whether they may deploy is checked before the body is
+//! read, so that a client that asks first (`Expect: 100-continue`) sends nothing in vain.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -31,7 +31,7 @@ use crate::storage::read::is_never_served;
 const SUM_MAX: u64 = 1_024;
 /// The largest `maven-metadata.xml`; 10,000 versions take half of it.
 const METADATA_MAX: u64 = 2 << 20;
-/// What a body has to bring on average once it has had a while to begin.
+/// The minimum rate of a body, after some time to begin.
 const BYTES_PER_SECOND_MIN: u64 = 256;
 
 impl From<DeployError> for HttpError {
@@ -51,7 +51,7 @@ impl From<DeployError> for HttpError {
     }
 }
 
-/// Answers PUT. Every refusal is also kept in the activity file: some clients show nothing but a number.
+/// Answers PUT. Every refusal is also kept in the activity file: some clients show nothing but a status code.
 pub(super) async fn put(
     deploying: &Deploying,
     path: &RepositoryPath,
@@ -76,7 +76,7 @@ pub(super) async fn put(
         let (user, whose) = {
             let state = deploying.projections.read();
             let is_ours = auth::token::is_ours(&state, &credentials);
-            // What no user is called may be a token in the wrong place.
+            // A name that no user has may be a token in the wrong place.
             let user = state.user_named(&credentials.user).map(|(_, user)| user.name.to_string());
             (user, if is_ours { Whose::User } else { Whose::Stranger(client) })
         };
@@ -169,13 +169,13 @@ async fn take(
             let reason = Rejection::FileTooLarge { name, limit: limit.bytes };
             deploying.deploys.refuse(upload, reason).await.map_err(|_| error)
         }
-        // No room for it.
+        // There is no space for it.
         Err(HttpError::Rejected(reason)) => Ok(deploying.deploys.refuse(upload, reason).await?),
         Err(error) => Err(error),
     }
 }
 
-/// Who deploys. Repository paths take tokens only, and never somebody unknown.
+/// Who deploys. Repository paths accept only tokens, and never an anonymous caller.
 fn deployer(deploying: &Deploying, request: &Request<RequestBody>) -> Result<Deployer, HttpError> {
     let state = deploying.projections.read();
     match auth::token::authenticate(&state, now(), request.headers())? {
@@ -223,7 +223,7 @@ async fn receive_small(body: &mut TimedBody) -> Result<Arrived, HttpError> {
     Ok(Arrived::Small(bytes))
 }
 
-/// How much a body may have.
+/// The limits of a body.
 #[derive(Clone, Copy)]
 struct Limit {
     bytes: u64,
@@ -236,7 +236,7 @@ impl Limit {
     }
 }
 
-/// A body with a limit in bytes, a limit on pauses and a least speed.
+/// A body with a limit in bytes, a limit on pauses and a minimum rate.
 struct TimedBody {
     body: RequestBody,
     limit: Limit,
@@ -271,7 +271,7 @@ impl TimedBody {
     }
 }
 
-/// Taken. What is missing of a deploy that stays open is said in one line, for people who use curl.
+/// Accepted. If the deploy stays open, one line says what is missing, for people who use curl.
 fn created(missing: Option<String>) -> Response<Answer> {
     let body = missing.map_or_else(Answer::empty, |missing| Answer::bytes(format!("{missing}\n")));
     let mut response = Response::new(body);

@@ -1,5 +1,5 @@
-//! What the headers of a PUT say of its body, and on what condition it is to be stored. What is no whole file as it
-//! will be served is no release; whoever names a condition gets its answer (RFC 9110 §13, §14.5).
+//! What the headers of a PUT say about its body, and under what condition it is to be stored. Only a whole file,
+//! exactly as it will be served, is accepted; a client that sets a condition gets its result (RFC 9110 §13, §14.5).
 
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header};
 use hyper::Request;
@@ -10,12 +10,12 @@ use crate::http::conditional::matches_etag;
 use crate::http::error::HttpError;
 use crate::http::request_body::RequestBody;
 
-/// Checks that the body is a file, whole and as it is.
+/// Checks that the body is a file, complete and unencoded.
 ///
 /// # Errors
-/// If it is a part of one, is packed, or is a form with a file in it.
+/// If it is a part of a file, is compressed, or is a form that contains a file.
 pub(super) fn check_whole(version: Version, headers: &HeaderMap) -> Result<(), HttpError> {
-    // Before HTTP/1.1 a body without a length is taken for none at all.
+    // Before HTTP/1.1 a body without a length is taken as empty.
     if version < Version::HTTP_11 && !headers.contains_key(header::CONTENT_LENGTH) {
         let why = "a PUT over HTTP/1.0 has to say how long its body is, with `Content-Length`";
         return Err(HttpError::BadRequest(why.to_owned()));
@@ -41,7 +41,7 @@ pub(super) fn check_whole(version: Version, headers: &HeaderMap) -> Result<(), H
 /// Checks the conditions `If-Match` and `If-None-Match` against what a reader would get now.
 ///
 /// # Errors
-/// If one does not hold.
+/// If one does not match.
 pub(super) async fn check_conditions(
     reading: &Reading,
     path: &RepositoryPath,
@@ -91,7 +91,7 @@ fn holds(headers: &HeaderMap, present: Option<&HeaderValue>) -> bool {
 /// The items of a list, in all lines of a header.
 fn items<'a>(headers: &'a HeaderMap, name: &header::HeaderName) -> impl Iterator<Item = &'a str> {
     let lines = headers.get_all(name).into_iter();
-    // What cannot be read is none of what is taken.
+    // What cannot be parsed is not accepted.
     let items = lines.flat_map(|line| line.to_str().unwrap_or("?").split(',')).map(str::trim);
     items.filter(|item| !item.is_empty())
 }

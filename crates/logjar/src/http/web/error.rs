@@ -1,4 +1,4 @@
-//! Errors as pages, for whoever asks for pages. Everybody else gets what [`HttpError::response`] says.
+//! Errors as pages, for clients that ask for pages. All others get [`HttpError::response`].
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::http::accept::quality;
 use crate::http::error::HttpError;
 
-/// How much of an address that is not there is shown, in characters.
+/// How much of an unknown address is shown, in characters.
 const PATH_MAX: usize = 200;
 
 #[derive(Template)]
@@ -28,7 +28,7 @@ struct ErrorPage {
     hint: &'static str,
 }
 
-/// What nobody answers: with a page for browsers, with a line for everybody else.
+/// An unknown address: a page for browsers, a line for everybody else.
 pub(crate) async fn not_found(
     State(config): State<Arc<Config>>,
     OriginalUri(uri): OriginalUri,
@@ -47,7 +47,7 @@ pub(crate) async fn not_found(
     (StatusCode::NOT_FOUND, content_type, text).into_response()
 }
 
-/// A method that the address does not have.
+/// A method that the address does not support.
 pub(crate) async fn wrong_method(
     State(config): State<Arc<Config>>,
     method: http::Method,
@@ -62,7 +62,7 @@ fn wants_page(headers: &HeaderMap) -> bool {
     quality(headers, "text/html") > 0.0
 }
 
-/// The answer to an error in the form that the client asks for.
+/// An error in the format that the client asks for.
 pub(crate) fn shown(config: &Config, headers: &HeaderMap, error: &HttpError) -> Response {
     let response = error.response().map(Body::new);
     if !wants_page(headers) {
@@ -74,7 +74,7 @@ pub(crate) fn shown(config: &Config, headers: &HeaderMap, error: &HttpError) -> 
     in_page(response, &ErrorPage { site: Site::of(config), status, title, message, hint })
 }
 
-/// The page of an address that leads nowhere.
+/// The page for an unknown address.
 fn nowhere(config: &Config, path: &str) -> Response {
     let error = HttpError::NotFound;
     let (title, hint) = words(error.status());
@@ -84,7 +84,7 @@ fn nowhere(config: &Config, path: &str) -> Response {
     in_page(error.response().map(Body::new), &page)
 }
 
-/// Puts a page in place of the body; status, reason phrase and the other headers stay.
+/// Replaces the body with a page; status, reason phrase and the other headers stay.
 fn in_page(mut response: Response, template: &ErrorPage) -> Response {
     let Ok(html) = render(template) else { return response };
     let headers = response.headers_mut();

@@ -1,4 +1,4 @@
-//! The first page, `/`: what this is, what is new, and how to use it and deploy to it.
+//! The front page, `/`: what this is, what is new, and how to use it and deploy to it.
 
 use std::sync::Arc;
 
@@ -61,19 +61,19 @@ struct ToolRow {
     title: &'static str,
     resolve: Vec<Block>,
     deploy: Vec<Block>,
-    /// Whether it is shown from the start.
+    /// Whether it is expanded at first.
     open: bool,
 }
 
-/// What goes into one place of a build.
+/// A part of a snippet, for one place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Block {
-    /// Which place, and what else there is to say.
+    /// Which place, and further notes.
     notes: Vec<String>,
     code: String,
 }
 
-/// The first page.
+/// The front page.
 pub async fn home(
     State(contents): State<Contents>,
     State(counts): State<Arc<LastCounts>>,
@@ -100,7 +100,7 @@ fn build(
     let rows = rows(contents, sight, &site)?;
     let registry = &contents.registry;
     let Counts { groups, artifacts, versions } = counts.of(&registry.projections, sight);
-    // One of which the caller may read nothing would be a link to nowhere.
+    // A repository in which the caller may read nothing would be a link to nowhere.
     let readable = sight.repositories().filter(|(_, extent)| !extent.is_nothing());
     let names: Vec<&RepositoryName> = readable.map(|(name, _)| name).collect();
     let chosen = names.iter().find(|name| name.as_str() == FIRST_REPOSITORY).or(names.first());
@@ -178,7 +178,7 @@ fn setup(registry: &Registry, name: &RepositoryName, base: &str) -> Setup {
     Setup { url: place.url().to_owned(), tools: tools.into() }
 }
 
-/// The blocks of a snippet. What stands in comments at their beginning is shown as text, which wraps.
+/// The blocks of a snippet. Comments at their beginning are shown as text, which wraps.
 fn blocks(snippet: &str) -> Vec<Block> {
     let block = |text: &str| {
         let lines: Vec<&str> = text.lines().collect();
@@ -189,7 +189,7 @@ fn blocks(snippet: &str) -> Vec<Block> {
     snippet.split("\n\n").map(block).collect()
 }
 
-/// What a comment says, in the languages that build tools use.
+/// The text of a comment, in the languages of build tools.
 fn note(line: &str) -> Option<&str> {
     match line.strip_prefix("<!-- ") {
         Some(rest) => rest.strip_suffix(" -->"),

@@ -1,7 +1,7 @@
-//! The way for a browser to see what its user may see: an address that asks for credentials, as pages themselves never
+//! How a browser gets to see what its user may see: an address that asks for credentials, which pages themselves never
 //! do, because everybody may look at them.
 //!
-//! A browser that has answered sends its credentials along to all pages of this server, as those lie beside this one.
+//! A browser that has answered sends its credentials with all pages of this server, because they are next to this one.
 
 use std::sync::Arc;
 
@@ -17,8 +17,7 @@ use crate::config::Config;
 use crate::http::extract::Viewer;
 use crate::http::maven::path::encode;
 
-/// Leads somebody known to the first page, or to the results of the query that they came with; asks everybody else who
-/// they are.
+/// Redirects a known caller to the front page, or to the results of their query; asks everybody else for credentials.
 pub async fn login(
     State(config): State<Arc<Config>>,
     Viewer(actor): Viewer,

@@ -1,5 +1,5 @@
-//! Pages for people, rendered here and whole without any script. What is shown is escaped by the templates
-//! (`templates/`, one a page); what a POM says is text and never markup.
+//! Pages for people, rendered here and complete without scripts. The templates (`templates/`, one per page) escape what
+//! they show; text from a POM is text and never markup.
 //!
 //! Reading order: [`site`] (what every page knows), [`home`], [`search`], [`login`],
 //! [`error`], [`style`].
@@ -21,13 +21,13 @@ use sha2::{Digest, Sha256};
 use super::conditional::matches_etag;
 use super::error::HttpError;
 
-/// Nothing from elsewhere, no script, no frame, and forms go to this server only.
+/// Nothing from elsewhere, no script, no frame, and forms go only to this server.
 const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; \
                       base-uri 'none'; frame-ancestors 'none'";
-/// Bytes of a digest that tell two pages apart.
+/// Bytes of a digest that distinguish two pages.
 const TAG_BYTES: usize = 16;
 
-/// A page as the answer; without it if all is well and the client has it already.
+/// A page as the answer; 304 if all is well and the client already has it.
 fn page(request: &HeaderMap, status: StatusCode, template: &impl Template) -> Result<Response, HttpError> {
     let html = render(template)?;
     let tag = format!("\"{}\"", tag_of(html.as_bytes()));
@@ -55,7 +55,7 @@ fn render(template: &impl Template) -> Result<String, HttpError> {
     })
 }
 
-/// Says that it is a page, and what may not happen on it.
+/// Declares that it is a page, and what is forbidden on it.
 fn make_page(headers: &mut HeaderMap) {
     for (name, value) in [
         (header::CONTENT_TYPE, "text/html; charset=utf-8"),

@@ -31,17 +31,17 @@ struct SearchPage {
     outcome: Outcome,
 }
 
-/// What a search came to.
+/// The result of a search.
 enum Outcome {
     /// Nothing was searched for.
     Unasked,
-    /// The query breaks the syntax; why, and what would be right.
+    /// The query has a syntax error: why, and what would be right.
     Wrong(Vec<Piece>),
     /// Nothing was found.
     Nothing,
-    /// A page that is not there any more, or never was.
+    /// A page beyond the last one.
     Beyond { total: String, last: Link },
-    /// These.
+    /// Some results.
     Found { range: String, rows: Vec<Row>, previous: Option<Link>, next: Option<Link> },
 }
 
@@ -51,7 +51,7 @@ struct Link {
     page: u32,
 }
 
-/// What was asked for.
+/// What was requested.
 #[derive(Clone, Copy)]
 pub(crate) struct Asked<'a> {
     /// The query, as it was sent.
@@ -60,7 +60,7 @@ pub(crate) struct Asked<'a> {
     pub(crate) paging: Paging,
     /// Who asks.
     pub(crate) actor: &'a Actor,
-    /// Whether the caller sees so many repositories that it has to be said which ones have something.
+    /// Whether the caller sees several repositories, so that rows have to name theirs.
     pub(crate) name_repositories: bool,
 }
 

@@ -15,17 +15,17 @@ use crate::queries::summary::Summary;
 
 /// What the frame of a page needs.
 pub(super) struct Site {
-    /// What the paths of links begin with: the path of `public_url`, mostly nothing.
+    /// What the paths of links begin with: the path of `public_url`, usually empty.
     pub(super) root: String,
     /// File name of the style sheet.
     pub(super) style: &'static str,
     /// Version of the program.
     pub(super) version: &'static str,
-    /// What stands in the search box.
+    /// The text in the search box.
     pub(super) query: String,
     /// Whether the search box has the focus.
     pub(super) focus: bool,
-    /// Who looks at the page, if that is somebody known.
+    /// The user who looks at the page, if known.
     pub(super) viewer: Option<String>,
 }
 
@@ -39,25 +39,25 @@ pub(super) struct Row {
     pub(super) artifact: String,
     /// The version.
     pub(super) version: String,
-    /// What its POM says of it.
+    /// Its description from the POM.
     pub(super) description: Option<String>,
     /// When it was deployed.
     pub(super) when: When,
     /// Who deployed it.
     pub(super) by: String,
-    /// The repositories that have it; none if the caller sees only one anyway.
+    /// The repositories that have it; empty if the caller sees only one anyway.
     pub(super) repositories: Vec<String>,
-    /// How often it was downloaded, if that is to be shown.
+    /// How often it was downloaded, if that is shown.
     pub(super) downloads: Option<String>,
 }
 
-/// What is needed for rows besides the thing itself.
+/// What rows need besides the thing itself.
 pub(super) struct RowContext<'a> {
     /// The frame.
     pub(super) site: &'a Site,
     /// The time.
     pub(super) now: Moment,
-    /// Whether it has to be said in which repositories something is.
+    /// Whether rows name their repositories.
     pub(super) name_repositories: bool,
 }
 
@@ -80,7 +80,7 @@ impl Site {
         Self { viewer, ..Self::of(config) }
     }
 
-    /// Where a browser is asked who its user is; the query comes along.
+    /// The address where a browser is asked for credentials; the query is passed on.
     pub(super) fn login(&self) -> String {
         match self.query.trim() {
             "" => format!("{}/login", self.root),
@@ -118,7 +118,7 @@ impl RowContext<'_> {
         }
     }
 
-    /// A deploy, with what its POM says.
+    /// A deploy, with its description from the POM.
     pub(super) fn deployed(&self, listed: &ListedDeploy, about: Option<&str>, by: String) -> Row {
         let gav = &listed.deploy.gav;
         Row {

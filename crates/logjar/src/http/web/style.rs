@@ -1,4 +1,4 @@
-//! The one style sheet. Its address changes with its content, so that a browser keeps it for ever and never has an
+//! The only style sheet. Its address changes with its content, so that a browser can keep it forever and never has an
 //! old one.
 
 use std::sync::{Arc, LazyLock};
@@ -19,7 +19,7 @@ const CACHING: &str = "public, max-age=31536000, immutable";
 pub(super) static FILE: LazyLock<String> =
     LazyLock::new(|| format!("style.{}.css", tag_of(SHEET.as_bytes())));
 
-/// The style sheet by its present name; nothing by any other.
+/// The style sheet by its current name; 404 by any other.
 pub async fn sheet(
     config: State<Arc<Config>>,
     uri: OriginalUri,

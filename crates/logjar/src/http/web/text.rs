@@ -1,4 +1,4 @@
-//! How numbers, times and texts of others look on a page.
+//! How numbers, times and foreign texts are shown on a page.
 
 use logjar_domain::ids::Moment;
 
@@ -18,7 +18,7 @@ pub(super) struct When {
 }
 
 impl When {
-    /// The moment as it is seen now.
+    /// The moment as seen now.
     pub(super) fn of(moment: Moment, now: Moment) -> Self {
         let exact = rfc3339(moment);
         let seconds = exact.split('.').next().unwrap_or(&exact);
@@ -26,7 +26,7 @@ impl When {
     }
 }
 
-/// How long ago, in the largest unit that is not below one; a clock that went back says `just now`.
+/// How long ago, in the largest unit that is not below one; `just now` if the clock went back.
 fn age(seconds: i64) -> String {
     const UNITS: [(i64, &str); 5] =
         [(31_557_600, "year"), (2_629_800, "month"), (86_400, "day"), (3_600, "hour"), (60, "minute")];
@@ -47,11 +47,11 @@ pub(super) fn counted(number: u64, unit: &str) -> String {
 pub(super) struct Piece {
     /// The text.
     pub(super) text: String,
-    /// Whether it names something, as texts here do in backticks.
+    /// Whether it names something; such pieces are in backticks in messages.
     pub(super) is_code: bool,
 }
 
-/// A message as a sentence, in pieces, without what is not seen: it may repeat what was asked.
+/// A message as a sentence, in pieces, without invisible characters: it may repeat what was requested.
 pub(super) fn sentence(message: &str) -> Vec<Piece> {
     let message = without_unseen(message);
     let pieces = message.split('`').enumerate();
@@ -65,12 +65,13 @@ pub(super) fn sentence(message: &str) -> Vec<Piece> {
     pieces
 }
 
-/// A description as lists show it: one line of bounded length; `None` if nothing is left of it.
+/// A description as lists show it: one line of limited length; `None` if nothing is left.
 pub(super) fn description(text: Option<&str>) -> Option<String> {
     text.map(|text| shortened(text, DESCRIPTION_MAX)).filter(|text| !text.is_empty())
 }
 
-/// One line of at most so many characters, without what is not seen or turns the direction of the text around it.
+/// One line of at most this many characters, without invisible ones and those that change the direction of the text
+/// around them.
 pub(super) fn shortened(text: &str, most: usize) -> String {
     let mut line = String::new();
     let mut length = 0;
@@ -83,7 +84,7 @@ pub(super) fn shortened(text: &str, most: usize) -> String {
         let left = most.saturating_sub(length + gap);
         let count = word.chars().count();
         if count > left {
-            // A single long word is cut; of a sentence whole words are kept.
+            // A single long word is cut; in a sentence whole words are kept.
             if length == 0 {
                 line.extend(word.chars().take(most));
             }
@@ -99,12 +100,13 @@ pub(super) fn shortened(text: &str, most: usize) -> String {
     line
 }
 
-/// The text without what is not seen or turns the direction of the text around it.
+/// The text without invisible characters and those that change the direction of the text around them.
 pub(super) fn without_unseen(text: &str) -> String {
     text.chars().filter(|each| !is_unseen(*each)).collect()
 }
 
-/// Control characters, and marks that turn or hide text (Unicode: bidirectional formatting, zero width, tags).
+/// Control characters, and marks that change the direction of text or hide it (Unicode: bidirectional formatting, zero
+/// width, tags).
 fn is_unseen(character: char) -> bool {
     character.is_control()
         || matches!(

@@ -1,15 +1,15 @@
-//! What the OpenAPI document says about each route: one entry a route and method.
+//! What the OpenAPI document says about each route: one entry per route and method.
 
 use super::{Answers, Operation, Parameter};
 
-/// Of what only reads and is not for everybody.
+/// For routes that only read and are not for everybody.
 const PRIVATE: &[u16] = &[403];
-/// The same where something is named.
+/// The same if something is named.
 const NAMED: &[u16] = &[403, 404];
-/// Of what changes something.
+/// For routes that change something.
 const CHANGING: &[u16] = &[403, 404, 409, 503, 507];
 
-/// Parameters of what comes in pages.
+/// Parameters of paged lists.
 const PAGE: &[&str] = &["page", "per_page"];
 
 /// Every parameter of every route.
@@ -195,7 +195,7 @@ const fn patch(path: &'static str, summary: &'static str, answers: Answers) -> O
 }
 
 impl Operation {
-    /// With parameters behind the `?`.
+    /// With query parameters.
     const fn asking(self, query: &'static [&'static str]) -> Self {
         Self { query, ..self }
     }
