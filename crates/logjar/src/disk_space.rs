@@ -1,8 +1,10 @@
-//! Whether the disk is full, as noticed by the writer of the log or by whoever writes the files of a deploy. It is
-//! reported once when it fills up and once when there is space again.
+//! Whether the disk is full, as noticed by the writer of the log, or by whoever writes the files of a deploy or moves
+//! them into place. It is reported once when it fills up and once when there is space again.
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use rustix::fs::statvfs;
 
@@ -14,18 +16,20 @@ pub const COMEBACK_BYTES: u64 = 4 << 20;
 pub struct DiskSpace {
     full: AtomicBool,
     folders: Vec<PathBuf>,
+    /// Bytes of the largest that found no room below a folder.
+    wanted: Mutex<BTreeMap<PathBuf, u64>>,
 }
 
 impl DiskSpace {
     /// There is space, until somebody notices the opposite. Files are written below these folders, which may be on
     /// disks of their own.
     pub fn new(folders: Vec<PathBuf>) -> Self {
-        Self { full: AtomicBool::new(false), folders }
+        Self { folders, ..Self::default() }
     }
 
     /// A disk that is full.
     pub fn full() -> Self {
-        Self { full: AtomicBool::new(true), folders: Vec::new() }
+        Self { full: AtomicBool::new(true), ..Self::default() }
     }
 
     /// Whether it was full at the last write.
@@ -40,20 +44,32 @@ impl DiskSpace {
         }
     }
 
+    /// Notes that there was no room for so many bytes below a folder. They wait for it.
+    pub fn met_full_for(&self, folder: &Path, bytes: u64) {
+        let mut wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
+        let most = wanted.entry(folder.to_owned()).or_default();
+        *most = bytes.max(*most);
+        drop(wanted);
+        self.met_full();
+    }
+
     /// Notes that a write succeeded.
     pub fn met_space(&self) {
+        self.wanted.lock().unwrap_or_else(PoisonError::into_inner).clear();
         if self.full.swap(false, Ordering::Relaxed) {
             tracing::info!("the disk has space again; writing goes on");
         }
     }
 
-    /// Whether there is enough space to go on in all the folders. Asks the disk; a folder that can't be asked does not
-    /// count.
+    /// Whether there is enough space in all the folders to go on, and for what waits. Asks the disk; a folder that can't
+    /// be asked does not count.
     pub fn has_come_back(&self) -> bool {
-        self.folders
-            .iter()
-            .filter_map(|folder| statvfs(folder).ok())
-            .all(|found| found.f_bavail.saturating_mul(found.f_frsize) >= COMEBACK_BYTES)
+        let wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let always = self.folders.iter().map(|folder| (folder.clone(), 0));
+        always.chain(wanted).all(|(folder, bytes)| {
+            let free = statvfs(&folder).map(|found| found.f_bavail.saturating_mul(found.f_frsize));
+            free.is_ok_and(|free| free >= COMEBACK_BYTES.saturating_add(bytes)) || free.is_err()
+        })
     }
 }
 
@@ -68,5 +84,15 @@ mod tests {
         assert!(space.is_full() && space.has_come_back());
         space.met_space();
         assert!(!space.is_full());
+    }
+
+    #[test]
+    fn what_found_no_room_waits_for_it() {
+        let space = DiskSpace::new(vec!["/".into()]);
+        space.met_full_for(Path::new("/"), u64::MAX);
+        space.met_full_for(Path::new("/"), 1);
+        assert!(space.is_full() && !space.has_come_back());
+        space.met_space();
+        assert_eq!(space.has_come_back(), DiskSpace::new(vec!["/".into()]).has_come_back());
     }
 }

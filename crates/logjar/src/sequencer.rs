@@ -102,7 +102,7 @@ pub struct Sequencer {
 /// What the thread makes visible to others.
 struct Shared {
     is_open: AtomicBool,
-    space: DiskSpace,
+    space: Arc<DiskSpace>,
     clocks: ClockWatch,
     /// Held for reading by whoever works on what is already on the log.
     work: Arc<RwLock<()>>,
@@ -179,7 +179,7 @@ pub fn start(
     projections: Arc<Projections>,
     rules: Rules,
     metrics: Arc<Metrics>,
-    space: DiskSpace,
+    space: Arc<DiskSpace>,
 ) -> std::io::Result<(Sequencer, Running)> {
     let (messages, queue) = sync_channel(QUEUE_MAX);
     let clocks = ClockWatch::new(Moment(log.head().at.0), now(), since_boot());
@@ -202,6 +202,7 @@ impl Sequencer {
     pub fn closed(full: bool, last_event: Moment) -> Self {
         let space = if full { DiskSpace::full() } else { DiskSpace::default() };
         let clocks = ClockWatch::new(last_event, now(), since_boot());
+        let space = Arc::new(space);
         let shared = Shared { is_open: AtomicBool::new(false), space, clocks, work: Arc::default() };
         Self { messages: None, shared: Arc::new(shared) }
     }

@@ -29,11 +29,10 @@ use self::uploads::Unfinished;
 use crate::app::App;
 use crate::clock::now;
 use crate::config::Config;
-use crate::disk_space::DiskSpace;
 use crate::metrics::Metrics;
 use crate::projections::{Changed, Projections};
 use crate::sequencer::{self, Running, Sequencer, SubmitError};
-use crate::storage::{DataFolder, FolderError, is_full};
+use crate::storage::{DataFolder, FolderError, is_full, probe};
 
 /// How long a start waits for the files that a stop left unplaced to be placed. They are served meanwhile.
 const FIRST_ROUND: Duration = Duration::from_millis(300);
@@ -122,6 +121,7 @@ fn open(folder: DataFolder, config: Config, create: bool, stop: &AtomicBool) -> 
         true => LogFolder::make_and_lock(&folder.events())?,
         false => LogFolder::lock(&folder.events())?,
     };
+    probe::try_out(&folder)?;
     let mut unfinished = Unfinished::swept(&folder)?;
     let mut opening = Opening::new(&folder);
     opening.warnings.extend(is_open_above);
@@ -156,7 +156,7 @@ fn open(folder: DataFolder, config: Config, create: bool, stop: &AtomicBool) -> 
     let found = unfinished.take_placings(&state, reader.as_ref());
     let rules = config.rules();
     let metrics = Arc::new(Metrics::new(now()));
-    let space = DiskSpace::new(vec![folder.uploads(), folder.repository()]);
+    let space = folder.space().clone();
     let (sequencer, running) =
         sequencer::start(Box::new(log), state, projections.clone(), rules, metrics.clone(), space)?;
     warnings.extend(sequencer.clocks().warning_at_start(now()));

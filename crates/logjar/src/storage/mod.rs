@@ -5,6 +5,7 @@
 
 pub mod digest;
 pub mod listed;
+pub mod probe;
 pub mod publish;
 pub mod put_back;
 pub mod read;
@@ -20,11 +21,13 @@ use std::fs::{self, DirBuilder, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use logjar_domain::ids::RepositoryName;
 use logjar_maven::coordinates::Gav;
 use logjar_maven::layout;
 
+use crate::disk_space::DiskSpace;
 use crate::quoting::quoted;
 
 /// Why the data folder can't be used.
@@ -37,10 +40,32 @@ pub enum FolderError {
     Missing(PathBuf),
     /// The log is missing, but files that it described are there.
     #[error(
-        "`{0}` is missing, but `repository/` holds files that only it knows: restore it from a backup, or move \
-         `repository/` away to start afresh"
+        "there is no log in `{0}`, but `repository/` holds files that only it knows: mount the disk that it is on, \
+         restore it from a backup, or move `repository/` away to start afresh"
     )]
     LogMissing(PathBuf),
+    /// A part of the folder is elsewhere, and not there.
+    #[error("`{path}` leads to `{}`, which is not there: mount the disk that it is on, then start again", target.display())]
+    Dangling {
+        /// The part.
+        path: PathBuf,
+        /// Where it leads.
+        target: PathBuf,
+    },
+    /// Files of deploys can't be kept there.
+    #[error(
+        "files of deploys can't be kept in `{path}`: the system refused to {action} ({source}); {advice}"
+    )]
+    Unfit {
+        /// The folder.
+        path: PathBuf,
+        /// What was tried.
+        action: &'static str,
+        /// Why it failed.
+        source: io::Error,
+        /// What to do.
+        advice: &'static str,
+    },
     /// Others can read secrets.
     #[error("everybody on this machine can read `{path}`; run: chmod {mode} {}", quoted(.path))]
     WorldReadable {
@@ -91,12 +116,20 @@ pub struct DataFolder {
     root: PathBuf,
     /// Device and inode of the folder that was opened, once it is.
     opened: Option<(u64, u64)>,
+    space: Arc<DiskSpace>,
 }
 
 impl DataFolder {
     /// Names the folder; does not touch the disk.
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into(), opened: None }
+        let mut folder = Self { root: root.into(), opened: None, space: Arc::default() };
+        folder.space = Arc::new(DiskSpace::new(vec![folder.uploads(), folder.repository()]));
+        folder
+    }
+
+    /// What is known of the disks that it is on.
+    pub fn space(&self) -> &Arc<DiskSpace> {
+        &self.space
     }
 
     /// The folder itself.
@@ -211,7 +244,10 @@ impl DataFolder {
         if !new && !self.events().is_dir() {
             return Err(FolderError::Missing(self.root.clone()));
         }
-        if new && !self.events().is_dir() && has_files(&self.repository()) {
+        for path in [self.events(), self.uploads(), self.repository()] {
+            check_leads_somewhere(path)?;
+        }
+        if new && !has_segments(&self.events()) && has_files(&self.repository()) {
             return Err(FolderError::LogMissing(self.events()));
         }
         for path in [self.events(), self.uploads(), self.activity(), self.derived()] {
@@ -259,6 +295,20 @@ fn user_name(id: u32) -> String {
     let fields = users.lines().map(|line| line.split(':').collect::<Vec<_>>());
     let named = fields.into_iter().find(|fields| fields.get(2).is_some_and(|found| *found == id.to_string()));
     named.and_then(|fields| fields.first().map(|name| (*name).to_owned())).unwrap_or(format!("'#{id}'"))
+}
+
+/// Refuses a symbolic link to what is not there, as one to a disk that is not mounted.
+fn check_leads_somewhere(path: PathBuf) -> Result<(), FolderError> {
+    match fs::read_link(&path) {
+        Ok(target) if !path.exists() => Err(FolderError::Dangling { path, target }),
+        _ => Ok(()),
+    }
+}
+
+/// Whether there is something of a log in the folder: one where a disk belongs that is not mounted is empty.
+fn has_segments(events: &Path) -> bool {
+    let is_log = |name: std::ffi::OsString| Path::new(&name).extension().is_some_and(|end| end == "jsonl");
+    fs::read_dir(events).into_iter().flatten().flatten().any(|entry| is_log(entry.file_name()))
 }
 
 /// Whether there is a file in the folder or below it.

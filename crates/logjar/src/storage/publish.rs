@@ -24,7 +24,7 @@ use super::read::is_never_served;
 use super::steps::step;
 use super::strays::Strays;
 use super::tree::{make_public_folders, write_public};
-use super::{DataFolder, sync_folder, uploads};
+use super::{DataFolder, is_full, sync_folder, uploads};
 
 #[cfg(test)]
 mod tests;
@@ -70,7 +70,11 @@ pub fn prepare(folder: &DataFolder, upload: &DeployId, files: &[Prepared<'_>]) -
         let stored = place.join(file.stored);
         if file.uploaded != file.stored && !stored.exists() {
             // A link, not a rename: if the commit fails, the next try finds the file under its original name.
-            fs::hard_link(place.join(file.uploaded), &stored)?;
+            let came = place.join(file.uploaded);
+            match fs::hard_link(&came, &stored) {
+                Err(error) if cannot_link(&error) => copy(&came, &stored)?,
+                other => other?,
+            }
         }
         write_sums(&stored, file.digests)?;
     }
@@ -140,6 +144,23 @@ impl Placing {
 /// # Errors
 /// If the system refuses; the files stay readable in the upload, and it can be tried again.
 pub fn place(folder: &DataFolder, placing: &Placing) -> io::Result<u64> {
+    let placed = place_files(folder, placing);
+    if placed.as_ref().is_err_and(is_full) {
+        // The copies that were made would take the room that is missing.
+        let _ = remove_folder(&staged(&placing.version_folder(folder), placing));
+        let bytes = placing.files.iter().map(|file| file.size).sum();
+        folder.space().met_full_for(&folder.repository_folder(&placing.repository), bytes);
+    }
+    placed
+}
+
+/// Where a version's folder is filled: beside its place, so that the rename stays within one file system, whatever is
+/// mounted where.
+fn staged(version: &Path, placing: &Placing) -> PathBuf {
+    version.with_file_name(format!(".{}", placing.upload))
+}
+
+fn place_files(folder: &DataFolder, placing: &Placing) -> io::Result<u64> {
     folder.check_place()?;
     let from = uploads::files_of(folder, &placing.upload);
     if !from.is_dir() {
@@ -152,8 +173,7 @@ pub fn place(folder: &DataFolder, placing: &Placing) -> io::Result<u64> {
     if fs::symlink_metadata(&to).is_ok_and(|found| !found.is_dir()) {
         strays.take(&to)?;
     }
-    // Beside its place, so that the rename stays within one file system, whatever is mounted where.
-    let staged = parent.join(format!(".{}", placing.upload));
+    let staged = staged(&to, placing);
     remove_folder(&staged)?;
     if to.is_dir() {
         place_in(&from, &to, placing, &mut strays)?;

@@ -74,5 +74,6 @@ mod writer;
 
 mod source;
 
+mod disks;
 mod documents;
 mod tidy;

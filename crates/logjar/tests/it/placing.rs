@@ -20,7 +20,7 @@ fn overwrite(path: &Path, content: &str) {
     fs::write(path, content).unwrap();
 }
 
-fn verify(server: &TestServer, code: i32) -> String {
+pub(crate) fn verify(server: &TestServer, code: i32) -> String {
     server.logjar(&["log", "verify", "--files"]).expect(code).stdout
 }
 
@@ -207,36 +207,6 @@ fn a_command_of_another_user_is_refused() {
     }
     logjar(&server.folder(), &["user", "list"], "").expect(0);
     assert_eq!(fs::read(server.folder().join("events/EPOCH")).unwrap(), before);
-}
-
-#[test]
-fn a_tree_on_another_disk_is_served_after_every_restart() {
-    let Ok(other) = tempfile::TempDir::new_in("/dev/shm") else { return };
-    fs::set_permissions(other.path(), fs::Permissions::from_mode(0o755)).unwrap();
-    let mut server = TestServer::over(&[], |folder| {
-        folder.create().unwrap();
-        fs::remove_dir(folder.repository()).unwrap();
-        std::os::unix::fs::symlink(other.path(), folder.repository()).unwrap();
-    });
-    server.administrator("amy");
-    let deploys = [
-        release().without_metadata(),
-        Deploy::new("org.example:lib:2.0-SNAPSHOT").stamp("20261124.080000-1"),
-        Deploy::new("org.example:lib:2.0-SNAPSHOT").stamp("20261124.080000-2"),
-        release().without_metadata().without(".pom").without(".jar").without_sums().file(".jar.asc", "late"),
-    ];
-    for deploy in &deploys {
-        deploy.send(&server, "amy").created();
-    }
-    for _ in 0..2 {
-        assert_eq!(server.uploads(), Vec::<String>::new());
-        for path in [deploys[0].path(".jar"), deploys[2].path(".pom"), deploys[0].path(".jar.asc")] {
-            server.get(&path).expect(200, &path);
-        }
-        verify(&server, 0);
-        server.kill();
-        server.restart();
-    }
 }
 
 #[test]

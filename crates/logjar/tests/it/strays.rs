@@ -39,7 +39,14 @@ fn a_lost_log_is_not_replaced_by_an_empty_one() {
     let mut server = TestServer::with_amy();
     Deploy::new("org.example:lib:1.0").send(&server, "amy").created();
     server.stop();
-    fs::remove_dir_all(server.folder().join("events")).unwrap();
-    let refused = logjar(&server.folder(), &["serve", "--listen", "127.0.0.1:0"], "").expect(1);
-    assert!(refused.stderr.contains("events` is missing"), "{}", refused.stderr);
+    let events = server.folder().join("events");
+    fs::remove_dir_all(&events).unwrap();
+    // As where its disk is not mounted.
+    for is_there in [false, true] {
+        if is_there {
+            fs::create_dir(&events).unwrap();
+        }
+        let refused = logjar(&server.folder(), &["serve", "--listen", "127.0.0.1:0"], "").expect(1);
+        assert!(refused.stderr.contains("there is no log in"), "{}", refused.stderr);
+    }
 }

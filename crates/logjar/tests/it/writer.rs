@@ -46,7 +46,7 @@ impl Writer {
             projections,
             Rules::default(),
             metrics,
-            DiskSpace::default(),
+            Arc::new(DiskSpace::default()),
         )
         .unwrap();
         Self { runtime: Runtime::new().unwrap(), sequencer, running, disk }
