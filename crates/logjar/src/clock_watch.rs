@@ -125,7 +125,7 @@ mod tests {
         let watch = ClockWatch::new(NOW, Moment(-1), Duration::from_secs(5));
         assert!(watch.warning_at_start(Moment(-1)).unwrap().contains("1969-12-31T23:59:59.999999Z"));
         for now in [i64::MIN, i64::MAX, 0] {
-            // Nonsense is told, and nothing overflows.
+            // Nonsense is reported, and nothing overflows.
             assert!(watch.look(Moment(now), Duration::MAX).is_none_or(|told| told.contains("jumped")));
             assert!(watch.log_ahead(Moment(now)) >= 0);
         }

@@ -124,7 +124,7 @@ impl RebuildError {
     }
 }
 
-/// What makes things anew. Cheap to clone.
+/// Runs rebuilds. Cheap to clone.
 #[derive(Clone)]
 pub struct Rebuilds {
     /// Locks that serialise them.
@@ -193,7 +193,7 @@ impl Turns {
         self.tree.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Held by whoever opens and closes the folders of repositories to others: what was true last has to win.
+    /// Held by whoever makes the folders of repositories public or private, so that the latest setting wins.
     pub(crate) fn folders(&self) -> MutexGuard<'_, ()> {
         self.folders.lock().unwrap_or_else(PoisonError::into_inner)
     }

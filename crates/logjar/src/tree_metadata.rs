@@ -31,7 +31,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// How long after a failed attempt to try again.
 const RETRY: Duration = Duration::from_secs(5);
 
-/// What copies are made from, and where they go. Cheap to clone.
+/// What copies are made from, and where they are written. Cheap to clone.
 #[derive(Clone)]
 pub struct TreeWriter {
     folder: DataFolder,
@@ -273,7 +273,7 @@ enum Found {
 }
 
 /// Writes the documents of the version's artifact, of the version if it is a snapshot, and of its group if it has
-/// plugins. Whether all of them had a place.
+/// plugins. Returns whether all of them had a place.
 fn write(writer: &TreeWriter, changed: &Changed) -> io::Result<bool> {
     let Changed { repository, gav } = changed;
     let mut has_place = true;
@@ -281,7 +281,7 @@ fn write(writer: &TreeWriter, changed: &Changed) -> io::Result<bool> {
         has_place &= write_version(writer, repository, gav)? != Found::NoFolder;
     }
     has_place &= write_group(writer, repository, &gav.group)? != Found::NoFolder;
-    // The artifact's own comes last: by its time the next start knows that the others are written.
+    // The artifact's own comes last: its time tells the next start that the others are written.
     has_place &= write_artifact(writer, repository, &gav.group, &gav.artifact)? != Found::NoFolder;
     Ok(has_place)
 }

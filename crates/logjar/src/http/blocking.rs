@@ -28,7 +28,7 @@ impl Default for LogTurns {
 }
 
 impl LogTurns {
-    /// Waits for a turn, but not for ever.
+    /// Waits for a turn, but not forever.
     pub(super) async fn turn(&self) -> Result<OwnedSemaphorePermit, HttpError> {
         let turn = timeout(WAITING, self.0.clone().acquire_owned()).await;
         turn.ok().and_then(Result::ok).ok_or(HttpError::Busy)

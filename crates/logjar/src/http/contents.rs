@@ -1,4 +1,4 @@
-//! What handlers look at to show what the registry holds.
+//! The parts with which handlers show the contents of the registry.
 
 use std::sync::Arc;
 
@@ -14,12 +14,12 @@ use crate::clock::now;
 use crate::downloads::Downloads;
 use crate::projections::{Projections, Reading};
 
-/// The readers' state, and by which rules somebody sees what of it.
+/// The readers' state, and the rules that decide who sees what of it.
 #[derive(Clone)]
 pub struct Registry {
     /// The readers' state.
     pub(super) projections: Arc<Projections>,
-    /// Those that rights depend on.
+    /// The rules that rights depend on.
     pub(super) rules: Rules,
 }
 
@@ -29,23 +29,23 @@ impl Registry {
         self.projections.read()
     }
 
-    /// What somebody sees now.
+    /// What the actor may see now.
     pub(super) fn sight(&self, actor: &Actor) -> Sight {
         self.sight_in(&self.read(), actor)
     }
 
-    /// What somebody sees in a state that is being looked at.
+    /// What the actor may see in a state that is already being read.
     pub(super) fn sight_in(&self, state: &State, actor: &Actor) -> Sight {
         Sight::of(state, now(), actor, &self.rules)
     }
 }
 
-/// All that is shown of artifacts: the state has what there is, the log what it says of itself.
+/// Everything that is shown of artifacts: the state knows what exists, the log what is known about it.
 #[derive(Clone)]
 pub struct Contents {
-    /// What there is, and who sees it.
+    /// What exists, and who sees it.
     pub(super) registry: Registry,
-    /// What was said of it.
+    /// The details.
     pub(super) log: Arc<dyn LogReader>,
     /// How often it was downloaded.
     pub(super) downloads: Arc<Downloads>,
@@ -54,10 +54,10 @@ pub struct Contents {
 }
 
 impl Contents {
-    /// Runs what reads the log, when it has its turn, off the async threads.
+    /// Runs work that reads the log, when it has its turn, off the async threads.
     ///
     /// # Errors
-    /// Those of the work; and if it does not get its turn in time.
+    /// Errors of the work; and if it does not get its turn in time.
     pub(super) async fn reading<T: Send + 'static, E: Into<HttpError> + Send + 'static>(
         &self,
         work: impl FnOnce(&Self) -> Result<T, E> + Send + 'static,

@@ -23,10 +23,10 @@ pub struct Results {
     pub artifacts: Vec<Summary>,
 }
 
-/// What searches: the index, and what lists show of its hits.
+/// The parts that searches use: the index, and what lists show of its hits.
 #[derive(Clone)]
 pub struct Searching {
-    /// What hits are described from.
+    /// Where the descriptions of hits come from.
     pub(super) contents: Contents,
     /// The index.
     pub(super) index: Arc<SearchIndex>,
@@ -35,10 +35,10 @@ pub struct Searching {
 }
 
 impl Searching {
-    /// Runs what searches, when it has its turn, off the async threads.
+    /// Runs a search, when it has its turn, off the async threads.
     ///
     /// # Errors
-    /// Those of the work; and if it does not get its turn in time.
+    /// Errors of the work; and if it does not get its turn in time.
     pub(super) async fn in_turn<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Self) -> Result<T, HttpError> + Send + 'static,

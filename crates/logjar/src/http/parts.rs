@@ -1,5 +1,5 @@
-//! What handlers are given of the server: each the parts that it names, so that its signature says what it can touch.
-//! And what HTTP keeps between answers, which belongs to nobody else.
+//! Which parts of the server a handler gets: those that its signature names, so that the signature says what it can
+//! touch. Also what HTTP keeps between answers, which no other module uses.
 
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ use crate::sequencer::Sequencer;
 use crate::storage::DataFolder;
 use crate::tree_metadata::TreeWriter;
 
-/// All parts. Only the router and what is before it have them whole.
+/// All parts. Only the router and what comes before it have all of them.
 #[derive(Clone)]
 pub(crate) struct Parts {
     app: Arc<App>,
@@ -36,7 +36,7 @@ pub(crate) struct Parts {
 }
 
 impl Parts {
-    /// Takes a server apart, and begins with nothing kept.
+    /// Splits a server into its parts, with empty caches.
     pub(crate) fn of(app: Arc<App>) -> Self {
         Self {
             answers: Arc::new(Cache::new(app.config.http_cache_bytes)),
@@ -47,12 +47,12 @@ impl Parts {
     }
 }
 
-/// Takes out a part.
+/// Extracts a part.
 pub(super) fn part<T: FromRef<Parts>>(parts: &Parts) -> T {
     T::from_ref(parts)
 }
 
-/// Says where a part is found.
+/// Defines where a part is found.
 macro_rules! found {
     ($($part:ty = $($field:ident).+;)*) => {
         $(impl FromRef<Parts> for $part {

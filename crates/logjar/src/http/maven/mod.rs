@@ -39,18 +39,18 @@ use crate::storage::stored::Shelf;
 /// The methods of repository addresses.
 const ALLOWED: &str = "GET, HEAD, PUT, OPTIONS";
 
-/// Answers that wait for the disk at once, each with a thread of its own. There are more threads than that, so that
-/// what else waits for a disk goes on.
+/// How many answers may wait for the disk at once, each with a thread of its own. There are more threads than that, so
+/// that other work that waits for a disk can go on.
 const READING_AT_ONCE: usize = 16;
 /// How long a request waits for its turn to read from the disk.
 const TURN_TIME: Duration = Duration::from_secs(10);
 
-/// What GET and HEAD are answered from.
+/// The parts with which GET and HEAD are answered.
 pub(crate) struct Reading {
     config: Arc<Config>,
     projections: Arc<Projections>,
     shelf: Arc<Shelf>,
-    /// Turns of those whose answer waits for the disk.
+    /// Turns for answers that wait for the disk.
     turns: Arc<Semaphore>,
     answers: Arc<Cache>,
     chunks: Arc<ChunkPool>,
@@ -74,8 +74,9 @@ impl Reading {
         }
     }
 
-    /// Waits for the disk away from the async threads. A turn is held until the work is done, whoever still waits for
-    /// it, so that a disk that hangs takes no more threads than there are turns; who gets none in time is told so.
+    /// Waits for the disk off the async threads. A turn is held until the work is done, even if nobody waits for it any
+    /// more, so that a disk that hangs takes no more threads than there are turns. A caller that gets no turn in time
+    /// is told so.
     async fn on_the_shelf<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Shelf) -> T + Send + 'static,
@@ -91,7 +92,7 @@ impl Reading {
     }
 }
 
-/// What PUT needs.
+/// The parts that PUT needs.
 pub(crate) struct Deploying {
     config: Arc<Config>,
     projections: Arc<Projections>,
@@ -99,7 +100,7 @@ pub(crate) struct Deploying {
     sequencer: Sequencer,
     activity: Arc<Activity>,
     metrics: Arc<Metrics>,
-    /// For what a PUT may be conditional on.
+    /// For the conditions of a PUT.
     reading: Arc<Reading>,
 }
 
