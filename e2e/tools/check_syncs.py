@@ -15,7 +15,6 @@ RESUMED = re.compile(r"^(\d+) +<\.\.\. (\w+) resumed>")
 STEPS = [
     ("sync of the POM, where its body was written, and of the folders of the upload", [
         r"sync .*/uploads/incoming/d_\w+$",
-        r"sync .*/uploads/d_\w+/files$",
         r"sync .*/uploads/d_\w+$",
         r"sync .*/uploads$",
     ]),

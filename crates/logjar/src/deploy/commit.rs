@@ -72,6 +72,7 @@ impl Deploys {
             repository: commit.repository.clone(),
             gav: commit.gav.clone(),
             files: stored,
+            digests: files.iter().map(|file| file.digests).collect(),
             is_new_release: commit.kind == CommitKind::Deploy && commit.build == Build::Release,
             moment: moment_of(&self.projections.read(), &commit.repository, &commit.gav, stamp),
             late: Vec::new(),
@@ -109,13 +110,11 @@ impl Deploys {
 
     async fn prepare(&self, commit: &Commit, files: &[Named]) -> Result<(), DeployError> {
         let (folder, upload) = (self.folder.clone(), commit.upload.clone());
-        let files: Vec<(Arc<str>, Arc<str>, Digests)> =
-            files.iter().map(|file| (file.uploaded.clone(), file.stored.clone(), file.digests)).collect();
+        let files: Vec<(Arc<str>, Arc<str>)> =
+            files.iter().map(|file| (file.uploaded.clone(), file.stored.clone())).collect();
         let prepared = tokio::task::spawn_blocking(move || {
-            let files: Vec<Prepared<'_>> = files
-                .iter()
-                .map(|(uploaded, stored, digests)| Prepared { uploaded, stored, digests })
-                .collect();
+            let files: Vec<Prepared<'_>> =
+                files.iter().map(|(uploaded, stored)| Prepared { uploaded, stored }).collect();
             prepare(&folder, &upload, &files)
         });
         match prepared.await {

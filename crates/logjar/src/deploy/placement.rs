@@ -11,7 +11,7 @@ use logjar_domain::ids::DeployId;
 
 use crate::projections::Projections;
 use crate::storage::DataFolder;
-use crate::storage::publish::{Placing, Settling, mend_sums, place};
+use crate::storage::publish::{Placing, Settling, place, write_sums};
 
 /// How long placed files are collected, so that syncs of folders are shared.
 const COLLECT: Duration = Duration::from_millis(50);
@@ -50,8 +50,6 @@ struct Queue {
 struct Waiting {
     placing: Placing,
     version: PathBuf,
-    /// Whether it was found at a start, in which case its sums may be incomplete.
-    is_found: bool,
     is_told: bool,
 }
 
@@ -71,7 +69,7 @@ impl Placement {
             let mut queue = self.lock();
             for placing in found {
                 let position = (placing.seq, placing.upload.clone());
-                queue.waiting.insert(position, self.waiting(placing, true));
+                queue.waiting.insert(position, self.waiting(placing));
             }
             queue.retry_at = Some(Instant::now());
         }
@@ -101,7 +99,7 @@ impl Placement {
 
     /// Puts the files in their place, unless earlier ones of their version wait. What fails is retried.
     pub fn place(&self, placing: Placing) {
-        let waiting = self.waiting(placing, false);
+        let waiting = self.waiting(placing);
         let mut queue = self.lock();
         loop {
             if queue.waiting.values().any(|earlier| earlier.version == waiting.version) {
@@ -117,8 +115,8 @@ impl Placement {
         self.try_to_place(waiting);
     }
 
-    fn waiting(&self, placing: Placing, is_found: bool) -> Waiting {
-        Waiting { version: placing.version_folder(&self.folder), placing, is_found, is_told: false }
+    fn waiting(&self, placing: Placing) -> Waiting {
+        Waiting { version: placing.version_folder(&self.folder), placing, is_told: false }
     }
 
     /// Places files whose folder the caller marked as busy. Returns whether that succeeded.
@@ -220,13 +218,11 @@ impl Placement {
     }
 
     fn settle(&self, settling: &mut Settling, placed: Vec<Waiting>) {
-        for found in placed.iter().filter(|waiting| waiting.is_found) {
-            for file in &found.placing.files {
-                let path = found.version.join(&*file.name);
-                // A missing file is reported by `log verify --files`; the others are served all the same.
-                if let Err(error) = mend_sums(&path, &file.sha256) {
-                    tracing::error!("could not check the sums of `{}`: {error}", path.display());
-                }
+        for placed in &placed {
+            // Sums are for other web servers, and a file that is gone is for `log verify --files` to tell.
+            if let Err(error) = write_sums(&self.folder, &placed.placing) {
+                let version = placed.version.display();
+                tracing::error!("could not write the sums of the files in `{version}`: {error}");
             }
         }
         let placings: Vec<&Placing> = placed.iter().map(|waiting| &waiting.placing).collect();

@@ -1,4 +1,4 @@
-//! The record of an open deploy as JSON, `uploads/<deploy id>/deploy.json`.
+//! The record of an open deploy as a line of JSON, in `uploads/<deploy id>/deploy.jsonl`.
 
 use std::sync::Arc;
 

@@ -91,6 +91,7 @@ impl Unfinished {
             repository: repository.clone(),
             gav: gav.clone(),
             files: files.clone(),
+            digests: Vec::new(),
             is_new_release: stamp.is_none() && matches!(recorded.event, Event::VersionDeployed(_)),
             moment: moment_of(state, repository, gav, stamp),
             late: Vec::new(),
@@ -147,7 +148,11 @@ impl Unfinished {
     pub fn reopen(mut self, deploys: &Deploys) -> Vec<String> {
         for upload in std::mem::take(&mut self.wanted) {
             let folder = &self.folder;
-            let restored = record::decode(&uploads::record(folder, &upload), &record::Clocks::read())
+            let clocks = record::Clocks::read();
+            let lines = uploads::records(folder, &upload);
+            let restored = lines
+                .iter()
+                .find_map(|line| record::decode(line, &clocks))
                 .filter(|record| record.deploy == upload);
             let taken = restored.is_some_and(|record| {
                 let is_whole = record.files.iter().all(|file| {

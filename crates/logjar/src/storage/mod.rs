@@ -9,6 +9,7 @@ pub mod probe;
 pub mod publish;
 pub mod put_back;
 pub mod read;
+mod shared_sync;
 mod steps;
 pub mod stored;
 mod strays;
@@ -29,6 +30,7 @@ use logjar_maven::layout;
 
 use crate::disk_space::DiskSpace;
 use crate::quoting::quoted;
+use shared_sync::SharedSync;
 
 /// Why the data folder can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -117,12 +119,14 @@ pub struct DataFolder {
     /// Device and inode of the folder that was opened, once it is.
     opened: Option<(u64, u64)>,
     space: Arc<DiskSpace>,
+    uploads_sync: Arc<SharedSync>,
 }
 
 impl DataFolder {
     /// Names the folder; does not touch the disk.
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        let mut folder = Self { root: root.into(), opened: None, space: Arc::default() };
+        let mut folder =
+            Self { root: root.into(), opened: None, space: Arc::default(), uploads_sync: Arc::default() };
         folder.space = Arc::new(DiskSpace::new(vec![folder.uploads(), folder.repository()]));
         folder
     }
@@ -145,6 +149,11 @@ impl DataFolder {
     /// Files of deploys that have not been placed in `repository/` yet.
     pub fn uploads(&self) -> PathBuf {
         self.root.join("uploads")
+    }
+
+    /// Makes the names in `uploads/` durable, in one sync with all who want that now.
+    fn sync_uploads(&self) -> io::Result<()> {
+        self.uploads_sync.run(|| sync_folder(&self.uploads()))
     }
 
     /// Maven repositories in plain layout.

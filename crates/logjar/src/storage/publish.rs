@@ -43,8 +43,6 @@ pub struct Prepared<'a> {
     pub uploaded: &'a str,
     /// Its name in the repository, which differs for snapshots that came under the plain name.
     pub stored: &'a str,
-    /// Its digests.
-    pub digests: &'a Digests,
 }
 
 /// Why files could not be made durable.
@@ -58,14 +56,14 @@ pub enum PrepareError {
     Io(#[from] io::Error),
 }
 
-/// Gives the files their final names, writes their sums beside them, and makes the names durable; the contents have
-/// been durable since they arrived. Sums are not synced: they can be computed again. Readers see nothing.
+/// Gives the files their final names and makes the names durable; the contents have been durable since they
+/// arrived. Readers see nothing.
 ///
 /// # Errors
 /// If the system refuses.
 pub fn prepare(folder: &DataFolder, upload: &DeployId, files: &[Prepared<'_>]) -> Result<(), PrepareError> {
     folder.check_place()?;
-    let place = uploads::files_of(folder, upload);
+    let place = uploads::folder_of(folder, upload);
     for file in files {
         let stored = place.join(file.stored);
         if file.uploaded != file.stored && !stored.exists() {
@@ -76,12 +74,8 @@ pub fn prepare(folder: &DataFolder, upload: &DeployId, files: &[Prepared<'_>]) -
                 other => other?,
             }
         }
-        write_sums(&stored, file.digests)?;
     }
-    for entries in [&place, &uploads::folder_of(folder, upload), &folder.uploads()] {
-        sync_folder(entries).map_err(PrepareError::Sync)?;
-    }
-    Ok(())
+    sync_folder(&place).and_then(|()| folder.sync_uploads()).map_err(PrepareError::Sync)
 }
 
 /// The files of one event that is on the log, and where they belong.
@@ -97,6 +91,8 @@ pub struct Placing {
     pub gav: Gav,
     /// The files, under their stored names.
     pub files: Vec<StoredFile>,
+    /// The digests of the files, in the same order; none where they are not known, as after a start.
+    pub digests: Vec<Digests>,
     /// Whether the event published a release: then its folder may contain nothing but what the log lists.
     pub is_new_release: bool,
     /// The moment of the version. Its files are dated with it, so that other web servers report it too.
@@ -162,7 +158,7 @@ fn staged(version: &Path, placing: &Placing) -> PathBuf {
 
 fn place_files(folder: &DataFolder, placing: &Placing) -> io::Result<u64> {
     folder.check_place()?;
-    let from = uploads::files_of(folder, &placing.upload);
+    let from = uploads::folder_of(folder, &placing.upload);
     if !from.is_dir() {
         return Ok(0);
     }
@@ -182,9 +178,7 @@ fn place_files(folder: &DataFolder, placing: &Placing) -> io::Result<u64> {
         DirBuilder::new().mode(0o755).create(&staged)?;
         fs::set_permissions(&staged, Permissions::from_mode(0o755))?;
         for file in &placing.files {
-            for name in with_sums(&file.name) {
-                put(&from.join(&name), &staged.join(&name))?;
-            }
+            put(&from.join(&*file.name), &staged.join(&*file.name))?;
         }
         step()?;
         fs::rename(&staged, &to)?;
@@ -222,10 +216,6 @@ fn place_in(from: &Path, to: &Path, placing: &Placing, strays: &mut Strays<'_>) 
             strays.take(&target)?;
         }
         put(&source, &target)?;
-        for sum in STORED_SUMS {
-            let name = sum_name(&file.name, sum);
-            put_sum(&from.join(&name), &to.join(&name))?;
-        }
     }
     Ok(())
 }
@@ -240,16 +230,6 @@ fn is_same(found: &fs::Metadata, source: &Path, target: &Path, file: &StoredFile
     Ok(is_one || digest(File::open(target)?)?.sha256 == file.sha256)
 }
 
-/// A name, and those of its sums.
-fn with_sums(name: &str) -> impl Iterator<Item = String> {
-    let sums = STORED_SUMS.map(|sum| sum_name(name, sum));
-    std::iter::once(name.to_owned()).chain(sums)
-}
-
-fn sum_name(name: &str, sum: Algorithm) -> String {
-    format!("{name}.{}", sum.extension())
-}
-
 /// Links a file under a further name, or copies it to another file system; does nothing if there is no file, or the
 /// name is taken.
 fn put(source: &Path, target: &Path) -> io::Result<()> {
@@ -260,19 +240,6 @@ fn put(source: &Path, target: &Path) -> io::Result<()> {
         Err(error) if cannot_link(&error) => copy(source, target),
         other => other,
     }
-}
-
-/// A sum replaces another one: it is computed from the file, and has no value of its own.
-fn put_sum(source: &Path, target: &Path) -> io::Result<()> {
-    match (fs::read(source), fs::read(target)) {
-        (Ok(ours), Ok(there)) if ours == there => return Ok(()),
-        (Ok(_), Ok(_)) => {
-            step()?;
-            fs::remove_file(target)?;
-        }
-        _ => {}
-    }
-    put(source, target)
 }
 
 /// Whether a copy may help: another file system, one without links, or too many links.
@@ -400,12 +367,37 @@ impl Settling {
     }
 }
 
-/// Writes the sums of a file beside it, replacing existing ones.
-fn write_sums(file: &Path, digests: &Digests) -> io::Result<()> {
-    for sum in STORED_SUMS {
-        write_public(&with_extension(file, sum), digests.hex(sum).as_bytes())?;
+/// Writes the sums of placed files beside them, for other web servers; where the digests of a file are not known, after
+/// it was compared with the log. Not synced: sums can be computed again.
+///
+/// # Errors
+/// The first one, if the system refuses; the other files get their sums all the same.
+pub fn write_sums(folder: &DataFolder, placing: &Placing) -> io::Result<()> {
+    let version = placing.version_folder(folder);
+    let known = placing.digests.iter().map(Some).chain(std::iter::repeat(None));
+    let mut result = Ok(());
+    for (file, digests) in placing.files.iter().zip(known) {
+        let path = version.join(&*file.name);
+        let written = match digests {
+            Some(digests) => write_wrong_sums(&path, digests).map(|_| ()),
+            None => mend_sums(&path, &file.sha256).map(|_| ()),
+        };
+        result = result.and(written);
     }
-    Ok(())
+    result
+}
+
+fn write_wrong_sums(file: &Path, digests: &Digests) -> io::Result<u64> {
+    let mut written = 0;
+    for sum in STORED_SUMS {
+        let (path, hex) = (with_extension(file, sum), digests.hex(sum));
+        if fs::read(&path).ok().as_deref() != Some(hex.as_bytes()) {
+            step()?;
+            write_public(&path, hex.as_bytes())?;
+            written += 1;
+        }
+    }
+    Ok(written)
 }
 
 fn with_extension(file: &Path, sum: Algorithm) -> PathBuf {
@@ -433,10 +425,5 @@ pub fn mend_sums(file: &Path, sha256: &[u8; 32]) -> io::Result<Option<u64>> {
     if digests.sha256 != *sha256 {
         return Ok(None);
     }
-    let wrong = wrong_sums(file, &digests);
-    for path in &wrong {
-        let sum = STORED_SUMS.into_iter().find(|sum| with_extension(file, *sum) == *path);
-        write_public(path, digests.hex(sum.unwrap_or(Algorithm::Sha1)).as_bytes())?;
-    }
-    Ok(Some(wrong.len() as u64))
+    write_wrong_sums(file, &digests).map(Some)
 }

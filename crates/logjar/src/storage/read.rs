@@ -86,7 +86,7 @@ pub fn find(
     }
     if let Some((name, folders)) = segments.split_last() {
         for upload in on_their_way.of(repository, folders) {
-            if let Some(found) = open(&uploads::files_of(folder, &upload).join(name))? {
+            if let Some(found) = open(&uploads::folder_of(folder, &upload).join(name))? {
                 return Ok(Some(found));
             }
         }

@@ -1,5 +1,5 @@
-//! `uploads/`: bodies while they arrive (`incoming/`), and the files of open deploys (`<deploy id>/files/`, with a
-//! record beside them) until they are placed in `repository/`.
+//! `uploads/`: bodies while they arrive (`incoming/`), and the files of open deploys (`<deploy id>/`, with a record
+//! among them) until they are placed in `repository/`.
 //!
 //! Nothing here is visible to readers. The contents of a file are durable when it gets its name; the names are durable
 //! when [`super::publish::prepare`] makes them so.
@@ -14,6 +14,13 @@ use logjar_domain::ids::DeployId;
 use logjar_maven::checksum::{Digests, Hasher};
 
 use super::DataFolder;
+
+/// The record of an open deploy, a line for each time that it was saved. No file of a version has such a name: those
+/// begin with artifact and version.
+const RECORD: &str = "deploy.jsonl";
+const NEW_RECORD: &str = "deploy.jsonl.new";
+/// Bytes, at least, that old lines may take before the record is written as a new file.
+const OLD_LINES_MAX: u64 = 128 << 10;
 
 /// A body on its way to disk, digested as it passes.
 pub struct Incoming {
@@ -115,11 +122,10 @@ impl Received {
     /// # Errors
     /// If the system refuses.
     pub fn keep(mut self, folder: &DataFolder, deploy: &DeployId, name: &str) -> io::Result<()> {
-        let files = files_of(folder, deploy);
+        let files = folder_of(folder, deploy);
         let place = files.join(name);
         match fs::rename(&self.path, &place) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                make_closed(&folder_of(folder, deploy))?;
                 make_closed(&files)?;
                 fs::rename(&self.path, &place)?;
             }
@@ -138,14 +144,9 @@ impl Drop for Received {
     }
 }
 
-/// The folder of an open deploy.
+/// The folder of an open deploy, with its files.
 pub fn folder_of(folder: &DataFolder, deploy: &DeployId) -> PathBuf {
     folder.uploads().join(deploy.as_str())
-}
-
-/// The files of an open deploy.
-pub fn files_of(folder: &DataFolder, deploy: &DeployId) -> PathBuf {
-    folder_of(folder, deploy).join("files")
 }
 
 /// Opens a file of an open deploy.
@@ -153,18 +154,32 @@ pub fn files_of(folder: &DataFolder, deploy: &DeployId) -> PathBuf {
 /// # Errors
 /// If there is none, or the system refuses.
 pub fn open(folder: &DataFolder, deploy: &DeployId, name: &str) -> io::Result<fs::File> {
-    fs::File::open(files_of(folder, deploy).join(name))
+    fs::File::open(folder_of(folder, deploy).join(name))
 }
 
-/// Writes the record of an open deploy: as a new file that replaces the old one, so that a kill leaves one or the
-/// other. This happens after every PUT, so it is not synced, which would cost more than the PUT: after a crash of the
-/// machine an open deploy may be gone.
+/// Saves the record of an open deploy, one line, after those that were saved before: making a file costs some file
+/// systems more than all else that a small PUT does. Not synced: after a crash of the machine an open deploy may be
+/// gone.
 ///
 /// # Errors
 /// If the system refuses.
-pub fn save_record(folder: &DataFolder, deploy: &DeployId, text: &str) -> io::Result<()> {
+pub fn save_record(folder: &DataFolder, deploy: &DeployId, line: &str) -> io::Result<()> {
+    let path = folder_of(folder, deploy).join(RECORD);
+    // The break comes first: a line that a kill left torn ends here.
+    let line = format!("\n{line}");
+    let old_lines_max = OLD_LINES_MAX.max(8 * line.len() as u64);
+    match OpenOptions::new().append(true).open(&path) {
+        Ok(mut file) if file.metadata()?.len() < old_lines_max => file.write_all(line.as_bytes()),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => replace_record(folder, deploy, &line),
+    }
+}
+
+/// Writes the record as a new file. A kill leaves the old one, or the new one, under one of the names that [`records`]
+/// looks for.
+fn replace_record(folder: &DataFolder, deploy: &DeployId, line: &str) -> io::Result<()> {
     let path = folder_of(folder, deploy);
-    let new = path.join("deploy.json.new");
+    let new = path.join(NEW_RECORD);
     let create = || OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new);
     let mut file = match create() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -173,13 +188,16 @@ pub fn save_record(folder: &DataFolder, deploy: &DeployId, text: &str) -> io::Re
         }
         other => other?,
     };
-    file.write_all(text.as_bytes())?;
-    fs::rename(&new, path.join("deploy.json"))
+    file.write_all(line.as_bytes())?;
+    fs::rename(&new, path.join(RECORD))
 }
 
-/// The record of an open deploy; empty if there is none.
-pub fn record(folder: &DataFolder, deploy: &DeployId) -> String {
-    fs::read_to_string(folder_of(folder, deploy).join("deploy.json")).unwrap_or_default()
+/// Lines that may be the record of an open deploy, the latest first. A kill may leave the last of a file torn.
+pub fn records(folder: &DataFolder, deploy: &DeployId) -> Vec<String> {
+    let path = folder_of(folder, deploy);
+    let read = |name| fs::read(path.join(name)).unwrap_or_default();
+    let texts = [RECORD, NEW_RECORD].map(|name| String::from_utf8_lossy(&read(name)).into_owned());
+    texts.iter().flat_map(|text| text.lines().rev()).map(str::to_owned).collect()
 }
 
 /// Discards an open deploy.

@@ -105,7 +105,7 @@ fn check_file(
 ) {
     let place = version.join(&*file.name);
     // Between its event and its move a file is in the upload; after the move it is in its place.
-    let candidates = [place.clone(), uploads::files_of(folder, upload).join(&*file.name), place.clone()];
+    let candidates = [place.clone(), uploads::folder_of(folder, upload).join(&*file.name), place.clone()];
     let found = candidates.iter().find_map(|path| {
         let digests = File::open(path).and_then(digest).ok()?;
         Some((path, digests))

@@ -156,7 +156,7 @@ fn a_body_over_the_limit() {
     // A file that was too large is remembered for the finish; none of its bytes are kept.
     target.server.uploads();
     let mut kept = files_below(&target.server.folder().join("uploads"));
-    kept.retain(|path| !path.ends_with("/deploy.json"));
+    kept.retain(|path| !path.ends_with("/deploy.jsonl"));
     assert_eq!(kept, Vec::<String>::new());
     target.server.logjar(&["log", "verify", "--files"]).expect(0);
 }

@@ -144,14 +144,14 @@ fn a_start_reads_no_bytes_of_open_deploys() {
     let open = server.folder().join("uploads").join(&server.uploads()[0]);
     server.kill();
     // So large that a start which reads it does not end.
-    let record = fs::read_to_string(open.join("deploy.json")).unwrap();
-    let jar = open.join("files/lib-1.0.jar");
+    let record = fs::read_to_string(open.join("deploy.jsonl")).unwrap();
+    let jar = open.join("lib-1.0.jar");
     let size = fs::metadata(&jar).unwrap().len();
     let huge: u64 = 1 << 43;
     fs::set_permissions(&jar, fs::Permissions::from_mode(0o600)).unwrap();
     fs::File::options().write(true).open(&jar).unwrap().set_len(huge).unwrap();
     overwrite(
-        &open.join("deploy.json"),
+        &open.join("deploy.jsonl"),
         &record.replace(&format!("\"size\":{size}"), &format!("\"size\":{huge}")),
     );
     server.restart();

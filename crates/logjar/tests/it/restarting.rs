@@ -109,9 +109,9 @@ fn a_kill_between_event_and_move_is_mended() {
     let (version, upload) = folders_of(&server, "1.0");
     server.stop();
     fs::create_dir_all(&upload).unwrap();
-    fs::rename(&version, upload.join("files")).unwrap();
+    fs::rename(&version, &upload).unwrap();
     // A file that is not in the event, as of a run that did not become the version, is not published.
-    fs::write(upload.join("files/lib-1.0-stray.jar"), "stray").unwrap();
+    fs::write(upload.join("lib-1.0-stray.jar"), "stray").unwrap();
     server.restart();
     assert_eq!(server.stored_files(), before);
     assert!(!upload.exists(), "the upload goes when its files are in their place");
@@ -126,8 +126,8 @@ fn a_kill_in_the_middle_of_the_move_is_mended() {
     let (version, upload) = folders_of(&server, "2.0-SNAPSHOT");
     server.stop();
     // Snapshot builds go into a folder that may be there already, file by file.
-    let files = upload.join("files");
-    fs::create_dir_all(&files).unwrap();
+    let files = &upload;
+    fs::create_dir_all(files).unwrap();
     for name in ["lib-2.0-20261124.080000-1.jar", "lib-2.0-20261124.080000-1.pom.md5"] {
         fs::rename(version.join(name), files.join(name)).unwrap();
     }
@@ -159,14 +159,45 @@ fn an_open_deploy_survives_a_restart() {
 }
 
 #[test]
+fn what_follows_a_torn_line_of_an_open_deploy_is_kept() {
+    let mut server = TestServer::with_amy();
+    let deploy = Deploy::new("org.example:lib:1.0");
+    deploy.clone().without(".pom").left_open().send(&server, "amy").created();
+    server.kill();
+    let record = server.folder().join("uploads").join(&server.uploads()[0]).join("deploy.jsonl");
+    let text = fs::read_to_string(&record).unwrap();
+    fs::write(&record, &text[..text.len() - 5]).unwrap();
+    server.restart();
+    // One PUT, so that no other line says what its line does.
+    deploy.clone().without(".jar").without_sums().left_open().send(&server, "amy").created();
+    server.kill();
+    server.restart();
+    deploy.without(".jar").without(".pom").send(&server, "amy").created();
+    server.get("/repo/org/example/lib/1.0/lib-1.0.jar").expect(200, "with what came before the first kill");
+    server.logjar(&["log", "verify", "--files"]).expect(0);
+}
+
+#[test]
+fn the_record_of_a_deploy_does_not_grow_with_its_requests() {
+    let server = TestServer::with_amy();
+    let deploy = Deploy::new("org.example:lib:1.0").left_open();
+    for _ in 0..60 {
+        deploy.send(&server, "amy").created();
+    }
+    let record = server.folder().join("uploads").join(&server.uploads()[0]).join("deploy.jsonl");
+    let size = fs::metadata(&record).unwrap().len();
+    assert!(size < 200 << 10, "{size} bytes");
+}
+
+#[test]
 fn unknown_folders_in_uploads_go() {
     let mut server = TestServer::with_amy();
     server.stop();
     let uploads = server.folder().join("uploads");
-    fs::create_dir_all(uploads.join("d_unknown/files")).unwrap();
-    fs::write(uploads.join("d_unknown/files/lib-1.0.jar"), "unknown").unwrap();
+    fs::create_dir_all(uploads.join("d_unknown")).unwrap();
+    fs::write(uploads.join("d_unknown/lib-1.0.jar"), "unknown").unwrap();
     fs::create_dir_all(uploads.join("d_torn")).unwrap();
-    fs::write(uploads.join("d_torn/deploy.json"), "{\"deploy\":\"d_to").unwrap();
+    fs::write(uploads.join("d_torn/deploy.jsonl"), "{\"deploy\":\"d_to").unwrap();
     fs::create_dir_all(uploads.join("incoming")).unwrap();
     fs::write(uploads.join("incoming/d_half"), "half a body").unwrap();
     server.restart();

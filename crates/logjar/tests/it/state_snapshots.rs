@@ -343,8 +343,8 @@ fn killed_before_the_move() -> (TestServer, Vec<String>, PathBuf) {
     let (version, upload) = folders_of(&server, "1.0");
     server.kill();
     fs::create_dir_all(&upload).unwrap();
-    fs::rename(&version, upload.join("files")).unwrap();
-    fs::write(upload.join("files/lib-1.0-stray.jar"), "stray").unwrap();
+    fs::rename(&version, &upload).unwrap();
+    fs::write(upload.join("lib-1.0-stray.jar"), "stray").unwrap();
     (server, files, upload)
 }
 
@@ -392,7 +392,7 @@ fn an_upload_after_the_snapshot_or_already_moved_needs_nothing_of_it() {
     let (version, upload) = folders_of(&server, "1.0");
     server.kill();
     fs::create_dir_all(&upload).unwrap();
-    fs::rename(&version, upload.join("files")).unwrap();
+    fs::rename(&version, &upload).unwrap();
     server.restart();
     assert_eq!(server.stored_files(), files, "its event is in the tail");
     // Between the move and the end of the upload: the folder is there, its files are not.
@@ -429,7 +429,7 @@ fn an_open_deploy_survives_a_start_without_any_tail() {
     let mut server = TestServer::with_amy();
     let deploy = Deploy::new("org.example:lib:1.0");
     deploy.clone().left_open().send(&server, "amy").created();
-    fs::create_dir_all(server.folder().join("uploads/d_unknown/files")).unwrap();
+    fs::create_dir_all(server.folder().join("uploads/d_unknown")).unwrap();
     server.kill();
     take_snapshot(&server);
     server.restart();

@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use super::super::steps::tests::stop_after;
 use super::super::strays::count_files;
 use super::super::{DataFolder, uploads};
-use super::{Placing, Settling, place, wrong_sums};
+use super::{Placing, Settling, place, write_sums, wrong_sums};
 
 const ORDERS: [[usize; 3]; 6] = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
 /// More than the steps of all three.
@@ -43,13 +43,13 @@ impl World {
     fn event(&mut self, names: &[&str], late: &[&str]) {
         let seq = self.events.len() as u64 + 1;
         let upload = DeployId::new(format!("d_{seq}"));
-        let files = uploads::files_of(&self.folder, &upload);
+        let files = uploads::folder_of(&self.folder, &upload);
         fs::create_dir_all(&files).unwrap();
-        let mut stored = Vec::new();
+        let (mut stored, mut all_digests) = (Vec::new(), Vec::new());
         for name in names {
             let (bytes, digests) = (bytes_of(name), Digests::of(&bytes_of(name)));
             fs::write(files.join(name), &bytes).unwrap();
-            super::write_sums(&files.join(name), &digests).unwrap();
+            all_digests.push(digests);
             stored.push(StoredFile {
                 name: (*name).into(),
                 size: bytes.len() as u64,
@@ -62,6 +62,7 @@ impl World {
             repository: RepositoryName::new("repo"),
             gav: Gav::parse("org.example", "lib", "1.0").unwrap(),
             files: stored,
+            digests: all_digests,
             is_new_release: seq == 1,
             moment: Some(std::time::UNIX_EPOCH),
             late: late.iter().map(|name| Arc::from(*name)).collect(),
@@ -85,7 +86,8 @@ impl World {
         for index in order {
             let event = &self.events[*index];
             let placed = place(&self.folder, event).map(|_| ());
-            let settled = placed.and_then(|()| settling.settle(&self.folder, &[event]).remove(0));
+            let with_sums = placed.and_then(|()| write_sums(&self.folder, event));
+            let settled = with_sums.and_then(|()| settling.settle(&self.folder, &[event]).remove(0));
             if settled.is_err() {
                 return false;
             }
@@ -97,7 +99,7 @@ impl World {
     fn check_nothing_lost(&self, what: &str) {
         for event in &self.events {
             for file in &event.files {
-                let places = [self.version(), uploads::files_of(&self.folder, &event.upload)];
+                let places = [self.version(), uploads::folder_of(&self.folder, &event.upload)];
                 let is_there = places
                     .iter()
                     .any(|place| fs::read(place.join(&*file.name)).ok() == Some(bytes_of(&file.name)));
