@@ -21,6 +21,7 @@ use crate::rebuild::Rebuilds;
 use crate::search::SearchIndex;
 use crate::sequencer::{Sequencer, SubmitError};
 use crate::storage::DataFolder;
+use crate::storage::stored::Shelf;
 
 /// Name of the first repository of a new registry.
 pub const FIRST_REPOSITORY: &str = "repo";
@@ -37,6 +38,8 @@ pub struct App {
     pub reader: Arc<dyn LogReader>,
     /// How commands reach the writer.
     pub sequencer: Sequencer,
+    /// Stored files, for reading.
+    pub shelf: Arc<Shelf>,
     /// Deploys under way.
     pub deploys: Arc<Deploys>,
     /// Refused deploys.
@@ -77,6 +80,7 @@ impl App {
         let search =
             SearchIndex::new(derived, writes, projections.clone(), reader.clone(), downloads.clone());
         let search = Arc::new(search);
+        let shelf = Shelf::new(folder.clone(), projections.on_their_way().clone(), reader.clone());
         let (known, log) = (projections.clone(), reader.clone());
         let rebuilds = Rebuilds::new(folder.clone(), known, log, sequencer.clone(), search.clone());
         Self {
@@ -86,6 +90,7 @@ impl App {
             metrics,
             search,
             rebuilds,
+            shelf: Arc::new(shelf),
             downloads,
             config: Arc::new(config),
             folder,

@@ -23,7 +23,7 @@ use crate::queries::counts::LastCounts;
 use crate::rebuild::Rebuilds;
 use crate::search::SearchIndex;
 use crate::sequencer::Sequencer;
-use crate::storage::DataFolder;
+use crate::storage::stored::Shelf;
 use crate::tree_metadata::TreeWriter;
 
 /// All parts. Only the router and what comes before it have all of them.
@@ -73,9 +73,9 @@ found! {
     Arc<Metrics> = app.metrics;
     Arc<Projections> = app.projections;
     Arc<SearchIndex> = app.search;
+    Arc<Shelf> = app.shelf;
     Arc<SignIns> = app.sign_ins;
     Arc<dyn LogReader> = app.reader;
-    DataFolder = app.folder;
     Hashing = app.hashing;
     Rebuilds = app.rebuilds;
     TreeWriter = app.rebuilds.tree;

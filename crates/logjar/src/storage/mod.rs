@@ -3,6 +3,7 @@
 //!
 //! Not the event log: its folder `events/` belongs to `logjar-eventlog`.
 
+pub mod body;
 pub mod digest;
 pub mod listed;
 pub mod probe;

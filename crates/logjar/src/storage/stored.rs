@@ -1,7 +1,6 @@
 //! Stored files as readers get them: what the log lists of a version, opened, and with sums computed from the file
 //! itself. Everything here waits for the disk.
 
-use std::fs::File;
 use std::io::{self, Read};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -9,15 +8,17 @@ use std::sync::atomic::AtomicBool;
 use logjar_domain::event::StoredFile;
 use logjar_domain::ids::{RepositoryName, Second};
 use logjar_domain::state::State;
+use logjar_eventlog::error::LogError;
 use logjar_eventlog::log::LogReader;
 use logjar_maven::checksum::Digests;
 use logjar_maven::coordinates::Gav;
 use logjar_maven::layout::{self, Build, VersionFile, version_folder};
 
 use super::DataFolder;
+use super::body::{Body, ChunkPool, OpenFile};
 use super::listed::{self, Place};
 use super::read::{self, Found, OnTheirWay};
-use super::sums::{Identity, Sums, Verdict};
+use super::sums::{Sums, Verdict};
 
 /// Files up to this size are read at once when they are opened.
 pub const CONTENT_MAX: u64 = 128 * 1024;
@@ -36,7 +37,6 @@ pub struct Wanted {
 }
 
 /// A stored file.
-#[derive(Debug)]
 pub struct Stored {
     /// Length in bytes.
     pub length: u64,
@@ -50,15 +50,6 @@ pub struct Stored {
     pub listed: Vec<StoredFile>,
     /// The file itself.
     pub body: Body,
-}
-
-/// The bytes of a stored file.
-#[derive(Debug)]
-pub enum Body {
-    /// Of a small one.
-    Content(Vec<u8>),
-    /// Of a large one, open.
-    File(File, Identity),
 }
 
 /// Why a listed file can't be read.
@@ -79,7 +70,8 @@ pub struct Shelf {
     on_their_way: Arc<OnTheirWay>,
     log: Arc<dyn LogReader>,
     /// Sums that have been computed.
-    pub sums: Arc<Sums>,
+    sums: Arc<Sums>,
+    chunks: Arc<ChunkPool>,
 }
 
 impl Wanted {
@@ -105,7 +97,7 @@ impl Wanted {
     }
 
     /// The key under which sums are remembered.
-    pub fn path(&self) -> String {
+    fn path(&self) -> String {
         format!("{}/{}/{}", self.repository, version_folder(&self.gav), self.name)
     }
 
@@ -125,15 +117,32 @@ impl Wanted {
     }
 }
 
+impl Stored {
+    /// Its sums, made now if they are not known yet; `None` if nothing shows whether the file is right.
+    ///
+    /// # Errors
+    /// If the system refuses, or the file is damaged.
+    pub async fn digests(self) -> Result<Option<Arc<Digests>>, ReadError> {
+        match (self.sums, self.body, self.sha256) {
+            (Some(digests), _, _) => Ok(Some(digests)),
+            (None, Body::Open(file), Some(sha256)) => file.digests(sha256).await.map(Some),
+            (None, _, _) => Ok(None),
+        }
+    }
+}
+
 impl Shelf {
     /// The files of a data folder that its log lists.
     pub fn new(folder: DataFolder, on_their_way: Arc<OnTheirWay>, log: Arc<dyn LogReader>) -> Self {
-        Self { folder, on_their_way, log, sums: Arc::default() }
+        Self { folder, on_their_way, log, sums: Arc::default(), chunks: Arc::default() }
     }
 
-    /// The log.
-    pub fn log(&self) -> &dyn LogReader {
-        &*self.log
+    /// The files that are listed there.
+    ///
+    /// # Errors
+    /// If the log can't be read.
+    pub fn files(&self, place: &Place) -> Result<Vec<StoredFile>, LogError> {
+        listed::files(&*self.log, place)
     }
 
     /// What the log says about a file, without looking at the file.
@@ -155,7 +164,7 @@ impl Shelf {
         let length = found.length;
         let (sums, body) = match &this {
             Some(this) => self.checked(wanted, found, this)?,
-            None => (None, Body::File(found.file, found.identity)),
+            None => (None, self.large(wanted.path(), found)),
         };
         let (modified, sha256) = (wanted.moment(), this.map(|this| this.sha256));
         Ok(Some(Stored { length, modified, sha256, sums, listed, body }))
@@ -165,10 +174,10 @@ impl Shelf {
     fn checked(
         &self,
         wanted: &Wanted,
-        found: Found,
+        mut found: Found,
         file: &StoredFile,
     ) -> Result<(Option<Arc<Digests>>, Body), ReadError> {
-        let (path, Found { file: mut opened, identity, length, .. }) = (wanted.path(), found);
+        let (path, identity, length) = (wanted.path(), found.identity, found.length);
         let mut known = self.sums.known(&path, identity);
         if known.is_none() && length != file.size {
             known = Some(self.sums.damaged(&path, identity));
@@ -178,7 +187,7 @@ impl Shelf {
         }
         if length <= CONTENT_MAX {
             let mut content = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
-            opened.read_to_end(&mut content)?;
+            found.file.read_to_end(&mut content)?;
             let digests = Digests::of(&content);
             if digests.sha256 != file.sha256 {
                 self.sums.damaged(&path, identity);
@@ -187,12 +196,17 @@ impl Shelf {
             return Ok((Some(Arc::new(digests)), Body::Content(content)));
         }
         if known.is_none() && length <= HASHED_AT_ONCE_MAX {
-            known = self.sums.make(&path, identity, &opened, file.sha256, &AtomicBool::new(false))?;
+            known = self.sums.make(&path, identity, &found.file, file.sha256, &AtomicBool::new(false))?;
         }
         match known {
             Some(Verdict::Damaged) => Err(ReadError::Damaged),
-            Some(Verdict::Right(digests)) => Ok((Some(digests), Body::File(opened, identity))),
-            None => Ok((None, Body::File(opened, identity))),
+            Some(Verdict::Right(digests)) => Ok((Some(digests), self.large(path, found))),
+            None => Ok((None, self.large(path, found))),
         }
+    }
+
+    fn large(&self, place: String, found: Found) -> Body {
+        let (file, sums, chunks) = (Arc::new(found.file), self.sums.clone(), self.chunks.clone());
+        Body::Open(OpenFile { file, identity: found.identity, place, sums, chunks })
     }
 }

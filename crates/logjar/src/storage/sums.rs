@@ -127,7 +127,7 @@ impl Sums {
         self: &Arc<Self>,
         place: &str,
         identity: Identity,
-        file: File,
+        file: Arc<File>,
         sha256: [u8; 32],
     ) -> io::Result<Verdict> {
         let mut hash = DefaultHasher::new();
@@ -202,8 +202,8 @@ mod tests {
         let sums = Arc::new(Sums::default());
         let (_folder, file, identity) = file(b"content");
         let sha256 = Digests::of(b"content").sha256;
-        let again = file.try_clone().expect("a second descriptor");
-        let made = sums.make_in_turn("a", identity, file, sha256).await.expect("made");
+        let again = Arc::new(file.try_clone().expect("a second descriptor"));
+        let made = sums.make_in_turn("a", identity, Arc::new(file), sha256).await.expect("made");
         let known = sums.make_in_turn("a", identity, again, [0; 32]).await.expect("known");
         let (Verdict::Right(made), Verdict::Right(known)) = (made, known) else { panic!("they are right") };
         assert!(Arc::ptr_eq(&made, &known) && *made == Digests::of(b"content"));

@@ -11,13 +11,13 @@ use logjar_maven::layout::{Build, VersionFile};
 use super::get::{Reader, headers_of, http_date, insert, respond, set_private, set_sums};
 use super::{Reading, counting};
 use crate::downloads::VersionCounter;
-use crate::http::body::{Answer, FileBody};
+use crate::http::body::Answer;
 use crate::http::cache::ReadyAnswer;
 use crate::http::conditional::{self, Selected};
 use crate::http::error::HttpError;
 use crate::http::request_body::RequestBody;
-use crate::storage::stored::{Body, ReadError, Stored, Wanted};
-use crate::storage::sums::Verdict;
+use crate::storage::body::{Body, OpenFile};
+use crate::storage::stored::{ReadError, Stored, Wanted};
 
 /// The caching of files that never change.
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
@@ -68,7 +68,7 @@ async fn whole(
             }
             conditional::answer(request.headers(), &ready)
         }
-        Body::File(file, _) => part(reading, request, headers, file, stored.length),
+        Body::Open(file) => part(request, headers, &file, stored.length),
     };
     counting::count(reading, counter.as_ref(), reader.public, request.method(), &answered);
     answered.map(Some)
@@ -76,22 +76,18 @@ async fn whole(
 
 /// The requested part of a file that is too large to be cached.
 fn part(
-    reading: &Reading,
     request: &Request<RequestBody>,
     mut headers: HeaderMap,
-    file: std::fs::File,
+    file: &OpenFile,
     length: u64,
 ) -> Result<Response<Answer>, HttpError> {
     match conditional::select(request.headers(), &headers, length)? {
         Selected::NotModified => Ok(conditional::not_modified(&headers)),
-        Selected::Whole => {
-            let body = FileBody::new(file, 0, length, reading.chunks.clone());
-            Ok(respond(StatusCode::OK, headers, Answer::File(body)))
-        }
+        Selected::Whole => Ok(respond(StatusCode::OK, headers, Answer::Stored(file.range(0, length)))),
         Selected::Range { first, last } => {
             conditional::set_range(&mut headers, first, last, length);
-            let body = FileBody::new(file, first, last - first + 1, reading.chunks.clone());
-            Ok(respond(StatusCode::PARTIAL_CONTENT, headers, Answer::File(body)))
+            let body = file.range(first, last - first + 1);
+            Ok(respond(StatusCode::PARTIAL_CONTENT, headers, Answer::Stored(body)))
         }
     }
 }
@@ -104,7 +100,7 @@ async fn sum_of(
     (named, wanted): (&VersionFile, Wanted),
     algorithm: Algorithm,
 ) -> Result<Option<Response<Answer>>, HttpError> {
-    let (path, modified) = (wanted.path(), wanted.moment());
+    let modified = wanted.moment();
     let text = if algorithm == Algorithm::Sha256 {
         let Some(listed) = reading.on_the_shelf(move |shelf| shelf.listed(&wanted)).await? else {
             return Ok(None);
@@ -114,17 +110,8 @@ async fn sum_of(
         let Some(stored) = reading.on_the_shelf(move |shelf| shelf.open(&wanted)).await?? else {
             return Ok(None);
         };
-        let digests = match (stored.sums, stored.body, stored.sha256) {
-            (Some(digests), _, _) => digests,
-            (None, Body::File(file, identity), Some(sha256)) => {
-                match reading.shelf.sums.make_in_turn(&path, identity, file, sha256).await? {
-                    Verdict::Right(digests) => digests,
-                    Verdict::Damaged => return Err(HttpError::Internal),
-                }
-            }
-            // Nothing shows whether the file is right, so there is no sum of it.
-            (None, _, _) => return Ok(None),
-        };
+        // If nothing shows whether the file is right, there is no sum of it.
+        let Some(digests) = stored.digests().await? else { return Ok(None) };
         digests.hex(algorithm)
     };
     let is_plain = named.build == Build::Plain;

@@ -11,7 +11,6 @@ use logjar_domain::ids::{RepositoryName, Second};
 use logjar_domain::sight::Extent;
 use logjar_domain::state::{Repository, State};
 use logjar_eventlog::error::LogError;
-use logjar_eventlog::log::LogReader;
 use logjar_maven::checksum::Algorithm;
 use logjar_maven::coordinates::Gav;
 use logjar_maven::layout::{self, METADATA_NAME, Target};
@@ -22,8 +21,9 @@ use super::path::encode;
 use crate::http::body::Answer;
 use crate::http::error::HttpError;
 use crate::projections::{Projections, metadata};
-use crate::storage::listed::{self, Place};
+use crate::storage::listed::Place;
 use crate::storage::publish::STORED_SUMS;
+use crate::storage::stored::Shelf;
 
 /// How many names are taken from the state at once, which limits how long writers wait.
 const NAMES_AT_ONCE: usize = 200;
@@ -50,7 +50,7 @@ pub(super) async fn listing(
     let listed = reading.on_the_shelf(move |shelf| {
         let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
         let asked = Asked { repository: &repository, extent: &extent, segments: &segments };
-        rows(&projections, shelf.log(), &asked).map(|rows| asked.render(&rows))
+        rows(&projections, shelf, &asked).map(|rows| asked.render(&rows))
     });
     let page = listed.await??;
     let caching = if reader.public { "no-cache" } else { "private, no-cache" };
@@ -85,7 +85,7 @@ struct Row {
     modified: Option<Second>,
 }
 
-fn rows(projections: &Projections, log: &dyn LogReader, asked: &Asked<'_>) -> Result<Rows, LogError> {
+fn rows(projections: &Projections, shelf: &Shelf, asked: &Asked<'_>) -> Result<Rows, LogError> {
     let mut rows = Rows::new();
     add_below(projections, asked, &mut rows);
     let artifact = asked.look(projections, |_, repository| {
@@ -101,7 +101,7 @@ fn rows(projections: &Projections, log: &dyn LogReader, asked: &Asked<'_>) -> Re
         details.version(&version).map(Place::all_of)
     });
     for place in places.into_iter().flatten() {
-        for file in listed::files(log, &place)? {
+        for file in shelf.files(&place)? {
             let sums = STORED_SUMS.map(|sum| (format!(".{}", sum.extension()), sum.hex_len() as u64));
             for (ending, size) in [(String::new(), file.size)].into_iter().chain(sums) {
                 let row = Row { size, modified: Some(place.moment) };

@@ -22,7 +22,7 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use self::path::RepositoryPath;
-use super::body::{Answer, ChunkPool};
+use super::body::Answer;
 use super::cache::Cache;
 use super::error::HttpError;
 use super::parts::{Parts, part};
@@ -53,22 +53,18 @@ pub(crate) struct Reading {
     /// Turns for answers that wait for the disk.
     turns: Arc<Semaphore>,
     answers: Arc<Cache>,
-    chunks: Arc<ChunkPool>,
     downloads: Arc<Downloads>,
     metrics: Arc<Metrics>,
 }
 
 impl Reading {
     pub(super) fn of(parts: &Parts) -> Self {
-        let projections: Arc<Projections> = part(parts);
-        let shelf = Shelf::new(part(parts), projections.on_their_way().clone(), part(parts));
         Self {
             config: part(parts),
-            projections,
-            shelf: Arc::new(shelf),
+            projections: part(parts),
+            shelf: part(parts),
             turns: Arc::new(Semaphore::new(READING_AT_ONCE)),
             answers: part(parts),
-            chunks: Arc::default(),
             downloads: part(parts),
             metrics: part(parts),
         }
