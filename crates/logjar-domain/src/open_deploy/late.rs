@@ -32,6 +32,9 @@ pub(super) struct LateFiles {
     pub(super) sums: Sums,
     /// Whether a metadata client repeats files of the version, and how.
     pub(super) repeat: Repeat,
+    /// Whether files may be left that its metadata is still to add: of a repeat that paused, of before a restart, or
+    /// of a commit that failed.
+    pub(super) awaits_metadata: bool,
     /// When the last PUT came, accepted or not.
     pub(super) last_put: Moment,
     /// When the first one came.
@@ -68,6 +71,7 @@ impl LateFiles {
             waiting: BTreeMap::new(),
             sums: Sums::default(),
             repeat: Repeat::Nothing,
+            awaits_metadata: false,
             last_put: now,
             began: now,
         }
@@ -124,10 +128,12 @@ impl LateFiles {
         self.last_put.plus_seconds(after_s)
     }
 
-    /// Ends a run of PUTs: sums without a file are dropped, and so are the new names of a repeat.
+    /// Ends a run of PUTs: sums without a file are dropped, and so are the new names of a redeploy that fails. Those of
+    /// another machine stay: a build that sends the metadata of all its modules last may take minutes.
     pub(super) fn end_run(&mut self) -> Vec<Effect> {
         let repeat = std::mem::replace(&mut self.repeat, Repeat::Nothing);
-        let effects = if repeat == Repeat::Nothing { Vec::new() } else { self.discard() };
+        self.awaits_metadata |= repeat == Repeat::SameBytes;
+        let effects = if repeat == Repeat::OtherBytes { self.discard() } else { Vec::new() };
         let waiting = &self.waiting;
         self.sums.forget_without_file(|name| waiting.contains_key(name));
         effects
@@ -200,7 +206,12 @@ impl Turn<'_> {
         if put.waits_for_metadata && published.is_by(self.deployer) && !is_retry {
             let repeat = if is_same { Repeat::SameBytes } else { Repeat::OtherBytes };
             let late = self.late_files(&slot, published);
-            late.repeat = late.repeat.max(repeat);
+            let known = late.repeat;
+            late.repeat = known.max(repeat);
+            if late.repeat != known {
+                let waiting = late.waiting.keys().cloned().collect::<Vec<_>>();
+                waiting.iter().for_each(|name| self.save_late(&slot, name));
+            }
         }
         if is_same {
             self.forget_redeploy(&slot.key.gav.version, &file.name);
@@ -337,7 +348,7 @@ impl Turn<'_> {
     pub(super) fn finish_repeat(&mut self, slot: &Slot) -> Option<Answer> {
         let published = self.published.find(&slot.key)?;
         let late = self.artifact.late.get_mut(slot)?;
-        if late.repeat == Repeat::Nothing || late.waiting.is_empty() {
+        if (late.repeat == Repeat::Nothing && !late.awaits_metadata) || late.waiting.is_empty() {
             return None;
         }
         let wrong = late.waiting.iter().find_map(|(name, file)| late.sums.judge(name, &file.digests).wrong);
@@ -352,11 +363,13 @@ impl Turn<'_> {
             _ => wrong.or(told),
         };
         if let Some(reason) = refusal {
-            let effects = late.end_run();
+            let mut effects = late.discard();
+            effects.append(&mut late.end_run());
             self.effects.extend(effects);
             return Some(self.refuse(version, reason));
         }
         late.repeat = Repeat::Nothing;
+        late.awaits_metadata = true;
         let added = late.waiting.iter().zip(published.times_added..);
         let commits = added.map(|((name, file), times)| late.commit(slot, name, file, times));
         self.commits.extend(commits.collect::<Vec<_>>());

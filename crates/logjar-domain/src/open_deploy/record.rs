@@ -10,7 +10,7 @@ use logjar_maven::coordinates::Gav;
 use logjar_maven::layout::{self, Build, Target, VersionFile};
 use logjar_maven::pom::Pom;
 
-use super::late::{LateFiles, WaitingFile};
+use super::late::{LateFiles, Repeat, WaitingFile};
 use super::open::{OpenDeploy, OpenFile};
 use super::published::VersionKey;
 use super::rejection::DeployRejection;
@@ -45,7 +45,8 @@ pub struct DeployRecord {
     pub refused: Vec<(Arc<str>, String)>,
     /// Whether its POM promises a Gradle `.module`.
     pub promises_module: bool,
-    /// Whether two builds met in the run under way, so that none of it may be published.
+    /// Whether two builds met in the run under way, or its client sent files of a published version with other bytes:
+    /// none of it may be published.
     pub conflict: bool,
 }
 
@@ -92,7 +93,7 @@ impl DeployRecord {
                 .collect(),
             refused: Vec::new(),
             promises_module: false,
-            conflict: false,
+            conflict: late.repeat == Repeat::OtherBytes,
         })
     }
 
@@ -111,6 +112,10 @@ impl DeployRecord {
         let slot = Slot { key, token: self.deployer.token.clone() };
         let late = late.entry(slot).or_insert_with(|| LateFiles::new(deploy, self.deployer, self.last_put));
         late.last_put = late.last_put.max(self.last_put);
+        late.awaits_metadata = true;
+        if self.conflict {
+            late.repeat = Repeat::OtherBytes;
+        }
         for (file, uploaded) in files {
             late.waiting.insert(
                 file.name.clone(),

@@ -391,7 +391,20 @@ const LATE: &[Row] = &[
     ("a new name by somebody else", ".pom .jar meta:1.0 t:b1 -x.jar!redeploy-non-snapshot says:without"),
     (
         "a matrix build that cannot be committed now",
-        ".pom .jar meta:1.0 .pom -mac.jar fail:503 meta:1.0!refused-before-restart held:1 meta:1.0 held:1",
+        ".pom .jar meta:1.0 .pom -mac.jar fail:503 meta:1.0!refused-before-restart held:1 meta:1.0 held:0 events:1+1",
+    ),
+    (
+        "two at once, and a restart before their metadata",
+        ".pom .jar meta:1.0 .pom .jar -mac.jar restart -win.jar meta:1.0 meta:1.0 held:0 events:1+2",
+    ),
+    (
+        "one whose jar is another, before a restart",
+        ".pom .jar meta:1.0 .jar#2!redeploy-non-snapshot -mac.jar restart meta:1.0!redeploy-non-snapshot held:0 events:1+0",
+    ),
+    (
+        "and one that shows it later",
+        ".pom .jar meta:1.0 .pom -mac.jar .jar#2!redeploy-non-snapshot restart meta:1.0!redeploy-non-snapshot held:0 \
+         events:1+0",
     ),
     ("within the window", "curl .pom .jar +3600 -sources.jar events:1+1"),
     ("after the window", "curl .pom .jar +3601 -sources.jar!redeploy-non-snapshot says:60"),
@@ -412,7 +425,14 @@ const LATE: &[Row] = &[
         "a repeat makes new names wait",
         ".pom .jar meta:1.0 .pom -new.jar -new.jar.sha1 .jar.asc events:1+0 meta:1.0 held:0 events:1+2 meta:1.0 events:1+2",
     ),
-    ("they go after 10 s", ".pom .jar meta:1.0 .pom -new.jar held:1 +10 tick held:0 events:1+0 meta:1.0"),
+    (
+        "however long it takes for it to come",
+        ".pom .jar meta:1.0 .pom -new.jar +600 tick held:1 events:1+0 meta:1.0 held:0 events:1+1",
+    ),
+    (
+        "those of a redeploy go after 10 s",
+        ".pom .jar meta:1.0 .jar#2!redeploy-non-snapshot -new.jar held:1 +10 tick held:0 events:1+0",
+    ),
     ("not while a PUT comes", ".pom .jar meta:1.0 .pom -new.jar +9 -new2.jar +9 tick held:2"),
     (
         "after them late files are late files again",

@@ -322,6 +322,25 @@ fn copies_of_metadata_in_the_tree() {
 }
 
 #[test]
+fn what_another_machine_adds_to_a_release_outlives_a_kill() {
+    let mut server = TestServer::with_amy();
+    let release = Deploy::new("org.example:lib:1.0");
+    release.send(&server, "amy").created();
+    let native = release.clone().file("-mac.jar", "native").without_sums();
+    let token = server.token_of("amy");
+    let requests = native.requests("amy", &token);
+    let (metadata, files) = requests.split_last().unwrap();
+    for (path, request) in files {
+        server.send(request).expect(201, path);
+    }
+    server.get(&native.path("-mac.jar")).expect(404, "before its metadata");
+    server.kill();
+    server.restart();
+    server.send(&metadata.1).expect(201, "its metadata");
+    server.get(&native.path("-mac.jar")).expect(200, "with it");
+}
+
+#[test]
 fn a_torn_tail_is_cut_and_kept_aside() {
     let mut server = filled();
     let (digest, before) = (server.digest(), answers(&server));
