@@ -53,6 +53,11 @@ impl DiskSpace {
         self.met_full();
     }
 
+    /// Notes that what waited for room below a folder has it, or something else had: what still waits tries again.
+    pub fn met_room_for(&self, folder: &Path) {
+        self.wanted.lock().unwrap_or_else(PoisonError::into_inner).remove(folder);
+    }
+
     /// Notes that a write succeeded.
     pub fn met_space(&self) {
         self.wanted.lock().unwrap_or_else(PoisonError::into_inner).clear();
@@ -61,8 +66,8 @@ impl DiskSpace {
         }
     }
 
-    /// Whether there is enough space in all the folders to go on, and for what waits. Asks the disk; a folder that can't
-    /// be asked does not count.
+    /// Whether there is enough space in all the folders to go on, and for what waits. Asks the disk; a folder that
+    /// can't be asked does not count.
     pub fn has_come_back(&self) -> bool {
         let wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let always = self.folders.iter().map(|folder| (folder.clone(), 0));
@@ -92,7 +97,11 @@ mod tests {
         space.met_full_for(Path::new("/"), u64::MAX);
         space.met_full_for(Path::new("/"), 1);
         assert!(space.is_full() && !space.has_come_back());
+        let others = DiskSpace::new(vec!["/".into()]).has_come_back();
+        space.met_room_for(Path::new("/"));
+        assert_eq!(space.has_come_back(), others);
+        space.met_full_for(Path::new("/"), u64::MAX);
         space.met_space();
-        assert_eq!(space.has_come_back(), DiskSpace::new(vec!["/".into()]).has_come_back());
+        assert_eq!(space.has_come_back(), others);
     }
 }

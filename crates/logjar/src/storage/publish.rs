@@ -141,11 +141,16 @@ impl Placing {
 /// If the system refuses; the files stay readable in the upload, and it can be tried again.
 pub fn place(folder: &DataFolder, placing: &Placing) -> io::Result<u64> {
     let placed = place_files(folder, placing);
-    if placed.as_ref().is_err_and(is_full) {
-        // The copies that were made would take the room that is missing.
-        let _ = remove_folder(&staged(&placing.version_folder(folder), placing));
-        let bytes = placing.files.iter().map(|file| file.size).sum();
-        folder.space().met_full_for(&folder.repository_folder(&placing.repository), bytes);
+    let repository = folder.repository_folder(&placing.repository);
+    match &placed {
+        Ok(_) => folder.space().met_room_for(&repository),
+        Err(error) if is_full(error) => {
+            // The copies that were made would take the room that is missing.
+            let _ = remove_folder(&staged(&placing.version_folder(folder), placing));
+            let bytes = placing.files.iter().map(|file| file.size).sum();
+            folder.space().met_full_for(&repository, bytes);
+        }
+        Err(_) => {}
     }
     placed
 }
