@@ -4,35 +4,24 @@
 //! expiry of a token; somebody can set it, forward and backward. [`since_boot`] only moves forward; it is for whatever
 //! waits or measures.
 
-use std::fs::File;
-use std::os::unix::fs::FileExt;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use logjar_domain::ids::Moment;
+use rustix::time::{DynamicClockId, clock_gettime_dynamic};
 
 /// The time of day, according to the machine. It may jump.
 pub fn now() -> Moment {
     Moment(jiff::Timestamp::now().as_microsecond())
 }
 
-/// How long ago the machine was started, including time asleep, to a hundredth of a second. Nobody can set this clock.
-/// Compare only values from the same boot, see [`boot_id`].
+/// How long ago the machine was started, time asleep included. Nobody can set this clock. Compare only what was read in
+/// one boot, see [`boot_id`].
 pub fn since_boot() -> Duration {
-    /// Kept open, because a server that is short of file descriptors still has to know the time. Reading it does not
-    /// wait for a disk.
-    static UPTIME: LazyLock<Option<File>> = LazyLock::new(|| File::open("/proc/uptime").ok());
-    /// A fallback for systems that hide the clock we want. It stops while the machine sleeps.
+    /// A clock for systems that refuse the one we want. It stands still while the machine sleeps.
     static FIRST_ASKED: LazyLock<Instant> = LazyLock::new(Instant::now);
-    UPTIME.as_ref().and_then(read_uptime).unwrap_or_else(|| FIRST_ASKED.elapsed())
-}
-
-/// proc_uptime(5): seconds of `CLOCK_BOOTTIME`, and seconds that processors had nothing to do: `1310.96 2437.10`.
-fn read_uptime(file: &File) -> Option<Duration> {
-    let mut text = [0; 64];
-    let length = file.read_at(&mut text, 0).ok()?;
-    let (seconds, _) = std::str::from_utf8(text.get(..length)?).ok()?.split_once(' ')?;
-    Duration::try_from_secs_f64(seconds.parse().ok()?).ok()
+    let read = clock_gettime_dynamic(DynamicClockId::Boottime).ok();
+    read.and_then(|time| Duration::try_from(time).ok()).unwrap_or_else(|| FIRST_ASKED.elapsed())
 }
 
 /// The boot that [`since_boot`] counts from: a different text after each start of the machine.
@@ -75,6 +64,12 @@ mod tests {
     fn the_boot_clock_goes_on() {
         let (first, then) = (since_boot(), since_boot());
         assert!(Duration::ZERO < first && first <= then);
+        // proc_uptime(5): seconds of the same clock, to a hundredth.
+        let stated = std::fs::read_to_string("/proc/uptime").expect("/proc");
+        let stated =
+            Duration::from_secs_f64(stated.split(' ').next().expect("a word").parse().expect("seconds"));
+        let (before, after) = (then.saturating_sub(Duration::from_millis(10)), since_boot());
+        assert!(before <= stated && stated <= after, "{before:?} {stated:?} {after:?}");
     }
 
     #[test]
