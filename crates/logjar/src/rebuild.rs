@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use logjar_eventlog::error::Class;
 use logjar_eventlog::log::LogReader;
 use tokio::sync::OwnedMutexGuard;
 
@@ -113,7 +114,17 @@ impl From<SnapshotError> for RebuildError {
 }
 
 impl RebuildError {
-    /// Whether a full disk is the reason, which is temporary.
+    /// Whether lines of the log are not as they were written.
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::State(SnapshotError::Log(error)) | Self::Search(BuildError::Log(error)) => {
+                error.class() == Class::Corrupt
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether a full disk is the reason, which passes.
     pub fn is_no_space(&self) -> bool {
         match self {
             Self::State(SnapshotError::Io { source, .. }) | Self::Tree { source, .. } => is_full(source),

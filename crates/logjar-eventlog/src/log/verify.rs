@@ -25,7 +25,7 @@ const DAMAGE_MAX: usize = 1_000;
 pub struct Verification {
     /// Good lines.
     pub lines: u64,
-    /// Bytes of segments that were read.
+    /// Bytes of the lines that were read, without the headers of segments.
     pub bytes: u64,
     /// Merkle root over all lines before the first bad one.
     pub root: Root,
@@ -114,7 +114,6 @@ impl Verifier {
         };
         let mut lines = segment.lines(0, end, CHUNK);
         let header = lines.next(&mut self.line)?;
-        self.bytes += header.map_or(0, |raw| raw.end);
         let header = header.filter(|raw| raw.complete).ok_or(Fault::Unfinished);
         let checked = header.and_then(|_| check_header(&self.line, segment.number, &self.chain));
         // After bad lines the header cannot be compared with the tree.

@@ -8,7 +8,7 @@ use logjar_domain::ids::Moment;
 use logjar_eventlog::verify::verify;
 use serde_json::{Value, json};
 
-use super::client::{Client, Wants, segment, with_client};
+use super::client::{Client, Wants, broken_off, segment, with_client};
 use super::{Failure, Global, output};
 use crate::app::is_served;
 use crate::clock::rfc3339;
@@ -34,7 +34,7 @@ pub(super) enum Command {
         /// First line, or a time or day to begin with
         #[arg(long, value_name = "SEQ|TIME", default_value = "1")]
         from: String,
-        /// Last line, or a time such as 2026-11-24T04:01:17Z
+        /// Last line, or a time such as 2026-11-24T04:01:17Z, or a day (all of it)
         #[arg(long, value_name = "SEQ|TIME")]
         until: Option<String>,
         /// Print only lines about a topic: user:NAME, group:GROUP, artifact:GROUP:ARTIFACT,
@@ -158,9 +158,12 @@ impl Place {
         let time = [text, &of_day].into_iter().find_map(|text| text.parse::<jiff::Timestamp>().ok());
         let moment = time.map(|time| Moment(time.as_microsecond()));
         moment.map(|moment| Self::Time(rfc3339(moment))).ok_or_else(|| {
-            Failure::Usage(format!(
-                "`{text}` is not a position, a time (for example 2026-11-24T04:01:17Z) or a day (2026-11-24)"
-            ))
+            Failure::Usage(match text.parse::<jiff::civil::DateTime>() {
+                Ok(time) => format!("`{text}` has no time zone; for UTC write {time}Z"),
+                Err(_) => format!(
+                    "`{text}` is not a position, a time (for example 2026-11-24T04:01:17Z) or a day (2026-11-24)"
+                ),
+            })
         })
     }
 }
@@ -212,6 +215,9 @@ impl Printer {
 
     fn line(&mut self, line: &[u8], until: Option<&Place>) -> Result<(), Failure> {
         let event: Value = serde_json::from_slice(line).unwrap_or_default();
+        if let Some(problem) = event.get("problem") {
+            return Err(broken_off(problem));
+        }
         let text = |key: &str| event.get(key).and_then(Value::as_str).unwrap_or_default();
         if matches!(until, Some(Place::Time(end)) if text("at") > end.as_str()) {
             return Ok(());

@@ -50,7 +50,10 @@ pub(super) fn run(global: &Global, options: &Options) -> Result<(), Failure> {
             false => format!("the log of {copy} now ends at line {last}"),
         })?;
         if let [first, last] = lost.as_slice() {
-            output::line(&format!("lines {first} to {last} were acknowledged and are lost"))?;
+            output::line(&match first == last {
+                true => format!("line {first} was acknowledged and is lost"),
+                false => format!("lines {first} to {last} were acknowledged and are lost"),
+            })?;
         }
         for problem in &problems {
             output::line(&problem.to_string())?;

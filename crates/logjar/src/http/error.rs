@@ -25,6 +25,9 @@ const PHRASE_MAX: usize = 200;
 /// When a client that met a busy server should try again.
 const RETRY_SECONDS: u64 = 2;
 
+/// The tag of everything that fails because the log is damaged.
+const DAMAGED: &str = "log-damaged";
+
 /// Why a request does not succeed.
 #[derive(Debug, thiserror::Error)]
 pub enum HttpError {
@@ -222,8 +225,9 @@ impl HttpError {
             Self::Busy => "busy",
             Self::NoSearch(_) => "no-search",
             Self::TooManySignIns { .. } => "too-many-sign-ins",
+            Self::Rebuild(error) if error.is_damage() => DAMAGED,
             Self::Rebuild(_) => "not-rebuilt",
-            Self::DamagedLog => "log-damaged",
+            Self::DamagedLog => DAMAGED,
             Self::Internal => "internal",
         }
     }

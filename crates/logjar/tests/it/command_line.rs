@@ -248,8 +248,16 @@ fn parts_of_the_log() {
         let (front, _) = whole.split_once(",\"crc\":").unwrap();
         assert_eq!(public, format!("{front}}}"), "the public form is a prefix");
     }
-    server.logjar(&["log", "cat", "--until", "yesterday"]).expect(2);
-    server.logjar(&["log", "cat", "--from", "yesterday"]).expect(2);
+    for (time, why) in [
+        ("yesterday", "is not a position, a time (for example"),
+        ("2026-01-01T10:00", "has no time zone; for UTC write 2026-01-01T10:00:00Z"),
+        ("2026-01-01 10:00:05", "has no time zone; for UTC write 2026-01-01T10:00:05Z"),
+    ] {
+        for option in ["--from", "--until"] {
+            let refused = server.logjar(&["log", "cat", option, time]).expect(2).stderr;
+            assert!(refused.contains(&format!("`{time}` {why}")), "{refused}");
+        }
+    }
 }
 
 #[test]
@@ -277,8 +285,40 @@ fn damage_before_a_state_snapshot_is_no_reason_to_try_again() {
     server.logjar(&["rebuild", "state"]).expect(0);
     damage(&server.folder(), 3);
     server.logjar(&["log", "verify"]).expect(1);
-    let ran = server.logjar(&["log", "digest"]).expect(65);
-    assert!(ran.stderr.contains("logjar log verify"), "{}", ran.stderr);
+    let mut server = server;
+    for runs in [false, true] {
+        if runs {
+            server.restart();
+        }
+        for command in [
+            &["log", "cat"][..],
+            &["log", "cat", "--about", "user:amy"],
+            &["log", "tail"],
+            &["log", "stat"],
+            &["log", "digest"],
+        ] {
+            let ran = server.logjar(command).expect(65);
+            let (first, damage) = (ran.stdout.lines().next(), &ran.stderr);
+            assert!(damage.contains("log verify"), "{command:?}: {damage}");
+            if command[1] == "cat" && command.len() == 2 {
+                assert!(first.is_some_and(|line| line.starts_with("{\"seq\":1,")), "what is good is printed");
+                assert_eq!(ran.stdout.lines().count(), 3, "{}", ran.stdout);
+            }
+        }
+    }
+    // Without a snapshot there is no start either, so this is the last command.
+    let ran = server.logjar(&["rebuild", "state"]).expect(65);
+    assert!(ran.stderr.contains("line 4"), "{}", ran.stderr);
+}
+
+#[test]
+fn figures_of_the_log_agree() {
+    let server = stopped();
+    let figures = |command: &[&str]| {
+        let json = server.logjar(&[command, &["--json"]].concat()).expect(0).json();
+        (json["lines"].clone(), json["bytes"].clone())
+    };
+    assert_eq!(figures(&["log", "stat"]), figures(&["log", "verify"]));
 }
 
 #[test]
@@ -312,7 +352,7 @@ fn a_folder_copied_under_a_running_server() {
     assert!(refused.stderr.contains("restore --from-copy"), "{}", refused.stderr);
     let restored = restore(&copied).expect(1);
     let lost = serde_json::from_str::<serde_json::Value>(last).unwrap()["seq"].to_string();
-    assert!(restored.stdout.contains(&lost), "line {lost} is lost: {}", restored.stdout);
+    assert!(restored.stdout.contains(&format!("\nline {lost} was acknowledged")), "{}", restored.stdout);
     logjar(&copied, &["log", "verify"], "").expect(0);
     logjar(&copied, &["user", "add", "ben", "--service"], "").expect(0);
     // The files of the lost line are in the tree, and no event lists them.
@@ -337,7 +377,7 @@ fn only_serve_makes_a_data_folder() {
     ] {
         let ran = logjar(&folder, &command, "").expect(1);
         assert!(
-            ran.stderr.contains("absent") && ran.stderr.contains("logjar serve"),
+            ran.stderr.contains("absent") && ran.stderr.contains(" serve`"),
             "{command:?}: {}",
             ran.stderr
         );

@@ -8,10 +8,11 @@ use axum::response::Response;
 use logjar_domain::access::Actor;
 use logjar_domain::permission::require_administrator;
 use logjar_eventlog::error::{LogError, ReplayError};
+use logjar_eventlog::line::Line;
 use logjar_eventlog::log::LogReader;
 use logjar_eventlog::micros::Micros;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::ndjson;
 use crate::clock::now;
@@ -93,9 +94,10 @@ pub async fn lines(
         .map_err(|error| HttpError::BadRequest(error.to_string()))?;
     let (pieces, received) = tokio::sync::mpsc::channel::<Result<Bytes, std::io::Error>>(4);
     tokio::task::spawn_blocking(move || {
-        let sent = send_lines(log.as_ref(), &which, since, &filter, until, &pieces);
-        if let Err(error) = sent {
-            let _ = pieces.blocking_send(Err(std::io::Error::other(error)));
+        if let Err(error) = send_lines(log.as_ref(), &which, since, &filter, until, &pieces) {
+            // A line that is none of the log: nobody takes what came before it for the whole answer.
+            let last = json!({ "problem": HttpError::from(error).problem() });
+            let _ = pieces.blocking_send(Ok(Bytes::from(format!("{last}\n"))));
         }
     });
     Ok(ndjson::response(received))
@@ -115,6 +117,16 @@ fn first_since(reader: &dyn LogReader, since: Micros) -> Result<u64, LogError> {
     Ok(low)
 }
 
+/// Whether a line is about what was asked for.
+fn picks(filter: &LogFilter, line: &Line) -> Result<bool, LogError> {
+    let unknown = |source: ReplayError| {
+        let (seq, kind) = (line.seq(), line.kind().to_owned());
+        LogError::Replay { seq, kind, source }
+    };
+    Ok(filter.is_open() || filter.picks(&decode(line, Detail::State).map_err(|error| unknown(error.into()))?))
+}
+
+/// Sends what is there before the first line that can't be read, too.
 fn send_lines(
     log: &dyn LogReader,
     which: &Which,
@@ -122,19 +134,22 @@ fn send_lines(
     filter: &LogFilter,
     until: u64,
     pieces: &tokio::sync::mpsc::Sender<Result<Bytes, std::io::Error>>,
-) -> Result<(), ReplayError> {
+) -> Result<(), LogError> {
     let mut piece = String::new();
     let first = since.map_or(Ok(1), |since| first_since(log, since))?;
     for (line, count) in log.scan(which.from.max(first))?.zip(1..) {
-        let line = line?;
-        if line.seq() > until {
-            break;
-        }
-        if filter.is_open() || filter.picks(&decode(&line, Detail::State)?) {
-            if which.private {
-                piece.push_str(line.text());
-            } else {
-                piece.push_str(&line.public_form());
+        let picked = match line.and_then(|line| Ok((picks(filter, &line)?, line))) {
+            Ok((_, line)) if line.seq() > until => break,
+            Ok((picked, line)) => picked.then_some(line),
+            Err(error) => {
+                let _ = pieces.blocking_send(Ok(Bytes::from(piece)));
+                return Err(error);
+            }
+        };
+        if let Some(line) = picked {
+            match which.private {
+                true => piece.push_str(line.text()),
+                false => piece.push_str(&line.public_form()),
             }
             piece.push('\n');
         }
