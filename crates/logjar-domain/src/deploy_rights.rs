@@ -30,10 +30,35 @@ pub fn may_deploy(
     artifact: &ArtifactId,
     rules: &Rules,
 ) -> Result<Claim, Rejection> {
-    let acting = deploying(state, now, actor)?;
-    if let Some(limit) = acting.limit
-        && !limit_covers(rules, limit, group, artifact)
-    {
+    let acting = acting(state, now, actor)?.ok_or(Rejection::TokenRequired)?;
+    let as_owner = || {
+        let mut rights = rights_in(state, rules, acting.id, group);
+        if rights.any(|right| right.can.deploy && right.scope.covers(artifact)) {
+            return Ok(None);
+        }
+        let refused = || no_access(state, now, actor, rules, &acting, (group, artifact));
+        may_claim(state, rules, &acting, group)?.ok_or_else(refused).map(Some)
+    };
+    let Err(token) = check_token(rules, &acting, group, artifact) else { return as_owner() };
+    // Whoever holds the token must not learn what its owner may do in groups that the token cannot see.
+    let is_known = Sight::of(state, now, actor, rules).shows_group(state, group);
+    match is_known.then(as_owner) {
+        Some(Err(rights)) => {
+            Err(Rejection::TokenAndRights { token: Box::new(token), rights: Box::new(rights) })
+        }
+        _ => Err(token),
+    }
+}
+
+/// Whether the token permits a deploy to the artifact. The limit is checked first: the token that its refusal
+/// suggests can deploy too.
+fn check_token(
+    rules: &Rules,
+    acting: &Acting<'_>,
+    group: &GroupId,
+    artifact: &ArtifactId,
+) -> Result<(), Rejection> {
+    if let Some(limit) = acting.limit.filter(|limit| !limit_covers(rules, limit, group, artifact)) {
         return Err(Rejection::TokenScopeMismatch {
             limit: limit.clone(),
             user: acting.user.name.to_string(),
@@ -41,12 +66,7 @@ pub fn may_deploy(
             artifact: artifact.clone(),
         });
     }
-    let mut rights = rights_in(state, rules, acting.id, group);
-    if rights.any(|right| right.can.deploy && right.scope.covers(artifact)) {
-        return Ok(None);
-    }
-    let refused = || no_access(state, now, actor, rules, &acting, (group, artifact));
-    may_claim(state, rules, &acting, group)?.ok_or_else(refused).map(Some)
+    if acting.can.deploy { Ok(()) } else { Err(acting.cannot("deploy")) }
 }
 
 /// The acting user, with a credential that may deploy at all.
@@ -127,7 +147,9 @@ fn no_access(
 ) -> Rejection {
     let (user, group, artifact) = (acting.user.name.to_string(), group.clone(), artifact.clone());
     if !Sight::of(state, now, actor, rules).shows_group(state, &group) {
-        return Rejection::GroupOutOfReach { user, group, artifact };
+        // Which names nobody may own is no secret, and no command could create such a group.
+        let out_of_reach = || Rejection::GroupOutOfReach { user, group: group.clone(), artifact };
+        return check_claimable(&group).err().unwrap_or_else(out_of_reach);
     }
     let own = state.groups.get(&group).into_iter().flat_map(|group| &group.members);
     let mut own = own.filter(|member| member.user == *acting.id).peekable();

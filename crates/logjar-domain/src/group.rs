@@ -68,14 +68,10 @@ pub(crate) fn grant(state: &State, context: &Context<'_>, wish: Grant<'_>) -> Re
         });
     }
     let members = || state.groups.get(wish.group).into_iter().flat_map(|group| &group.members);
-    let conflict = members().filter(|member| member.user == *user).find_map(|member| {
-        match (&member.scope, wish.scope) {
-            (Scope::Group, Scope::Artifact(_)) => Some("the whole group"),
-            (Scope::Artifact(_), Scope::Group) => Some("single artifacts"),
-            _ => None,
-        }
-    });
-    if let Some(has) = conflict {
+    let scopes = members().filter(|member| member.user == *user).map(|member| &member.scope);
+    let others = scopes.filter(|scope| (**scope == Scope::Group) != (*wish.scope == Scope::Group));
+    let has: Vec<Scope> = others.cloned().collect();
+    if !has.is_empty() {
         return Err(Rejection::ScopeConflict { user: wish.user.to_owned(), group: wish.group.clone(), has });
     }
     let same = members().any(|member| {

@@ -54,10 +54,21 @@ pub fn rights_in<'a>(
     user: &UserId,
     group: &GroupId,
 ) -> impl Iterator<Item = &'a Member> {
+    all_rights_in(state, rules, group).filter(move |member| member.user == *user)
+}
+
+/// The same for all users.
+fn all_rights_in<'a>(state: &'a State, rules: &Rules, group: &GroupId) -> impl Iterator<Item = &'a Member> {
     let own = state.groups.get(group).into_iter().flat_map(|group| &group.members);
     let from_above = groups_above(state, rules, group).flat_map(|(_, above)| &above.members);
-    let from_above = from_above.filter(|member| member.scope == Scope::Group);
-    own.chain(from_above).filter(move |member| member.user == *user)
+    own.chain(from_above.filter(|member| member.scope == Scope::Group))
+}
+
+/// Whether a user who is not disabled is an admin of the whole group, by a right there or above.
+pub fn has_admin(state: &State, rules: &Rules, group: &GroupId) -> bool {
+    let can_act = |member: &Member| state.users.get(&member.user).is_some_and(|user| !user.disabled);
+    all_rights_in(state, rules, group)
+        .any(|right| right.admin && right.scope == Scope::Group && can_act(right))
 }
 
 /// Whether a token's limit includes the artifact. It covers what lies below its group where its owner's right does.

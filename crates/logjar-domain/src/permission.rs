@@ -9,6 +9,7 @@ use crate::inheritance::{limit_covers, rights_in};
 use crate::rejection::Rejection;
 use crate::rules::Rules;
 use crate::state::{Repository, State, Token, User};
+use crate::token;
 
 /// A user who acts, with a credential that was good at some moment, and what the credential leaves of the user's
 /// rights.
@@ -44,7 +45,8 @@ pub fn acting<'a>(state: &'a State, now: Moment, actor: &Actor) -> Result<Option
     }
     match token.expires {
         Some(end) if end <= now => {
-            Err(Rejection::TokenExpired { day: crate::day::day(end), user: user.name.to_string() })
+            let (day, user) = (crate::day::day(end), user.name.to_string());
+            Err(Rejection::TokenExpired { day, user, options: token::options(token) })
         }
         _ => Ok(Some(Acting { id, user, can: token.can, limit: token.limit.as_ref(), token: Some(token) })),
     }
@@ -61,9 +63,11 @@ pub fn check_credential(
     actor: &Actor,
     deploy: Option<&DeployId>,
 ) -> Result<(), Rejection> {
-    let Some(Acting { token: Some(token), .. }) = acting(state, now, actor)? else { return Ok(()) };
+    let Some(Acting { token: Some(token), user, .. }) = acting(state, now, actor)? else { return Ok(()) };
     match &token.used_by {
-        Some(used_by) if token.single_use && deploy != Some(used_by) => Err(Rejection::TokenUsed),
+        Some(used_by) if token.single_use && deploy != Some(used_by) => {
+            Err(Rejection::TokenUsed { user: user.name.to_string(), options: token::options(token) })
+        }
         _ => Ok(()),
     }
 }
@@ -82,7 +86,10 @@ impl Acting<'_> {
 
     /// The refusal that the credential may not do that at all.
     pub(crate) fn cannot(&self, what: &'static str) -> Rejection {
-        Rejection::TokenCannot { what, user: self.user.name.to_string() }
+        // A token that can manage has no limit.
+        let limit = self.limit.filter(|_| what != "manage");
+        let options = limit.map(token::limit_options).unwrap_or_default();
+        Rejection::TokenCannot { what, user: self.user.name.to_string(), options }
     }
 }
 
@@ -90,6 +97,11 @@ impl Acting<'_> {
 pub fn is_administrator(state: &State, now: Moment, actor: &Actor) -> bool {
     let user = || acting(state, now, actor).ok().flatten();
     actor.is_the_machine() || user().is_some_and(|acting| acting.user.admin && acting.may_manage())
+}
+
+/// Whether a user who is not disabled is an administrator of the registry.
+pub fn has_administrator(state: &State) -> bool {
+    state.users.values().any(|user| user.admin && !user.disabled)
 }
 
 /// Refuses everybody but administrators.

@@ -23,16 +23,18 @@ pub enum Rejection {
     #[error("the user name or the token is wrong")]
     TokenInvalid,
     /// The token is right, but has expired.
-    #[error("the token expired on {day}; make another with: logjar token create --user {user}")]
+    #[error("the token expired on {day}; make another with: logjar token create --user {user}{options}")]
     TokenExpired {
         /// The day it expired, `yyyy-mm-dd`.
         day: String,
         /// The token's owner.
         user: String,
+        /// Further options of the command, so that the new token can be used for the same.
+        options: String,
     },
     /// The token may not do this kind of thing at all.
     #[error(
-        "the token may not {what}; make one that can with: logjar token create --user {user} --can {}",
+        "the token may not {what}; make one that can with: logjar token create --user {user} --can {}{options}",
         can_of(what)
     )]
     TokenCannot {
@@ -40,10 +42,12 @@ pub enum Rejection {
         what: &'static str,
         /// The token's owner.
         user: String,
+        /// Further options of the command, so that the new token is limited as the old one is.
+        options: String,
     },
     /// The token is for another group or artifact (rule 6).
     #[error(
-        "the token is limited to `{}` and cannot be used for `{group}:{artifact}`; make one that can with: logjar token create --user {user} --group {group}{}",
+        "the token is limited to `{}` and cannot be used for `{group}:{artifact}`; if `{user}` has access there, make one with: logjar token create --user {user} --group {group}{}",
         limit_of(limit),
         artifact_option(limit, artifact)
     )]
@@ -58,8 +62,23 @@ pub enum Rejection {
         artifact: ArtifactId,
     },
     /// The single-use token was used up by another deploy (rule 7).
-    #[error("the single-use token has already been used")]
-    TokenUsed,
+    #[error(
+        "the single-use token has already been used; make another with: logjar token create --user {user}{options}"
+    )]
+    TokenUsed {
+        /// The token's owner.
+        user: String,
+        /// Further options of the command, so that the new token can be used for the same.
+        options: String,
+    },
+    /// The token may not, and another token would not be enough, because its owner may not either.
+    #[error("{token}; besides, {rights}")]
+    TokenAndRights {
+        /// Why the token may not.
+        token: Box<Rejection>,
+        /// Why its owner may not.
+        rights: Box<Rejection>,
+    },
 
     /// The user has no right there, in a group that the user may know of (rule 3).
     #[error(
@@ -285,14 +304,18 @@ pub enum Rejection {
         group: GroupId,
     },
     /// A member with rights for the whole group needs no rights for one artifact, and the other way round.
-    #[error("user `{user}` has rights in `{group}` for {has}; revoke those first")]
+    #[error(
+        "user `{user}` has rights in `{group}` for {}; revoke them first with: {}",
+        kind_of(has),
+        revoking(group, user, has)
+    )]
     ScopeConflict {
         /// The member.
         user: String,
         /// The group.
         group: GroupId,
-        /// `the whole group` or `single artifacts`.
-        has: &'static str,
+        /// What the member has rights for: the whole group, or artifacts.
+        has: Vec<Scope>,
     },
     /// Not a member, so nothing to revoke.
     #[error("user `{user}` has no such rights in `{group}`; see: logjar group members {group}")]
@@ -370,6 +393,20 @@ fn artifact_option(limit: &TokenLimit, artifact: &ArtifactId) -> String {
         Scope::Group => String::new(),
         Scope::Artifact(_) => format!(" --artifact {artifact}"),
     }
+}
+
+/// What kind of scopes these are.
+fn kind_of(scopes: &[Scope]) -> &'static str {
+    if scopes.contains(&Scope::Group) { "the whole group" } else { "single artifacts" }
+}
+
+/// The commands that revoke rights for all these scopes, as one line for a shell.
+fn revoking(group: &GroupId, user: &str, scopes: &[Scope]) -> String {
+    let command = |scope: &Scope| match scope {
+        Scope::Group => format!("logjar group revoke {group} {user}"),
+        Scope::Artifact(artifact) => format!("logjar group revoke {group} {user} --artifact {artifact}"),
+    };
+    scopes.iter().map(command).collect::<Vec<_>>().join(" && ")
 }
 
 /// The first few of the groups, and how many more there are.

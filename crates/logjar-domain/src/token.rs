@@ -8,7 +8,7 @@ use crate::event::{Event, TokenCreated};
 use crate::ids::{Moment, TokenId, UserId};
 use crate::permission::{manages, require_administrator};
 use crate::rejection::Rejection;
-use crate::state::State;
+use crate::state::{State, Token};
 use crate::user;
 
 /// The latest possible expiry of a token: in a hundred years, so that it can be written as a date everywhere.
@@ -77,6 +77,25 @@ pub(crate) fn disable(state: &State, context: &Context<'_>, id: &TokenId) -> Res
         return Ok(Decision::Nothing);
     }
     Ok(Decision::Append(Event::TokenDisabled { token: id.clone() }))
+}
+
+/// Options of the command that makes a token, so that the new one can be used for the same as this one.
+pub(crate) fn options(token: &Token) -> String {
+    let mut options = token.limit.as_ref().map(limit_options).unwrap_or_default();
+    if token.can != Abilities::READ_AND_DEPLOY {
+        options.push_str(" --can ");
+        options.push_str(&token.can.names().collect::<Vec<_>>().join(","));
+    }
+    if token.single_use {
+        options.push_str(" --single-use");
+    }
+    options
+}
+
+/// The part of it that limits the token.
+pub(crate) fn limit_options(limit: &TokenLimit) -> String {
+    let artifact = limit.scope.artifact().map(|artifact| format!(" --artifact {artifact}"));
+    format!(" --group {}{}", limit.group, artifact.unwrap_or_default())
 }
 
 fn require_owner(

@@ -15,10 +15,10 @@ pub fn now() -> Moment {
     Moment(jiff::Timestamp::now().as_microsecond())
 }
 
-/// How long ago the machine was started, time asleep included. Nobody can set this clock. Compare only what was read in
-/// one boot, see [`boot_id`].
+/// How long ago the machine was started, including time asleep. Nobody can set this clock. Compare only values from the
+/// same boot, see [`boot_id`].
 pub fn since_boot() -> Duration {
-    /// A clock for systems that refuse the one we want. It stands still while the machine sleeps.
+    /// A fallback for systems that refuse the clock we want. It stops while the machine sleeps.
     static FIRST_ASKED: LazyLock<Instant> = LazyLock::new(Instant::now);
     let read = clock_gettime_dynamic(DynamicClockId::Boottime).ok();
     read.and_then(|time| Duration::try_from(time).ok()).unwrap_or_else(|| FIRST_ASKED.elapsed())

@@ -114,7 +114,7 @@ impl From<SnapshotError> for RebuildError {
 }
 
 impl RebuildError {
-    /// Whether lines of the log are not as they were written.
+    /// Whether damage to the log is the reason.
     pub fn is_damage(&self) -> bool {
         match self {
             Self::State(SnapshotError::Log(error)) | Self::Search(BuildError::Log(error)) => {
@@ -124,7 +124,7 @@ impl RebuildError {
         }
     }
 
-    /// Whether a full disk is the reason, which passes.
+    /// Whether a full disk is the reason, which is temporary.
     pub fn is_no_space(&self) -> bool {
         match self {
             Self::State(SnapshotError::Io { source, .. }) | Self::Tree { source, .. } => is_full(source),

@@ -69,6 +69,13 @@ pub enum Outcome {
     Nothing,
 }
 
+impl Outcome {
+    /// Whether anything has changed.
+    pub fn is_change(&self) -> bool {
+        matches!(self, Self::Appended(_))
+    }
+}
+
 struct Request {
     command: Command,
     actor: Actor,

@@ -8,6 +8,7 @@ impl Rejection {
     pub fn class(&self) -> Class {
         match self {
             Self::Deploy(rejection) => rejection.class(),
+            Self::TokenAndRights { token, .. } => token.class(),
             Self::TokenRequired | Self::TokenInvalid | Self::TokenExpired { .. } => Class::Unauthenticated,
             Self::UserNameInvalid { .. }
             | Self::RepositoryNameInvalid { .. }
@@ -27,7 +28,7 @@ impl Rejection {
             | Self::VersionMissing { .. } => Class::Missing,
             Self::TokenCannot { .. }
             | Self::TokenScopeMismatch { .. }
-            | Self::TokenUsed
+            | Self::TokenUsed { .. }
             | Self::NoAccess { .. }
             | Self::GroupOutOfReach { .. }
             | Self::GroupUnclaimable { .. }
@@ -53,11 +54,12 @@ impl Rejection {
     pub fn tag(&self) -> &'static str {
         match self {
             Self::Deploy(rejection) => rejection.tag(),
+            Self::TokenAndRights { token, .. } => token.tag(),
             Self::TokenRequired => "password-not-token",
             Self::TokenInvalid => "invalid-token",
             Self::TokenExpired { .. } => "expired-token",
             Self::TokenCannot { .. } | Self::TokenScopeMismatch { .. } => "token-scope-mismatch",
-            Self::TokenUsed => "token-single-use-used",
+            Self::TokenUsed { .. } => "token-single-use-used",
             Self::NoAccess { .. } | Self::GroupOutOfReach { .. } => "group-no-access",
             Self::NoSuchGroup { .. } => "group-non-existent",
             Self::OverOthers { .. } => "others-below",
@@ -93,11 +95,12 @@ impl Rejection {
     pub fn title(&self) -> &'static str {
         match self {
             Self::Deploy(rejection) => rejection.title(),
+            Self::TokenAndRights { token, .. } => token.title(),
             Self::TokenRequired => "No deploy token provided",
             Self::TokenInvalid => "Invalid deploy token",
             Self::TokenExpired { .. } => "Expired deploy token",
             Self::TokenCannot { .. } | Self::TokenScopeMismatch { .. } => "Deploy token scope mismatch",
-            Self::TokenUsed => "Deploy token used",
+            Self::TokenUsed { .. } => "Deploy token used",
             Self::NoAccess { .. } | Self::GroupOutOfReach { .. } => "Deploy group not accessible",
             Self::NoSuchGroup { .. } => "Deploy group does not exist",
             Self::GroupUnclaimable { .. } | Self::GroupAboveAnother { .. } => {

@@ -4,7 +4,7 @@ use clap::Subcommand;
 use serde_json::{Value, json};
 
 use super::client::{Wants, with_client};
-use super::password::read_password;
+use super::password::{no_password, read_password};
 use super::{Failure, Global, output};
 
 #[derive(Subcommand)]
@@ -24,9 +24,7 @@ pub(super) enum Command {
 
 pub(super) fn run(global: &Global, command: Command) -> Result<(), Failure> {
     let Command::Check { name, password_stdin } = command;
-    let Some(password) = read_password(password_stdin, Some("Password (not shown):"))? else {
-        return Err(Failure::Usage("give the password on standard input with --password-stdin".to_owned()));
-    };
+    let password = read_password(password_stdin, "Password (not shown): ")?.ok_or_else(no_password)?;
     let body = json!({ "name": name, "password": password });
     let checked =
         with_client(global, Wants::Reading, async |client| client.post("/api/v1/auth/check", &body).await)?;

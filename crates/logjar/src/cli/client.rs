@@ -68,7 +68,7 @@ impl Client {
         let (app, running) = match wants {
             Wants::Reading => {
                 let (app, warnings) = startup::open_read_only(folder, config, false)?;
-                warnings.iter().for_each(|warning| output::warning(warning));
+                warnings.iter().for_each(|warning| output::warning(&global.with_commands_to_type(warning)));
                 (app, None)
             }
             Wants::Writing => {
@@ -79,7 +79,8 @@ impl Client {
                     )),
                     other => other.into(),
                 })?;
-                writing.warnings.iter().for_each(|warning| output::warning(warning));
+                let warnings = writing.warnings.iter();
+                warnings.for_each(|warning| output::warning(&global.with_commands_to_type(warning)));
                 (writing.app, Some(writing.running))
             }
         };
@@ -239,6 +240,11 @@ fn failure(status: StatusCode, problem: &Value) -> Failure {
 
 fn is_damage(problem: &Value) -> bool {
     problem.get("type").and_then(Value::as_str).is_some_and(|tag| tag.ends_with(":log-damaged"))
+}
+
+/// Whether the command changed anything, according to the answer.
+pub(super) fn is_change(answer: &Value) -> bool {
+    answer.get("changed").and_then(Value::as_bool).unwrap_or(true)
 }
 
 /// A name as a segment of a path.

@@ -3,8 +3,8 @@
 use clap::Subcommand;
 use serde_json::{Value, json};
 
-use super::client::{Client, Wants, segment, with_client};
-use super::users::right;
+use super::client::{Client, Wants, is_change, segment, with_client};
+use super::users::{abilities, right};
 use super::{Failure, Global, output};
 use logjar_domain::inheritance::reached_from_above;
 use logjar_domain::rules::Rules;
@@ -77,11 +77,18 @@ pub(super) fn run(global: &Global, command: Command) -> Result<(), Failure> {
                 json!({ "user": user, "artifact": artifact, "can": can, "admin": admin, "over": over });
             let path = format!("/api/v1/groups/{}/grant", segment(&group));
             let answer = with_client(global, Wants::Writing, async |client| client.post(&path, &body).await)?;
-            output::warnings(&answer);
-            if global.json {
-                return output::json(&answer);
+            output::warnings(global, &answer);
+            let before = answer.get("before").filter(|before| !before.is_null());
+            match before {
+                _ if global.json => output::json(&answer),
+                _ if !is_change(&answer) => output::line(&format!("{user} already had {}", right(&answer))),
+                None => output::line(&format!("granted {user} {}", right(&answer))),
+                Some(before) => output::line(&format!(
+                    "granted {user} {}, in place of {}",
+                    right(&answer),
+                    abilities(before)
+                )),
             }
-            output::line(&format!("granted {user} {}", right(&answer)))
         }
         Command::Revoke { group, user, artifact } => {
             let body = json!({ "user": user, "artifact": artifact });
@@ -111,6 +118,7 @@ pub(super) fn run(global: &Global, command: Command) -> Result<(), Failure> {
 
 fn change(global: &Global, path: &str, body: &Value, done: &str) -> Result<(), Failure> {
     let answer = with_client(global, Wants::Writing, async |client| client.post(path, body).await)?;
+    output::warnings(global, &answer);
     if global.json { output::json(&answer) } else { output::line(done) }
 }
 

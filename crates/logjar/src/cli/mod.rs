@@ -22,7 +22,7 @@ mod users;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use logjar_eventlog::error::{Class, LogError};
 
 use crate::config::ConfigError;
@@ -195,7 +195,7 @@ pub fn main() -> ExitCode {
     match run(&global, command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            let text = failure.to_string();
+            let text = global.with_commands_to_type(&failure.to_string());
             if !text.is_empty() {
                 output::error(&text);
             }
@@ -234,8 +234,29 @@ impl Global {
             None => std::env::args_os().next().map_or_else(|| "logjar".to_owned(), quoted),
         };
         let is_default = self.data == std::path::Path::new("./data");
-        let data = if is_default { String::new() } else { format!(" --data {}", quoted(&self.data)) };
-        format!("{program} {command}{data}")
+        let data = if is_default { String::new() } else { format!("--data {} ", quoted(&self.data)) };
+        format!("{program} {data}{command}")
+    }
+
+    /// A text with its commands as [`Self::to_type`] has them. What begins with `logjar` and the name of a command is
+    /// one, after a colon, a backtick or `&&`.
+    fn with_commands_to_type(&self, text: &str) -> String {
+        let program = CommandLine::command();
+        let begins_command = |rest: &str| {
+            let name = rest.split([' ', '`', ';', '\n']).next().unwrap_or_default();
+            program.get_subcommands().any(|command| command.get_name() == name)
+        };
+        let mut pieces = text.split("logjar ");
+        let mut whole = pieces.next().unwrap_or_default().to_owned();
+        for piece in pieces {
+            let is_named = whole.ends_with(": ") || whole.ends_with('`') || whole.ends_with("&& ");
+            whole += &if is_named && begins_command(piece) {
+                self.to_type(piece)
+            } else {
+                format!("logjar {piece}")
+            };
+        }
+        whole
     }
 
     fn config_file(&self) -> PathBuf {

@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal, Write};
 
 use serde_json::Value;
 
-use super::Failure;
+use super::{Failure, Global};
 
 /// Prints a line of a result.
 pub(super) fn line(text: &str) -> Result<(), Failure> {
@@ -64,14 +64,19 @@ pub(super) fn warning(text: &str) {
 }
 
 /// Prints the warnings in an answer.
-pub(super) fn warnings(answer: &Value) {
+pub(super) fn warnings(global: &Global, answer: &Value) {
     let warnings = answer.get("warnings").and_then(Value::as_array).into_iter().flatten();
-    warnings.filter_map(Value::as_str).for_each(warning);
+    warnings.filter_map(Value::as_str).for_each(|text| warning(&global.with_commands_to_type(text)));
 }
 
 /// Prints something besides the result.
 pub(super) fn note(text: &str) {
     beside(text);
+}
+
+/// Asks something; the answer is typed on the same line.
+pub(super) fn question(text: &str) {
+    let _ = write!(io::stderr(), "{text}");
 }
 
 /// If the text can't be written, as to a log file on a full disk, the work goes on.

@@ -5,27 +5,67 @@ use std::io::{self, IsTerminal, Read};
 
 use super::{Failure, output};
 
-/// The password: from standard input, or from a terminal after printing the question. An empty answer on the terminal
-/// means none.
-pub(super) fn read_password(from_stdin: bool, question: Option<&str>) -> Result<Option<String>, Failure> {
-    let failed = |source| Failure::Io { what: "could not read the password".to_owned(), source };
-    if from_stdin {
-        let mut text = String::new();
-        io::stdin().read_to_string(&mut text).map_err(failed)?;
-        // One trailing newline is the shell's, not the password's.
-        let text =
-            text.strip_suffix('\n').map_or(text.as_str(), |rest| rest.strip_suffix('\r').unwrap_or(rest));
-        return Ok(Some(text.to_owned()));
+/// An existing password or token: read from standard input, or asked for on a terminal with that question. An empty
+/// answer on the terminal means none.
+pub(super) fn read_password(from_stdin: bool, question: &str) -> Result<Option<String>, Failure> {
+    match from_stdin {
+        true => from_pipe().map(Some),
+        false if io::stdin().is_terminal() => {
+            let typed = hidden_line(question).map_err(failed)?;
+            Ok((!typed.is_empty()).then_some(typed))
+        }
+        false => Ok(None),
     }
-    let Some(question) = question.filter(|_| io::stdin().is_terminal()) else { return Ok(None) };
-    output::note(question);
-    let hidden = hidden_line().map_err(failed)?;
-    Ok((!hidden.is_empty()).then_some(hidden))
 }
 
-/// Reads a line with the terminal's echo off.
-fn hidden_line() -> io::Result<String> {
+/// A new password. At a terminal it has to be typed twice, because what is typed is not shown.
+pub(super) fn read_new_password(from_stdin: bool, question: &str) -> Result<Option<String>, Failure> {
+    match from_stdin {
+        true => from_pipe().map(Some),
+        false if io::stdin().is_terminal() => ask_twice(question, hidden_line),
+        false => Ok(None),
+    }
+}
+
+/// The refusal for a missing password; it says how to give one.
+pub(super) fn no_password() -> Failure {
+    match io::stdin().is_terminal() {
+        true => Failure::Refused("no password was typed".to_owned()),
+        false => Failure::Usage("give the password on standard input with --password-stdin".to_owned()),
+    }
+}
+
+fn failed(source: io::Error) -> Failure {
+    Failure::Io { what: "could not read the password".to_owned(), source }
+}
+
+fn from_pipe() -> Result<String, Failure> {
+    let mut text = String::new();
+    io::stdin().read_to_string(&mut text).map_err(failed)?;
+    // One trailing newline is the shell's, not the password's.
+    let text = text.strip_suffix('\n').map_or(text.as_str(), |rest| rest.strip_suffix('\r').unwrap_or(rest));
+    Ok(text.to_owned())
+}
+
+/// Asks for the same again, unless the first answer is empty.
+fn ask_twice(
+    question: &str,
+    mut ask: impl FnMut(&str) -> io::Result<String>,
+) -> Result<Option<String>, Failure> {
+    let first = ask(question).map_err(failed)?;
+    if first.is_empty() {
+        return Ok(None);
+    }
+    match ask("The same again: ").map_err(failed)? == first {
+        true => Ok(Some(first)),
+        false => Err(Failure::Refused("the two passwords differ, so nothing was changed".to_owned())),
+    }
+}
+
+/// Asks, and reads a line with the terminal's echo off.
+fn hidden_line(question: &str) -> io::Result<String> {
     let stdin = io::stdin();
+    output::question(question);
     let before = rustix::termios::tcgetattr(&stdin)?;
     let mut silent = before.clone();
     silent.local_modes.remove(rustix::termios::LocalModes::ECHO);
@@ -33,6 +73,35 @@ fn hidden_line() -> io::Result<String> {
     let mut line = String::new();
     let read = stdin.read_line(&mut line);
     rustix::termios::tcsetattr(&stdin, rustix::termios::OptionalActions::Flush, &before)?;
+    // The end of the typed line was not shown either.
+    output::note("");
     read?;
     Ok(line.trim_end_matches(['\n', '\r']).to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_password_is_typed_twice() {
+        let cases: [(&[&str], Result<Option<&str>, &str>); 4] = [
+            (&["correct horse", "correct horse"], Ok(Some("correct horse"))),
+            (&["correct horse", "correct house"], Err("differ")),
+            (&["correct horse", ""], Err("differ")),
+            (&[""], Ok(None)),
+        ];
+        for (typed, expected) in cases {
+            let mut answers = typed.iter();
+            let answered = ask_twice("Password: ", |_| Ok((*answers.next().expect("a question")).to_owned()));
+            match (answered, expected) {
+                (Ok(answered), Ok(expected)) => assert_eq!(answered.as_deref(), expected, "{typed:?}"),
+                (Err(failure), Err(part)) => {
+                    assert!(failure.to_string().contains(part), "{typed:?}: {failure}")
+                }
+                (answered, _) => panic!("{typed:?}: {answered:?}"),
+            }
+            assert_eq!(answers.next(), None, "each answer was asked for: {typed:?}");
+        }
+    }
 }

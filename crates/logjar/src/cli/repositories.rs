@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
-use super::client::{Wants, segment, with_client};
+use super::client::{Wants, is_change, segment, with_client};
 use super::{Failure, Global, output};
 
 #[derive(Subcommand)]
@@ -97,7 +97,11 @@ pub(super) fn run(global: &Global, command: Command) -> Result<(), Failure> {
             let body = json!({ "policy": policy.name(), "read": read.map(Read::name) });
             let path = format!("/api/v1/repositories/{}", segment(&name));
             let done = with_client(global, Wants::Writing, async |client| client.patch(&path, &body).await)?;
-            if global.json { output::json(&done) } else { output::line(&format!("changed {name}")) }
+            match is_change(&done) {
+                _ if global.json => output::json(&done),
+                true => output::line(&format!("changed {name}")),
+                false => output::line(&format!("{name} already has these settings")),
+            }
         }
         Command::List => {
             let repositories =

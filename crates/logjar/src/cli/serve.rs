@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use clap::Args;
 use logjar_domain::event::ReadAccess;
+use logjar_domain::permission::has_administrator;
 use logjar_eventlog::error::LogError;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -228,7 +229,8 @@ async fn write(
 ) -> Result<(), Failure> {
     let Writing { app, mut running, changed, warnings } = writing;
     let reaching = groups::reaching(&app.projections.read(), &app.config.rules());
-    warnings.iter().chain(&reaching).for_each(|warning| output::warning(warning));
+    let warnings = warnings.iter().chain(&reaching);
+    warnings.for_each(|warning| output::warning(&global.with_commands_to_type(warning)));
     let end = async {
         tokio::select! {
             () = ends.wait() => tracing::info!("stopping"),
@@ -364,7 +366,7 @@ fn greet(global: &Global, app: &App, address: SocketAddr) -> Result<(), Failure>
         };
         output::line(&format!("  repository {name}: {base}/{path}/ ({readers})"))?;
     }
-    if !state.users.values().any(|user| user.admin && !user.disabled) {
+    if !has_administrator(&state) {
         output::line("There is no administrator yet. In a second terminal:")?;
         output::line(&format!("  {}", global.to_type("user add NAME --email YOU@EXAMPLE.ORG --admin")))?;
         output::line(&format!("  {}", global.to_type("token create --user NAME")))?;

@@ -6,7 +6,7 @@ use std::io::IsTerminal;
 use clap::Subcommand;
 use serde_json::{Value, json};
 
-use super::client::{Wants, segment, with_client};
+use super::client::{Wants, is_change, segment, with_client};
 use super::password::read_password;
 use super::{Failure, Global, output};
 
@@ -72,7 +72,7 @@ pub(super) fn run(global: &Global, command: Command) -> Result<(), Failure> {
             let token = with_client(global, Wants::Writing, async |client| {
                 client.post("/api/v1/tokens", &body).await
             })?;
-            output::warnings(&token);
+            output::warnings(global, &token);
             if global.json {
                 return output::json(&token);
             }
@@ -121,7 +121,12 @@ pub(super) fn run(global: &Global, command: Command) -> Result<(), Failure> {
             if global.json {
                 return output::json(&done);
             }
-            output::line(&format!("disabled {}", text(&done, "id")))
+            let id = text(&done, "id");
+            output::line(&if is_change(&done) {
+                format!("disabled {id}")
+            } else {
+                format!("{id} was already disabled")
+            })
         }
     }
 }
@@ -129,11 +134,14 @@ pub(super) fn run(global: &Global, command: Command) -> Result<(), Failure> {
 /// The only token in standard input, or what a person types unseen.
 fn read_token() -> Result<String, Failure> {
     let is_typed = std::io::stdin().is_terminal();
-    let said = read_password(!is_typed, Some("The token (it is not shown):"))?.unwrap_or_default();
+    let said = read_password(!is_typed, "Token (not shown): ")?.unwrap_or_default();
     let words = said.split(|character: char| !character.is_ascii_alphanumeric() && !"_-".contains(character));
     let tokens: BTreeSet<&str> = words.filter(|word| is_token(word)).collect();
     match tokens.into_iter().collect::<Vec<_>>().as_slice() {
         [token] => Ok((*token).to_owned()),
+        [] if is_typed => {
+            Err(Failure::Usage("that is no token; one ends in 60 hexadecimal digits".to_owned()))
+        }
         [] => Err(Failure::Usage(
             "there is no token on standard input; one ends in 60 hexadecimal digits".to_owned(),
         )),
@@ -186,7 +194,7 @@ fn row(token: &Value) -> Vec<String> {
         text(token, "name").to_owned(),
         limit,
         can.join(","),
-        text(token, "state").to_owned(),
+        text(token, "state").replace('-', " "),
         expires.to_owned(),
     ]
 }

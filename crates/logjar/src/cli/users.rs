@@ -1,16 +1,11 @@
 //! `logjar user`.
 
-use std::io::{self, IsTerminal};
-
 use clap::Subcommand;
 use serde_json::{Value, json};
 
-use super::client::{Wants, segment, with_client};
-use super::password::read_password;
+use super::client::{Wants, is_change, segment, with_client};
+use super::password::{no_password, read_new_password};
 use super::{Failure, Global, output};
-
-/// The question on a terminal for a new password.
-const NEW: &str = "Password (not shown; empty for none):";
 
 #[derive(Subcommand)]
 pub(super) enum Command {
@@ -75,10 +70,10 @@ pub(super) enum Command {
 pub(super) fn run(global: &Global, command: Command) -> Result<(), Failure> {
     match command {
         Command::Add { name, email, admin, service, password_stdin } => {
-            let password = if password_stdin || io::stdin().is_terminal() {
-                read_password(password_stdin, (!service).then_some(NEW))?
-            } else {
-                None
+            // A service has only tokens, unless a password is given.
+            let password = match service && !password_stdin {
+                true => None,
+                false => read_new_password(password_stdin, "Password (not shown; empty for none): ")?,
             };
             let body = json!({ "name": name, "email": email, "admin": admin, "service": service, "password": password });
             let user = with_client(global, Wants::Writing, async |client| {
@@ -105,27 +100,34 @@ pub(super) fn run(global: &Global, command: Command) -> Result<(), Failure> {
             let user = with_client(global, Wants::Reading, async |client| client.get(&path).await)?;
             if global.json { output::json(&user) } else { show(&user) }
         }
-        Command::Disable { name } => change(global, &name, "disable", |_| format!("disabled {name}")),
+        Command::Disable { name } => {
+            change(global, &name, "disable", |_| format!("disabled {name}"), "was already disabled")
+        }
         Command::Enable { name } => {
             let tokens = |done: &Value| match done.get("tokens").and_then(Value::as_u64) {
                 None | Some(0) => format!("enabled {name}, who has no valid token"),
                 Some(1) => format!("enabled {name}; one of their tokens is valid again"),
                 Some(tokens) => format!("enabled {name}; {tokens} of their tokens are valid again"),
             };
-            change(global, &name, "enable", tokens)
+            change(global, &name, "enable", tokens, "was not disabled")
         }
-        Command::Promote { name } => {
-            change(global, &name, "promote", |_| format!("{name} is an administrator"))
-        }
-        Command::Demote { name } => {
-            change(global, &name, "demote", |_| format!("{name} is not an administrator"))
-        }
+        Command::Promote { name } => change(
+            global,
+            &name,
+            "promote",
+            |_| format!("{name} is an administrator now"),
+            "was already an administrator",
+        ),
+        Command::Demote { name } => change(
+            global,
+            &name,
+            "demote",
+            |_| format!("{name} is no administrator any more"),
+            "was not an administrator",
+        ),
         Command::Password { name, password_stdin } => {
-            let Some(password) = read_password(password_stdin, Some(NEW))? else {
-                return Err(Failure::Usage(
-                    "give the password on standard input with --password-stdin".to_owned(),
-                ));
-            };
+            let password = read_new_password(password_stdin, "New password (not shown): ")?;
+            let password = password.ok_or_else(no_password)?;
             let path = format!("/api/v1/users/{}/password", segment(&name));
             let body = json!({ "password": password });
             let done = with_client(global, Wants::Writing, async |client| client.post(&path, &body).await)?;
@@ -138,11 +140,22 @@ pub(super) fn run(global: &Global, command: Command) -> Result<(), Failure> {
     }
 }
 
-/// Changes something about a user, and reports it.
-fn change(global: &Global, name: &str, what: &str, said: impl Fn(&Value) -> String) -> Result<(), Failure> {
+/// Changes something about a user and says so; `held` is what to say if it was so before.
+fn change(
+    global: &Global,
+    name: &str,
+    what: &str,
+    said: impl Fn(&Value) -> String,
+    held: &str,
+) -> Result<(), Failure> {
     let path = format!("/api/v1/users/{}/{what}", segment(name));
     let done = with_client(global, Wants::Writing, async |client| client.post(&path, &json!({})).await)?;
-    if global.json { output::json(&done) } else { output::line(&said(&done)) }
+    output::warnings(global, &done);
+    match is_change(&done) {
+        _ if global.json => output::json(&done),
+        true => output::line(&said(&done)),
+        false => output::line(&format!("{name} {held}")),
+    }
 }
 
 fn row(user: &Value) -> Vec<String> {
@@ -153,17 +166,21 @@ fn row(user: &Value) -> Vec<String> {
     vec![text("name"), text("type"), admin.to_owned(), state.to_owned(), text("email"), text("since")]
 }
 
-/// What was granted, and where, such as `read, deploy in org.example:lib`.
-pub(super) fn right(right: &Value) -> String {
-    let text = |key: &str| right.get(key).and_then(Value::as_str);
+/// What is granted, as `read, deploy, admin`.
+pub(super) fn abilities(right: &Value) -> String {
     let can = right.get("can").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
     let admin = right.get("admin").and_then(Value::as_bool).unwrap_or_default();
-    let can: Vec<&str> = can.chain(admin.then_some("admin")).collect();
+    can.chain(admin.then_some("admin")).collect::<Vec<_>>().join(", ")
+}
+
+/// What is granted, and where, as `read, deploy in org.example:lib`.
+pub(super) fn right(right: &Value) -> String {
+    let text = |key: &str| right.get(key).and_then(Value::as_str);
     let place = match text("artifact") {
         Some(artifact) => format!("{}:{artifact}", text("group").unwrap_or("-")),
         None => format!("all of {}", text("group").unwrap_or("-")),
     };
-    format!("{} in {place}", can.join(", "))
+    format!("{} in {place}", abilities(right))
 }
 
 fn show(user: &Value) -> Result<(), Failure> {

@@ -344,7 +344,8 @@ pub(crate) fn program(folder: &Path) -> Command {
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("LOGJAR_")) {
         command.env_remove(name);
     }
-    command.arg("--data").arg(folder).stdin(Stdio::null());
+    // Under cargo, commands to type would begin with it.
+    command.env_remove("CARGO").arg("--data").arg(folder).stdin(Stdio::null());
     command
 }
 

@@ -15,6 +15,7 @@ use logjar_maven::coordinates::{ArtifactId, GroupId};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::left::Administered;
 use super::views::{Which, list_of, shown};
 use super::{artifact_id, group_id, submit};
 use crate::clock::now;
@@ -207,17 +208,38 @@ pub async fn grant(
         admin: rights.admin,
         over: rights.over,
     };
-    submit(&sequencer, command, actor.clone()).await?;
-    let state = registry.read();
-    let sight = registry.sight_in(&state, &actor);
+    let (before, administered) = {
+        let state = registry.read();
+        (rights_before(&state, &rights.user, &group, &scope), Administered::by(&state, &rights.user))
+    };
+    let changed = submit(&sequencer, command, actor.clone()).await?.is_change();
+    let mut warnings = {
+        let state = registry.read();
+        let sight = registry.sight_in(&state, &actor);
+        missing(&state, &sight, &group, &scope)
+    };
+    warnings.extend(administered.warnings(&registry));
     Ok(axum::Json(json!({
         "group": group.as_str(),
         "user": rights.user,
         "artifact": rights.artifact,
         "can": can.names().collect::<Vec<_>>(),
         "admin": rights.admin,
-        "warnings": missing(&state, &sight, &group, &scope),
+        "before": before,
+        "changed": changed,
+        "warnings": warnings,
     })))
+}
+
+/// What a user has been granted for a scope; null if nothing.
+fn rights_before(state: &state::State, user: &str, group: &GroupId, scope: &Scope) -> Value {
+    let Some((id, _)) = state.user_named(user) else { return Value::Null };
+    let mut members = state.groups.get(group).into_iter().flat_map(|group| &group.members);
+    let found = members.find(|member| member.user == *id && member.scope == *scope);
+    found.map_or(
+        Value::Null,
+        |member| json!({ "can": member.can.names().collect::<Vec<_>>(), "admin": member.admin }),
+    )
 }
 
 /// Warnings about what rights or a token refer to but does not exist, as far as the caller may know.
@@ -235,14 +257,22 @@ pub(super) fn missing(state: &state::State, sight: &Sight, group: &GroupId, scop
 /// Revokes rights, for admins of the scope.
 pub async fn revoke(
     State(sequencer): State<Sequencer>,
+    State(registry): State<Registry>,
     Caller(actor): Caller,
     Path(group): Path<String>,
     Json(rights): Json<Rights>,
 ) -> Result<axum::Json<Value>, ApiError> {
     let command =
         Command::RevokeMember { group: group_id(&group)?, user: rights.user.clone(), scope: scope(&rights)? };
+    let before = Administered::by(&registry.read(), &rights.user);
     submit(&sequencer, command, actor).await?;
-    Ok(axum::Json(json!({ "group": group, "user": rights.user, "artifact": rights.artifact })))
+    let warnings = before.warnings(&registry);
+    Ok(axum::Json(json!({
+        "group": group,
+        "user": rights.user,
+        "artifact": rights.artifact,
+        "warnings": warnings,
+    })))
 }
 
 fn scope(rights: &Rights) -> Result<Scope, ApiError> {

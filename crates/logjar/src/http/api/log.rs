@@ -95,7 +95,7 @@ pub async fn lines(
     let (pieces, received) = tokio::sync::mpsc::channel::<Result<Bytes, std::io::Error>>(4);
     tokio::task::spawn_blocking(move || {
         if let Err(error) = send_lines(log.as_ref(), &which, since, &filter, until, &pieces) {
-            // A line that is none of the log: nobody takes what came before it for the whole answer.
+            // Not a line of the log, so that no reader takes what came before it for the whole answer.
             let last = json!({ "problem": HttpError::from(error).problem() });
             let _ = pieces.blocking_send(Ok(Bytes::from(format!("{last}\n"))));
         }
@@ -126,7 +126,7 @@ fn picks(filter: &LogFilter, line: &Line) -> Result<bool, LogError> {
     Ok(filter.is_open() || filter.picks(&decode(line, Detail::State).map_err(|error| unknown(error.into()))?))
 }
 
-/// Sends what is there before the first line that can't be read, too.
+/// Sends lines up to the last one, or to the first that cannot be read.
 fn send_lines(
     log: &dyn LogReader,
     which: &Which,

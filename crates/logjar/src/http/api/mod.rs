@@ -6,6 +6,7 @@ pub mod auth;
 pub mod deploys;
 pub mod groups;
 pub mod health;
+mod left;
 pub mod log;
 pub mod metrics;
 mod ndjson;

@@ -84,11 +84,17 @@ pub async fn change(
     Json(changes): Json<Changes>,
 ) -> Result<axum::Json<Value>, ApiError> {
     let (policy, read) = (policy(changes.policy.as_deref())?, read_access(changes.read.as_deref())?);
-    submit(&sequencer, Command::ChangeRepository { name: name.clone(), policy, read }, actor).await?;
+    let command = Command::ChangeRepository { name: name.clone(), policy, read };
+    let changed = submit(&sequencer, command, actor).await?.is_change();
     make_folders(tree).await?;
     let state = projections.read();
-    let changed = state.repositories.get(&parse_repository_name(&name)?).ok_or(HttpError::Internal)?;
-    Ok(axum::Json(json!({ "name": name, "policy": changed.policy.as_str(), "read": changed.read.as_str() })))
+    let now = state.repositories.get(&parse_repository_name(&name)?).ok_or(HttpError::Internal)?;
+    Ok(axum::Json(json!({
+        "name": name,
+        "policy": now.policy.as_str(),
+        "read": now.read.as_str(),
+        "changed": changed,
+    })))
 }
 
 /// A new repository needs its folder, and a changed one may have to be open to others, or closed.

@@ -63,22 +63,27 @@ pub async fn list(
         Actor::Anonymous => return Err(Rejection::TokenRequired.into()),
         Actor::User { user, .. } if own.is_none() => {
             let user = state.name_of(user);
-            return Err(Rejection::TokenCannot { what: "manage", user }.into());
+            return Err(Rejection::TokenCannot { what: "manage", user, options: String::new() }.into());
         }
         _ => {}
     }
     let visible = state.tokens.iter().filter(|(_, token)| administrator || own == Some(&token.user));
-    let copied = visible.map(|(id, token)| (id.clone(), token.clone(), state.name_of(&token.user)));
-    let mut visible: Vec<(TokenId, Token, String)> = copied.collect();
+    let copied = visible.map(|(id, token)| {
+        let owner_is_disabled = state.users.get(&token.user).is_some_and(|user| user.disabled);
+        (id.clone(), token.clone(), state.name_of(&token.user), owner_is_disabled)
+    });
+    let mut visible: Vec<(TokenId, Token, String, bool)> = copied.collect();
     drop(state);
-    visible.sort_by_key(|(_, token, _)| token.since);
+    visible.sort_by_key(|(_, token, ..)| token.since);
     let tokens: Vec<Value> = visible
         .into_iter()
-        .map(|(id, token, owner)| {
+        .map(|(id, token, owner, owner_is_disabled)| {
+            // What is permanent comes before what can change back.
             let state_of = match (token.disabled, token.expires) {
                 (true, _) => "disabled",
                 (_, Some(end)) if end <= moment => "expired",
                 _ if token.single_use && token.used_by.is_some() => "used",
+                _ if owner_is_disabled => "user-disabled",
                 _ => "good",
             };
             json!({
@@ -164,8 +169,7 @@ pub async fn disable_secret(
     // Nobody can guess a token, so it is no secret that there is none.
     let id = projections.read().token_with_hash(&hash(token.trim())).map(|(id, _)| id.clone());
     let id = id.ok_or_else(|| HttpError::Missing("that token".to_owned()))?;
-    submit(&sequencer, Command::DisableToken { token: id.clone() }, actor).await?;
-    Ok(axum::Json(json!({ "id": id.as_str(), "state": "disabled" })))
+    void(&sequencer, id, actor).await
 }
 
 /// Disables a token for good.
@@ -174,6 +178,10 @@ pub async fn disable(
     Caller(actor): Caller,
     Path(id): Path<String>,
 ) -> Result<axum::Json<Value>, ApiError> {
-    submit(&sequencer, Command::DisableToken { token: TokenId::new(id.as_str()) }, actor).await?;
-    Ok(axum::Json(json!({ "id": id, "state": "disabled" })))
+    void(&sequencer, TokenId::new(id.as_str()), actor).await
+}
+
+async fn void(sequencer: &Sequencer, id: TokenId, actor: Actor) -> Result<axum::Json<Value>, ApiError> {
+    let changed = submit(sequencer, Command::DisableToken { token: id.clone() }, actor).await?.is_change();
+    Ok(axum::Json(json!({ "id": id.as_str(), "state": "disabled", "changed": changed })))
 }

@@ -14,10 +14,12 @@ use logjar_maven::coordinates::ArtifactId;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::left::Administered;
 use super::submit;
 use crate::auth::hashing::Hashing;
 use crate::auth::password;
 use crate::clock::{now, rfc3339};
+use crate::http::contents::Registry;
 use crate::http::error::HttpError;
 use crate::http::extract::{ApiError, Caller, Json, Path};
 use crate::projections::Projections;
@@ -70,7 +72,7 @@ pub async fn show(
     let found = state.user_named(&name).filter(|(id, _)| own(id) || is_administrator(&state, now(), &actor));
     let Some((id, user)) = found else {
         if actor.user().is_some_and(|user| state.name_of(user) == name) {
-            return Err(Rejection::TokenCannot { what: "manage", user: name }.into());
+            return Err(Rejection::TokenCannot { what: "manage", user: name, options: String::new() }.into());
         }
         require_administrator(&state, now(), &actor, "look at others")?;
         return Err(Rejection::UserMissing { name }.into());
@@ -143,11 +145,15 @@ pub async fn register(
 /// Disables a user, for administrators.
 pub async fn disable(
     State(sequencer): State<Sequencer>,
+    State(registry): State<Registry>,
     Caller(actor): Caller,
     Path(name): Path<String>,
 ) -> Result<axum::Json<Value>, ApiError> {
-    submit(&sequencer, Command::DisableUser { name: name.clone() }, actor).await?;
-    Ok(axum::Json(json!({ "name": name, "disabled": true })))
+    let before = Administered::by(&registry.read(), &name);
+    let command = Command::DisableUser { name: name.clone() };
+    let changed = submit(&sequencer, command, actor).await?.is_change();
+    let warnings = before.warnings(&registry);
+    Ok(axum::Json(json!({ "name": name, "disabled": true, "changed": changed, "warnings": warnings })))
 }
 
 /// Enables a user again, for administrators.
@@ -157,42 +163,48 @@ pub async fn enable(
     Caller(actor): Caller,
     Path(name): Path<String>,
 ) -> Result<axum::Json<Value>, ApiError> {
-    submit(&sequencer, Command::EnableUser { name: name.clone() }, actor).await?;
+    let changed = submit(&sequencer, Command::EnableUser { name: name.clone() }, actor).await?.is_change();
     let state = projections.read();
     let (id, _) = state.user_named(&name).ok_or(HttpError::Internal)?;
     let moment = now();
     let is_good =
         |token: &&Token| token.user == *id && !token.disabled && token.expires.is_none_or(|end| end > moment);
     let tokens = state.tokens.values().filter(is_good).count();
-    Ok(axum::Json(json!({ "name": name, "disabled": false, "tokens": tokens })))
+    Ok(axum::Json(json!({ "name": name, "disabled": false, "tokens": tokens, "changed": changed })))
 }
 
 /// Makes a user an administrator, for administrators.
 pub async fn promote(
     State(sequencer): State<Sequencer>,
+    State(registry): State<Registry>,
     Caller(actor): Caller,
     Path(name): Path<String>,
 ) -> Result<axum::Json<Value>, ApiError> {
-    change_admin(&sequencer, actor, name, true).await
+    change_admin(&sequencer, &registry, actor, name, true).await
 }
 
 /// Revokes a user's administrator rights, for administrators.
 pub async fn demote(
     State(sequencer): State<Sequencer>,
+    State(registry): State<Registry>,
     Caller(actor): Caller,
     Path(name): Path<String>,
 ) -> Result<axum::Json<Value>, ApiError> {
-    change_admin(&sequencer, actor, name, false).await
+    change_admin(&sequencer, &registry, actor, name, false).await
 }
 
 async fn change_admin(
     sequencer: &Sequencer,
+    registry: &Registry,
     actor: Actor,
     name: String,
     admin: bool,
 ) -> Result<axum::Json<Value>, ApiError> {
-    submit(sequencer, Command::ChangeAdmin { name: name.clone(), admin }, actor).await?;
-    Ok(axum::Json(json!({ "name": name, "admin": admin })))
+    let before = Administered::by(&registry.read(), &name);
+    let command = Command::ChangeAdmin { name: name.clone(), admin };
+    let changed = submit(sequencer, command, actor).await?.is_change();
+    let warnings = before.warnings(registry);
+    Ok(axum::Json(json!({ "name": name, "admin": admin, "changed": changed, "warnings": warnings })))
 }
 
 /// Changes a password.

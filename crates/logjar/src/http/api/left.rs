@@ -1,0 +1,57 @@
+//! Warnings about what nobody administers after a change. The change itself is not refused: the command line on the
+//! server can always appoint somebody else.
+
+use logjar_domain::access::Scope;
+use logjar_domain::inheritance::has_admin;
+use logjar_domain::permission::has_administrator;
+use logjar_domain::state::State;
+use logjar_maven::coordinates::GroupId;
+
+use crate::http::contents::Registry;
+
+/// How many groups are named in warnings of their own.
+const NAMED: usize = 5;
+
+/// What a user administers before a change.
+pub(super) struct Administered {
+    registry: bool,
+    groups: Vec<GroupId>,
+}
+
+impl Administered {
+    /// What the user of that name administers now.
+    pub(super) fn by(state: &State, name: &str) -> Self {
+        let Some((id, user)) = state.user_named(name).filter(|(_, user)| !user.disabled) else {
+            return Self { registry: false, groups: Vec::new() };
+        };
+        let groups = state.groups_of(id).filter(|(_, group)| {
+            let mut own = group.members.iter().filter(|member| member.user == *id);
+            own.any(|member| member.admin && member.scope == Scope::Group)
+        });
+        let groups = groups.map(|(name, _)| name.clone()).collect();
+        Self { registry: user.admin, groups }
+    }
+
+    /// Warnings about what nobody administers any more, judged by the state after the change.
+    pub(super) fn warnings(&self, registry: &Registry) -> Vec<String> {
+        let state = registry.read();
+        let mut warnings = Vec::new();
+        if self.registry && !has_administrator(&state) {
+            let mend = "make somebody one with: logjar user promote NAME";
+            warnings.push(format!("the registry has no administrator any more; {mend}"));
+        }
+        let left: Vec<&GroupId> =
+            self.groups.iter().filter(|group| !has_admin(&state, &registry.rules, group)).collect();
+        warnings.extend(left.iter().take(NAMED).map(|group| {
+            format!(
+                "the group `{group}` has no admin any more; make somebody one with: logjar group grant {group} NAME --admin"
+            )
+        }));
+        match left.len().saturating_sub(NAMED) {
+            0 => {}
+            1 => warnings.push("one more group has no admin any more".to_owned()),
+            more => warnings.push(format!("{more} more groups have no admin any more")),
+        }
+        warnings
+    }
+}
