@@ -340,7 +340,7 @@ pub enum Rejection {
         name: RepositoryName,
     },
     /// No repository of that name.
-    #[error("there is no repository `{name}`")]
+    #[error("there is no repository `{name}`; see: logjar repo list")]
     RepositoryMissing {
         /// The name.
         name: String,

@@ -13,9 +13,20 @@ pub(crate) fn grouped(number: u64) -> String {
     text
 }
 
+/// A number and what it counts, in the singular or plural.
+pub(crate) fn counted(number: u64, unit: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{} {unit}{plural}", grouped(number))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::grouped;
+    use super::{counted, grouped};
+
+    #[test]
+    fn numbers_of_things() {
+        assert_eq!([counted(1, "artifact"), counted(1_200, "group")], ["1 artifact", "1,200 groups"]);
+    }
 
     #[test]
     fn numbers_in_groups() {

@@ -13,6 +13,7 @@ use super::{Failure, Global, output};
 use crate::app::is_served;
 use crate::clock::rfc3339;
 use crate::log_filter::{Topic, TopicError};
+use crate::numbers::counted;
 use crate::startup::OpenError;
 use crate::storage::FolderError;
 use crate::storage::verify::check_files;
@@ -93,14 +94,12 @@ fn stat(global: &Global) -> Result<(), Failure> {
     if global.json {
         return output::json(&stat);
     }
-    let text = |key: &str| {
-        stat.get(key)
-            .map_or_else(String::new, |value| value.as_str().map_or_else(|| value.to_string(), str::to_owned))
-    };
+    let text = |key: &str| stat.get(key).and_then(Value::as_str).unwrap_or("-");
+    let number = |key: &str| stat.get(key).and_then(Value::as_u64).unwrap_or_default();
     output::line(&format!(
-        "{} lines, {} bytes, from {} to {}",
-        text("lines"),
-        text("bytes"),
+        "{}, {}, from {} to {}",
+        counted(number("lines"), "line"),
+        counted(number("bytes"), "byte"),
         text("first"),
         text("last")
     ))?;
@@ -283,16 +282,19 @@ fn verify_log(global: &Global, files: bool) -> Result<(), Failure> {
         let files = if files { " and all stored files" } else { "" };
         if damage.is_empty() {
             output::line(&format!(
-                "good: {} lines, {} bytes, root {}{files}",
-                verified.lines, verified.bytes, verified.root
+                "good: {}, {}, root {}{files}",
+                counted(verified.lines, "line"),
+                counted(verified.bytes, "byte"),
+                verified.root
             ))?;
         }
     }
     if strays > 0 {
         output::note(&format!(
-            "`{}` holds {strays} files that were in the place of others and that no event lists; they are never served, and \
-             can be removed when nobody needs them",
-            folder.strays().display()
+            "`{}` holds {} that no event lists, moved there from the place of others; nothing in it is served, and it \
+             can be removed when nobody needs it",
+            folder.strays().display(),
+            counted(strays, "file")
         ));
     }
     if damage.is_empty() { Ok(()) } else { Err(Failure::Reported) }

@@ -85,22 +85,20 @@ mod tests {
 
     #[test]
     fn a_new_password_is_typed_twice() {
-        let cases: [(&[&str], Result<Option<&str>, &str>); 4] = [
-            (&["correct horse", "correct horse"], Ok(Some("correct horse"))),
-            (&["correct horse", "correct house"], Err("differ")),
-            (&["correct horse", ""], Err("differ")),
-            (&[""], Ok(None)),
+        let cases: [(&[&str], &str); 4] = [
+            (&["correct horse", "correct horse"], "correct horse"),
+            (&["correct horse", "correct house"], "error: the two passwords differ"),
+            (&["correct horse", ""], "error: the two passwords differ"),
+            (&[""], "none"),
         ];
         for (typed, expected) in cases {
             let mut answers = typed.iter();
             let answered = ask_twice("Password: ", |_| Ok((*answers.next().expect("a question")).to_owned()));
-            match (answered, expected) {
-                (Ok(answered), Ok(expected)) => assert_eq!(answered.as_deref(), expected, "{typed:?}"),
-                (Err(failure), Err(part)) => {
-                    assert!(failure.to_string().contains(part), "{typed:?}: {failure}")
-                }
-                (answered, _) => panic!("{typed:?}: {answered:?}"),
-            }
+            let told = match answered {
+                Ok(answered) => answered.unwrap_or_else(|| "none".to_owned()),
+                Err(failure) => format!("error: {failure}"),
+            };
+            assert!(told.starts_with(expected), "{typed:?}: {told}");
             assert_eq!(answers.next(), None, "each answer was asked for: {typed:?}");
         }
     }

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::client::{Wants, broken_off, with_client};
 use super::{Failure, Global, output};
+use crate::numbers::counted;
 
 /// How often progress is reported as plain lines.
 const SAY_EVERY: Duration = Duration::from_secs(5);
@@ -44,7 +45,7 @@ impl What {
 }
 
 pub(super) fn run(global: &Global, options: &Options) -> Result<(), Failure> {
-    let mut rebuilding = Rebuilding::new(global.json);
+    let mut rebuilding = Rebuilding::new(global);
     let (what, parts) = options.what.names();
     let order = json!({ "what": what });
     let answered = with_client(global, Wants::Writing, async |client| {
@@ -65,8 +66,8 @@ pub(super) fn run(global: &Global, options: &Options) -> Result<(), Failure> {
 }
 
 /// A rebuild as reported by the lines of the answer.
-struct Rebuilding {
-    json: bool,
+struct Rebuilding<'a> {
+    global: &'a Global,
     shown: Shown,
     /// Results by part.
     results: Map<String, Value>,
@@ -75,9 +76,9 @@ struct Rebuilding {
     was_wrong: bool,
 }
 
-impl Rebuilding {
-    fn new(json: bool) -> Self {
-        Self { json, shown: Shown::new(json), results: Map::new(), problem: None, was_wrong: false }
+impl<'a> Rebuilding<'a> {
+    fn new(global: &'a Global) -> Self {
+        Self { global, shown: Shown::new(global.json), results: Map::new(), problem: None, was_wrong: false }
     }
 
     fn line(&mut self, line: &[u8]) -> Result<(), Failure> {
@@ -120,26 +121,29 @@ impl Rebuilding {
                 said
             }
             "search" => {
-                format!("search: {} artifacts, complete up to line {position}", number(result, "artifacts"))
+                let artifacts = counted(number(result, "artifacts"), "artifact");
+                format!("search: {artifacts}, complete up to line {position}")
             }
             _ => {
                 let (documents, written) = (number(result, "documents"), number(result, "written"));
-                let mut said =
-                    format!("{what}: {documents} documents, {written} of them were missing or wrong");
+                let documents = counted(documents, "document");
+                let mut said = format!("{what}: {documents}, {written} of them missing or wrong");
                 let (sums, damaged) = (number(result, "sums"), number(result, "damaged"));
                 if sums > 0 {
-                    said.push_str(&format!("\n{what}: {sums} sums of stored files were written again"));
+                    let sums = counted(sums, "sum");
+                    said.push_str(&format!("\n{what}: {sums} of stored files written again"));
                 }
                 if damaged > 0 {
                     self.was_wrong = true;
+                    let damaged = counted(damaged, "stored file");
                     said.push_str(&format!(
-                        "\n{what}: {damaged} stored files are missing or damaged; `logjar log verify --files` names them"
+                        "\n{what}: {damaged} missing or damaged, see: logjar log verify --files"
                     ));
                 }
                 said
             }
         };
-        if self.json { Ok(()) } else { output::line(&said) }
+        if self.global.json { Ok(()) } else { output::line(&self.global.with_commands_to_type(&said)) }
     }
 }
 

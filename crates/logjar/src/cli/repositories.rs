@@ -93,6 +93,9 @@ pub(super) fn run(global: &Global, command: Command) -> Result<(), Failure> {
                 output::line(&format!("created {name}, at /repository/{name}/"))
             }
         }
+        Command::Set { policy, read: None, .. } if policy.name().is_none() => Err(Failure::Usage(
+            "say what to change: --releases, --snapshots or --mixed, or --read".to_owned(),
+        )),
         Command::Set { name, policy, read } => {
             let body = json!({ "policy": policy.name(), "read": read.map(Read::name) });
             let path = format!("/api/v1/repositories/{}", segment(&name));

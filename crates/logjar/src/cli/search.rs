@@ -7,6 +7,7 @@ use super::client::{Wants, segment, with_client};
 use super::listing::{age, coordinates, print, rows_of, text};
 use super::{Failure, Global, output};
 use crate::clock::now;
+use crate::numbers::counted;
 
 #[derive(Args)]
 pub(super) struct Options {
@@ -55,7 +56,8 @@ pub(super) fn run(global: &Global, options: &Options) -> Result<(), Failure> {
     let (page, pages) = (u64::from(options.page), number(&answer, "pages"));
     if pages > 1 {
         let total = number(&answer, "total");
-        output::note(&format!("page {page} of {pages}, {total} artifacts in all; --page N shows another"));
+        let total = counted(total, "artifact");
+        output::note(&format!("page {page} of {pages}, {total} in all; --page N shows another"));
     }
     Ok(())
 }

@@ -43,11 +43,15 @@ const MOVES_END: Duration = Duration::from_secs(1);
 #[derive(Args)]
 pub(super) struct Options {
     /// Address and port to listen on [default: 127.0.0.1:8930]
-    #[arg(long, value_name = "ADDR:PORT")]
+    #[arg(long, value_name = "ADDR:PORT", value_parser = address_and_port)]
     listen: Option<SocketAddr>,
     /// Listen beyond loopback although nothing encrypts the traffic
     #[arg(long)]
     insecure_http: bool,
+}
+
+fn address_and_port(text: &str) -> Result<SocketAddr, &'static str> {
+    text.parse().map_err(|_| "it must be an IP address and a port, such as 127.0.0.1:8930")
 }
 
 pub(super) fn run(global: &Global, options: &Options) -> Result<(), Failure> {
@@ -176,7 +180,13 @@ fn bind(address: SocketAddr) -> Result<std::net::TcpListener, Failure> {
         rustix::net::listen(&listener, i32::MAX)?;
         Ok(listener)
     };
-    listen().map_err(io_failure(format!("could not listen on {address}")))
+    listen().map_err(|source: std::io::Error| {
+        let why = match source.kind() {
+            std::io::ErrorKind::AddrInUse => " (another program does; --listen takes another address)",
+            _ => "",
+        };
+        Failure::Io { what: format!("could not listen on {address}{why}"), source }
+    })
 }
 
 /// Serves reads while the disk is too full to become the writer. `None`: the server was stopped meanwhile.

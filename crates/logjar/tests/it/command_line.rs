@@ -52,6 +52,7 @@ fn exit_codes() {
         (vec!["group", "members", "org.absent"], 1),
         (vec!["group", "create", "com", "--owner", "amy"], 1),
         (vec!["repo", "create", "No-Name"], 1),
+        (vec!["repo", "set", "repo"], 2),
         (vec!["repo", "create", "twice", "--releases", "--mixed"], 2),
         (vec!["serve", "--listen", "0.0.0.0:0"], 2),
         (vec!["serve", "--listen", "nowhere"], 2),
@@ -70,6 +71,16 @@ fn exit_codes() {
             assert!(!ran.stderr.trim_end().ends_with('.'), "{command:?}: {}", ran.stderr);
         }
     }
+}
+
+#[test]
+fn an_address_that_is_taken() {
+    let (server, other) = (TestServer::start(), TempDir::new().unwrap());
+    let address = server.address().to_string();
+    let ran = logjar(&other.path().join("data"), &["serve", "--listen", &address], "").expect(74);
+    assert!(ran.stderr.contains("another program") && ran.stderr.contains(&address), "{}", ran.stderr);
+    let ran = server.logjar(&["serve", "--listen", "localhost:8930"]).expect(2);
+    assert!(ran.stderr.contains("such as 127.0.0.1:8930"), "{}", ran.stderr);
 }
 
 #[test]

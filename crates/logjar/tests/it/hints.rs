@@ -156,6 +156,7 @@ const COMMANDS: &[(&str, &str, bool)] = &[
     ("GroupExists", "group create com.acme --owner ben", false),
     ("UserMissing", "user show nobody", false),
     ("TokenMissing", "token disable t_absent", false),
+    ("RepositoryMissing", "repo set absent --read public", false),
     ("NotAMember", "group revoke com.acme gil", false),
 ];
 

@@ -50,7 +50,7 @@ fn sums_of_a_damaged_file_are_not_made_to_fit_it() {
     let good = fs::read_to_string(folder.join("lib-1.0.jar.sha1")).unwrap();
     overwrite(&folder.join("lib-1.0.jar"), "other bytes");
     let told = server.logjar(&["rebuild", "tree"]).expect(1).stdout;
-    assert!(told.contains("1 stored files are missing or damaged"), "{told}");
+    assert!(told.contains("1 stored file missing or damaged, see: "), "{told}");
     assert_eq!(fs::read_to_string(folder.join("lib-1.0.jar.sha1")).unwrap(), good);
 }
 

@@ -100,7 +100,7 @@ fn the_command_does_the_same_with_a_server_and_without() {
     fs::remove_file(&sum).unwrap();
     fs::write(&sum, "of something else").unwrap();
     let tree = server.logjar(&["rebuild", "tree"]).expect(0);
-    assert_eq!(tree.stdout, "tree: 3 documents, 2 of them were missing or wrong\n");
+    assert_eq!(tree.stdout, "tree: 3 documents, 2 of them missing or wrong\n");
     assert!(copy.is_file());
     let search = server.logjar(&["rebuild", "search"]).expect(0);
     assert_eq!(search.stdout, format!("search: 2 artifacts, complete up to line {position}\n"));

@@ -13,7 +13,6 @@ use logjar_domain::sight::Sight;
 use logjar_eventlog::error::LogError;
 
 use super::site::{Row, RowContext, Site};
-use super::text::counted;
 use super::{error, page};
 use crate::app::FIRST_REPOSITORY;
 use crate::clock::now;
@@ -23,6 +22,7 @@ use crate::http::address::{base, repository_path};
 use crate::http::contents::Contents;
 use crate::http::contents::Registry;
 use crate::http::extract::Viewer;
+use crate::numbers::counted;
 use crate::queries::counts::{Counts, LastCounts};
 use crate::queries::{catalog, recent};
 use crate::snippets::{self, Place, Tool};

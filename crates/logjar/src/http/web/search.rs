@@ -7,7 +7,7 @@ use logjar_domain::access::Actor;
 use logjar_search::search::HITS_MAX;
 
 use super::site::{Row, RowContext, Site};
-use super::text::{Piece, counted, sentence, shortened, without_unseen};
+use super::text::{Piece, sentence, shortened, without_unseen};
 use super::{error, page};
 use crate::clock::now;
 use crate::config::Config;
@@ -16,7 +16,7 @@ use crate::http::error::HttpError;
 use crate::http::hits::Results;
 use crate::http::maven::path::encode;
 use crate::http::paging::{PAGE_MAX, Paging};
-use crate::numbers::grouped;
+use crate::numbers::{counted, grouped};
 use crate::queries::catalog;
 
 /// How much of a query headings show, in characters.

@@ -6,10 +6,11 @@ use logjar_domain::state::State;
 use logjar_maven::coordinates::{ArtifactId, GroupId};
 
 use super::style;
-use super::text::{When, counted, description};
+use super::text::{When, description};
 use crate::config::Config;
 use crate::http::address::{repository_path, root};
 use crate::http::maven::path::encode;
+use crate::numbers::counted;
 use crate::queries::recent::ListedDeploy;
 use crate::queries::summary::Summary;
 

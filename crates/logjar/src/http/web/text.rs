@@ -3,7 +3,7 @@
 use logjar_domain::ids::Moment;
 
 use crate::clock::rfc3339;
-use crate::numbers::grouped;
+use crate::numbers::counted;
 
 /// How much of a description lists show, in characters.
 const DESCRIPTION_MAX: usize = 220;
@@ -34,12 +34,6 @@ fn age(seconds: i64) -> String {
         return "just now".to_owned();
     };
     counted(seconds.unsigned_abs() / size.unsigned_abs(), unit) + " ago"
-}
-
-/// A number and what it counts, in the singular or plural.
-pub(super) fn counted(number: u64, unit: &str) -> String {
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{} {unit}{plural}", grouped(number))
 }
 
 /// A piece of a message.
@@ -138,11 +132,6 @@ mod tests {
         }
         let when = When::of(Moment(1_795_000_000_123_456), Moment(1_795_000_060_123_456));
         assert_eq!((when.exact.as_str(), when.age.as_str()), ("2026-11-18T11:06:40Z", "1 minute ago"));
-    }
-
-    #[test]
-    fn numbers() {
-        assert_eq!([counted(1, "artifact"), counted(1_200, "group")], ["1 artifact", "1,200 groups"]);
     }
 
     #[test]
