@@ -89,20 +89,18 @@ fn write_all(writer: &TreeWriter, mut due: HashSet<Changed>) -> (HashSet<Changed
 /// accessed.
 fn outdated(writer: &TreeWriter) -> HashSet<Changed> {
     let mut artifacts = Vec::new();
-    for (repository, details) in &writer.projections.read().repositories {
-        for ((group, artifact), found) in &details.artifacts {
-            artifacts.push((repository.clone(), group.clone(), artifact.clone(), found.changed));
-        }
-    }
+    writer.projections.walk(|repository, (group, artifact), found| {
+        artifacts.push((repository.clone(), group.clone(), artifact.clone(), found.changed));
+    });
     artifacts.retain(|(repository, group, artifact, changed)| {
         let folder = writer.folder.repository_folder(repository).join(artifact_folder(group, artifact));
         let written = tree::written(&folder.join(METADATA_NAME));
         let written = written.and_then(|time| jiff::Timestamp::try_from(time).ok());
         written.is_none_or(|time| time.as_microsecond() < changed.0) && folder.is_dir()
     });
-    let state = writer.projections.read();
     let mut due = HashSet::new();
     for (repository, group, artifact, _) in artifacts {
+        let state = writer.projections.read();
         let versions =
             state.artifact(&repository, &group, &artifact).map_or(&[][..], |found| &found.versions);
         let snapshots = versions.iter().filter(|version| version.version.is_snapshot());
@@ -183,12 +181,10 @@ impl TreeWriter {
 }
 
 fn all_artifacts(writer: &TreeWriter) -> Vec<(RepositoryName, GroupId, ArtifactId)> {
-    let state = writer.projections.read();
     let mut artifacts = Vec::new();
-    for (name, repository) in &state.repositories {
-        let keys = repository.artifacts.keys();
-        artifacts.extend(keys.map(|(group, artifact)| (name.clone(), group.clone(), artifact.clone())));
-    }
+    writer.projections.walk(|repository, (group, artifact), _| {
+        artifacts.push((repository.clone(), group.clone(), artifact.clone()));
+    });
     artifacts
 }
 

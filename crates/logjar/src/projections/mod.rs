@@ -8,20 +8,24 @@ mod holding;
 pub mod metadata;
 pub mod recent;
 
+use std::ops::Bound;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use logjar_domain::event::{Event, Recorded};
 use logjar_domain::ids::RepositoryName;
-use logjar_domain::state::{State, evolve};
+use logjar_domain::state::{Artifact, State, evolve};
 use logjar_eventlog::log::LogReader;
 use logjar_maven::coordinates::Gav;
 use tokio::sync::mpsc;
 
-use self::due::Due;
+use self::due::{Coordinates, Due};
 use self::holding::Holding;
 use self::recent::Recent;
 use crate::storage::read::OnTheirWay;
+
+/// How many artifacts a walk looks at before others have their turn.
+const WALKED: usize = 250;
 
 /// What readers see: the state at the last durable position.
 pub struct Projections {
@@ -129,10 +133,29 @@ impl Projections {
         Reading { inner, _holding: Holding::begin() }
     }
 
+    /// Goes over all artifacts without making anybody wait: the state is released every few hundred. What was there at
+    /// the beginning is seen, what comes meanwhile may be.
+    pub fn walk(&self, mut each: impl FnMut(&RepositoryName, &Coordinates, &Artifact)) {
+        let repositories: Vec<RepositoryName> = self.read().repositories.keys().cloned().collect();
+        for name in &repositories {
+            let mut last: Option<Coordinates> = None;
+            loop {
+                let state = self.read();
+                let Some(repository) = state.repositories.get(name) else { break };
+                let from = last.as_ref().map_or(Bound::Unbounded, Bound::Excluded);
+                let next =
+                    repository.artifacts.range::<Coordinates, _>((from, Bound::Unbounded)).take(WALKED);
+                let end = next.inspect(|(key, artifact)| each(name, key, artifact)).last();
+                let Some((end, _)) = end else { break };
+                last = Some(end.clone());
+            }
+        }
+    }
+
     /// The position and a copy of the state, for work that takes long. It shares the artifacts, so copying is quick.
     pub fn copy(&self) -> (u64, State) {
-        let inner = self.inner.read().unwrap_or_else(PoisonError::into_inner);
-        (inner.position, inner.state.clone())
+        let state = self.read();
+        (state.position(), State::clone(&state))
     }
 }
 

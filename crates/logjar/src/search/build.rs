@@ -17,13 +17,14 @@ use logjar_search::stamp::Stamp;
 
 use super::outline::{Outline, outline};
 use super::{BuildError, SearchIndex};
+use crate::projections::Projections;
 use crate::projections::due::Coordinates;
 
 /// The format of documents and fields. A program with another one builds an index of its own beside this one.
 const FORMAT: u32 = 2;
 
 /// How many artifacts are looked up while the state is held.
-const LOOKED_UP: usize = 500;
+const LOOKED_UP: usize = 100;
 
 /// After how many artifacts the first build of an index shows what it has, a multiple of [`LOOKED_UP`].
 const SHOWN: u64 = 50_000;
@@ -94,10 +95,8 @@ impl SearchIndex {
         let from = self.fill(&mut new, first, progress)?;
         // From here on live updates wait.
         let mut keeper = self.keeper();
-        let (position, changed) = {
-            let state = self.projections.read();
-            (state.position(), changed_since(&state, from))
-        };
+        let position = self.projections.read().position();
+        let changed = changed_since(&self.projections, from);
         self.replace(&mut new, &changed)?;
         new.commit(self.stamp(position)?.as_ref())?;
         new.close()?;
@@ -209,7 +208,7 @@ impl SearchIndex {
         let opened = (!self.writes).then(|| open(&place(&self.folder), &*self.log)).and_then(Result::ok);
         let artifacts = artifact_count(&self.projections.read());
         let opened = opened.filter(|(_, position)| {
-            artifacts > IN_MEMORY_MAX || changed_since(&self.projections.read(), *position).is_empty()
+            artifacts > IN_MEMORY_MAX || changed_since(&self.projections, *position).is_empty()
         });
         let (new, position) = match opened {
             Some(opened) => opened,
@@ -238,7 +237,7 @@ impl SearchIndex {
     fn open(&self, keeper: &mut Option<Keeper>) -> Result<(), Unusable> {
         let Some(folder) = self.writable() else { return Err(keeper::Unusable::Missing.into()) };
         let (open, position) = open(&place(folder), &*self.log)?;
-        let changed = changed_since(&self.projections.read(), position);
+        let changed = changed_since(&self.projections, position);
         self.projections.due().give_back(changed.into_iter().collect());
         self.serve(&open);
         *keeper = Some(open);
@@ -369,9 +368,14 @@ fn following(state: &State, last: Option<&Coordinates>) -> Vec<Coordinates> {
 }
 
 /// The artifacts with an event after the position.
-fn changed_since(state: &State, position: u64) -> Vec<Coordinates> {
-    let all = state.repositories.values().flat_map(|repository| &repository.artifacts);
-    all.filter(|(_, artifact)| artifact.revision > position).map(|(key, _)| key.clone()).collect()
+fn changed_since(projections: &Projections, position: u64) -> Vec<Coordinates> {
+    let mut changed = Vec::new();
+    projections.walk(|_, key, artifact| {
+        if artifact.revision > position {
+            changed.push(key.clone());
+        }
+    });
+    changed
 }
 
 /// Where the index is.

@@ -4,7 +4,11 @@
 use std::collections::BTreeSet;
 use std::fs;
 
+use logjar::config::Config;
+use logjar::startup;
+use logjar::storage::DataFolder;
 use serde_json::json;
+use tempfile::TempDir;
 
 use crate::client::Request;
 use crate::deploy::Deploy;
@@ -101,4 +105,20 @@ fn long_looks(diagnostics: &str) -> BTreeSet<String> {
     let long = diagnostics.lines().filter(|line| line.contains("the state was held"));
     let asked = long.filter_map(|line| Some(line.split_once("method=")?.1.split_once('}')?.0.to_owned()));
     asked.collect()
+}
+
+#[test]
+fn a_walk_in_pieces_sees_every_artifact_once() {
+    let temporary = TempDir::new().unwrap();
+    let folder = temporary.path().join("data");
+    generator::write(&folder, &Shape { artifacts: 2_000, versions: 2_400, users: 5, seed: 4 }).unwrap();
+    let (app, _) = startup::open_read_only(DataFolder::new(&folder), Config::default(), false).unwrap();
+    let mut seen = Vec::new();
+    app.projections.walk(|repository, key, _| seen.push((repository.clone(), key.clone())));
+    let state = app.projections.read();
+    let all = state
+        .repositories
+        .iter()
+        .flat_map(|(name, repository)| repository.artifacts.keys().map(|key| (name.clone(), key.clone())));
+    assert_eq!(seen, all.collect::<Vec<_>>());
 }
