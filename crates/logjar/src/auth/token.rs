@@ -44,7 +44,12 @@ pub struct Credentials {
 
 /// The Basic credentials of a request, if it has any that can be decoded.
 pub fn credentials(headers: &HeaderMap) -> Option<Credentials> {
-    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let mut values = headers.get_all(header::AUTHORIZATION).into_iter();
+    let value = values.next()?.to_str().ok()?;
+    // Of two it cannot be told who is meant.
+    if values.next().is_some() {
+        return None;
+    }
     let (scheme, encoded) = value.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("basic") {
         return None;
@@ -83,4 +88,20 @@ pub fn authenticate(state: &State, now: Moment, headers: &HeaderMap) -> Result<A
     let actor = Actor::with_token(token.user.clone(), id.clone());
     acting(state, now, &actor)?;
     Ok(actor)
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn of_two_credentials_none_counts() {
+        let mut headers = HeaderMap::new();
+        for expected in [Some("amy"), None] {
+            headers.append(header::AUTHORIZATION, HeaderValue::from_static("Basic YW15OnRva2Vu"));
+            assert_eq!(credentials(&headers).map(|found| found.user).as_deref(), expected);
+        }
+    }
 }

@@ -6,6 +6,7 @@ use hyper::Response;
 use super::body::Answer;
 use super::cache::ReadyAnswer;
 use super::error::HttpError;
+use super::lists::{items, one};
 
 /// Which part of a file is to be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,8 +48,8 @@ pub(crate) fn answer(request: &HeaderMap, ready: &ReadyAnswer) -> Result<Respons
 pub(crate) fn select(request: &HeaderMap, answer: &HeaderMap, length: u64) -> Result<Selected, HttpError> {
     let etag = answer.get(header::ETAG).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let modified = date(answer, header::LAST_MODIFIED);
-    if let Some(wanted) = text(request, header::IF_MATCH) {
-        if !matches_etag(wanted, etag) {
+    if request.contains_key(header::IF_MATCH) {
+        if !names(request, &header::IF_MATCH, etag) {
             return Err(HttpError::PreconditionFailed);
         }
     } else if let (Some(since), Some(modified)) = (date(request, header::IF_UNMODIFIED_SINCE), modified)
@@ -56,8 +57,8 @@ pub(crate) fn select(request: &HeaderMap, answer: &HeaderMap, length: u64) -> Re
     {
         return Err(HttpError::PreconditionFailed);
     }
-    if let Some(known) = text(request, header::IF_NONE_MATCH) {
-        if matches_etag(known, etag) {
+    if request.contains_key(header::IF_NONE_MATCH) {
+        if names(request, &header::IF_NONE_MATCH, etag) {
             return Ok(Selected::NotModified);
         }
     } else if let (Some(since), Some(modified)) = (date(request, header::IF_MODIFIED_SINCE), modified)
@@ -66,13 +67,11 @@ pub(crate) fn select(request: &HeaderMap, answer: &HeaderMap, length: u64) -> Re
         return Ok(Selected::NotModified);
     }
     let Some(range) = text(request, header::RANGE) else { return Ok(Selected::Whole) };
-    if let Some(condition) = text(request, header::IF_RANGE) {
-        let same = if condition.starts_with('"') {
-            condition == etag
-        } else {
-            date(request, header::IF_RANGE) == modified
-        };
-        if !same {
+    if request.contains_key(header::IF_RANGE) {
+        let condition = text(request, header::IF_RANGE).unwrap_or_default();
+        let is_tag = condition.starts_with('"') && condition == etag;
+        let is_date = modified.is_some() && date(request, header::IF_RANGE) == modified;
+        if !is_tag && !is_date {
             return Ok(Selected::Whole);
         }
     }
@@ -81,20 +80,30 @@ pub(crate) fn select(request: &HeaderMap, answer: &HeaderMap, length: u64) -> Re
 
 /// A single range is honoured; several, or an invalid one, get the whole file, as the standard allows.
 fn parse_range(range: &str, length: u64) -> Result<Selected, HttpError> {
-    let Some(spec) = range.strip_prefix("bytes=") else { return Ok(Selected::Whole) };
+    let Some((unit, spec)) = range.split_once('=') else { return Ok(Selected::Whole) };
     let Some((first, last)) = spec.trim().split_once('-') else { return Ok(Selected::Whole) };
+    if !unit.eq_ignore_ascii_case("bytes") {
+        return Ok(Selected::Whole);
+    }
     let outside = HttpError::RangeNotSatisfiable { length };
-    let selected = match (first.parse::<u64>(), last.parse::<u64>()) {
-        (Ok(first), Ok(last)) if first <= last => (first, last.min(length.saturating_sub(1))),
-        (Ok(first), Err(_)) if last.is_empty() => (first, length.saturating_sub(1)),
-        (Err(_), Ok(0)) if first.is_empty() => return Err(outside),
-        (Err(_), Ok(suffix)) if first.is_empty() => (length.saturating_sub(suffix), length.saturating_sub(1)),
+    let end = length.saturating_sub(1);
+    let selected = match (position(first), position(last)) {
+        (Some(first), Some(last)) if first <= last => (first, last.min(end)),
+        (Some(first), None) if last.is_empty() => (first, end),
+        (None, Some(0)) if first.is_empty() => return Err(outside),
+        (None, Some(suffix)) if first.is_empty() => (length.saturating_sub(suffix), end),
         _ => return Ok(Selected::Whole),
     };
     if selected.0 >= length {
         return Err(outside);
     }
     Ok(Selected::Range { first: selected.0, last: selected.1 })
+}
+
+/// A number of nothing but digits. One that is too large lies behind the end of every file, as the largest does.
+fn position(digits: &str) -> Option<u64> {
+    let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then(|| digits.parse().unwrap_or(u64::MAX))
 }
 
 /// Turns the headers into those of a part.
@@ -124,17 +133,18 @@ pub(crate) fn not_modified(headers: &HeaderMap) -> Response<Answer> {
     response
 }
 
+/// The value of a header that is no list. Two of them are as good as none (RFC 9110 §13.1.3, §14.2).
 fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
-    headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim)
+    one(headers, &name).map(str::trim)
 }
 
 fn date(headers: &HeaderMap, name: header::HeaderName) -> Option<std::time::SystemTime> {
     text(headers, name).and_then(|value| httpdate::parse_http_date(value).ok())
 }
 
-/// Whether one of the tags in a list is this one, or the list is `*`.
-pub(crate) fn matches_etag(list: &str, etag: &str) -> bool {
-    list == "*" || list.split(',').any(|each| each.trim().trim_start_matches("W/") == etag)
+/// Whether one of the tags that a header names is this one, or the header is `*`. No tag here contains a comma.
+pub(crate) fn names(headers: &HeaderMap, name: &header::HeaderName, etag: &str) -> bool {
+    items(headers, name).any(|each| each == "*" || each.strip_prefix("W/").unwrap_or(each) == etag)
 }
 
 #[cfg(test)]
@@ -145,8 +155,10 @@ mod tests {
         let mut answer = HeaderMap::new();
         answer.insert(header::ETAG, HeaderValue::from_static("\"abc\""));
         answer.insert(header::LAST_MODIFIED, HeaderValue::from_static("Tue, 24 Nov 2026 04:01:17 GMT"));
-        let request: HeaderMap =
-            condition.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value))).collect();
+        let mut request = HeaderMap::new();
+        for (name, value) in condition {
+            request.append(name, HeaderValue::from_static(value));
+        }
         select(&request, &answer, 100).map_err(|error| error.status())
     }
 
@@ -164,6 +176,11 @@ mod tests {
             ("bytes=9-0", Ok(Selected::Whole)),
             ("bytes=0-1,5-6", Ok(Selected::Whole)),
             ("lines=0-1", Ok(Selected::Whole)),
+            ("Bytes=0-9", range(0, 9)),
+            ("bytes=+0-9", Ok(Selected::Whole)),
+            ("bytes=-", Ok(Selected::Whole)),
+            ("bytes=90-99999999999999999999", range(90, 99)),
+            ("bytes=99999999999999999999-", Err(StatusCode::RANGE_NOT_SATISFIABLE)),
         ] {
             assert_eq!(selected(&[(header::RANGE, value)]), expected, "{value}");
         }
@@ -176,6 +193,17 @@ mod tests {
         for (condition, expected) in [
             (vec![(header::IF_NONE_MATCH, "\"x\", W/\"abc\"")], Ok(Selected::NotModified)),
             (vec![(header::IF_NONE_MATCH, "\"x\"")], Ok(Selected::Whole)),
+            (
+                vec![(header::IF_NONE_MATCH, "\"x\""), (header::IF_NONE_MATCH, "\"abc\"")],
+                Ok(Selected::NotModified),
+            ),
+            (vec![(header::IF_MATCH, "\"x\""), (header::IF_MATCH, "\"abc\"")], Ok(Selected::Whole)),
+            (
+                vec![(header::IF_MODIFIED_SINCE, same_day), (header::IF_MODIFIED_SINCE, same_day)],
+                Ok(Selected::Whole),
+            ),
+            (vec![(header::RANGE, "bytes=0-1"), (header::RANGE, "bytes=5-6")], Ok(Selected::Whole)),
+            (vec![(header::RANGE, "bytes=0-1"), (header::IF_RANGE, "never")], Ok(Selected::Whole)),
             (vec![(header::IF_MODIFIED_SINCE, same_day)], Ok(Selected::NotModified)),
             (vec![(header::IF_MODIFIED_SINCE, before)], Ok(Selected::Whole)),
             (vec![(header::IF_UNMODIFIED_SINCE, before)], Err(StatusCode::PRECONDITION_FAILED)),

@@ -60,6 +60,9 @@ pub enum HttpError {
     /// An `Expect` other than `100-continue`.
     #[error("the only `Expect` that can be met is `100-continue`")]
     ExpectationFailed,
+    /// A body in an unknown transfer coding, or in several.
+    #[error("the only `Transfer-Encoding` that is understood is `chunked`")]
+    UnknownTransferCoding,
     /// A condition of the request does not match.
     #[error("the file does not meet the condition of the request")]
     PreconditionFailed,
@@ -187,6 +190,7 @@ impl HttpError {
             Self::CrossSite => StatusCode::FORBIDDEN,
             Self::UnsupportedMedia(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::ExpectationFailed => StatusCode::EXPECTATION_FAILED,
+            Self::UnknownTransferCoding => StatusCode::NOT_IMPLEMENTED,
             Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
             Self::RangeNotSatisfiable { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
@@ -216,6 +220,7 @@ impl HttpError {
             Self::CrossSite => "cross-site",
             Self::UnsupportedMedia(_) => "unsupported-media-type",
             Self::ExpectationFailed => "expectation-failed",
+            Self::UnknownTransferCoding => "unknown-transfer-coding",
             Self::PreconditionFailed => "precondition-failed",
             Self::RangeNotSatisfiable { .. } => "range-not-satisfiable",
             Self::TooLarge { .. } => "body-too-large",

@@ -11,6 +11,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Version};
 use hyper::body::Body;
 
 use super::error::HttpError;
+use super::lists::{items, one};
 use crate::config::Config;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
@@ -22,6 +23,7 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 pub(crate) fn check<B: Body>(config: &Config, request: &Request<B>) -> Result<(), HttpError> {
     check_host(request)?;
     check_expectation(request.headers())?;
+    check_transfer_coding(request.headers())?;
     let changes_nothing = matches!(*request.method(), Method::GET | Method::HEAD);
     if !changes_nothing && is_foreign(config.public_url.as_deref(), request.headers()) {
         return Err(HttpError::CrossSite);
@@ -63,10 +65,19 @@ fn is_host(value: &HeaderValue) -> bool {
 
 /// A client that expects something unknown must not believe that it was done (RFC 9110 §10.1.1).
 fn check_expectation(headers: &HeaderMap) -> Result<(), HttpError> {
-    let known = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"100-continue");
-    match headers.get_all(header::EXPECT).into_iter().all(known) {
+    match items(headers, &header::EXPECT).all(|each| each.eq_ignore_ascii_case("100-continue")) {
         true => Ok(()),
         false => Err(HttpError::ExpectationFailed),
+    }
+}
+
+/// A body in a coding that is not decoded would be taken for the file itself (RFC 9112 §6.1, §7).
+fn check_transfer_coding(headers: &HeaderMap) -> Result<(), HttpError> {
+    let mut codings = items(headers, &header::TRANSFER_ENCODING);
+    match (codings.next(), codings.next()) {
+        (None, _) => Ok(()),
+        (Some(coding), None) if coding.eq_ignore_ascii_case("chunked") => Ok(()),
+        _ => Err(HttpError::UnknownTransferCoding),
     }
 }
 
@@ -96,13 +107,6 @@ fn is_origin_of(origin: &str, url: &str) -> bool {
 /// Parameters (`; charset=utf-8`) do not matter.
 fn is_json(content_type: &str) -> bool {
     content_type.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
-}
-
-/// The value of a header that occurs once.
-fn one<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
-    let mut values = headers.get_all(name).into_iter();
-    let value = values.next()?.to_str().ok()?;
-    values.next().is_none().then_some(value)
 }
 
 #[cfg(test)]
@@ -195,14 +199,27 @@ mod tests {
     }
 
     #[test]
-    fn only_one_expectation_is_known() {
+    fn only_one_expectation_and_one_coding_are_known() {
         let config = Config::default();
-        for (value, expected) in
-            [("100-continue", true), ("100-Continue", true), ("200-ok", false), ("", false)]
-        {
-            let headers = [("Host", "a.example"), ("Expect", value)];
+        for (name, values, expected) in [
+            ("Expect", &["100-continue"][..], true),
+            ("Expect", &["100-Continue"][..], true),
+            ("Expect", &["100-continue, 100-continue"][..], true),
+            ("Expect", &["200-ok"][..], false),
+            ("Expect", &["100-continue, 200-ok"][..], false),
+            ("Expect", &["100-continue", "200-ok"][..], false),
+            ("Transfer-Encoding", &["chunked"][..], true),
+            ("Transfer-Encoding", &["Chunked,"][..], true),
+            ("Transfer-Encoding", &["gzip, chunked"][..], false),
+            ("Transfer-Encoding", &["gzip", "chunked"][..], false),
+            ("Transfer-Encoding", &["chunked, chunked"][..], false),
+            ("Transfer-Encoding", &["chunked", "chunked"][..], false),
+            ("Transfer-Encoding", &["identity"][..], false),
+        ] {
+            let lines = values.iter().map(|value| (name, *value));
+            let headers: Vec<_> = [("Host", "a.example")].into_iter().chain(lines).collect();
             let checked = check(&config, &request(Method::PUT, Version::HTTP_11, &headers));
-            assert_eq!(checked.is_ok(), expected, "{value}");
+            assert_eq!(checked.is_ok(), expected, "{name}: {values:?}");
         }
     }
 

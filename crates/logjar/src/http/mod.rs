@@ -16,6 +16,7 @@ pub(crate) mod forwarded;
 mod gate;
 pub mod hits;
 mod lent;
+mod lists;
 pub mod maven;
 pub mod paging;
 mod parts;

@@ -9,13 +9,14 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderValue, header};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::{Request, Response};
 use tokio::sync::oneshot;
 
 use super::body::Answer;
+use super::lists::has;
 
 /// The largest rest that is read and discarded.
 const SMALL: u64 = 256 * 1024;
@@ -44,13 +45,9 @@ impl RequestBody {
 /// Watches the body.
 pub(crate) fn watch(request: Request<Incoming>) -> (Request<RequestBody>, Unread) {
     let (sender, receiver) = oneshot::channel();
-    let is_held_back = is_held_back(request.headers());
+    let is_held_back = has(request.headers(), &header::EXPECT, "100-continue");
     let request = request.map(|body| RequestBody { body: Some(body), unread: Some(sender) });
     (request, Unread { body: receiver, is_held_back })
-}
-
-fn is_held_back(headers: &HeaderMap) -> bool {
-    headers.get(header::EXPECT).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
 }
 
 impl Unread {

@@ -21,6 +21,7 @@ use tokio::task::JoinSet;
 use super::body::{Answer, Held};
 use super::connection::{Answering, Connection, Patience};
 use super::lent::lend;
+use super::lists::has;
 use super::{Http, Origin};
 use crate::clock::now;
 
@@ -117,6 +118,7 @@ impl Server {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let Self { http, mut stop } = self;
+        let stopping = stop.clone();
         let metrics = http.metrics.clone();
         let answering = Answering::default();
         let connection = wrapped(&http, stream, answering.clone());
@@ -124,9 +126,11 @@ impl Server {
         let service = service_fn(move |request: Request<Incoming>| {
             let busy = answering.begin();
             let version = request.version();
-            let (http, keep_alive) = (http.clone(), keep_alive.clone());
+            let is_last = has(request.headers(), &header::CONNECTION, "close");
+            let (http, keep_alive, stopping) = (http.clone(), keep_alive.clone(), stopping.clone());
             async move {
                 let mut response = http.answer(origin, request).await;
+                let keep_alive = keep_alive.filter(|_| !is_last && !*stopping.borrow());
                 say_how_long_it_lives(&mut response, version, keep_alive);
                 Ok::<_, std::convert::Infallible>(response.map(|answer| Held::new(answer, busy)))
             }
@@ -179,14 +183,16 @@ fn keep_alive(seconds: u64) -> Option<HeaderValue> {
     HeaderValue::from_str(&format!("timeout={seconds}")).ok()
 }
 
-/// Announces how long the connection waits for the next request, if it does; HTTP/1.0 has a header of its own for that.
+/// Announces how long the connection waits for the next request, or that it waits for none; HTTP/1.0 has a header of its
+/// own for that.
 fn say_how_long_it_lives(response: &mut Response<Answer>, version: Version, keep_alive: Option<HeaderValue>) {
     let headers = response.headers_mut();
-    if version == Version::HTTP_11
-        && !headers.contains_key(header::CONNECTION)
-        && let Some(keep_alive) = keep_alive
-    {
-        headers.insert(header::CONNECTION, HeaderValue::from_static("keep-alive"));
+    if version != Version::HTTP_11 || headers.contains_key(header::CONNECTION) {
+        return;
+    }
+    let lives = if keep_alive.is_some() { "keep-alive" } else { "close" };
+    headers.insert(header::CONNECTION, HeaderValue::from_static(lives));
+    if let Some(keep_alive) = keep_alive {
         headers.insert(KEEP_ALIVE, keep_alive);
     }
 }

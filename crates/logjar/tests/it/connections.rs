@@ -55,10 +55,25 @@ fn a_connection_says_how_long_it_waits_for_the_next_request() {
         (answer.header("connection"), answer.header("keep-alive")),
         (Some("keep-alive"), Some("timeout=75"))
     );
-    let mut connection = server.connect();
-    let last = connection.send(&Request::get("/health/live").header("Connection", "close"));
-    assert!(last.header("connection").unwrap().contains("close"));
-    assert!(connection.try_send(&Request::get("/health/live")).is_err());
+    for (lines, ends) in [
+        (&["close"][..], true),
+        (&["keep-alive, Close"][..], true),
+        (&["keep-alive", "close"][..], true),
+        (&["close", "keep-alive"][..], true),
+        (&["close, upgrade", "keep-alive"][..], true),
+        (&["upgrade, keep-alive"][..], false),
+        (&["not-close, closed"][..], false),
+    ] {
+        let asked = lines.iter().fold(Request::get("/health/live"), |asked, line| {
+            asked.header("Connection", line).header("Upgrade", "h2c")
+        });
+        let mut connection = server.connect();
+        let answer = connection.send(&asked).expect(200, "live");
+        let said = (answer.header("connection").unwrap(), answer.header("keep-alive"));
+        let expected = if ends { ("close", None) } else { ("keep-alive", Some("timeout=75")) };
+        assert_eq!(said, expected, "{lines:?}");
+        assert_eq!(connection.try_send(&Request::get("/health/live")).is_err(), ends, "{lines:?}");
+    }
     let old = {
         let mut connection = server.connect();
         connection.write(b"GET /health/live HTTP/1.0\r\n\r\n").unwrap();

@@ -75,6 +75,7 @@ fn what_cannot_be_told_apart_is_refused() {
         ("GET /health/live HTTP/1.1\r\nHost: a\r\nHost: a\r\n", 400, "two `Host`"),
         ("GET /health/live HTTP/1.1\r\nHost: a/b\r\n", 400, "not a host"),
         ("GET /health/live HTTP/1.1\r\nHost: a\r\nExpect: a-miracle\r\n", 417, "`Expect`"),
+        ("PUT /repo/a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n", 501, "`chunked`"),
         ("GET /health/live HTTP/1.1\r\nHost:\r\n", 200, "OK"),
     ] {
         let mut connection = Connection::open(server.address());

@@ -6,8 +6,9 @@ use hyper::Request;
 
 use super::path::RepositoryPath;
 use super::{Reading, get};
-use crate::http::conditional::matches_etag;
+use crate::http::conditional::names;
 use crate::http::error::HttpError;
+use crate::http::lists::items;
 use crate::http::request_body::RequestBody;
 
 /// Checks that the body is a file, complete and unencoded.
@@ -80,20 +81,9 @@ async fn present(
 
 fn holds(headers: &HeaderMap, present: Option<&HeaderValue>) -> bool {
     let tag = present.map(|tag| tag.to_str().unwrap_or_default());
-    let names = |wanted: &HeaderValue| {
-        wanted.to_str().is_ok_and(|wanted| tag.is_some_and(|tag| matches_etag(wanted.trim(), tag)))
-    };
-    let mut wanted = headers.get_all(header::IF_MATCH).into_iter().peekable();
-    let mut unwanted = headers.get_all(header::IF_NONE_MATCH).into_iter();
-    (wanted.peek().is_none() || wanted.any(names)) && !unwanted.any(names)
-}
-
-/// The items of a list, in all lines of a header.
-fn items<'a>(headers: &'a HeaderMap, name: &header::HeaderName) -> impl Iterator<Item = &'a str> {
-    let lines = headers.get_all(name).into_iter();
-    // What cannot be parsed is not accepted.
-    let items = lines.flat_map(|line| line.to_str().unwrap_or("?").split(',')).map(str::trim);
-    items.filter(|item| !item.is_empty())
+    let is_named = |name| tag.is_some_and(|tag| names(headers, name, tag));
+    (!headers.contains_key(header::IF_MATCH) || is_named(&header::IF_MATCH))
+        && !is_named(&header::IF_NONE_MATCH)
 }
 
 fn is(text: &str, name: &str) -> bool {

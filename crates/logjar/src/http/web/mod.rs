@@ -18,7 +18,7 @@ use axum::response::Response;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use sha2::{Digest, Sha256};
 
-use super::conditional::matches_etag;
+use super::conditional::names;
 use super::error::HttpError;
 
 /// Nothing from elsewhere, no script, no frame, and forms go only to this server.
@@ -31,9 +31,7 @@ const TAG_BYTES: usize = 16;
 fn page(request: &HeaderMap, status: StatusCode, template: &impl Template) -> Result<Response, HttpError> {
     let html = render(template)?;
     let tag = format!("\"{}\"", tag_of(html.as_bytes()));
-    let mut known =
-        request.get_all(header::IF_NONE_MATCH).into_iter().filter_map(|value| value.to_str().ok());
-    let is_known = known.any(|list| matches_etag(list.trim(), &tag));
+    let is_known = names(request, &header::IF_NONE_MATCH, &tag);
     let (status, body) = match status {
         StatusCode::OK if is_known => (StatusCode::NOT_MODIFIED, Body::empty()),
         status => (status, Body::from(html)),
