@@ -5,6 +5,7 @@
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::files::disk::{Disk, DiskFile, Identity, Mode};
 use crate::files::error::LogError;
@@ -157,12 +158,20 @@ pub(crate) fn unfinished(name: &str) -> String {
 ///
 /// It does not use `io::copy`, which may clone extents: a clone would only refer to data that might not be on disk.
 ///
-/// Returns the number of bytes.
-pub(crate) fn copy(from: &Arc<dyn DiskFile>, start: u64, to: &dyn DiskFile) -> io::Result<u64> {
+/// Returns the number of bytes; with `stop`, those that were copied when it became true, and nothing is synced.
+pub(crate) fn copy(
+    from: &Arc<dyn DiskFile>,
+    start: u64,
+    to: &dyn DiskFile,
+    stop: &AtomicBool,
+) -> io::Result<u64> {
     let mut source = FileFrom { file: Arc::clone(from), offset: start, end: u64::MAX };
     let mut chunk = vec![0; CHUNK];
     loop {
         let written = source.offset - start;
+        if stop.load(Ordering::Relaxed) {
+            return Ok(written);
+        }
         let length = source.read(&mut chunk)?;
         if length == 0 {
             to.sync()?;

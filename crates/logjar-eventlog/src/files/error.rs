@@ -117,6 +117,9 @@ pub enum LogError {
     /// An earlier error was fatal, so nothing is known about what is on disk.
     #[error("the log refuses everything after an earlier failure; restart the server")]
     Poisoned,
+    /// Whoever opened the log does not want it any more.
+    #[error("opening the log was interrupted")]
+    Stopped,
     /// The caller of `append` passed a line that no log can contain. It is a bug in the caller.
     #[error("line {index} of the batch cannot be appended: {reason}")]
     InvalidLine {
@@ -181,7 +184,7 @@ impl LogError {
             Self::NoSpace { .. } => Class::NoSpace,
             Self::Locked { .. } | Self::StaleEpoch { .. } => Class::Locked,
             Self::Corrupt(_) | Self::MarkBeyondEnd { .. } | Self::Replay { .. } => Class::Corrupt,
-            Self::Short { .. } => Class::Short,
+            Self::Short { .. } | Self::Stopped => Class::Short,
             Self::Io { .. } | Self::Randomness(_) | Self::Poisoned | Self::Moved { .. } => Class::Io,
             Self::UnknownFormat { .. } | Self::UnsafeFileSystem { .. } => Class::Unusable,
             Self::Missing { .. } | Self::NothingToRestore { .. } => Class::Unusable,

@@ -5,6 +5,7 @@
 //! were copied, synced and then replayed from the copy are on disk.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::files::disk::DiskFile;
 use crate::files::durable::{Folder, copy, unfinished};
@@ -32,6 +33,8 @@ pub(crate) struct Recovery<'a> {
     pub(crate) epoch: u64,
     /// Where to continue from, if it fits.
     pub(crate) point: Option<&'a ResumePoint>,
+    /// Becomes true when the log is not wanted any more.
+    pub(crate) stop: &'a AtomicBool,
 }
 
 /// The log, ready to continue.
@@ -48,8 +51,8 @@ impl Recovery<'_> {
     /// Replays the log through `each` and leaves it without a torn tail.
     ///
     /// # Errors
-    /// As [`Replay::run`]; [`LogError::NoSpace`] if there is no space for the copy or the tail. The log is then
-    /// unchanged.
+    /// As [`Replay::run`]; [`LogError::NoSpace`] if there is no space for the copy or the tail; [`LogError::Stopped`].
+    /// The log is then unchanged.
     pub(crate) fn run(&self, each: Each<'_>) -> Result<Recovered, LogError> {
         let mut segments = Vec::new();
         for entry in self.manifest.segments() {
@@ -97,8 +100,11 @@ impl Recovery<'_> {
             return Ok(file);
         }
         let copied = self.folder.create_file(new_name)?;
-        copy(&file, 0, &*copied).map_err(LogError::io("copy", &active.path))?;
-        Ok(copied)
+        copy(&file, 0, &*copied, self.stop).map_err(LogError::io("copy", &active.path))?;
+        match self.stop.load(Ordering::Relaxed) {
+            true => Err(LogError::Stopped),
+            false => Ok(copied),
+        }
     }
 
     /// Saves the torn tail in `broken/`, durably, and cuts it off.
@@ -108,7 +114,8 @@ impl Recovery<'_> {
         let name = format!("{}.{offset}-{}", active.name, self.epoch);
         let kept = broken.join(&name);
         let tail = broken.create_file(&name)?;
-        let bytes = copy(&active.file, offset, &*tail).map_err(LogError::io("write", &kept))?;
+        let to_its_end = AtomicBool::new(false);
+        let bytes = copy(&active.file, offset, &*tail, &to_its_end).map_err(LogError::io("write", &kept))?;
         broken.sync()?;
         active.file.set_len(offset).map_err(LogError::io("cut", &active.path))?;
         active.file.sync().map_err(LogError::io("sync", &active.path))?;

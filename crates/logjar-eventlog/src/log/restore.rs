@@ -3,6 +3,7 @@
 
 use std::ops::RangeInclusive;
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 
 use crate::files::durable::Folder;
 use crate::files::epoch::{Epoch, OwnEpoch};
@@ -46,6 +47,7 @@ pub fn restore_from_copy(folder: &Path) -> Result<Restored, LogError> {
         clean: false,
         epoch: epoch.number(),
         point: None,
+        stop: &AtomicBool::new(false),
     };
     let Recovered { replayed, active, warning } = recovery.run(&mut |_| Ok(()))?;
     let head = replayed.chain.head();

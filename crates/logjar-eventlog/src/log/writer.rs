@@ -5,6 +5,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::Duration;
 
@@ -42,6 +43,7 @@ pub struct OpenOptions {
     create: Option<NewLine>,
     randomness: Randomness,
     point: Option<ResumePoint>,
+    stop: Arc<AtomicBool>,
 }
 
 impl OpenOptions {
@@ -60,6 +62,13 @@ impl OpenOptions {
     #[must_use]
     pub fn resume_from(self, point: Option<ResumePoint>) -> Self {
         Self { point, ..self }
+    }
+
+    /// Breaks the opening off with [`LogError::Stopped`] when `stop` becomes true while the active segment is copied.
+    /// The replay is broken off by whoever hears the lines.
+    #[must_use]
+    pub fn until(self, stop: Arc<AtomicBool>) -> Self {
+        Self { stop, ..self }
     }
 
     /// Takes random bits from elsewhere. For golden files and tests.
@@ -111,14 +120,21 @@ impl FileLog {
         replay: &mut dyn FnMut(&Line) -> Result<(), ReplayError>,
     ) -> Result<(Self, Vec<Warning>), LogError> {
         let LogFolder { folder, lock } = folder;
-        let OpenOptions { create, mut randomness, point } = options;
+        let OpenOptions { create, mut randomness, point, stop } = options;
         let Start { epoch, manifest, clean, mut warnings } = Start::new(&folder, create, &mut randomness)?;
         let (mark, mark_warnings) = Mark::read(&folder)?;
         warnings.extend(mark_warnings);
         let (mark, epoch_number) = (mark.as_ref(), epoch.number());
         let point = point.as_ref();
-        let recovery =
-            Recovery { folder: &folder, manifest: &manifest, mark, clean, epoch: epoch_number, point };
+        let recovery = Recovery {
+            folder: &folder,
+            manifest: &manifest,
+            mark,
+            clean,
+            epoch: epoch_number,
+            point,
+            stop: &stop,
+        };
         let Recovered { replayed, active, warning } = recovery.run(replay)?;
         let Replayed { chain, index, offset, unused_point, .. } = replayed;
         warnings.extend(unused_point.into_iter().chain(warning));

@@ -2,9 +2,12 @@
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use logjar_eventlog::error::{Class, LogError};
 use logjar_eventlog::log::EventLog;
+use logjar_eventlog::writer::{FileLog, OpenOptions};
 
 use crate::support::{DURABLE, EPOCH, Folder, MANIFEST, SEGMENT, append, line};
 
@@ -19,6 +22,19 @@ fn a_second_writer_is_refused_and_told_who_the_first_is() {
     assert_eq!(folder.files(), files);
     drop(log);
     assert!(folder.open().is_ok());
+}
+
+#[test]
+fn an_opening_that_is_broken_off_leaves_the_log_as_it_was() {
+    // Its writer did not stop cleanly, so the segment is copied first.
+    let folder = Folder::with_log(&[3, 2]);
+    let names = || folder.files().into_keys().collect::<Vec<_>>();
+    let before = (names(), folder.read(SEGMENT), folder.read(DURABLE));
+    let options = OpenOptions::existing().until(Arc::new(AtomicBool::new(true)));
+    let opened = FileLog::open(&folder.path(), options, &mut |line| panic!("line {} is read", line.seq()));
+    assert!(matches!(opened, Err(LogError::Stopped)), "{opened:?}");
+    assert_eq!((names(), folder.read(SEGMENT), folder.read(DURABLE)), before);
+    assert_eq!(folder.open().unwrap().lines.len(), 6);
 }
 
 #[test]

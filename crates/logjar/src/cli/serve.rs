@@ -215,7 +215,16 @@ async fn wait_for_space(
         if ended {
             break None;
         }
-        match startup::open_writer(folder.clone(), config.clone(), true).await {
+        let interrupted = Arc::new(AtomicBool::new(false));
+        let opening = startup::open_writer_until(folder.clone(), config.clone(), true, interrupted.clone());
+        let opened = tokio::select! {
+            opened = opening => opened,
+            () = ends.wait() => {
+                interrupted.store(true, Ordering::Relaxed);
+                break None;
+            }
+        };
+        match opened {
             Ok(writing) => break Some(writing),
             // Another command may hold the lock for a moment.
             Err(error) if error.is_no_space() || matches!(error, OpenError::Log(LogError::Locked { .. })) => {

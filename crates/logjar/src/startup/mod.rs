@@ -110,7 +110,12 @@ pub async fn open_writer_until(
 }
 
 /// The part of a start that blocks: everything but the first event of a new log.
-fn open(folder: DataFolder, config: Config, create: bool, stop: &AtomicBool) -> Result<Writing, OpenError> {
+fn open(
+    folder: DataFolder,
+    config: Config,
+    create: bool,
+    stop: &Arc<AtomicBool>,
+) -> Result<Writing, OpenError> {
     folder.check_owner()?;
     if create {
         folder.create()?;
@@ -126,7 +131,7 @@ fn open(folder: DataFolder, config: Config, create: bool, stop: &AtomicBool) -> 
     let mut opening = Opening::new(&folder);
     opening.warnings.extend(is_open_above);
     let options = if create { OpenOptions::create(opened()) } else { OpenOptions::existing() };
-    let options = options.resume_from(opening.point.take());
+    let options = options.resume_from(opening.point.take()).until(Arc::clone(stop));
     let log = locked.open(options, &mut |line| {
         if stop.load(Ordering::Relaxed) {
             return Err(OpenError::Stopped.into());

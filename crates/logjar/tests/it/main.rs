@@ -65,6 +65,7 @@ mod search_sight;
 mod sign_in;
 mod snapshots;
 mod snippets;
+mod starting;
 mod state_format;
 mod state_snapshots;
 mod stored_files;
