@@ -28,6 +28,11 @@ const PAGES = [
     { name: 'unasked', path: '/search' },
     { name: 'wrong', path: '/search?q=at:yesterday', status: 400 },
     { name: 'absent', path: '/nowhere', status: 404 },
+    { name: 'absent-file', path: '/repo/org/example/absent.jar', status: 404 },
+    { name: 'folders', path: '/repo/org/example/' },
+    { name: 'files', path: '/repo/org/example/a-name-that-is-as-long-as-names-of-artifacts-get-when-nobody-stops-those-who-give-them/1.0.0/' },
+    { name: 'sign-in', path: '/login' },
+    { name: 'signed-out', path: '/logout' },
 ];
 const WIDTHS = [360, 768, 1280];
 const SCHEMES = ['light', 'dark'];
@@ -133,6 +138,13 @@ async function searchAsPeopleDo(browser) {
     expect('the search box', 'greeting', await page.locator('input[name=q]').inputValue());
     await page.locator('.row a').click();
     expect('the folder', '/repo/org/example/greeting/', page.url().slice(server.length));
+    await page.locator('a', { hasText: '1.0.0/' }).click();
+    const [download] = await Promise.all([
+        page.waitForEvent('download'),
+        page.locator('a', { hasText: /^greeting-1[.]0[.]0[.]jar$/ }).click(),
+    ]);
+    expect('the download', 'greeting-1.0.0.jar', download.suggestedFilename());
+    expect('whether it failed', null, await download.failure());
     await page.context().close();
 
     const many = await open(browser, '/search?q=many');

@@ -19,6 +19,13 @@ const JSON_MAX: usize = 2 << 20;
 /// A refusal as an answer of the router.
 pub struct ApiError(HttpError);
 
+impl ApiError {
+    /// What was refused.
+    pub(super) fn into_inner(self) -> HttpError {
+        self.0
+    }
+}
+
 impl<E: Into<HttpError>> From<E> for ApiError {
     fn from(error: E) -> Self {
         Self(error.into())

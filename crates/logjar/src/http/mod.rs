@@ -18,6 +18,7 @@ pub mod hits;
 mod lent;
 mod lists;
 pub mod maven;
+pub(crate) mod pages;
 pub mod paging;
 mod parts;
 mod request_body;
@@ -97,6 +98,7 @@ fn routes(parts: Parts) -> Router {
     Router::new()
         .route("/", get(web::home::home))
         .route("/login", get(web::login::login))
+        .route("/logout", get(web::login::logout))
         .route("/static/{file}", get(web::style::sheet))
         .route("/health/live", get(api::health::live))
         .route("/health/ready", get(api::health::ready))
@@ -184,7 +186,7 @@ impl Http {
         let (request, unread) = request_body::watch(request);
         let (area, mut response) = match passed {
             Ok(()) => self.directed(origin, request).await,
-            Err(error) => (Area::Other, refused(&error)),
+            Err(error) => (Area::Other, refused(&self.config, &request, &error)),
         };
         if response.status() == StatusCode::UNAUTHORIZED {
             challenge(&self.config.realm, &mut response);
@@ -201,13 +203,15 @@ impl Http {
                 let client = client_address(&self.config, origin, request.headers());
                 (Area::Repository, maven::answer(&self.deploying, &path, request, client).await)
             }
-            Split::Refused(why) => (Area::Other, refused(&HttpError::BadRequest(why.to_owned()))),
+            Split::Refused(why) => {
+                (Area::Other, refused(&self.config, &request, &HttpError::BadRequest(why.to_owned())))
+            }
             Split::Other => {
                 let area = Area::of_path(request.uri().path());
                 let checked = if area == Area::Api { gate::check_json(&request) } else { Ok(()) };
                 let response = match checked {
                     Ok(()) => self.routed(origin, request).await,
-                    Err(error) => refused(&error),
+                    Err(error) => refused(&self.config, &request, &error),
                 };
                 let is_nowhere = area == Area::Page && response.status() == StatusCode::NOT_FOUND;
                 (if is_nowhere { Area::Other } else { area }, response)
@@ -230,8 +234,8 @@ impl Http {
 }
 
 /// The answer to a request that is refused without a further look.
-fn refused(error: &HttpError) -> Response<Answer> {
-    let mut response = error.response();
+fn refused<B>(config: &Config, request: &Request<B>, error: &HttpError) -> Response<Answer> {
+    let mut response = pages::refused(config, request, error);
     maven::secure(&mut response);
     response
 }

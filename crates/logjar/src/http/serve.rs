@@ -183,8 +183,8 @@ fn keep_alive(seconds: u64) -> Option<HeaderValue> {
     HeaderValue::from_str(&format!("timeout={seconds}")).ok()
 }
 
-/// Announces how long the connection waits for the next request, or that it waits for none; HTTP/1.0 has a header of its
-/// own for that.
+/// Announces how long the connection waits for the next request, or that it waits for none; HTTP/1.0 has a header of
+/// its own for that.
 fn say_how_long_it_lives(response: &mut Response<Answer>, version: Version, keep_alive: Option<HeaderValue>) {
     let headers = response.headers_mut();
     if version != Version::HTTP_11 || headers.contains_key(header::CONNECTION) {

@@ -3,11 +3,13 @@
 
 use std::time::Duration;
 
-use crate::client::{Connection, Request, Response};
+use crate::client::{Connection, Request, Response, basic};
 use crate::deploy::Deploy;
 use crate::markup::{Page, texts};
 use crate::server::TestServer;
 
+/// What Java's URL connections say, whatever they fetch.
+const JAVA: &str = "text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2";
 const HTML: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
 /// What a page and the style sheet may weigh, in bytes.
 const PAGE_MAX: usize = 30_000;
@@ -300,14 +302,120 @@ fn links_and_snippets_follow_the_public_address() {
 }
 
 #[test]
+fn errors_below_repositories_are_pages_for_browsers_alone() {
+    let server = registry();
+    server.repositories(&[("inner", "granted"), ("users", "signed-in")]);
+    server.user("ben");
+    let (ben, jar) = (server.token_of("ben"), "/repo/org/example/greeting/1.0.0/greeting-1.0.0.jar");
+    let ask = |method: &str, path: &str, accept: &str| Request::new(method, path).header("Accept", accept);
+    for (path, sent, status, heading) in [
+        ("/repo/org/absent/a.jar", ("Range", "bytes=0-"), 404, "There is nothing here"),
+        ("/repo/org/absent/%22%3E%3Cscript%3E/", ("Range", "bytes=0-"), 404, "There is nothing here"),
+        ("/repository/absent/", ("Range", "bytes=0-"), 404, "There is nothing here"),
+        ("/repository/users/", ("Cookie", ""), 401, "Please sign in"),
+        ("/repository/inner/", ("Authorization", basic("ben", "wrong").as_str()), 401, "Please sign in"),
+        ("/repository/inner/", ("Authorization", basic("ben", &ben).as_str()), 404, "There is nothing here"),
+        ("/repo/org/%2E%2E/a", ("Cookie", ""), 400, "That request cannot be understood"),
+        (jar, ("If-Match", "\"other\""), 412, "That did not work"),
+        (jar, ("Range", "bytes=10000-"), 416, "That did not work"),
+    ] {
+        let ask = |method: &str, accept: &str| server.send(&ask(method, path, accept).header(sent.0, sent.1));
+        let browsed = ask("GET", HTML);
+        let shown = Page::of(&browsed.clone().expect(status, path));
+        shown.check(path);
+        assert_eq!(shown.headings, [heading], "{path}");
+        for accept in ["*/*", JAVA, "application/json"] {
+            let told = ask("GET", accept).expect(status, path);
+            assert_eq!(told.reason, browsed.reason, "{path}");
+            let is_problem = told.header("content-type") == Some("application/problem+json");
+            assert_eq!(is_problem, status != 404, "{path}: {accept}");
+            for answer in [&told, &browsed] {
+                assert_eq!(answer.header("vary"), Some("Accept, Authorization"), "{path}: {accept}");
+                assert_eq!(answer.header("cache-control"), Some("no-store"), "{path}: {accept}");
+                assert_eq!(answer.header("www-authenticate").is_some(), status == 401, "{path}");
+            }
+        }
+        for accept in [HTML, "*/*"] {
+            let (got, head) = (ask("GET", accept), ask("HEAD", accept));
+            // Ranges are for GET only.
+            if status == 416 {
+                continue;
+            }
+            assert_eq!(head.body.len(), 0);
+            for name in ["content-type", "content-length", "vary", "content-security-policy"] {
+                assert_eq!(head.header(name), got.header(name), "{path}: {name}");
+            }
+        }
+    }
+    let post = server.send(&ask("POST", "/repo/", HTML)).expect(405, "POST");
+    assert!(post.header("allow").unwrap().contains("PUT"));
+    Page::of(&post).check("POST");
+    let put = server.send(&ask("PUT", jar, HTML).body("a")).expect(401, "PUT");
+    assert_eq!(put.header("content-type"), Some("application/problem+json"), "a tool's");
+}
+
+#[test]
+fn the_way_in_and_out() {
+    let server = registry();
+    server.user("ben");
+    server.repositories(&[("inner", "granted")]);
+    let sent = |path: &str, authorization: Option<(&str, &str)>| {
+        let request = Request::get(path).header("Accept", HTML);
+        server.send(&match authorization {
+            Some((user, token)) => request.authorized(user, token),
+            None => request,
+        })
+    };
+    let ben = server.token_of("ben");
+    let (known, wrong) = (Some(("ben", ben.as_str())), Some(("ben", "my password")));
+    for (path, authorization, status, heading) in [
+        ("/login", None, 200, "Sign in"),
+        ("/login?ask=1&q=a%20b", None, 401, "You are not signed in"),
+        ("/login", wrong, 401, "You are not signed in"),
+        ("/logout", known, 200, "Sign out"),
+        ("/logout?ask=1", known, 401, "You are signed out"),
+        ("/logout?ask=1", wrong, 401, "You are signed out"),
+        ("/logout", None, 200, "You are signed out"),
+        ("/logout?ask=1", None, 200, "You are signed out"),
+    ] {
+        let answer = sent(path, authorization).expect(status, path);
+        let page = Page::of(&answer);
+        page.check(path);
+        assert_eq!(page.headings, [heading], "{path}");
+        assert_eq!(answer.header("www-authenticate").is_some(), status == 401, "{path}");
+    }
+    let way = |path: &str, user| texts(&Page::of(&sent(path, user)), "a", "href");
+    assert!(way("/search?q=zzqqy", None).contains(&"/login?q=zzqqy".to_owned()));
+    assert!(way("/login?q=zzqqy", None).contains(&"/login?ask=1&q=zzqqy".to_owned()));
+    assert_eq!(sent("/login?ask=1&q=zzqqy", known).header("location"), Some("/search?q=zzqqy"));
+    assert!(Page::of(&sent("/login", wrong)).text.contains("The user name or the token is wrong."));
+    for path in ["/", "/search"] {
+        assert!(way(path, known).contains(&"/logout".to_owned()), "{path}");
+    }
+    assert!(way("/logout", known).contains(&"/logout?ask=1".to_owned()));
+    let tool = server.send(&Request::get("/login?ask=1")).expect(401, "a tool");
+    assert_eq!(tool.header("content-type"), Some("application/problem+json"));
+
+    let server = TestServer::with_amy();
+    server.user("ben");
+    server.logjar(&["repo", "set", "repo", "--read", "granted"]).expect(0);
+    described("org.example:greeting:1.0", "hello").send(&server, "amy").created();
+    let seen = server.send(&Request::get("/").authorized("ben", &server.token_of("ben")));
+    let text = Page::of(&seen).text;
+    assert!(
+        text.contains("You are signed in as ben, and there is nothing here that you may see yet."),
+        "{text}"
+    );
+    assert!(text.contains("logjar group grant GROUP ben"), "{text}");
+}
+
+#[test]
 fn who_asks_for_no_page_gets_none() {
     let server = TestServer::start();
     let plain = server.get("/nowhere").expect(404, "no Accept");
     assert!(plain.header("content-type").unwrap().starts_with("text/plain"));
     let tool = server.send(&Request::get("/nowhere").header("Accept", "*/*"));
     assert_eq!((tool.status, tool.body), (404, plain.body));
-    let file = browse(&server, "/repo/org/example/absent.jar").expect(404, "a repository path");
-    assert!(file.header("content-type").unwrap().starts_with("text/plain"));
     let problem = server.get("/search?q=a&page=none").expect(400, "a tool");
     assert!(problem.detail().contains("whole number"));
     let mut admin = Connection::admin(&server.folder());

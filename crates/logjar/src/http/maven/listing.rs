@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::StatusCode;
 use hyper::Response;
 use logjar_domain::folder::{self, Found, Walk};
 use logjar_domain::ids::{RepositoryName, Second};
@@ -20,6 +20,7 @@ use super::get::{Reader, respond};
 use super::path::encode;
 use crate::http::body::Answer;
 use crate::http::error::HttpError;
+use crate::http::pages::{self, ListedRow, Listing};
 use crate::projections::{Projections, metadata};
 use crate::storage::listed::Place;
 use crate::storage::publish::STORED_SUMS;
@@ -46,19 +47,19 @@ pub(super) async fn listing(
 ) -> Result<Response<Answer>, HttpError> {
     let projections = reading.projections.clone();
     let repository = reader.repository.clone();
+    let folders: String = segments.iter().map(|each| format!("{each}/")).collect();
+    let path = format!("/{repository}/{folders}");
     let segments: Vec<String> = segments.iter().map(|&segment| segment.to_owned()).collect();
+    let config = reading.config.clone();
     let listed = reading.on_the_shelf(move |shelf| {
         let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
         let asked = Asked { repository: &repository, extent: &extent, segments: &segments };
-        rows(&projections, shelf, &asked).map(|rows| asked.render(&rows))
+        let rows = shown(&rows(&projections, shelf, &asked)?);
+        pages::listing(&config, &Listing { path, is_top: segments.is_empty(), rows })
     });
     let page = listed.await??;
     let caching = if reader.public { "no-cache" } else { "private, no-cache" };
-    let mut headers = HeaderMap::new();
-    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(page.len()));
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(caching));
-    Ok(respond(StatusCode::OK, headers, Answer::bytes(page)))
+    Ok(respond(StatusCode::OK, pages::headers(&page, caching), Answer::bytes(page)))
 }
 
 /// A folder, and who looks at it.
@@ -159,42 +160,29 @@ impl Asked<'_> {
         let state = projections.read();
         at(&state, state.repositories.get(self.repository)?)
     }
+}
 
-    /// The page, in the format of Maven Central: tools take the dates of versions from it.
-    fn render(&self, rows: &Rows) -> String {
-        let folders: String = self.segments.iter().map(|each| format!("{each}/")).collect();
-        let title = escape(&format!("/{}/{folders}", self.repository));
-        let mut page = format!(
-            "<!DOCTYPE html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"><title>Index of {title}</title></head>\n\
-             <body>\n<h1>Index of {title}</h1>\n<pre>\n"
-        );
-        if !self.segments.is_empty() {
-            page.push_str("<a href=\"../\">../</a>\n");
+/// Rows as they are shown, dates and sizes in columns.
+fn shown(rows: &Rows) -> Vec<ListedRow> {
+    let sizes = rows.values().map(|row| row.size.to_string().len());
+    let width = sizes.max().unwrap_or_default();
+    let show = |((kind, name), row): (&(Kind, String), &Row)| {
+        let (slash, size) = match kind {
+            Kind::Folder => ("/", "-".to_owned()),
+            Kind::File => ("", row.size.to_string()),
+        };
+        let modified = row.modified.map_or_else(|| "-".to_owned(), minute);
+        ListedRow {
+            link: format!("{}{slash}", encode(name)),
+            name: format!("{name}{slash}"),
+            facts: format!("{modified:>16} {size:>width$}"),
         }
-        for ((kind, name), row) in rows {
-            let (slash, size) = match kind {
-                Kind::Folder => ("/", "-".to_owned()),
-                Kind::File => ("", row.size.to_string()),
-            };
-            let shown = escape(&format!("{name}{slash}"));
-            let padding = " ".repeat(60_usize.saturating_sub(name.chars().count() + slash.len()));
-            let modified = row.modified.map_or_else(|| "-".to_owned(), minute);
-            page.push_str(&format!(
-                "<a href=\"{}{slash}\" title=\"{shown}\">{shown}</a>{padding} {modified:>16} {size:>12}\n",
-                encode(name)
-            ));
-        }
-        page.push_str("</pre>\n</body>\n</html>\n");
-        page
-    }
+    };
+    rows.iter().map(show).collect()
 }
 
 /// A time to the minute, as listings show it.
 fn minute(moment: Second) -> String {
     jiff::Timestamp::from_second(moment.0)
         .map_or_else(|_| String::new(), |time| time.strftime("%Y-%m-%d %H:%M").to_string())
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

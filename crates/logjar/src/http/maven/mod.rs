@@ -25,6 +25,7 @@ use self::path::RepositoryPath;
 use super::body::Answer;
 use super::cache::Cache;
 use super::error::HttpError;
+use super::pages::refused;
 use super::parts::{Parts, part};
 use super::request_body::RequestBody;
 use crate::activity::Activity;
@@ -120,6 +121,7 @@ pub(crate) fn answer_at_hand(reading: &Reading, request: &Request<Incoming>) -> 
         return None;
     }
     let answered = get::at_hand(reading, request)?;
+    let answered = answered.unwrap_or_else(|error| refused(&reading.config, request, &error));
     Some(finished(answered, request.method() == Method::HEAD))
 }
 
@@ -135,17 +137,19 @@ pub(crate) async fn answer(
         // Ranges are for GET only (RFC 9110 §14.2).
         request.headers_mut().remove(header::RANGE);
     }
+    if request.method() == Method::PUT {
+        let answered = put::put(deploying, path, request, client).await;
+        return finished(answered.unwrap_or_else(|error| error.response()), false);
+    }
     let answered = match *request.method() {
         Method::GET | Method::HEAD => get::get(&deploying.reading, path, &request).await,
-        Method::PUT => put::put(deploying, path, request, client).await,
         Method::OPTIONS => Ok(options()),
         _ => Err(HttpError::MethodNotAllowed { method: request.method().to_string(), allow: Some(ALLOWED) }),
     };
-    finished(answered, head)
+    finished(answered.unwrap_or_else(|error| refused(&deploying.config, &request, &error)), head)
 }
 
-fn finished(answered: Result<Response<Answer>, HttpError>, head: bool) -> Response<Answer> {
-    let mut response = answered.unwrap_or_else(|error| error.response());
+fn finished(mut response: Response<Answer>, head: bool) -> Response<Answer> {
     secure(&mut response);
     never_ahead(response.headers_mut());
     if head {
@@ -182,9 +186,10 @@ fn options() -> Response<Answer> {
     response
 }
 
-/// What somebody deployed must not run as a page of this server.
+/// What somebody deployed must not run as a page of this server. Our own pages have a policy of their own.
 pub(super) fn secure(response: &mut Response<Answer>) {
+    let policy = HeaderValue::from_static("sandbox; default-src 'none'");
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox; default-src 'none'"));
+    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(policy);
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
 }

@@ -1,11 +1,11 @@
 //! Pages for people, rendered here and complete without scripts. The templates (`templates/`, one per page) escape what
 //! they show; text from a POM is text and never markup.
 //!
-//! Reading order: [`site`] (what every page knows), [`home`], [`search`], [`login`],
-//! [`error`], [`style`].
+//! Reading order: [`site`] (what every page knows), [`home`], [`search`], [`listing`], [`login`], [`error`], [`style`].
 
 pub(crate) mod error;
 pub mod home;
+pub(crate) mod listing;
 pub mod login;
 pub(crate) mod search;
 mod site;
@@ -54,7 +54,7 @@ fn render(template: &impl Template) -> Result<String, HttpError> {
 }
 
 /// Declares that it is a page, and what is forbidden on it.
-fn make_page(headers: &mut HeaderMap) {
+pub(crate) fn make_page(headers: &mut HeaderMap) {
     for (name, value) in [
         (header::CONTENT_TYPE, "text/html; charset=utf-8"),
         (header::CONTENT_SECURITY_POLICY, POLICY),
