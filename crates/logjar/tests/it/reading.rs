@@ -371,6 +371,8 @@ fn other_web_servers_can_serve_the_tree() {
     assert_eq!(std::fs::read(tree.join("1.0/lib-1.0.jar")).unwrap(), jar);
     let pom_text = std::fs::read_to_string(tree.join("1.0/lib-1.0.pom")).unwrap();
     assert_eq!(pom_text, pom("org.example", "lib", "1.0", "jar"));
+    // Sums come after the answer, before the upload goes.
+    server.uploads();
     let sum = std::fs::read_to_string(tree.join("1.0/lib-1.0.jar.sha1")).unwrap();
     assert_eq!(sum, Digests::of(&jar).hex(Algorithm::Sha1));
 }
