@@ -243,6 +243,7 @@ fn without_ages(page: &str) -> String {
 }
 
 fn changes_nothing(server: &mut TestServer, mend: Mend) {
+    server.wait_for_dates();
     let before = seen(server);
     match mend {
         Mend::Restart => {

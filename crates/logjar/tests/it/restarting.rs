@@ -43,6 +43,7 @@ fn answers(server: &TestServer) -> Vec<String> {
         "/health/ready",
     ];
     server.wait_for_search();
+    server.wait_for_dates();
     let shown = |path: &str| {
         let answer = server.get(path);
         let headers = ["etag", "last-modified", "content-type", "cache-control", "x-checksum-sha1"];
