@@ -1,6 +1,6 @@
 //! Late files: attachments, signatures and sums that arrive after their version has become visible.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use logjar_maven::checksum::{Algorithm, Digests};
@@ -104,12 +104,12 @@ impl LateFiles {
     }
 
     /// Whether one more name may wait: what is kept in memory is limited, and so are the lines from which a version is
-    /// read.
+    /// read. Everything that waits counts, because all of it may be added.
     fn has_room_for(&self, name: &str, published: &PublishedDeploy) -> bool {
-        let waits =
-            |name: &str| self.waiting.contains_key(name) || self.sums.names().any(|other| **other == *name);
-        let names = self.waiting.len() + self.sums.names().count();
-        waits(name) || names < FILES_MAX && published.files.len() < VERSION_FILES_MAX
+        let names: BTreeSet<&str> =
+            self.waiting.keys().chain(self.sums.names()).map(|name| &**name).collect();
+        let is_left = names.len() < FILES_MAX && published.files.len() + names.len() < VERSION_FILES_MAX;
+        names.contains(name) || is_left
     }
 
     /// Whether there is anything to keep.

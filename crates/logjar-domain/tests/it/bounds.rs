@@ -76,6 +76,18 @@ fn a_deploy_has_so_many_names() {
 }
 
 #[test]
+fn a_version_has_so_many_files() {
+    // All but 50 of those that it may have, with the sums that late files wait for.
+    let mut script = String::from("curl .pom .pom.md5 .jar .jar.md5");
+    (2..450).for_each(|number| script.push_str(&format!(" -x{number}.jar -x{number}.jar.md5")));
+    (450..500).for_each(|number| script.push_str(&format!(" -x{number}.jar")));
+    script.push_str(" -y.jar!too-many-files -y.jar.md5!too-many-files -x2.jar -x450.jar");
+    (450..500).for_each(|number| script.push_str(&format!(" -x{number}.jar.md5")));
+    script.push_str(" -y.jar!too-many-files events:1+498");
+    run("those that wait count", &Settings::default(), &script);
+}
+
+#[test]
 fn rule_21_wants_a_sum_of_every_file() {
     let rows: &[Row] = &[
         ("a sum of each", ".pom .pom.md5 .jar .jar.sha1 .jar.asc meta:1.0 has:.jar,.jar.asc,.pom"),
