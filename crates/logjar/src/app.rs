@@ -67,11 +67,14 @@ impl App {
         sequencer: Sequencer,
         metrics: Arc<Metrics>,
     ) -> Self {
+        let on_their_way = projections.on_their_way().clone();
+        let shelf = Arc::new(Shelf::new(folder.clone(), on_their_way, reader.clone()));
         let deploys = Arc::new(Deploys::new(
             folder.clone(),
             projections.clone(),
             reader.clone(),
             sequencer.clone(),
+            shelf.clone(),
             &config,
         ));
         let hashing = Hashing::default();
@@ -80,7 +83,6 @@ impl App {
         let search =
             SearchIndex::new(derived, writes, projections.clone(), reader.clone(), downloads.clone());
         let search = Arc::new(search);
-        let shelf = Shelf::new(folder.clone(), projections.on_their_way().clone(), reader.clone());
         let (known, log) = (projections.clone(), reader.clone());
         let rebuilds = Rebuilds::new(folder.clone(), known, log, sequencer.clone(), search.clone());
         Self {
@@ -90,7 +92,7 @@ impl App {
             metrics,
             search,
             rebuilds,
-            shelf: Arc::new(shelf),
+            shelf,
             downloads,
             config: Arc::new(config),
             folder,

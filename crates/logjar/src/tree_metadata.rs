@@ -23,7 +23,8 @@ use crate::projections::{Changed, Projections, metadata};
 use crate::rebuild::Turns;
 use crate::storage::DataFolder;
 use crate::storage::listed::{self, Place};
-use crate::storage::publish::mend_sums;
+use crate::storage::publish::system_time;
+use crate::storage::sum_files::mend_sums;
 use crate::storage::tree::{self, write_tree_file};
 
 /// How long changes are collected before they are written.
@@ -230,16 +231,16 @@ fn mend_sums_of(
         }
     }
     for (version, place) in places {
+        let moment = system_time(place.moment);
         let gav = Gav { group: group.clone(), artifact: artifact.clone(), version };
         for file in listed::files(writer.log.as_ref(), &place).map_err(io::Error::other)? {
             if writer.turns.are_ending() {
                 return Ok(());
             }
             let place = writer.folder.version_folder(repository, &gav).join(&*file.name);
-            match mend_sums(&place, &file.sha256) {
+            match mend_sums(&writer.folder, &place, &file.sha256, moment) {
                 Ok(Some(sums)) => copies.sums += sums,
                 Ok(None) => copies.damaged += 1,
-                Err(error) if error.kind() == io::ErrorKind::NotFound => copies.damaged += 1,
                 Err(error) => return Err(error),
             }
         }
@@ -314,18 +315,18 @@ fn write_one(
     if !folder.is_dir() {
         return Ok(Found::NoFolder);
     }
-    let written = write_with_sums(&folder.join(METADATA_NAME), generated.xml.as_bytes())?;
+    let written = write_with_sums(&writer.folder, &folder.join(METADATA_NAME), generated.xml.as_bytes())?;
     Ok(if written { Found::Written } else { Found::Right })
 }
 
-fn write_with_sums(path: &Path, content: &[u8]) -> io::Result<bool> {
+fn write_with_sums(folder: &DataFolder, path: &Path, content: &[u8]) -> io::Result<bool> {
     let digests = Digests::of(content);
     let mut written = false;
     for algorithm in [Algorithm::Md5, Algorithm::Sha1] {
         let mut name = path.as_os_str().to_owned();
         name.push(".");
         name.push(algorithm.extension());
-        written |= write_tree_file(Path::new(&name), digests.hex(algorithm).as_bytes())?;
+        written |= write_tree_file(folder, Path::new(&name), digests.hex(algorithm).as_bytes())?;
     }
-    Ok(write_tree_file(path, content)? || written)
+    Ok(write_tree_file(folder, path, content)? || written)
 }

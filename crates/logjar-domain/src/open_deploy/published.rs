@@ -30,8 +30,8 @@ pub trait Published {
     /// Whether the version exists, in any build.
     fn version_exists(&self, repository: &RepositoryName, gav: &Gav) -> bool;
 
-    /// How many seconds ago it was published, by the time of day, at least 0. For what was published since this process
-    /// began, the protocol knows better.
+    /// How many seconds ago it was published, at least 0, as far as the caller knows. Within the late window of what
+    /// was published since this process began, the protocol knows better.
     fn age_s(&self, published: &PublishedDeploy) -> i64;
 
     /// The sum of a published file in lower-case hex; `None` if it is not available, in which case the client's sum is

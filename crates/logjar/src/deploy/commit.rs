@@ -78,6 +78,7 @@ impl Deploys {
             late: Vec::new(),
         };
         let placement = self.placement.clone();
+        files.iter().for_each(|file| self.shelf.learn(&file.digests));
         // The event stands, whatever happens to the move.
         let _ = tokio::task::spawn_blocking(move || placement.place(placing)).await;
         match outcome {

@@ -6,7 +6,7 @@ use super::record::{self, Clocks};
 use super::{DeployError, Deploys};
 use crate::projections::Projections;
 use crate::storage::DataFolder;
-use crate::storage::put_back::put_back;
+use crate::storage::put_back::{Listed, put_back};
 use crate::storage::uploads::{self, Received};
 
 /// How many threads deploys use at once for work that waits for the disk, apart from bodies. Half of those that exist,
@@ -68,7 +68,8 @@ pub(super) fn carry_out(
             }
             Effect::PutBack { repository, gav, name } => {
                 let Some(received) = &received else { continue };
-                if put_back(folder, projections.on_their_way(), (&repository, &gav), &name, received)? {
+                let listed = Listed::new(&projections.read(), &repository, &gav, &name);
+                if put_back(folder, projections.on_their_way(), &listed, received)? {
                     tracing::warn!("{name} of {gav} was missing or damaged; it was sent again and is back");
                     projections.forget_answers();
                 }

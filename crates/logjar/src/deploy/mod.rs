@@ -41,12 +41,13 @@ use crate::clock::{fresh_id, now, since_boot};
 use crate::projections::Projections;
 use crate::sequencer::{Sequencer, SubmitError};
 use crate::storage::DataFolder;
+use crate::storage::stored::Shelf;
 use crate::storage::uploads::Received;
 pub(crate) use body::facts_of;
 pub use body::{Arrived, BodyOfFile};
 use body::{SHORT_BODY, read_body};
 use placement::Placement;
-use published::{KnownVersions, LookUpError};
+use published::{Began, KnownVersions, LookUpError};
 use shards::{Shard, Shards};
 
 /// Why a deploy request does not succeed.
@@ -97,6 +98,8 @@ pub struct Deploys {
     projections: Arc<Projections>,
     reader: Arc<dyn LogReader>,
     sequencer: Sequencer,
+    shelf: Arc<Shelf>,
+    began: Began,
     rules: Rules,
     settings: Settings,
     shards: Shards,
@@ -139,6 +142,7 @@ impl Deploys {
         projections: Arc<Projections>,
         reader: Arc<dyn LogReader>,
         sequencer: Sequencer,
+        shelf: Arc<Shelf>,
         config: &crate::config::Config,
     ) -> Self {
         let settings = Settings {
@@ -149,11 +153,13 @@ impl Deploys {
         };
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
         Self {
+            began: Began::now(&projections),
             placement: Arc::new(Placement::new(folder.clone(), projections.clone())),
             folder,
             projections,
             reader,
             sequencer,
+            shelf,
             rules: config.rules(),
             shards: Shards::new(&settings),
             settings,
@@ -194,7 +200,12 @@ impl Deploys {
         }
         self.check(&put)?;
         if let Target::File(file) = &put.path.target {
+            // Asked before the look-up, which then finds the deploy that used it up.
+            let is_used_up = self.is_used_up(&put.deployer);
             let versions = self.look_up(vec![VersionKey::of_file(&put.repository, file)], None).await?;
+            if is_used_up {
+                versions.check_credential(&put)?;
+            }
             self.shards.of_put(&put).protocol().begin(protocol_now(), &put, &versions)?;
         }
         Ok(Upload { deploys: self.clone(), put, expected: 0, over: false })
@@ -255,6 +266,7 @@ impl Deploys {
         let step = self.step(shard, upload, |deploys, put, versions| {
             // What was good when the head came may not be any more.
             deploys.check(put)?;
+            versions.check_credential(put)?;
             deploys.check_finish(put, &body)?;
             Ok(shard.protocol().complete(protocol_now(), put, body, versions))
         });

@@ -11,7 +11,8 @@ use logjar_domain::ids::DeployId;
 
 use crate::projections::Projections;
 use crate::storage::DataFolder;
-use crate::storage::publish::{Placing, Settling, place, write_sums};
+use crate::storage::publish::{Placing, Settling, place};
+use crate::storage::sum_files::write_sums;
 
 /// How long placed files are collected, so that syncs of folders are shared.
 const COLLECT: Duration = Duration::from_millis(50);

@@ -8,6 +8,13 @@ use super::cache::ReadyAnswer;
 use super::error::HttpError;
 use super::lists::{items, one};
 
+/// Headers with the sums of the whole file.
+pub(crate) const SUM_HEADERS: [header::HeaderName; 3] = [
+    header::HeaderName::from_static("x-checksum-sha1"),
+    header::HeaderName::from_static("x-checksum-md5"),
+    header::HeaderName::from_static("x-checksum-sha256"),
+];
+
 /// Which part of a file is to be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Selected {
@@ -117,8 +124,9 @@ pub(crate) fn set_range(headers: &mut HeaderMap, first: u64, last: u64, length: 
         }
     }
     // These are sums of the whole file, and a client could take them for those of the part.
-    headers.remove("x-checksum-sha1");
-    headers.remove("x-checksum-md5");
+    for name in SUM_HEADERS {
+        headers.remove(name);
+    }
 }
 
 /// The answer to a client that already has it.

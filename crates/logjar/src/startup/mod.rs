@@ -27,7 +27,7 @@ use tokio::sync::mpsc;
 use self::fold::{Fold, Progress};
 use self::uploads::Unfinished;
 use crate::app::App;
-use crate::clock::now;
+use crate::clock::{is_at_its_end, now};
 use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::projections::{Changed, Projections};
@@ -52,6 +52,12 @@ pub enum OpenError {
     /// The first repository.
     #[error("the first repository could not be created: {0}")]
     First(#[from] SubmitError),
+    /// The clock is so far ahead that no later event could be dated correctly.
+    #[error(
+        "the clock of this machine is beyond the year 9000, and the dates of events can never go back: set the clock, \
+         then try again"
+    )]
+    Clock,
     /// The caller does not want it any more.
     #[error("the start was interrupted")]
     Stopped,
@@ -64,7 +70,7 @@ impl OpenError {
             Self::Log(error) => matches!(error, LogError::NoSpace { .. }),
             Self::Folder(FolderError::Io { source, .. }) | Self::Files(source) => is_full(source),
             Self::First(error) => matches!(error, SubmitError::NoSpace),
-            Self::Folder(_) | Self::Stopped => false,
+            Self::Folder(_) | Self::Clock | Self::Stopped => false,
         }
     }
 }
@@ -117,6 +123,9 @@ fn open(
     stop: &Arc<AtomicBool>,
 ) -> Result<Writing, OpenError> {
     folder.check_owner()?;
+    if is_at_its_end(now()) {
+        return Err(OpenError::Clock);
+    }
     if create {
         folder.create()?;
     }

@@ -31,6 +31,8 @@ pub enum Body {
     Content(Vec<u8>),
     /// Of a large one, whose ranges are read when they are wanted.
     Open(OpenFile),
+    /// Not what was deployed: different bytes, or something that is no regular file.
+    Damaged,
 }
 
 /// A stored file that is too large to be held in memory.

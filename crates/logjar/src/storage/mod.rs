@@ -10,10 +10,12 @@ pub mod probe;
 pub mod publish;
 pub mod put_back;
 pub mod read;
+pub mod regular;
 mod shared_sync;
 mod steps;
 pub mod stored;
 mod strays;
+pub mod sum_files;
 pub mod sums;
 pub mod tree;
 pub mod uploads;
@@ -28,6 +30,7 @@ use std::sync::Arc;
 use logjar_domain::ids::RepositoryName;
 use logjar_maven::coordinates::Gav;
 use logjar_maven::layout;
+use rustix::fs::{Mode, OFlags};
 
 use crate::disk_space::DiskSpace;
 use crate::quoting::quoted;
@@ -353,7 +356,9 @@ pub(crate) fn sync_parent(path: &Path) -> io::Result<()> {
 
 /// Makes the entries of a folder durable.
 pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
-    fs::File::open(path)?.sync_all()
+    // What stands in its place is not waited for.
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    fs::File::from(rustix::fs::open(path, flags, Mode::empty())?).sync_all()
 }
 
 /// Whether the system says that the disk or the quota is full.

@@ -5,32 +5,32 @@
 //! What the log lists wins over what is there: identical files stay, everything else in the way goes to `strays/`.
 
 use std::collections::HashSet;
-use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use logjar_domain::event::StoredFile;
-use logjar_domain::ids::{DeployId, RepositoryName};
+use logjar_domain::ids::{DeployId, RepositoryName, Second};
 use logjar_domain::state::State;
-use logjar_maven::checksum::{Algorithm, Digests};
+use logjar_maven::checksum::Digests;
 use logjar_maven::coordinates::Gav;
 use logjar_maven::snapshot_version::Stamp;
 
 use super::digest::digest;
 use super::read::is_never_served;
+use super::regular::open_file;
 use super::steps::step;
-use super::strays::Strays;
-use super::tree::{make_public_folders, write_public};
+use super::strays::{Strays, remove_all};
+use super::sum_files::STORED_SUMS;
+use super::tree::{make_open, make_public_folders, new_name};
 use super::{DataFolder, is_full, sync_folder, uploads};
 
 #[cfg(test)]
 mod tests;
 
-/// The sums that are stored beside every file. The others are computed on request.
-pub const STORED_SUMS: [Algorithm; 2] = [Algorithm::Sha1, Algorithm::Md5];
 /// From this many folders on, one sync of the whole file system is cheaper than one of each.
 const SYNCED_TOGETHER: usize = 24;
 /// How many folders are remembered as durable; others are checked again.
@@ -113,6 +113,11 @@ pub fn moment_of(
         Some(stamp) => version.build(stamp)?.moment,
         None => version.moment,
     };
+    system_time(moment)
+}
+
+/// A moment as the system dates files with it.
+pub fn system_time(moment: Second) -> Option<SystemTime> {
     UNIX_EPOCH.checked_add(Duration::from_secs(u64::try_from(moment.0).ok()?))
 }
 
@@ -146,7 +151,7 @@ pub fn place(folder: &DataFolder, placing: &Placing) -> io::Result<u64> {
         Ok(_) => folder.space().met_room_for(&repository),
         Err(error) if is_full(error) => {
             // The copies that were made would take the room that is missing.
-            let _ = remove_folder(&staged(&placing.version_folder(folder), placing));
+            let _ = remove_all(&staged(&placing.version_folder(folder), placing));
             let bytes = placing.files.iter().map(|file| file.size).sum();
             folder.space().met_full_for(&repository, bytes);
         }
@@ -169,19 +174,18 @@ fn place_files(folder: &DataFolder, placing: &Placing) -> io::Result<u64> {
     }
     let to = placing.version_folder(folder);
     let parent = to.parent().unwrap_or(&to);
-    make_public_folders(&folder.repository(), parent)?;
-    let mut strays = Strays::new(folder, &placing.upload);
-    if fs::symlink_metadata(&to).is_ok_and(|found| !found.is_dir()) {
+    let mut strays = Strays::new(folder, placing.upload.as_str());
+    make_public_folders(&folder.repository(), parent, &mut strays)?;
+    if !to.is_dir() {
         strays.take(&to)?;
     }
     let staged = staged(&to, placing);
-    remove_folder(&staged)?;
+    remove_all(&staged)?;
     if to.is_dir() {
         place_in(&from, &to, placing, &mut strays)?;
     } else {
         step()?;
-        DirBuilder::new().mode(0o755).create(&staged)?;
-        fs::set_permissions(&staged, Permissions::from_mode(0o755))?;
+        make_open(&staged)?;
         for file in &placing.files {
             put(&from.join(&*file.name), &staged.join(&*file.name))?;
         }
@@ -191,7 +195,7 @@ fn place_files(folder: &DataFolder, placing: &Placing) -> io::Result<u64> {
     if let Some(moment) = placing.moment {
         for file in &placing.files {
             // A date that can't be set is no reason not to place a file.
-            let _ = File::open(to.join(&*file.name)).and_then(|file| file.set_modified(moment));
+            let _ = open_file(&to.join(&*file.name)).and_then(|file| file.set_modified(moment));
         }
     }
     Ok(strays.count())
@@ -232,7 +236,7 @@ fn is_same(found: &fs::Metadata, source: &Path, target: &Path, file: &StoredFile
     }
     let ours = fs::metadata(source)?;
     let is_one = (ours.dev(), ours.ino()) == (found.dev(), found.ino());
-    Ok(is_one || digest(File::open(target)?)?.sha256 == file.sha256)
+    Ok(is_one || digest(open_file(target)?)?.sha256 == file.sha256)
 }
 
 /// Links a file under a further name, or copies it to another file system; does nothing if there is no file, or the
@@ -260,16 +264,10 @@ fn cannot_link(error: &io::Error) -> bool {
 
 /// Copies a file, durably except for its name, and gives it its name once it is complete.
 fn copy(source: &Path, target: &Path) -> io::Result<()> {
-    let mut name = std::ffi::OsString::from(".");
-    name.push(target.file_name().unwrap_or_default());
-    name.push(".new");
-    let new = target.with_file_name(name);
-    match fs::remove_file(&new) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
+    let new = new_name(target);
+    remove_all(&new)?;
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o444).open(&new)?;
-    let copied = io::copy(&mut File::open(source)?, &mut file)
+    let copied = io::copy(&mut open_file(source)?, &mut file)
         .and_then(|_| file.set_permissions(Permissions::from_mode(0o444)))
         .and_then(|()| file.sync_all())
         .and_then(|()| fs::rename(&new, target));
@@ -277,13 +275,6 @@ fn copy(source: &Path, target: &Path) -> io::Result<()> {
         let _ = fs::remove_file(&new);
     }
     copied
-}
-
-fn remove_folder(path: &Path) -> io::Result<()> {
-    match fs::remove_dir_all(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
 }
 
 /// Makes the placement of files durable before their names in uploads are removed. A folder whose sync failed is never
@@ -370,65 +361,4 @@ impl Settling {
             }
         }
     }
-}
-
-/// Writes the sums of placed files beside them, for other web servers; where the digests of a file are not known, after
-/// it was compared with the log. Not synced: sums can be computed again.
-///
-/// # Errors
-/// The first one, if the system refuses; the other files get their sums all the same.
-pub fn write_sums(folder: &DataFolder, placing: &Placing) -> io::Result<()> {
-    let version = placing.version_folder(folder);
-    let known = placing.digests.iter().map(Some).chain(std::iter::repeat(None));
-    let mut result = Ok(());
-    for (file, digests) in placing.files.iter().zip(known) {
-        let path = version.join(&*file.name);
-        let written = match digests {
-            Some(digests) => write_wrong_sums(&path, digests).map(|_| ()),
-            None => mend_sums(&path, &file.sha256).map(|_| ()),
-        };
-        result = result.and(written);
-    }
-    result
-}
-
-fn write_wrong_sums(file: &Path, digests: &Digests) -> io::Result<u64> {
-    let mut written = 0;
-    for sum in STORED_SUMS {
-        let (path, hex) = (with_extension(file, sum), digests.hex(sum));
-        if fs::read(&path).ok().as_deref() != Some(hex.as_bytes()) {
-            step()?;
-            write_public(&path, hex.as_bytes())?;
-            written += 1;
-        }
-    }
-    Ok(written)
-}
-
-fn with_extension(file: &Path, sum: Algorithm) -> PathBuf {
-    let mut name = file.as_os_str().to_owned();
-    name.push(".");
-    name.push(sum.extension());
-    PathBuf::from(name)
-}
-
-/// Names of the sums beside a stored file that are missing or wrong.
-pub fn wrong_sums(file: &Path, digests: &Digests) -> Vec<PathBuf> {
-    let is_wrong = |sum: &Algorithm| {
-        fs::read(with_extension(file, *sum)).ok().as_deref() != Some(digests.hex(*sum).as_bytes())
-    };
-    STORED_SUMS.into_iter().filter(is_wrong).map(|sum| with_extension(file, sum)).collect()
-}
-
-/// Rewrites the sums of a stored file where they are missing or wrong. The file is only trusted if it has the bytes
-/// that the log says. Returns how many sums were written, or `None` if the file is a different one.
-///
-/// # Errors
-/// If the system refuses.
-pub fn mend_sums(file: &Path, sha256: &[u8; 32]) -> io::Result<Option<u64>> {
-    let digests = digest(File::open(file)?)?;
-    if digests.sha256 != *sha256 {
-        return Ok(None);
-    }
-    write_wrong_sums(file, &digests).map(Some)
 }

@@ -17,8 +17,9 @@ use logjar_maven::layout::{self, Build, VersionFile, version_folder};
 use super::DataFolder;
 use super::body::{Body, ChunkPool, OpenFile};
 use super::listed::{self, Place};
-use super::read::{self, Found, OnTheirWay};
-use super::sums::{Sums, Verdict};
+use super::read::{self, OnTheirWay};
+use super::regular::{Found, Thing};
+use super::sums::{Identity, Sums, Verdict};
 
 /// Files up to this size are read at once when they are opened.
 pub const CONTENT_MAX: u64 = 128 * 1024;
@@ -44,8 +45,10 @@ pub struct Stored {
     pub modified: Second,
     /// Its SHA-256 according to the log; `None` if the log can't be read there.
     pub sha256: Option<[u8; 32]>,
-    /// Its sums; `None` if they are not known yet.
+    /// Its sums; `None` if it has not been hashed yet.
     pub sums: Option<Arc<Digests>>,
+    /// The sums of what was deployed, if they are known without reading the file.
+    pub deployed: Option<Arc<Digests>>,
     /// All files of its release or build that the log lists.
     pub listed: Vec<StoredFile>,
     /// The file itself.
@@ -125,8 +128,20 @@ impl Stored {
     pub async fn digests(self) -> Result<Option<Arc<Digests>>, ReadError> {
         match (self.sums, self.body, self.sha256) {
             (Some(digests), _, _) => Ok(Some(digests)),
+            (None, Body::Damaged, _) => Err(ReadError::Damaged),
             (None, Body::Open(file), Some(sha256)) => file.digests(sha256).await.map(Some),
             (None, _, _) => Ok(None),
+        }
+    }
+
+    /// The sums of what was deployed, computed from the file now if they are not known yet.
+    ///
+    /// # Errors
+    /// As [`Self::digests`].
+    pub async fn sums_of_deployed(mut self) -> Result<Option<Arc<Digests>>, ReadError> {
+        match self.deployed.take() {
+            Some(digests) => Ok(Some(digests)),
+            None => self.digests().await,
         }
     }
 }
@@ -150,24 +165,44 @@ impl Shelf {
         wanted.look_up(&*self.log)?.0
     }
 
+    /// Remembers the sums of bytes that were hashed when they were uploaded.
+    pub fn learn(&self, digests: &Digests) {
+        self.sums.learn(digests);
+    }
+
     /// Opens a file; `None` if it is not listed, or missing.
     ///
     /// # Errors
-    /// If the system refuses, or the file is damaged.
+    /// If the system refuses.
     pub fn open(&self, wanted: &Wanted) -> Result<Option<Stored>, ReadError> {
         let Some((this, listed)) = wanted.look_up(&*self.log) else { return Ok(None) };
         let folder = version_folder(&wanted.gav);
         let path: Vec<&str> = folder.split('/').chain([wanted.name.as_str()]).collect();
-        let Some(found) = read::find(&self.folder, &self.on_their_way, &wanted.repository, &path)? else {
-            return Ok(None);
+        let found = match read::find(&self.folder, &self.on_their_way, &wanted.repository, &path)? {
+            Thing::File(found) => Some(found),
+            Thing::Nothing => return Ok(None),
+            Thing::Other(identity) => {
+                self.note_damage(&wanted.path(), identity);
+                None
+            }
         };
-        let length = found.length;
-        let (sums, body) = match &this {
-            Some(this) => self.checked(wanted, found, this)?,
-            None => (None, self.large(wanted.path(), found)),
+        let found_length = found.as_ref().map_or(0, |found| found.length);
+        let length = this.as_ref().map_or(found_length, |this| this.size);
+        let (sums, body) = match (found, &this) {
+            (None, _) => (None, Body::Damaged),
+            (Some(found), Some(this)) => self.checked(wanted, found, this)?,
+            (Some(found), None) => (None, self.large(wanted.path(), found)),
         };
         let (modified, sha256) = (wanted.moment(), this.map(|this| this.sha256));
-        Ok(Some(Stored { length, modified, sha256, sums, listed, body }))
+        let deployed = sha256.and_then(|sha256| self.sums.of_bytes(&sha256));
+        Ok(Some(Stored { length, modified, sha256, sums, deployed, listed, body }))
+    }
+
+    /// Reports damage once.
+    fn note_damage(&self, path: &str, identity: Identity) {
+        if self.sums.known(path, identity).is_none() {
+            self.sums.damaged(path, identity);
+        }
     }
 
     /// The contents of a file with its sums, as far as they are available right away.
@@ -183,7 +218,7 @@ impl Shelf {
             known = Some(self.sums.damaged(&path, identity));
         }
         if matches!(known, Some(Verdict::Damaged)) {
-            return Err(ReadError::Damaged);
+            return Ok((None, Body::Damaged));
         }
         if length <= CONTENT_MAX {
             let mut content = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
@@ -191,7 +226,7 @@ impl Shelf {
             let digests = Digests::of(&content);
             if digests.sha256 != file.sha256 {
                 self.sums.damaged(&path, identity);
-                return Err(ReadError::Damaged);
+                return Ok((None, Body::Damaged));
             }
             return Ok((Some(Arc::new(digests)), Body::Content(content)));
         }
@@ -199,7 +234,7 @@ impl Shelf {
             known = self.sums.make(&path, identity, &found.file, file.sha256, &AtomicBool::new(false))?;
         }
         match known {
-            Some(Verdict::Damaged) => Err(ReadError::Damaged),
+            Some(Verdict::Damaged) => Ok((None, Body::Damaged)),
             Some(Verdict::Right(digests)) => Ok((Some(digests), self.large(path, found))),
             None => Ok((None, self.large(path, found))),
         }

@@ -3,15 +3,15 @@
 
 use std::fs::{self, DirBuilder, Permissions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
-use logjar_domain::ids::DeployId;
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 
 use super::DataFolder;
 use super::steps::step;
 
-/// What is moved away for the files of one upload.
+/// What is moved away for one purpose.
 pub(super) struct Strays<'a> {
     folder: &'a DataFolder,
     aside: PathBuf,
@@ -19,8 +19,14 @@ pub(super) struct Strays<'a> {
 }
 
 impl<'a> Strays<'a> {
-    pub(super) fn new(folder: &'a DataFolder, upload: &DeployId) -> Self {
-        Self { folder, aside: folder.strays().join(upload.as_str()), count: 0 }
+    /// Uses the folder of that name in `strays/`: that of the upload whose files need the place.
+    pub(super) fn new(folder: &'a DataFolder, name: &str) -> Self {
+        Self { folder, aside: folder.strays().join(name), count: 0 }
+    }
+
+    /// Uses the folder for everything that belongs to no upload: folders of repositories, sums, copies of metadata.
+    pub(super) fn of_tree(folder: &'a DataFolder) -> Self {
+        Self::new(folder, "tree")
     }
 
     /// How many files were moved.
@@ -28,7 +34,7 @@ impl<'a> Strays<'a> {
         self.count
     }
 
-    /// Moves a file or a folder away, if it exists.
+    /// Moves away a file, a folder or anything else, if it exists.
     pub(super) fn take(&mut self, path: &Path) -> io::Result<()> {
         if fs::symlink_metadata(path).is_err() {
             return Ok(());
@@ -69,8 +75,18 @@ fn make_closed(path: &Path) -> io::Result<()> {
 }
 
 fn copy_all(from: &Path, to: &Path) -> io::Result<()> {
-    if !fs::symlink_metadata(from)?.is_dir() {
+    let found = fs::symlink_metadata(from)?;
+    let kind = found.file_type();
+    if kind.is_file() {
         return fs::copy(from, to).map(|_| ());
+    }
+    if kind.is_symlink() {
+        return symlink(fs::read_link(from)?, to);
+    }
+    if !kind.is_dir() {
+        // A pipe, a socket or a device has a name, but no content.
+        let mode = found.mode();
+        return Ok(mknodat(CWD, to, FileType::from_raw_mode(mode), Mode::from_raw_mode(mode), found.rdev())?);
     }
     make_closed(to)?;
     for entry in fs::read_dir(from)? {
@@ -80,14 +96,22 @@ fn copy_all(from: &Path, to: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn remove_all(path: &Path) -> io::Result<()> {
-    if fs::symlink_metadata(path)?.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) }
+/// Removes a file, a folder or anything else, if it exists.
+pub(super) fn remove_all(path: &Path) -> io::Result<()> {
+    match fs::symlink_metadata(path) {
+        Ok(found) if found.is_dir() => fs::remove_dir_all(path),
+        Ok(_) => fs::remove_file(path),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
-/// How many files there are at or below a path.
+/// Number of files at or below a path. A symbolic link counts as one file and is not followed.
 pub(super) fn count_files(path: &Path) -> u64 {
-    match fs::read_dir(path) {
-        Ok(entries) => entries.flatten().map(|entry| count_files(&entry.path())).sum(),
-        Err(_) => u64::from(fs::symlink_metadata(path).is_ok()),
+    match fs::symlink_metadata(path) {
+        Ok(found) if found.is_dir() => {
+            fs::read_dir(path).into_iter().flatten().flatten().map(|entry| count_files(&entry.path())).sum()
+        }
+        found => u64::from(found.is_ok()),
     }
 }

@@ -31,7 +31,7 @@ pub enum Verdict {
 }
 
 /// Distinguishes a file from another one that took its place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Identity {
     device: u64,
     inode: u64,
@@ -48,8 +48,35 @@ pub struct Sums {
 
 #[derive(Default)]
 struct Known {
-    verdicts: HashMap<Arc<str>, (Identity, Verdict)>,
-    order: VecDeque<Arc<str>>,
+    /// By the place of the file.
+    verdicts: Remembered<Arc<str>, (Identity, Verdict)>,
+    /// All sums of some bytes by their SHA-256, wherever they are stored.
+    contents: Remembered<[u8; 32], Arc<Digests>>,
+}
+
+/// Has a limited number of entries; the oldest are removed first.
+struct Remembered<K, V> {
+    values: HashMap<K, V>,
+    order: VecDeque<K>,
+}
+
+impl<K, V> Default for Remembered<K, V> {
+    fn default() -> Self {
+        Self { values: HashMap::new(), order: VecDeque::new() }
+    }
+}
+
+impl<K: Clone + Eq + Hash, V> Remembered<K, V> {
+    fn insert(&mut self, key: K, value: V) {
+        if self.values.insert(key.clone(), value).is_none() {
+            self.order.push_back(key);
+        }
+        if self.order.len() > REMEMBERED_MAX
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.values.remove(&oldest);
+        }
+    }
 }
 
 impl Identity {
@@ -78,7 +105,17 @@ impl Sums {
     /// What is known about a file by its place, if it is still the same file.
     pub fn known(&self, place: &str, identity: Identity) -> Option<Verdict> {
         let known = self.lock();
-        known.verdicts.get(place).filter(|(of, _)| *of == identity).map(|(_, verdict)| verdict.clone())
+        known.verdicts.values.get(place).filter(|(of, _)| *of == identity).map(|(_, verdict)| verdict.clone())
+    }
+
+    /// Remembers the sums of bytes that were hashed when they were uploaded.
+    pub fn learn(&self, digests: &Digests) {
+        self.lock().contents.insert(digests.sha256, Arc::new(*digests));
+    }
+
+    /// All sums of the bytes with that SHA-256, if they were hashed before. They say nothing about what is on disk.
+    pub fn of_bytes(&self, sha256: &[u8; 32]) -> Option<Arc<Digests>> {
+        self.lock().contents.values.get(sha256).cloned()
     }
 
     /// Remembers that a file has different bytes from what the log says.
@@ -156,15 +193,10 @@ impl Sums {
             tracing::error!("the stored file `{place}` does not match the log; it is not served");
         }
         let mut known = self.lock();
-        let place: Arc<str> = place.into();
-        if known.verdicts.insert(place.clone(), (identity, verdict)).is_none() {
-            known.order.push_back(place);
+        if let Verdict::Right(digests) = &verdict {
+            known.contents.insert(digests.sha256, digests.clone());
         }
-        if known.order.len() > REMEMBERED_MAX
-            && let Some(oldest) = known.order.pop_front()
-        {
-            known.verdicts.remove(&oldest);
-        }
+        known.verdicts.insert(place.into(), (identity, verdict));
     }
 
     fn lock(&self) -> MutexGuard<'_, Known> {
@@ -230,6 +262,7 @@ mod tests {
             sums.remember(&number.to_string(), identity, Verdict::Right(Arc::new(Digests::of(b""))));
         }
         let known = sums.lock();
-        assert_eq!((known.verdicts.len(), known.order.len()), (REMEMBERED_MAX, REMEMBERED_MAX));
+        let verdicts = &known.verdicts;
+        assert_eq!((verdicts.values.len(), verdicts.order.len()), (REMEMBERED_MAX, REMEMBERED_MAX));
     }
 }

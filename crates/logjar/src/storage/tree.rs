@@ -1,14 +1,18 @@
 //! What is created in `repository/` besides the files of versions: folders, and copies of generated metadata for other
 //! web servers.
 
+use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use logjar_domain::ids::RepositoryName;
 
+use super::regular::{Thing, holds, open};
+use super::steps::step;
+use super::strays::{Strays, remove_all};
 use super::{DataFolder, sync_parent};
 
 /// Writes a generated file of the public tree with a rename, if its content differs from what is there. Returns whether
@@ -16,16 +20,41 @@ use super::{DataFolder, sync_parent};
 ///
 /// # Errors
 /// If the system refuses.
-pub fn write_tree_file(path: &Path, content: &[u8]) -> io::Result<bool> {
-    if fs::read(path).is_ok_and(|present| present == content) {
+pub fn write_tree_file(folder: &DataFolder, path: &Path, content: &[u8]) -> io::Result<bool> {
+    write_over(folder, path, content, File::sync_all)
+}
+
+/// As [`write_tree_file`], with what is to be done before the file gets its name.
+pub(super) fn write_over(
+    folder: &DataFolder,
+    path: &Path,
+    content: &[u8],
+    finish: impl FnOnce(&File) -> io::Result<()>,
+) -> io::Result<bool> {
+    if holds(path, content).unwrap_or_default() {
         return Ok(false);
     }
-    let mut temporary = path.as_os_str().to_owned();
-    temporary.push(".new");
-    let temporary = Path::new(&temporary);
-    write_public(temporary, content)?.sync_all()?;
-    fs::rename(temporary, path)?;
+    step()?;
+    let new = new_name(path);
+    finish(&write_public(&new, content)?)?;
+    take_place(&new, path, &mut Strays::of_tree(folder))?;
     Ok(true)
+}
+
+/// The name of a file while it is written: beside its place, and never served.
+pub(super) fn new_name(path: &Path) -> PathBuf {
+    let mut name = OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(".new");
+    path.with_file_name(name)
+}
+
+/// Renames a file to its place. Anything but a file there is moved to `strays/`.
+pub(super) fn take_place(new: &Path, path: &Path, strays: &mut Strays<'_>) -> io::Result<()> {
+    if let Thing::Other(_) = open(path)? {
+        strays.take(path)?;
+    }
+    fs::rename(new, path)
 }
 
 /// When a generated file was last written; `None` if it does not exist.
@@ -44,25 +73,37 @@ pub fn make_repository_folder(
 ) -> io::Result<()> {
     let path = folder.repository_folder(repository);
     if !path.is_dir() {
-        make_public_folders(&folder.repository(), &path)?;
+        make_public_folders(&folder.repository(), &path, &mut Strays::of_tree(folder))?;
         sync_parent(&path)?;
     }
     fs::set_permissions(&path, Permissions::from_mode(if public { 0o755 } else { 0o700 }))
 }
 
-/// Creates the folder and all missing ones between it and `root`; the caller syncs them.
-pub(super) fn make_public_folders(root: &Path, path: &Path) -> io::Result<()> {
+/// Creates the folder and all missing ones between it and `root`; the caller syncs them. Anything in their place is
+/// moved to `strays/`, except for symbolic links to folders.
+pub(super) fn make_public_folders(root: &Path, path: &Path, strays: &mut Strays<'_>) -> io::Result<()> {
     if path == root || path.is_dir() {
         return Ok(());
     }
     if let Some(parent) = path.parent() {
-        make_public_folders(root, parent)?;
+        make_public_folders(root, parent, strays)?;
     }
-    match DirBuilder::new().mode(0o755).create(path) {
-        Ok(()) => fs::set_permissions(path, Permissions::from_mode(0o755)),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(error),
+    let mut made = make_open(path);
+    if is_taken(&made) && !path.is_dir() {
+        strays.take(path)?;
+        made = make_open(path);
     }
+    if is_taken(&made) { Ok(()) } else { made }
+}
+
+fn is_taken(made: &io::Result<()>) -> bool {
+    made.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::AlreadyExists)
+}
+
+/// Creates one folder that everybody may read.
+pub(super) fn make_open(path: &Path) -> io::Result<()> {
+    DirBuilder::new().mode(0o755).create(path)?;
+    fs::set_permissions(path, Permissions::from_mode(0o755))
 }
 
 /// Writes a complete file that everybody may read, replacing an existing one.
@@ -70,7 +111,7 @@ pub(super) fn write_public(path: &Path, content: &[u8]) -> io::Result<File> {
     let create = || OpenOptions::new().write(true).create_new(true).mode(0o444).open(path);
     let mut file = match create() {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            fs::remove_file(path)?;
+            remove_all(path)?;
             create()?
         }
         other => other?,

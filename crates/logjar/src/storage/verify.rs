@@ -1,8 +1,10 @@
 //! Checks stored files against the log.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fs::{self, File};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,20 +12,21 @@ use logjar_domain::event::{Event, StoredFile};
 use logjar_domain::ids::DeployId;
 use logjar_eventlog::error::LogError;
 use logjar_eventlog::read_only::ReadOnlyLog;
-use logjar_maven::checksum::Algorithm;
+use logjar_maven::checksum::{Algorithm, Digests};
 use logjar_maven::layout::METADATA_NAME;
 
 use super::digest::digest;
-use super::publish::wrong_sums;
 use super::read::is_never_served;
+use super::regular::{Thing, open};
 use super::strays::count_files;
+use super::sum_files::wrong_sums;
 use super::{DataFolder, uploads};
 use crate::stored_event::{Detail, decode};
 
 /// A stored file that is not as the log says, or a wrong sum.
 pub struct Problem {
     path: PathBuf,
-    what: &'static str,
+    what: Cow<'static, str>,
 }
 
 /// The result of checking all stored files.
@@ -79,7 +82,11 @@ pub fn check_files(folder: &DataFolder, running: bool) -> Result<Checked, LogErr
 fn find_strays(folder: &Path, listed: &BTreeMap<PathBuf, Files>, problems: &mut Vec<Problem>) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();
-        if path.is_dir() {
+        // A symbolic link is followed only if the log lists files below it, so it can't lead in circles.
+        let is_link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
+        let has_listed =
+            || listed.range(path.clone()..).next().is_some_and(|(next, _)| next.starts_with(&path));
+        if path.is_dir() && (!is_link || has_listed()) {
             find_strays(&path, listed, problems);
             continue;
         }
@@ -91,7 +98,7 @@ fn find_strays(folder: &Path, listed: &BTreeMap<PathBuf, Files>, problems: &mut 
             name.rsplit_once('.').filter(|(_, extension)| Algorithm::from_extension(extension).is_some());
         let file: Arc<str> = of_sum.map_or(name.as_str(), |(file, _)| file).into();
         if !listed.get(folder).is_some_and(|files| files.contains_key(&file)) {
-            problems.push(Problem { path, what: "is in the tree, but no event lists it" });
+            problems.push(Problem { path, what: "is in the tree, but no event lists it".into() });
         }
     }
 }
@@ -106,20 +113,34 @@ fn check_file(
     let place = version.join(&*file.name);
     // Between its event and its move a file is in the upload; after the move it is in its place.
     let candidates = [place.clone(), uploads::folder_of(folder, upload).join(&*file.name), place.clone()];
-    let found = candidates.iter().find_map(|path| {
-        let digests = File::open(path).and_then(digest).ok()?;
-        Some((path, digests))
-    });
-    match found {
-        None => problems.push(Problem { path: place, what: "is missing" }),
-        Some((_, digests)) if digests.sha256 != file.sha256 => {
-            problems.push(Problem { path: place, what: "does not match the log" });
+    let mut what: Cow<'static, str> = "is missing".into();
+    for path in &candidates {
+        match digests_at(path) {
+            Ok(Some(digests)) if digests.sha256 != file.sha256 => {
+                problems.push(Problem { path: place, what: "does not match the log".into() });
+                return;
+            }
+            Ok(Some(digests)) => {
+                let wrong = wrong_sums(path, &digests).into_iter();
+                let wrong = wrong.filter(|sum| fs::symlink_metadata(sum).is_ok());
+                let what = "is not the sum of its file; `logjar rebuild tree` writes it again";
+                problems.extend(wrong.map(|path| Problem { path, what: what.into() }));
+                return;
+            }
+            Ok(None) => {}
+            Err(error) => what = error.to_string().into(),
         }
-        Some((path, digests)) => {
-            let wrong = wrong_sums(path, &digests).into_iter().filter(|sum| sum.exists());
-            let what = "is not the sum of its file; `logjar rebuild tree` writes it again";
-            problems.extend(wrong.map(|path| Problem { path, what }));
-        }
+    }
+    problems.push(Problem { path: place, what });
+}
+
+/// The digests of the file at a path, if there is one.
+fn digests_at(path: &Path) -> io::Result<Option<Digests>> {
+    let unreadable = |error: io::Error| io::Error::other(format!("cannot be read: {error}"));
+    match open(path).map_err(unreadable)? {
+        Thing::File(found) => digest(found.file).map(Some).map_err(unreadable),
+        Thing::Nothing => Ok(None),
+        Thing::Other(_) => Err(io::Error::other("is no file, or lies below what is no folder")),
     }
 }
 

@@ -120,8 +120,9 @@ fn what_is_no_upload_does_not_keep_a_server_from_starting() {
 #[test]
 fn an_upload_that_cannot_be_placed_does_not_keep_a_server_from_starting() {
     let mut server = TestServer::with_amy();
-    let obstacle = server.folder().join("repository/repo/org");
+    let (obstacle, strays) = (server.folder().join("repository/repo/org"), server.folder().join("strays"));
     fs::write(&obstacle, "no folder").unwrap();
+    fs::write(&strays, "so it can't be set aside").unwrap();
     release().send(&server, "amy").created();
     server.kill();
     server.restart();

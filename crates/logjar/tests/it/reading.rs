@@ -367,6 +367,8 @@ fn bad_credentials_break_no_build_that_only_reads() {
 #[test]
 fn other_web_servers_can_serve_the_tree() {
     let (server, jar) = registry();
+    // Sums are written after the answer, before the upload goes.
+    server.uploads();
     let tree = server.folder().join("repository/repo/org/example/lib");
     assert_eq!(std::fs::read(tree.join("1.0/lib-1.0.jar")).unwrap(), jar);
     let pom_text = std::fs::read_to_string(tree.join("1.0/lib-1.0.pom")).unwrap();

@@ -289,7 +289,8 @@ impl TestServer {
         self.uploads();
         let root = self.folder().join("repository");
         let mut files = files_below(&root);
-        files.retain(|file| !file.rsplit('/').next().unwrap().starts_with("maven-metadata.xml"));
+        let name = |file: &str| file.rsplit('/').next().unwrap().trim_start_matches('.').to_owned();
+        files.retain(|file| !name(file).starts_with("maven-metadata.xml"));
         files
     }
 

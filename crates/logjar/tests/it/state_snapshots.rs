@@ -11,6 +11,7 @@ use logjar::digest::of_state;
 use logjar::startup;
 use logjar::startup::state_snapshot::{self, SnapshotError, Written, renew};
 use logjar::storage::DataFolder;
+use logjar::storage::regular::Thing;
 use logjar_domain::event::Recorded;
 use logjar_domain::state::{State, evolve};
 use logjar_eventlog::log::EventLog;
@@ -379,7 +380,7 @@ fn a_kill_between_event_and_move_is_served_by_a_server_that_only_reads() {
     let repository = logjar_domain::ids::RepositoryName::new("repo");
     let found =
         logjar::storage::read::find(&folder, app.projections.on_their_way(), &repository, &path).unwrap();
-    assert!(found.is_some(), "it is found in its upload");
+    assert!(matches!(found, Thing::File(_)), "it is found in its upload");
     assert!(upload.exists());
 }
 

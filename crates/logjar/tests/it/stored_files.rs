@@ -1,14 +1,15 @@
 //! Stored files against what the log says of them: their sums, their dates, and what lies in their place but is none.
 
 use std::fs;
-use std::path::PathBuf;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use logjar_maven::checksum::{Algorithm, Digests};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 
 use crate::client::{Request, Response};
-use crate::deploy::Deploy;
+use crate::deploy::{CURL, Deploy};
 use crate::server::TestServer;
 
 const JAR: &str = "/repo/org/example/lib/1.0/lib-1.0.jar";
@@ -88,45 +89,269 @@ fn other_bytes_than_were_deployed_are_not_served() {
     }
 }
 
+/// A client that knows a file by what the log says of it is told so; nobody gets other bytes.
 #[test]
-fn a_pipe_in_the_place_of_a_file_hangs_nothing() {
-    let (mut server, _) = registry(10);
-    server.stop();
-    let path = stored(&server, "lib-1.0.jar");
-    fs::remove_file(&path).unwrap();
-    mknodat(CWD, &path, FileType::Fifo, Mode::from_raw_mode(0o644), 0).unwrap();
-    server.restart();
-    for _ in 0..100 {
-        server.get(JAR).expect(404, "a pipe");
-        server.get(&format!("{JAR}.md5")).expect(404, "a pipe");
+fn conditions_go_before_damage() {
+    let (mut server, _) = registry(1_000);
+    let good = server.get(JAR).expect(200, JAR);
+    let (tag, date) = (good.header("etag").unwrap(), good.header("last-modified").unwrap());
+    for obstacle in [OTHER_BYTES, Obstacle::Folder, Obstacle::Pipe] {
+        server.stop();
+        obstacle.put(&stored(&server, "lib-1.0.jar"));
+        server.restart();
+        for (name, value, status) in [
+            ("If-None-Match", tag, 304),
+            ("If-None-Match", "\"other\"", 500),
+            ("If-Modified-Since", date, 304),
+            ("If-Modified-Since", "Tue, 24 Nov 1998 04:01:17 GMT", 500),
+            ("If-Match", "\"other\"", 412),
+            ("If-Match", tag, 500),
+            ("Range", "bytes=0-9", 500),
+            ("Range", "bytes=5000-", 416),
+        ] {
+            let asked = Request::get(JAR).header(name, value);
+            server.send(&asked).expect(status, &format!("{obstacle:?}, {name}: {value}"));
+        }
     }
-    server.get("/health/live").expect(200, "it lives");
-    server.get("/repo/org/example/lib/1.0/lib-1.0.pom").expect(200, "another file");
+}
+
+/// What may stand where a file should.
+#[derive(Clone, Copy, Debug)]
+enum Obstacle {
+    Nothing,
+    File(&'static str),
+    Folder,
+    Pipe,
+    Socket,
+    /// A link to a file with the right bytes.
+    Link,
+    LinkToNowhere,
+    LinkToItself,
+}
+
+const OTHER_BYTES: Obstacle = Obstacle::File("other bytes");
+const NO_FILES: [Obstacle; 6] = [
+    Obstacle::Folder,
+    Obstacle::Pipe,
+    Obstacle::Socket,
+    Obstacle::Link,
+    Obstacle::LinkToNowhere,
+    Obstacle::LinkToItself,
+];
+
+impl Obstacle {
+    /// Puts it at the path, in the place of what is there.
+    fn put(self, path: &Path) {
+        let aside = path.with_file_name(format!(".{}.aside", path.file_name().unwrap().to_str().unwrap()));
+        match fs::symlink_metadata(path) {
+            Ok(found) if found.is_dir() => fs::remove_dir_all(path).unwrap(),
+            Ok(_) => fs::rename(path, &aside).unwrap(),
+            Err(_) => {}
+        }
+        let node = |kind| mknodat(CWD, path, kind, Mode::from_raw_mode(0o644), 0).unwrap();
+        match self {
+            Self::Nothing => {}
+            Self::File(content) => fs::write(path, content).unwrap(),
+            Self::Folder => {
+                fs::create_dir(path).unwrap();
+                fs::write(path.join("inside"), "").unwrap();
+            }
+            Self::Pipe => node(FileType::Fifo),
+            Self::Socket => node(FileType::Socket),
+            Self::Link => symlink(&aside, path).unwrap(),
+            Self::LinkToNowhere => symlink("/nowhere/at/all", path).unwrap(),
+            Self::LinkToItself => symlink(path, path).unwrap(),
+        }
+    }
+}
+
+fn verify(server: &TestServer, code: i32) -> String {
+    server.logjar(&["log", "verify", "--files"]).expect(code).stdout
+}
+
+/// All that a client may do about it; afterwards it is mended.
+#[test]
+fn what_is_no_file_hangs_nothing_and_is_mended() {
+    let (mut server, jar) = registry(10);
+    let again = Deploy::new("org.example:lib:1.0").file(".jar", jar.clone());
+    for obstacle in NO_FILES {
+        server.stop();
+        obstacle.put(&stored(&server, "lib-1.0.jar"));
+        assert!(verify(&server, 1).contains("lib-1.0.jar: is no file"), "{obstacle:?}");
+        server.restart();
+        let before = server.stderr().len();
+        for _ in 0..20 {
+            server.get(JAR).expect(500, &format!("{obstacle:?}"));
+            server.get(&format!("{JAR}.md5")).expect(500, &format!("{obstacle:?}"));
+        }
+        let told = server.stderr()[before..].to_owned();
+        assert_eq!(told.matches("/lib-1.0.jar` does not match the log").count(), 1, "{obstacle:?}: {told}");
+        server.get("/health/live").expect(200, "it lives");
+        server.get("/repo/org/example/lib/1.0/lib-1.0.pom").expect(200, "another file");
+        assert!(server.logjar(&["rebuild", "tree"]).expect(1).stdout.contains("1 stored file"));
+        again.send(&server, "amy").created();
+        assert!(server.get(JAR).expect(200, "it was put back").body == jar, "{obstacle:?}");
+        verify(&server, 0);
+    }
+    assert!(server.folder().join("strays/tree").is_dir(), "what stood there is kept");
+}
+
+#[test]
+fn sums_beside_a_file_are_not_believed_and_are_mended() {
+    let all = [
+        Obstacle::Nothing,
+        Obstacle::File("abc"),
+        Obstacle::File("da39a3ee5e6b4b0d3255bfef95601890afd80709"),
+    ];
+    for size in [1_000, 5_000_000] {
+        let (mut server, jar) = registry(size);
+        let digests = Digests::of(&jar);
+        let token = server.token_of("amy");
+        let sums = [Algorithm::Sha1, Algorithm::Md5]
+            .map(|sum| stored(&server, &format!("lib-1.0.jar.{}", sum.extension())));
+        for (number, obstacle) in all.into_iter().chain(NO_FILES).enumerate() {
+            server.stop();
+            sums.iter().for_each(|path| obstacle.put(path));
+            let is_told = !matches!(obstacle, Obstacle::Nothing);
+            let told = verify(&server, i32::from(is_told));
+            assert_eq!(
+                told.matches("is not the sum of its file").count(),
+                if is_told { 2 } else { 0 },
+                "{told}"
+            );
+            server.restart();
+            for algorithm in Algorithm::ALL {
+                let path = format!("{JAR}.{}", algorithm.extension());
+                let put =
+                    |hex: String| server.send(&Request::put(&path, hex).authorized("amy", &token)).status;
+                let right = digests.hex(algorithm);
+                let wrong = Digests::of(b"").hex(algorithm);
+                let answers = (put(right.clone()), put(wrong), server.get(&path).text());
+                assert_eq!(answers, (201, 403, right), "{size}, {obstacle:?}: {path}");
+            }
+            if number % 2 == 0 {
+                let put = Request::put(JAR, jar.clone()).authorized("amy", &token).header("User-Agent", CURL);
+                server.send(&put).expect(201, "the same deploy again");
+            } else {
+                assert!(
+                    server.logjar(&["rebuild", "tree"]).expect(0).stdout.contains("2 sums"),
+                    "{obstacle:?}"
+                );
+            }
+            assert_eq!(fs::read_to_string(&sums[0]).unwrap(), digests.hex(Algorithm::Sha1), "{obstacle:?}");
+            verify(&server, 0);
+        }
+    }
+}
+
+/// Where a folder should be, of an artifact or above it.
+#[test]
+fn what_is_no_folder_hangs_nothing_and_is_mended() {
+    let (mut server, jar) = registry(10);
+    let again = Deploy::new("org.example:lib:1.0").file(".jar", jar.clone());
+    let places = ["org/example/lib/1.0", "org/example/lib", "org"];
+    let obstacles = [OTHER_BYTES, Obstacle::Pipe, Obstacle::LinkToNowhere, Obstacle::LinkToItself];
+    for (place, obstacle) in places.iter().flat_map(|place| obstacles.map(|obstacle| (place, obstacle))) {
+        server.stop();
+        obstacle.put(&server.folder().join("repository/repo").join(place));
+        verify(&server, 1);
+        server.restart();
+        let is_lost = matches!(obstacle, Obstacle::LinkToNowhere);
+        server.get(JAR).expect(if is_lost { 404 } else { 500 }, &format!("{place}: {obstacle:?}"));
+        let other =
+            Deploy::new(&format!("org.example:lib:1.0-{obstacle:?}").replace(['(', ')', '"', ' '], ""));
+        for deploy in [&other, &again] {
+            deploy.send(&server, "amy").created();
+            assert_eq!(server.uploads(), Vec::<String>::new(), "{place}: {obstacle:?}");
+            server.get(&deploy.path(".pom")).expect(200, &format!("{place}: {obstacle:?}"));
+        }
+        for earlier in server.events_of("version.deployed") {
+            let version = earlier["data"]["version"].as_str().unwrap().to_owned();
+            Deploy::new(&format!("org.example:lib:{version}")).send(&server, "amy");
+        }
+        again.send(&server, "amy").created();
+        verify(&server, 0);
+    }
+}
+
+#[test]
+fn a_large_file_has_what_sums_are_known() {
+    let (mut server, jar) = registry(5_000_000);
+    let digests = Digests::of(&jar);
+    let check = |server: &TestServer, known: &[Algorithm]| {
+        let answer = server.get(JAR).expect(200, JAR);
+        for algorithm in [Algorithm::Sha1, Algorithm::Md5, Algorithm::Sha256] {
+            let sum = answer.header(&format!("x-checksum-{}", algorithm.extension())).map(str::to_owned);
+            assert_eq!(sum, known.contains(&algorithm).then(|| digests.hex(algorithm)), "{algorithm:?}");
+        }
+        let part = server.send(&Request::get(JAR).header("Range", "bytes=0-9")).expect(206, "a part");
+        for name in ["x-checksum-sha1", "x-checksum-md5", "x-checksum-sha256"] {
+            assert_eq!(part.header(name), None, "{name} is about the whole");
+        }
+    };
+    check(&server, &[Algorithm::Sha1, Algorithm::Md5, Algorithm::Sha256]);
+    server.stop();
+    server.restart();
+    check(&server, &[Algorithm::Sha256]);
+    server.get(&format!("{JAR}.sha512")).expect(200, "it is hashed");
+    check(&server, &[Algorithm::Sha1, Algorithm::Md5, Algorithm::Sha256]);
 }
 
 /// Renovate and Dependabot take the date for that of the release, so it is the event's, whatever files were copied or
-/// restored.
+/// restored. Other web servers take the date of the file, which is the same when it gets its place.
 #[test]
 fn files_are_dated_with_their_version() {
-    let (mut server, _) = registry(10);
-    server.stop();
-    for name in ["lib-1.0.jar", "lib-1.0.pom"] {
-        let file = fs::File::options().read(true).open(stored(&server, name)).unwrap();
-        file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000)).unwrap();
-    }
-    server.restart();
+    let (mut server, jar) = registry(10);
+    let build = Deploy::new("org.example:lib:2.0-SNAPSHOT").stamp("20261124.080000-1");
+    build.send(&server, "amy").created();
     let token = server.token_of("amy");
     let late = Request::put(&format!("{JAR}.asc"), "signature").authorized("amy", &token);
     server.send(&late).expect(201, "a late file");
-    let at: jiff::Timestamp =
-        server.events_of("version.deployed")[0]["at"].as_str().unwrap().parse().unwrap();
-    for ending in ["jar", "pom", "jar.asc", "jar.sha1", "jar.sha256", "jar.sha512"] {
-        let path = format!("/repo/org/example/lib/1.0/lib-1.0.{ending}");
-        let answer = server.get(&path).expect(200, &path);
-        let seconds =
-            date(&answer, "last-modified").duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
-        assert_eq!(i64::try_from(seconds), Ok(at.as_second()), "{path}");
+    server.uploads();
+    let moments: Vec<i64> = server
+        .events_of("version.deployed")
+        .iter()
+        .map(|event| event["at"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap().as_second())
+        .collect();
+    let endings = ["jar", "pom", "jar.asc", "jar.sha1", "pom.md5", "jar.asc.md5"];
+    let mut files: Vec<(String, i64)> = endings
+        .iter()
+        .map(|ending| (format!("/repo/org/example/lib/1.0/lib-1.0.{ending}"), moments[0]))
+        .collect();
+    files.push((build.path(".jar").replace("/repository/", "/"), moments[1]));
+    files.push((build.path(".pom.sha1").replace("/repository/", "/"), moments[1]));
+    let place = |server: &TestServer, path: &str| server.folder().join("repository").join(&path[1..]);
+    let dated =
+        |time: SystemTime| i64::try_from(time.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs());
+    for (path, moment) in &files {
+        let placed = fs::metadata(place(&server, path)).unwrap().modified().unwrap();
+        assert_eq!(dated(placed), Ok(*moment), "{path} in its place");
     }
+    for way in ["touch", "copy", "restore"] {
+        server.stop();
+        for (path, _) in &files {
+            let place = place(&server, path);
+            if way == "copy" {
+                fs::copy(&place, place.with_extension("copied")).unwrap();
+                fs::rename(place.with_extension("copied"), &place).unwrap();
+            }
+            let file = fs::File::open(&place).unwrap();
+            file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000)).unwrap();
+        }
+        if way == "restore" {
+            let folder = server.folder();
+            server.logjar(&["restore", "--from-copy", folder.to_str().unwrap()]).expect(0);
+        }
+        server.restart();
+        for (path, moment) in &files {
+            let answer = server.get(path).expect(200, path);
+            assert_eq!(dated(date(&answer, "last-modified")), Ok(*moment), "{path} after {way}");
+        }
+    }
+    let lost = stored(&server, "lib-1.0.jar");
+    fs::remove_file(&lost).unwrap();
+    server.send(&Request::put(JAR, jar).authorized("amy", &token)).expect(201, "the same bytes again");
+    assert_eq!(dated(fs::metadata(&lost).unwrap().modified().unwrap()), Ok(moments[0]), "put back");
 }
 
 #[test]

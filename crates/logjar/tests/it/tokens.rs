@@ -133,8 +133,14 @@ fn a_single_use_token_is_good_for_one_deploy_and_its_retries() {
     deploy.send(&server, "amy").created();
     let late = release("1.0").token(&token).without(".pom").without(".jar").without_metadata();
     late.file(".jar.asc", "a signature").without_sums().send(&server, "amy").created();
-    let second = release("1.1").token(&token).send(&server, "amy");
-    check_reason(second.refusal(), 403, &["single-use", "already been used"]);
+    let before = server.uploads();
+    for other in
+        [release("1.1"), Deploy::new("org.example:other:1.0"), Deploy::new("org.example:lib:2-SNAPSHOT")]
+    {
+        let refused = other.token(&token).send(&server, "amy");
+        check_reason(&refused.answers[0].1, 403, &["single-use", "already been used"]);
+        assert_eq!(server.uploads(), before, "nothing of it was taken");
+    }
     let states = server.logjar(&["token", "list", "--json"]).expect(0).json();
     assert_eq!(states[0]["state"], "used");
 }

@@ -35,6 +35,7 @@ fn deploy_past(make: fn(&Path), take_away: fn(&Path), warning: &str) {
     let server = TestServer::with_amy();
     let lib = artifact_folder(&server, "lib");
     make(&lib);
+    fs::write(server.folder().join("strays"), "so it can't be set aside").unwrap();
     for artifact in ["lib", "tool"] {
         Deploy::new(&format!("org.example:{artifact}:1.0")).send(&server, "amy").created();
     }

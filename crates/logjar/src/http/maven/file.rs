@@ -8,8 +8,9 @@ use hyper::{Request, Response};
 use logjar_maven::checksum::{Algorithm, Digests, to_hex};
 use logjar_maven::layout::{Build, VersionFile};
 
-use super::get::{Reader, headers_of, http_date, insert, respond, set_private, set_sums};
+use super::get::{Reader, headers_of, insert, respond, set_private, set_sums};
 use super::{Reading, counting};
+use crate::clock::http_date;
 use crate::downloads::VersionCounter;
 use crate::http::body::Answer;
 use crate::http::cache::ReadyAnswer;
@@ -69,6 +70,11 @@ async fn whole(
             conditional::answer(request.headers(), &ready)
         }
         Body::Open(file) => part(request, headers, &file, stored.length),
+        // The client's own copy may still be good. The damage was reported where it was found.
+        Body::Damaged => match conditional::select(request.headers(), &headers, stored.length)? {
+            Selected::NotModified => Ok(conditional::not_modified(&headers)),
+            Selected::Whole | Selected::Range { .. } => Err(HttpError::Internal),
+        },
     };
     counting::count(reading, counter.as_ref(), reader.public, request.method(), &answered);
     answered.map(Some)
@@ -152,9 +158,7 @@ fn file_headers(reader: &Reader, named: &VersionFile, stored: &Stored) -> Header
         None => format!("\"{:x}-{:x}\"", stored.length, stored.modified.0),
     };
     insert(&mut headers, header::ETAG, &tag);
-    if let Some(sums) = &stored.sums {
-        set_sums(&mut headers, sums);
-    }
+    set_sums(&mut headers, stored.sha256, stored.sums.as_deref().or(stored.deployed.as_deref()));
     if !is_shown_inline(&named.name) {
         insert(&mut headers, header::CONTENT_DISPOSITION, "attachment");
     }

@@ -5,7 +5,6 @@
 //! disk.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -19,17 +18,17 @@ use logjar_domain::rejection::Rejection;
 use logjar_domain::rules::Rules;
 use logjar_domain::sight::Extent;
 use logjar_domain::state::State;
-use logjar_maven::checksum::{Algorithm, Digests};
+use logjar_maven::checksum::{Algorithm, Digests, to_hex};
 use logjar_maven::coordinates::Gav;
 use logjar_maven::layout::{self, MetadataFolder, Path, Target, VersionFile};
 
 use super::path::RepositoryPath;
 use super::{Reading, counting, file, listing, prefixes, repository_named};
 use crate::auth;
-use crate::clock::now;
+use crate::clock::{http_date, now};
 use crate::http::body::Answer;
 use crate::http::cache::ReadyAnswer;
-use crate::http::conditional;
+use crate::http::conditional::{self, SUM_HEADERS};
 use crate::http::error::HttpError;
 use crate::http::request_body::RequestBody;
 use crate::projections::metadata;
@@ -217,20 +216,20 @@ pub(super) fn headers_of(
     insert(&mut headers, header::CACHE_CONTROL, caching);
     insert(&mut headers, header::ACCEPT_RANGES, "bytes");
     insert(&mut headers, header::ETAG, &format!("\"{}\"", digests.hex(Algorithm::Sha1)));
-    set_sums(&mut headers, digests);
+    set_sums(&mut headers, Some(digests.sha256), Some(digests));
     headers
 }
 
 /// Newer resolvers that see these request no sums.
-pub(super) fn set_sums(headers: &mut HeaderMap, digests: &Digests) {
-    insert(headers, header::HeaderName::from_static("x-checksum-sha1"), &digests.hex(Algorithm::Sha1));
-    insert(headers, header::HeaderName::from_static("x-checksum-md5"), &digests.hex(Algorithm::Md5));
-}
-
-/// The date format of HTTP.
-pub(super) fn http_date(moment: Second) -> String {
-    let seconds = u64::try_from(moment.0).unwrap_or_default();
-    httpdate::fmt_http_date(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
+pub(super) fn set_sums(headers: &mut HeaderMap, sha256: Option<[u8; 32]>, digests: Option<&Digests>) {
+    let [of_sha1, of_md5, of_sha256] = SUM_HEADERS;
+    if let Some(digests) = digests {
+        insert(headers, of_sha1, &digests.hex(Algorithm::Sha1));
+        insert(headers, of_md5, &digests.hex(Algorithm::Md5));
+    }
+    if let Some(sha256) = sha256 {
+        insert(headers, of_sha256, &to_hex(&sha256));
+    }
 }
 
 pub(super) fn set_private(headers: &mut HeaderMap, public: bool) {

@@ -23,8 +23,8 @@ use crate::http::error::HttpError;
 use crate::http::pages::{self, ListedRow, Listing};
 use crate::projections::{Projections, metadata};
 use crate::storage::listed::Place;
-use crate::storage::publish::STORED_SUMS;
 use crate::storage::stored::Shelf;
+use crate::storage::sum_files::STORED_SUMS;
 
 /// How many names are taken from the state at once, which limits how long writers wait.
 const NAMES_AT_ONCE: usize = 200;

@@ -29,6 +29,7 @@ use super::pages::refused;
 use super::parts::{Parts, part};
 use super::request_body::RequestBody;
 use crate::activity::Activity;
+use crate::clock::{http_date, now};
 use crate::config::Config;
 use crate::deploy::Deploys;
 use crate::downloads::Downloads;
@@ -165,9 +166,8 @@ fn never_ahead(headers: &mut HeaderMap) {
     let Some(modified) = headers.get(header::LAST_MODIFIED).and_then(|value| value.to_str().ok()) else {
         return;
     };
-    let now = SystemTime::now();
-    if httpdate::parse_http_date(modified).is_ok_and(|modified| modified > now)
-        && let Ok(value) = HeaderValue::from_str(&httpdate::fmt_http_date(now))
+    if httpdate::parse_http_date(modified).is_ok_and(|modified| modified > SystemTime::now())
+        && let Ok(value) = HeaderValue::from_str(&http_date(now().second()))
     {
         headers.insert(header::LAST_MODIFIED, value);
     }

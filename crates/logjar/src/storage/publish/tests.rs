@@ -9,12 +9,14 @@ use logjar_domain::event::StoredFile;
 use logjar_domain::ids::{DeployId, RepositoryName};
 use logjar_maven::checksum::Digests;
 use logjar_maven::coordinates::Gav;
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 use tempfile::TempDir;
 
 use super::super::steps::tests::stop_after;
 use super::super::strays::count_files;
+use super::super::sum_files::{write_sums, wrong_sums};
 use super::super::{DataFolder, uploads};
-use super::{Placing, Settling, place, write_sums, wrong_sums};
+use super::{Placing, Settling, place};
 
 const ORDERS: [[usize; 3]; 6] = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
 /// More than the steps of all three.
@@ -159,6 +161,50 @@ fn every_order_and_every_stop_ends_with_what_the_log_lists() {
         for strays in [false, true] {
             let is_done = (0..STEPS_MAX).any(|first| stop_and_start(order, first, first / 2, strays));
             assert!(is_done, "{order:?} has more steps than are tried");
+        }
+    }
+}
+
+/// What may stand where a file or a folder should.
+const KINDS: [&str; 4] = ["file", "folder", "pipe", "link"];
+
+fn put_obstacle(path: &std::path::Path, kind: &str) {
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    match kind {
+        "file" => fs::write(path, "a stray").unwrap(),
+        "folder" => {
+            fs::create_dir(path).unwrap();
+            fs::write(path.join("inside"), "a stray").unwrap();
+        }
+        "pipe" => mknodat(CWD, path, FileType::Fifo, Mode::from_raw_mode(0o644), 0).unwrap(),
+        _ => std::os::unix::fs::symlink("/nowhere", path).unwrap(),
+    }
+}
+
+#[test]
+fn whatever_is_in_the_way_is_set_aside() {
+    for kind in KINDS {
+        for (place, is_kept) in [
+            ("repo", kind != "folder"),
+            ("repo/org/example/lib", kind != "folder"),
+            ("repo/org/example/lib/.d_1", false),
+            ("repo/org/example/lib/1.0", kind != "folder"),
+            ("repo/org/example/lib/1.0/lib-1.0.jar", true),
+            ("repo/org/example/lib/1.0/lib-1.0.jar.sha1", kind != "file"),
+            ("repo/org/example/lib/1.0/lib-1.0.jar.asc", true),
+            ("repo/org/example/lib/1.0/lib-1.0.jar.asc.md5", kind != "file"),
+            ("repo/org/example/lib/1.0/unlisted", true),
+        ] {
+            let what = format!("a {kind} at {place}");
+            let world = World::new();
+            put_obstacle(&world.folder.repository().join(place), kind);
+            assert!(world.run(&[0, 1, 2], &mut Settling::default()), "{what}");
+            match (kind, place) {
+                // A folder there is one with what is in it.
+                ("folder", "repo" | "repo/org/example/lib") => {}
+                ("folder", "repo/org/example/lib/1.0") => world.check_whole(1, &what),
+                _ => world.check_whole(u64::from(is_kept), &what),
+            }
         }
     }
 }
