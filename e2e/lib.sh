@@ -221,17 +221,22 @@ assert_serves() {
     cmp -s answer.body "$2" || fail "GET $1 gives other bytes than $2"
 }
 
-# assert_no_open_deploys: nothing was left in uploads/, which keeps a folder for what is just coming in.
+# assert_no_open_deploys: nothing is left in uploads/, which keeps a folder for what is just coming in. Names there go a
+# moment after the answer, when folders are synced and sums written.
 assert_no_open_deploys() {
-    local left
-    left=$(find "$DATA/uploads" -mindepth 1 ! -path "$DATA/uploads/incoming" | head -n 5)
-    [[ -z $left ]] || fail "left behind in uploads/: $left"
+    local deadline=$((SECONDS + 10)) left
+    while true; do
+        left=$(find "$DATA/uploads" -mindepth 1 ! -path "$DATA/uploads/incoming" 2>/dev/null | head -n 5)
+        [[ -n $left ]] || return 0
+        ((SECONDS <= deadline)) || fail "left behind in uploads/: $left"
+        sleep 0.1
+    done
 }
 
 # assert_no_uploaded_bytes: the same for what was refused; that it was refused may be remembered until the deploy's end.
 assert_no_uploaded_bytes() {
     local left
-    left=$(find "$DATA/uploads" -type f ! -name manifest.json | head -n 5)
+    left=$(find "$DATA/uploads" -type f ! -name deploy.jsonl | head -n 5)
     [[ -z $left ]] || fail "refused, but still in uploads/: $left"
 }
 

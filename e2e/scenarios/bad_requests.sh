@@ -32,6 +32,7 @@ put 201 good.jar org/example/good/1.0/good-1.0.jar
 put 201 good.pom org/example/good/1.0/good-1.0.pom
 events=$(count_events any)
 files() { find "$DATA/repository" -type f ! -name "maven-metadata.xml*" | sort; }
+assert_no_open_deploys
 files >files.before
 
 step "paths that climb, and names that are none"

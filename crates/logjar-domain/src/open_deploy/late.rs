@@ -37,8 +37,10 @@ pub(super) struct LateFiles {
     pub(super) awaits_metadata: bool,
     /// When the last PUT came, accepted or not.
     pub(super) last_put: Moment,
-    /// When the first one came.
+    /// When the first one of the run under way, or of the last one, came.
     began: Moment,
+    /// Whether that run is over.
+    has_paused: bool,
 }
 
 /// The state of a metadata client that sends files of a version again. Its new names wait for its metadata.
@@ -74,6 +76,7 @@ impl LateFiles {
             awaits_metadata: false,
             last_put: now,
             began: now,
+            has_paused: false,
         }
     }
 
@@ -133,6 +136,7 @@ impl LateFiles {
     pub(super) fn end_run(&mut self) -> Vec<Effect> {
         let repeat = std::mem::replace(&mut self.repeat, Repeat::Nothing);
         self.awaits_metadata |= repeat == Repeat::SameBytes;
+        self.has_paused = true;
         let effects = if repeat == Repeat::OtherBytes { self.discard() } else { Vec::new() };
         let waiting = &self.waiting;
         self.sums.forget_without_file(|name| waiting.contains_key(name));
@@ -346,8 +350,13 @@ impl Turn<'_> {
     /// answer is the reason. With different bytes they are dropped, and the redeploy is the reason. `None` if there is
     /// no repeat.
     pub(super) fn finish_repeat(&mut self, slot: &Slot) -> Option<Answer> {
-        let published = self.published.find(&slot.key)?;
+        let (now, published) = (self.now, self.published.find(&slot.key)?);
         let late = self.artifact.late.get_mut(slot)?;
+        if late.deploy != published.deploy {
+            // They belong to an earlier build.
+            self.effects.append(&mut late.discard());
+            return None;
+        }
         if (late.repeat == Repeat::Nothing && !late.awaits_metadata) || late.waiting.is_empty() {
             return None;
         }
@@ -370,6 +379,8 @@ impl Turn<'_> {
         }
         late.repeat = Repeat::Nothing;
         late.awaits_metadata = true;
+        // They must not be dropped while they are committed.
+        late.last_put = now;
         let added = late.waiting.iter().zip(published.times_added..);
         let commits = added.map(|((name, file), times)| late.commit(slot, name, file, times));
         self.commits.extend(commits.collect::<Vec<_>>());
@@ -383,6 +394,9 @@ impl Turn<'_> {
         if late.deploy != published.deploy {
             self.effects.append(&mut late.discard());
             *late = fresh;
+        }
+        if std::mem::take(&mut late.has_paused) {
+            late.began = self.now;
         }
         late.last_put = self.now;
         late

@@ -224,11 +224,16 @@ impl Turn<'_> {
         Answer::Refused(lacks.unwrap_or_else(nothing))
     }
 
-    /// Handles the new names that waited for the metadata of a repeat. The first refusal is the answer.
+    /// Handles the new names that waited for the metadata of a repeat: those of the listed version that was worked on
+    /// last, as the document also lists earlier ones. The first refusal is the answer.
     fn finish_repeats(&mut self, versions: &[String]) -> Option<Answer> {
         let token = &self.deployer.token;
-        let is_listed = |slot: &&Slot| slot.token == *token && lists(versions, &slot.key.gav.version);
-        let slots = self.artifact.late.keys().filter(is_listed).cloned().collect::<Vec<_>>();
+        let is_listed = |slot: &Slot| slot.token == *token && lists(versions, &slot.key.gav.version);
+        let listed = || self.artifact.late.iter().filter(|(slot, _)| is_listed(slot));
+        let (latest, _) = listed().max_by_key(|(_, late)| late.last_put)?;
+        let version = latest.key.gav.version.clone();
+        let of_version = listed().filter(|(slot, _)| slot.key.gav.version == version);
+        let slots = of_version.map(|(slot, _)| slot.clone()).collect::<Vec<_>>();
         let mut answer = None;
         for slot in slots {
             self.artifact.touched.insert(slot.clone());

@@ -18,6 +18,7 @@ mod credentials;
 mod decisions;
 mod folders;
 mod inheritance;
+mod late_files;
 mod moments;
 mod property;
 mod protocol;

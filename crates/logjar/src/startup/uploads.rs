@@ -27,6 +27,10 @@ use crate::stored_event::{Detail, decode};
 /// How much of a POM is read; a larger one was never accepted.
 const POM_MAX: u64 = 4 << 20;
 
+/// Why a deploy can't be finished with a file that is there but was not recorded, as after a power cut, which may take
+/// lines of the record that files outlive.
+const NOT_RECORDED: &str = "it arrived just before the server stopped, and was not recorded; send it again";
+
 /// Uploads that are looked for on the log while it is replayed.
 pub struct Unfinished {
     folder: DataFolder,
@@ -146,15 +150,14 @@ impl Unfinished {
     /// Returns open deploys to the protocol, without reading the contents of their files: these were synced before the
     /// record named them. What can't be continued is discarded. Returns warnings for people.
     pub fn reopen(mut self, deploys: &Deploys) -> Vec<String> {
-        for upload in std::mem::take(&mut self.wanted) {
-            let folder = &self.folder;
-            let clocks = record::Clocks::read();
-            let lines = uploads::records(folder, &upload);
-            let restored = lines
-                .iter()
-                .find_map(|line| record::decode(line, &clocks))
-                .filter(|record| record.deploy == upload);
-            let taken = restored.is_some_and(|record| {
+        let folder = &self.folder;
+        let clocks = record::Clocks::read();
+        let read = |upload| (recorded(folder, &upload, &clocks), upload);
+        let mut found: Vec<_> = std::mem::take(&mut self.wanted).into_iter().map(read).collect();
+        // Where a deploy that was given up is still there, the one that took its place goes on.
+        found.sort_by_key(|(record, _)| std::cmp::Reverse(record.as_ref().map(|record| record.last_put)));
+        for (record, upload) in found {
+            let taken = record.is_some_and(|record| {
                 let is_whole = record.files.iter().all(|file| {
                     let found = uploads::open(folder, &upload, &file.name).and_then(|file| file.metadata());
                     found.is_ok_and(|found| found.len() == file.size)
@@ -169,6 +172,23 @@ impl Unfinished {
         }
         self.warnings
     }
+}
+
+/// What was recorded of an open deploy or a late file.
+fn recorded(folder: &DataFolder, upload: &DeployId, clocks: &record::Clocks<'_>) -> Option<DeployRecord> {
+    let lines = uploads::records(folder, upload);
+    let decoded = lines.iter().find_map(|line| record::decode(line, clocks));
+    let mut record = decoded.filter(|record| record.deploy == *upload)?;
+    if record.late_for.is_none() {
+        let is_unknown = |name: &String| {
+            let is_of_build = file_of_version(&record.gav, name).is_ok_and(|file| file.build == record.build);
+            is_of_build && !record.files.iter().any(|file| *file.name == **name)
+        };
+        let unknown: Vec<String> =
+            uploads::names(folder, upload).unwrap_or_default().into_iter().filter(is_unknown).collect();
+        record.refused.extend(unknown.into_iter().map(|name| (name.into(), NOT_RECORDED.to_owned())));
+    }
+    Some(record)
 }
 
 /// Names of the late files of a release; `None` if the log can't be read.

@@ -7,6 +7,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use logjar_domain::names::parse_repository_name;
 use rustix::io::Errno;
 
 use super::{DataFolder, FolderError, check_leads_somewhere, is_full, sync_folder};
@@ -34,11 +35,14 @@ pub fn try_out(folder: &DataFolder) -> Result<(), FolderError> {
         other => other.map_err(unreadable)?,
     };
     for entry in repositories {
-        let path = entry.map_err(unreadable)?.path();
+        let entry = entry.map_err(unreadable)?;
+        // Others belong to the file system, such as `lost+found` and `.snapshots`, or to the operator.
+        if !entry.file_name().to_str().is_some_and(|name| parse_repository_name(name).is_ok()) {
+            continue;
+        }
+        let path = entry.path();
         check_leads_somewhere(path.clone())?;
-        // The file system's own.
-        let is_lost_and_found = path.file_name().is_some_and(|name| name == "lost+found");
-        if path.is_dir() && !is_lost_and_found {
+        if path.is_dir() {
             try_out_in(path, &mut synced)?;
         }
     }

@@ -25,7 +25,7 @@ use super::regular::open_file;
 use super::steps::step;
 use super::strays::{Strays, remove_all};
 use super::sum_files::STORED_SUMS;
-use super::tree::{make_open, make_public_folders, new_name};
+use super::tree::{is_in_the_way, make_open, make_public_folders, new_name};
 use super::{DataFolder, is_full, sync_folder, uploads};
 
 #[cfg(test)]
@@ -169,14 +169,14 @@ fn staged(version: &Path, placing: &Placing) -> PathBuf {
 fn place_files(folder: &DataFolder, placing: &Placing) -> io::Result<u64> {
     folder.check_place()?;
     let from = uploads::folder_of(folder, &placing.upload);
-    if !from.is_dir() {
+    if !from.try_exists()? {
         return Ok(0);
     }
     let to = placing.version_folder(folder);
     let parent = to.parent().unwrap_or(&to);
     let mut strays = Strays::new(folder, placing.upload.as_str());
     make_public_folders(&folder.repository(), parent, &mut strays)?;
-    if !to.is_dir() {
+    if is_in_the_way(&folder.repository(), &to)? {
         strays.take(&to)?;
     }
     let staged = staged(&to, placing);
@@ -216,7 +216,7 @@ fn place_in(from: &Path, to: &Path, placing: &Placing, strays: &mut Strays<'_>) 
     }
     for file in &placing.files {
         let (source, target) = (from.join(&*file.name), to.join(&*file.name));
-        if !source.exists() {
+        if !source.try_exists()? {
             continue;
         }
         if let Ok(found) = fs::symlink_metadata(&target)

@@ -89,11 +89,27 @@ pub(super) fn make_public_folders(root: &Path, path: &Path, strays: &mut Strays<
         make_public_folders(root, parent, strays)?;
     }
     let mut made = make_open(path);
-    if is_taken(&made) && !path.is_dir() {
+    if is_taken(&made) && is_in_the_way(root, path)? {
         strays.take(path)?;
         made = make_open(path);
     }
     if is_taken(&made) { Ok(()) } else { made }
+}
+
+/// Whether something is at the path that is no folder and leads to none. The link of a repository to a disk that is away
+/// is an error, like everything else that may pass.
+pub(super) fn is_in_the_way(root: &Path, path: &Path) -> io::Result<bool> {
+    let error = match fs::metadata(path) {
+        Ok(found) => return Ok(!found.is_dir()),
+        Err(error) => error,
+    };
+    let leads_nowhere = error.kind() == io::ErrorKind::NotFound
+        || error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error());
+    match fs::symlink_metadata(path) {
+        Err(missing) if missing.kind() == io::ErrorKind::NotFound => Ok(false),
+        Ok(_) if leads_nowhere && path.parent() != Some(root) => Ok(true),
+        _ => Err(error),
+    }
 }
 
 fn is_taken(made: &io::Result<()>) -> bool {

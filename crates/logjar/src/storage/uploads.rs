@@ -200,6 +200,16 @@ pub fn records(folder: &DataFolder, deploy: &DeployId) -> Vec<String> {
     texts.iter().flat_map(|text| text.lines().rev()).map(str::to_owned).collect()
 }
 
+/// Names of what is in the folder of an open deploy.
+///
+/// # Errors
+/// If the system refuses.
+pub fn names(folder: &DataFolder, deploy: &DeployId) -> io::Result<Vec<String>> {
+    let entries = fs::read_dir(folder_of(folder, deploy))?;
+    let names = entries.map(|entry| Ok(entry?.file_name().into_string().ok()));
+    names.filter_map(Result::transpose).collect()
+}
+
 /// Discards an open deploy.
 ///
 /// # Errors

@@ -92,6 +92,19 @@ pub(crate) struct Response {
     pub(crate) body: Vec<u8>,
 }
 
+/// Asks until the date of the answer is what it will stay: `Last-Modified` is never later than `Date`, and metadata that
+/// changed several times in a second is dated ahead.
+pub(crate) fn dated(mut ask: impl FnMut() -> Response) -> Response {
+    loop {
+        let answer = ask();
+        let modified = answer.header("last-modified");
+        if modified.is_none() || modified != answer.header("date") {
+            return answer;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
 impl Response {
     /// The value of a header; its name in any case.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {

@@ -9,7 +9,7 @@ use logjar_domain::ids::RepositoryName;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::client::{Connection, Request, Response};
+use crate::client::{Connection, Request, Response, dated};
 use crate::deploy::Deploy;
 use crate::history::{self, ARTIFACTS, GROUPS, REPOSITORIES, VERSIONS};
 use crate::server::TestServer;
@@ -211,9 +211,9 @@ fn seen(server: &TestServer) -> BTreeMap<String, String> {
         let request = Request::get(&address);
         let signed_in = request.clone().authorized("amy", &token);
         for (caller, answer) in [
-            ("anonymous", network.send(&request)),
-            ("amy", network.send(&signed_in)),
-            ("local", local.send(&request)),
+            ("anonymous", dated(|| network.send(&request))),
+            ("amy", dated(|| network.send(&signed_in))),
+            ("local", dated(|| local.send(&request))),
         ] {
             assert!(answer.status < 500, "{address} for {caller}: {}", answer.text());
             seen.insert(format!("{address} for {caller}"), shown(&answer));
@@ -243,7 +243,6 @@ fn without_ages(page: &str) -> String {
 }
 
 fn changes_nothing(server: &mut TestServer, mend: Mend) {
-    server.wait_for_dates();
     let before = seen(server);
     match mend {
         Mend::Restart => {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::client::Request;
+use crate::client::{Request, dated};
 use crate::deploy::{Deploy, MAVEN, artifact_metadata};
 use crate::server::{TestServer, logjar};
 
@@ -43,9 +43,8 @@ fn answers(server: &TestServer) -> Vec<String> {
         "/health/ready",
     ];
     server.wait_for_search();
-    server.wait_for_dates();
     let shown = |path: &str| {
-        let answer = server.get(path);
+        let answer = dated(|| server.get(path));
         let headers = ["etag", "last-modified", "content-type", "cache-control", "x-checksum-sha1"];
         let headers = headers.map(|name| answer.header(name).unwrap_or("-").to_owned());
         format!("{path} {} {headers:?} {}", answer.status, answer.told())
@@ -176,6 +175,25 @@ fn what_follows_a_torn_line_of_an_open_deploy_is_kept() {
     deploy.without(".jar").without(".pom").send(&server, "amy").created();
     server.get("/repo/org/example/lib/1.0/lib-1.0.jar").expect(200, "with what came before the first kill");
     server.logjar(&["log", "verify", "--files"]).expect(0);
+}
+
+#[test]
+fn a_file_that_the_record_lost_is_missed() {
+    let mut server = TestServer::with_amy();
+    let deploy = Deploy::new("org.example:lib:1.0").file("-sources.jar", "sources").without_sums();
+    deploy.clone().left_open().send(&server, "amy").created();
+    server.kill();
+    // A power cut may take the last lines, and leave the files that they name.
+    let record = server.folder().join("uploads").join(&server.uploads()[0]).join("deploy.jsonl");
+    let text = fs::read_to_string(&record).unwrap();
+    let (before, _) = text.trim_end().rsplit_once('\n').unwrap();
+    fs::write(&record, before).unwrap();
+    server.restart();
+    let finish = deploy.clone().without(".pom").without(".jar").without("-sources.jar");
+    let told = finish.send(&server, "amy").refusal().text();
+    assert!(told.contains("send it again"), "{told}");
+    deploy.send(&server, "amy").created();
+    server.get("/repo/org/example/lib/1.0/lib-1.0-sources.jar").expect(200, "sent again");
 }
 
 #[test]

@@ -258,15 +258,6 @@ impl TestServer {
         }
     }
 
-    /// Waits until every `Last-Modified` is what it will stay: none is later than `Date`, which has whole seconds.
-    pub(crate) fn wait_for_dates(&self) {
-        let date = || self.get("/health/live").header("date").unwrap().to_owned();
-        let first = date();
-        while date() == first {
-            std::thread::sleep(Duration::from_millis(20));
-        }
-    }
-
     /// The lines of the log, in public form.
     pub(crate) fn events(&self) -> Vec<Value> {
         let printed = self.logjar(&["log", "cat"]).expect(0).stdout;
