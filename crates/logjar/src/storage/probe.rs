@@ -37,7 +37,7 @@ pub fn try_out(folder: &DataFolder) -> Result<(), FolderError> {
     for entry in repositories {
         let entry = entry.map_err(unreadable)?;
         // Others belong to the file system, such as `lost+found` and `.snapshots`, or to the operator.
-        if !entry.file_name().to_str().is_some_and(|name| parse_repository_name(name).is_ok()) {
+        if entry.file_name().to_str().is_none_or(|name| parse_repository_name(name).is_err()) {
             continue;
         }
         let path = entry.path();
