@@ -96,8 +96,8 @@ pub(super) fn make_public_folders(root: &Path, path: &Path, strays: &mut Strays<
     if is_taken(&made) { Ok(()) } else { made }
 }
 
-/// Whether something is at the path that is no folder and leads to none. The link of a repository to a disk that is away
-/// is an error, like everything else that may pass.
+/// Whether something is at the path that is no folder and leads to none. The link of a repository to a disk that is
+/// away is an error, like everything else that may pass.
 pub(super) fn is_in_the_way(root: &Path, path: &Path) -> io::Result<bool> {
     let error = match fs::metadata(path) {
         Ok(found) => return Ok(!found.is_dir()),

@@ -92,8 +92,8 @@ pub(crate) struct Response {
     pub(crate) body: Vec<u8>,
 }
 
-/// Asks until the date of the answer is what it will stay: `Last-Modified` is never later than `Date`, and metadata that
-/// changed several times in a second is dated ahead.
+/// Asks until the date of the answer is what it will stay: `Last-Modified` is never later than `Date`, and metadata
+/// that changed several times in a second is dated ahead.
 pub(crate) fn dated(mut ask: impl FnMut() -> Response) -> Response {
     loop {
         let answer = ask();

@@ -271,6 +271,8 @@ fn restarting_adds_nothing_to_the_log() {
 fn the_data_folder_is_closed_to_others() {
     use std::os::unix::fs::PermissionsExt;
     let server = filled();
+    // Sums come after the answer, before the upload goes.
+    server.uploads();
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     let folder = server.folder();
     for (path, expected) in [
