@@ -73,7 +73,7 @@ impl DiskSpace {
         let always = self.folders.iter().map(|folder| (folder.clone(), 0));
         always.chain(wanted).all(|(folder, bytes)| {
             let free = statvfs(&folder).map(|found| found.f_bavail.saturating_mul(found.f_frsize));
-            free.is_ok_and(|free| free >= COMEBACK_BYTES.saturating_add(bytes)) || free.is_err()
+            free.ok().is_none_or(|free| free >= COMEBACK_BYTES.saturating_add(bytes))
         })
     }
 }

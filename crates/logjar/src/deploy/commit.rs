@@ -111,13 +111,9 @@ impl Deploys {
 
     async fn prepare(&self, commit: &Commit, files: &[Named]) -> Result<(), DeployError> {
         let (folder, upload) = (self.folder.clone(), commit.upload.clone());
-        let files: Vec<(Arc<str>, Arc<str>)> =
-            files.iter().map(|file| (file.uploaded.clone(), file.stored.clone())).collect();
-        let prepared = tokio::task::spawn_blocking(move || {
-            let files: Vec<Prepared<'_>> =
-                files.iter().map(|(uploaded, stored)| Prepared { uploaded, stored }).collect();
-            prepare(&folder, &upload, &files)
-        });
+        let named = |file: &Named| Prepared { uploaded: file.uploaded.clone(), stored: file.stored.clone() };
+        let files: Vec<Prepared> = files.iter().map(named).collect();
+        let prepared = tokio::task::spawn_blocking(move || prepare(&folder, &upload, &files));
         match prepared.await {
             Ok(Ok(())) => Ok(()),
             // What the disk did not accept may be gone from memory too, so a later sync that succeeds proves nothing.

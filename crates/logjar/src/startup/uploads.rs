@@ -176,8 +176,7 @@ impl Unfinished {
 
 /// What was recorded of an open deploy or a late file.
 fn recorded(folder: &DataFolder, upload: &DeployId, clocks: &record::Clocks<'_>) -> Option<DeployRecord> {
-    let lines = uploads::records(folder, upload);
-    let decoded = lines.iter().find_map(|line| record::decode(line, clocks));
+    let decoded = uploads::record(folder, upload, |line| record::decode(line, clocks));
     let mut record = decoded.filter(|record| record.deploy == *upload)?;
     if record.late_for.is_none() {
         let is_unknown = |name: &String| {

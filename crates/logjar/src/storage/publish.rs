@@ -5,9 +5,9 @@
 //! What the log lists wins over what is there: identical files stay, everything else in the way goes to `strays/`.
 
 use std::collections::HashSet;
-use std::fs::{self, File, OpenOptions, Permissions};
+use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -25,7 +25,7 @@ use super::regular::open_file;
 use super::steps::step;
 use super::strays::{Strays, remove_all};
 use super::sum_files::STORED_SUMS;
-use super::tree::{is_in_the_way, make_open, make_public_folders, new_name};
+use super::tree::{copy_aside, is_in_the_way, make_open, make_public_folders, new_name};
 use super::{DataFolder, is_full, sync_folder, uploads};
 
 #[cfg(test)]
@@ -38,11 +38,11 @@ const KNOWN_MAX: usize = 4_096;
 
 /// A file of an upload, and the name that it is stored under.
 #[derive(Clone, Debug)]
-pub struct Prepared<'a> {
+pub struct Prepared {
     /// Its name in the upload.
-    pub uploaded: &'a str,
+    pub uploaded: Arc<str>,
     /// Its name in the repository, which differs for snapshots that came under the plain name.
-    pub stored: &'a str,
+    pub stored: Arc<str>,
 }
 
 /// Why files could not be made durable.
@@ -61,14 +61,14 @@ pub enum PrepareError {
 ///
 /// # Errors
 /// If the system refuses.
-pub fn prepare(folder: &DataFolder, upload: &DeployId, files: &[Prepared<'_>]) -> Result<(), PrepareError> {
+pub fn prepare(folder: &DataFolder, upload: &DeployId, files: &[Prepared]) -> Result<(), PrepareError> {
     folder.check_place()?;
     let place = uploads::folder_of(folder, upload);
     for file in files {
-        let stored = place.join(file.stored);
+        let stored = place.join(&*file.stored);
         if file.uploaded != file.stored && !stored.exists() {
             // A link, not a rename: if the commit fails, the next try finds the file under its original name.
-            let came = place.join(file.uploaded);
+            let came = place.join(&*file.uploaded);
             match fs::hard_link(&came, &stored) {
                 Err(error) if cannot_link(&error) => copy(&came, &stored)?,
                 other => other?,
@@ -265,12 +265,7 @@ fn cannot_link(error: &io::Error) -> bool {
 /// Copies a file, durably except for its name, and gives it its name once it is complete.
 fn copy(source: &Path, target: &Path) -> io::Result<()> {
     let new = new_name(target);
-    remove_all(&new)?;
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o444).open(&new)?;
-    let copied = io::copy(&mut open_file(source)?, &mut file)
-        .and_then(|_| file.set_permissions(Permissions::from_mode(0o444)))
-        .and_then(|()| file.sync_all())
-        .and_then(|()| fs::rename(&new, target));
+    let copied = copy_aside(&mut open_file(source)?, &new, None).and_then(|()| fs::rename(&new, target));
     if copied.is_err() {
         let _ = fs::remove_file(&new);
     }

@@ -1,8 +1,7 @@
 //! Restores a stored file that was lost or damaged, from the same bytes sent again.
 
-use std::fs::{self, OpenOptions, Permissions};
+use std::fs;
 use std::io;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::time::SystemTime;
 
 use logjar_domain::ids::RepositoryName;
@@ -14,9 +13,9 @@ use super::digest::digest;
 use super::publish::moment_of;
 use super::read::{OnTheirWay, find};
 use super::regular::{Thing, open, open_file};
-use super::strays::{Strays, remove_all};
+use super::strays::Strays;
 use super::sum_files::mend_sums_of;
-use super::tree::{make_public_folders, new_name, take_place};
+use super::tree::{copy_aside, make_public_folders, new_name, take_place};
 use super::uploads::Received;
 use super::{DataFolder, sync_folder};
 
@@ -82,14 +81,7 @@ pub fn put_back(
     make_public_folders(&folder.repository(), &version, &mut strays)?;
     // A name that is never served, in the same folder: repositories may lie on a disk of their own.
     let new = new_name(&place);
-    remove_all(&new)?;
-    let mut copy = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
-    io::copy(&mut received.open()?, &mut copy)?;
-    copy.set_permissions(Permissions::from_mode(0o444))?;
-    if let Some(moment) = moment {
-        copy.set_modified(*moment)?;
-    }
-    copy.sync_all()?;
+    copy_aside(&mut received.open()?, &new, *moment)?;
     // Read once more, to be sure that what is restored is what came.
     if digest(open_file(&new)?)? != received.digests {
         fs::remove_file(&new)?;

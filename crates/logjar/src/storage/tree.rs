@@ -49,6 +49,19 @@ pub(super) fn new_name(path: &Path) -> PathBuf {
     path.with_file_name(name)
 }
 
+/// Copies a file to a name that is never served, for everybody to read, and makes its content durable. What has that
+/// name goes.
+pub(super) fn copy_aside(from: &mut File, new: &Path, moment: Option<SystemTime>) -> io::Result<()> {
+    remove_all(new)?;
+    let mut copy = OpenOptions::new().write(true).create_new(true).mode(0o600).open(new)?;
+    io::copy(from, &mut copy)?;
+    copy.set_permissions(Permissions::from_mode(0o444))?;
+    if let Some(moment) = moment {
+        copy.set_modified(moment)?;
+    }
+    copy.sync_all()
+}
+
 /// Renames a file to its place. Anything but a file there is moved to `strays/`.
 pub(super) fn take_place(new: &Path, path: &Path, strays: &mut Strays<'_>) -> io::Result<()> {
     if let Thing::Other(_) = open(path)? {

@@ -175,7 +175,7 @@ pub fn save_record(folder: &DataFolder, deploy: &DeployId, line: &str) -> io::Re
     }
 }
 
-/// Writes the record as a new file. A kill leaves the old one, or the new one, under one of the names that [`records`]
+/// Writes the record as a new file. A kill leaves the old one, or the new one, under one of the names that [`record`]
 /// looks for.
 fn replace_record(folder: &DataFolder, deploy: &DeployId, line: &str) -> io::Result<()> {
     let path = folder_of(folder, deploy);
@@ -192,12 +192,13 @@ fn replace_record(folder: &DataFolder, deploy: &DeployId, line: &str) -> io::Res
     fs::rename(&new, path.join(RECORD))
 }
 
-/// Lines that may be the record of an open deploy, the latest first. A kill may leave the last of a file torn.
-pub fn records(folder: &DataFolder, deploy: &DeployId) -> Vec<String> {
+/// The record of an open deploy: the latest line that can be decoded. A kill may leave the last of a file torn.
+pub fn record<T>(folder: &DataFolder, deploy: &DeployId, decode: impl Fn(&str) -> Option<T>) -> Option<T> {
     let path = folder_of(folder, deploy);
-    let read = |name| fs::read(path.join(name)).unwrap_or_default();
-    let texts = [RECORD, NEW_RECORD].map(|name| String::from_utf8_lossy(&read(name)).into_owned());
-    texts.iter().flat_map(|text| text.lines().rev()).map(str::to_owned).collect()
+    [RECORD, NEW_RECORD].into_iter().find_map(|name| {
+        let bytes = fs::read(path.join(name)).ok()?;
+        String::from_utf8_lossy(&bytes).lines().rev().find_map(&decode)
+    })
 }
 
 /// Names of what is in the folder of an open deploy.
