@@ -130,7 +130,8 @@ async function lookAtAll(browser, pages) {
 
 async function searchAsPeopleDo(browser) {
     const page = await open(browser, '/');
-    // The box has the focus: one types and presses Enter.
+    // The box has the focus, on a busy machine a moment after the page is there: one types and presses Enter.
+    await page.locator('input[name=q]:focus').waitFor();
     await page.keyboard.type('greeting');
     await Promise.all([page.waitForURL('**/search?**'), page.keyboard.press('Enter')]);
     expect('the address after a search', '/search?q=greeting', page.url().slice(server.length));
@@ -181,7 +182,8 @@ try {
         await useTheKeyboard(browser);
     }
 } finally {
+    // Also before the error that ended a step early: it often follows from the first of these.
+    for (const each of wrong) console.log(each);
     await browser.close();
 }
-for (const each of wrong) console.log(each);
 process.exitCode = wrong.length > 0 ? 1 : 0;
