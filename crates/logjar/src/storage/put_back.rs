@@ -78,7 +78,9 @@ pub fn put_back(
         return Ok(false);
     }
     let mut strays = Strays::of_tree(folder);
-    make_public_folders(&folder.repository(), &version, &mut strays)?;
+    for place in [version.parent().unwrap_or(&version), &version] {
+        make_public_folders(&folder.repository(), place, &mut strays)?;
+    }
     // A name that is never served, in the same folder: repositories may lie on a disk of their own.
     let new = new_name(&place);
     copy_aside(&mut received.open()?, &new, *moment)?;

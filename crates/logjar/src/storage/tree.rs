@@ -92,21 +92,37 @@ pub fn make_repository_folder(
     fs::set_permissions(&path, Permissions::from_mode(if public { 0o755 } else { 0o700 }))
 }
 
-/// Creates the folder and all missing ones between it and `root`; the caller syncs them. Anything in their place is
-/// moved to `strays/`, except for symbolic links to folders.
+/// Creates the folder and all missing ones between it and `root`; the caller syncs them. Anything in its own place is
+/// moved to `strays/`, except for symbolic links to folders. What stands in the place of a folder above it hides more
+/// than it concerns, so it is left for people to look at.
+///
+/// # Errors
+/// If the system refuses, or something stands in the place of a folder above.
 pub(super) fn make_public_folders(root: &Path, path: &Path, strays: &mut Strays<'_>) -> io::Result<()> {
     if path == root || path.is_dir() {
         return Ok(());
     }
     if let Some(parent) = path.parent() {
-        make_public_folders(root, parent, strays)?;
+        make_folders_above(root, parent)?;
     }
-    let mut made = make_open(path);
-    if is_taken(&made) && is_in_the_way(root, path)? {
+    if is_in_the_way(root, path)? {
         strays.take(path)?;
-        made = make_open(path);
     }
-    if is_taken(&made) { Ok(()) } else { made }
+    make_missing(path)
+}
+
+fn make_folders_above(root: &Path, path: &Path) -> io::Result<()> {
+    if path == root || path.is_dir() {
+        return Ok(());
+    }
+    if let Some(parent) = path.parent() {
+        make_folders_above(root, parent)?;
+    }
+    if is_in_the_way(root, path)? {
+        let told = format!("`{}` is not a folder; move it away", path.display());
+        return Err(io::Error::new(io::ErrorKind::NotADirectory, told));
+    }
+    make_missing(path)
 }
 
 /// Whether something is at the path that is no folder and leads to none. The link of a repository to a disk that is
@@ -125,8 +141,12 @@ pub(super) fn is_in_the_way(root: &Path, path: &Path) -> io::Result<bool> {
     }
 }
 
-fn is_taken(made: &io::Result<()>) -> bool {
-    made.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::AlreadyExists)
+/// Somebody else may make it at the same time.
+fn make_missing(path: &Path) -> io::Result<()> {
+    match make_open(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        made => made,
+    }
 }
 
 /// Creates one folder that everybody may read.

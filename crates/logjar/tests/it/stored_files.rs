@@ -249,7 +249,7 @@ fn sums_beside_a_file_are_not_believed_and_are_mended() {
 fn what_is_no_folder_hangs_nothing_and_is_mended() {
     let (mut server, jar) = registry(10);
     let again = Deploy::new("org.example:lib:1.0").file(".jar", jar.clone());
-    let places = ["org/example/lib/1.0", "org/example/lib", "org"];
+    let places = ["org/example/lib/1.0", "org/example/lib"];
     let obstacles = [OTHER_BYTES, Obstacle::Pipe, Obstacle::LinkToNowhere, Obstacle::LinkToItself];
     for (place, obstacle) in places.iter().flat_map(|place| obstacles.map(|obstacle| (place, obstacle))) {
         server.stop();
@@ -271,6 +271,33 @@ fn what_is_no_folder_hangs_nothing_and_is_mended() {
         }
         again.send(&server, "amy").created();
         verify(&server, 0);
+    }
+}
+
+/// It hides more than one artifact, so people are to look at it. Meanwhile deploys are served from where they are.
+#[test]
+fn what_stands_in_the_place_of_a_group_is_left_to_people() {
+    for obstacle in [OTHER_BYTES, Obstacle::Pipe, Obstacle::LinkToNowhere, Obstacle::LinkToItself] {
+        let (mut server, _) = registry(10);
+        let place = server.folder().join("repository/repo/org");
+        server.stop();
+        obstacle.put(&place);
+        server.restart();
+        let other = Deploy::new("org.example:other:1.0").file(".jar", "a jar");
+        other.send(&server, "amy").created();
+        for _ in 0..2 {
+            server.get(&other.path(".jar")).expect(200, &format!("{obstacle:?}"));
+            assert!(!place.is_dir(), "{obstacle:?} stays");
+            assert!(!server.folder().join("strays").exists(), "{obstacle:?}");
+            server.stop();
+            server.restart();
+        }
+        assert!(server.stderr().contains("/repo/org` is not a folder; move it away"), "{obstacle:?}");
+        server.stop();
+        fs::remove_file(&place).unwrap();
+        server.restart();
+        assert_eq!(server.uploads(), Vec::<String>::new(), "{obstacle:?}");
+        server.get(&other.path(".jar")).expect(200, &format!("{obstacle:?}, removed"));
     }
 }
 

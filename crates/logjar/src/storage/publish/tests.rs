@@ -185,7 +185,8 @@ fn put_obstacle(path: &std::path::Path, kind: &str) {
 fn whatever_is_in_the_way_is_set_aside() {
     for kind in KINDS {
         for (place, is_kept) in [
-            ("repo", kind != "folder"),
+            ("repo", false),
+            ("repo/org", false),
             ("repo/org/example/lib", kind != "folder"),
             ("repo/org/example/lib/.d_1", false),
             ("repo/org/example/lib/1.0", kind != "folder"),
@@ -198,17 +199,17 @@ fn whatever_is_in_the_way_is_set_aside() {
             let what = format!("a {kind} at {place}");
             let world = World::new();
             put_obstacle(&world.folder.repository().join(place), kind);
-            if (kind, place) == ("link", "repo") {
-                // The disk of the repository may be away.
+            if kind != "folder" && ["repo", "repo/org"].contains(&place) {
+                // It hides other artifacts too, and may stand for a disk that is away.
                 assert!(!world.run(&[0, 1, 2], &mut Settling::default()), "{what}");
-                assert!(world.folder.repository().join(place).is_symlink(), "{what} stays");
+                assert!(!world.folder.repository().join(place).is_dir(), "{what} stays");
                 world.check_nothing_lost(&what);
                 continue;
             }
             assert!(world.run(&[0, 1, 2], &mut Settling::default()), "{what}");
             match (kind, place) {
                 // A folder there is one with what is in it.
-                ("folder", "repo" | "repo/org/example/lib") => {}
+                ("folder", "repo" | "repo/org" | "repo/org/example/lib") => {}
                 ("folder", "repo/org/example/lib/1.0") => world.check_whole(1, &what),
                 _ => world.check_whole(u64::from(is_kept), &what),
             }
