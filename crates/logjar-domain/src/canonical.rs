@@ -63,7 +63,7 @@ fn write_group(out: &mut impl Write, name: &str, group: &Group) -> fmt::Result {
 }
 
 fn write_repository(out: &mut impl Write, name: &str, repository: &Repository) -> fmt::Result {
-    let Repository { policy, read, artifacts } = repository;
+    let Repository { policy, read, artifacts, plugins: _ } = repository;
     writeln!(out, "repository {name} policy={} read={}", policy.as_str(), read.as_str())?;
     for ((group, artifact), details) in artifacts {
         let Artifact { versions, revision: _, changed: _, updated, dated: _, plugin_prefix } =

@@ -6,7 +6,7 @@ mod artifact;
 mod memberships;
 mod parts;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use logjar_maven::coordinates::{ArtifactId, Gav, GroupId};
@@ -107,8 +107,13 @@ pub struct Repository {
     /// Who may read it.
     pub read: ReadAccess,
     /// Its artifacts. Copies of a state share those that have not changed since the copy was made: they are most of it.
-    pub artifacts: BTreeMap<(GroupId, ArtifactId), Arc<Artifact>>,
+    pub artifacts: BTreeMap<ArtifactKey, Arc<Artifact>>,
+    /// Those of them that are Maven plugins: few, and asked for by group.
+    pub(crate) plugins: BTreeSet<ArtifactKey>,
 }
+
+/// Names an artifact.
+type ArtifactKey = (GroupId, ArtifactId);
 
 impl State {
     /// The user of that name.
@@ -153,15 +158,31 @@ impl Repository {
         &'a self,
         group: &'a GroupId,
     ) -> impl Iterator<Item = (&'a ArtifactId, &'a Artifact)> {
-        // `+` sorts before all other characters of a name.
-        let lowest = ArtifactId::parse("+").ok().map(|lowest| (group.clone(), lowest));
-        let range = lowest.map(|lowest| self.artifacts.range(lowest..));
+        let range = lowest_of(group).map(|lowest| self.artifacts.range(lowest..));
         range
             .into_iter()
             .flatten()
             .take_while(move |((of, _), _)| of == group)
             .map(|((_, id), artifact)| (id, artifact.as_ref()))
     }
+
+    /// The artifacts of a group that are Maven plugins, with their prefixes.
+    pub fn plugins_of<'a>(
+        &'a self,
+        group: &'a GroupId,
+    ) -> impl Iterator<Item = (&'a ArtifactId, &'a str, &'a Artifact)> {
+        let range = lowest_of(group).map(|lowest| self.plugins.range(lowest..));
+        range.into_iter().flatten().take_while(move |(of, _)| of == group).filter_map(|key| {
+            let artifact = self.artifacts.get(key)?;
+            Some((&key.1, artifact.plugin_prefix.as_deref()?, artifact.as_ref()))
+        })
+    }
+}
+
+/// Where the artifacts of a group begin.
+fn lowest_of(group: &GroupId) -> Option<ArtifactKey> {
+    // `+` sorts before all other characters of a name.
+    ArtifactId::parse("+").ok().map(|lowest| (group.clone(), lowest))
 }
 
 /// Applies one event to the state. Total: an event whose subject does not exist changes nothing. The same function runs
@@ -210,7 +231,7 @@ pub fn evolve(state: &mut State, recorded: &Recorded) {
             }
         }
         Event::RepositoryCreated { repository, policy, read } => {
-            let created = Repository { policy: *policy, read: *read, artifacts: BTreeMap::new() };
+            let created = Repository::new(*policy, *read, BTreeMap::new());
             state.repositories.entry(repository.clone()).or_insert(created);
         }
         Event::RepositorySettingsChanged { repository, policy, read } => {

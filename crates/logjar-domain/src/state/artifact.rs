@@ -182,7 +182,11 @@ pub(super) fn add_version(state: &mut State, deployed: &VersionDeployed, recorde
     // A group without members of its own exists once it has artifacts.
     let group = note_group(state, &deployed.gav.group);
     let Some(repository) = state.repositories.get_mut(&deployed.repository) else { return };
-    let artifact = repository.artifacts.entry((group, deployed.gav.artifact.clone())).or_insert_with(|| {
+    let key = (group, deployed.gav.artifact.clone());
+    if deployed.plugin_prefix.is_some() {
+        repository.plugins.insert(key.clone());
+    }
+    let artifact = repository.artifacts.entry(key).or_insert_with(|| {
         let versions = Vec::new();
         let (changed, updated) = (recorded.at, recorded.moment());
         Arc::new(Artifact { versions, revision: 0, changed, updated, dated: 0, plugin_prefix: None })

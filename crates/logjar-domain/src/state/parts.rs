@@ -7,11 +7,22 @@ use std::sync::Arc;
 use logjar_maven::coordinates::{ArtifactId, GroupId};
 
 use super::memberships::Memberships;
-use super::{Artifact, Group, Repository, State, Token, User};
+use super::{Artifact, ArtifactKey, Group, Repository, State, Token, User};
+use crate::event::{Policy, ReadAccess};
 use crate::ids::{RepositoryName, TokenId, UserId};
 
-/// Names an artifact.
-type ArtifactKey = (GroupId, ArtifactId);
+impl Repository {
+    /// The repository with these artifacts.
+    pub fn new(
+        policy: Policy,
+        read: ReadAccess,
+        artifacts: BTreeMap<(GroupId, ArtifactId), Arc<Artifact>>,
+    ) -> Self {
+        let plugins = artifacts.iter().filter(|(_, artifact)| artifact.plugin_prefix.is_some());
+        let plugins = plugins.map(|(key, _)| key.clone()).collect();
+        Self { policy, read, artifacts, plugins }
+    }
+}
 
 impl State {
     /// The state that has these parts. Names of users and hashes of tokens are unique, and no two groups differ only in
@@ -53,8 +64,8 @@ impl State {
         let packed_artifacts = |artifacts: BTreeMap<ArtifactKey, Arc<Artifact>>| {
             artifacts.into_iter().map(|(key, artifact)| (key, Arc::new(Artifact::clone(&artifact)))).collect()
         };
-        let packed_repository = |(name, repository): (RepositoryName, Repository)| {
-            (name, Repository { artifacts: packed_artifacts(repository.artifacts), ..repository })
+        let packed_repository = |(name, Repository { policy, read, artifacts, .. })| {
+            (name, Repository::new(policy, read, packed_artifacts(artifacts)))
         };
         // A map that is built from sorted items at once fills its nodes.
         Self {

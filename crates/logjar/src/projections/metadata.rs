@@ -154,11 +154,9 @@ fn plugin_artifacts<'a>(
     group: &'a GroupId,
     extent: &'a Extent,
 ) -> impl Iterator<Item = (&'a ArtifactId, &'a str, Basis)> {
-    let artifacts = state.repositories.get(repository).map(|repository| repository.artifacts_of(group));
-    let in_sight = artifacts.into_iter().flatten().filter(|(artifact, _)| extent.covers(group, artifact));
-    in_sight.filter_map(|(artifact, found)| {
-        found.plugin_prefix.as_deref().map(|prefix| (artifact, prefix, Basis::of(found)))
-    })
+    let plugins = state.repositories.get(repository).map(|repository| repository.plugins_of(group));
+    let in_sight = plugins.into_iter().flatten().filter(|(artifact, ..)| extent.covers(group, artifact));
+    in_sight.map(|(artifact, prefix, found)| (artifact, prefix, Basis::of(found)))
 }
 
 /// Maven's format: `yyyyMMddHHmmss` in UTC.

@@ -142,8 +142,7 @@ mod tests {
 
     /// What everybody sees where one repository is public.
     fn sight_of(name: &str) -> Sight {
-        let repository =
-            Repository { policy: Policy::Mixed, read: ReadAccess::Public, artifacts: Default::default() };
+        let repository = Repository::new(Policy::Mixed, ReadAccess::Public, Default::default());
         let mut state = State::default();
         state.repositories.insert(RepositoryName::new(name), repository);
         Sight::of(&state, Moment(0), &Actor::Anonymous, &Rules::default())

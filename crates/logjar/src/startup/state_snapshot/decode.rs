@@ -234,7 +234,7 @@ impl Decoder<'_> {
         let (policy, read) = (Policy::parse(&self.text()?)?, ReadAccess::parse(&self.text()?)?);
         let artifacts =
             self.map(|from| Some(((from.group()?, from.artifact_id()?), Arc::new(from.artifact()?))))?;
-        Some(Repository { policy, read, artifacts })
+        Some(Repository::new(policy, read, artifacts))
     }
 
     fn artifact(&mut self) -> Option<Artifact> {

@@ -120,7 +120,7 @@ impl<'a> Encoder<'a> {
             to.group(name.as_str());
             to.list(members, Self::member);
         });
-        self.list(&state.repositories, |to, (name, Repository { policy, read, artifacts })| {
+        self.list(&state.repositories, |to, (name, Repository { policy, read, artifacts, .. })| {
             to.text(name.as_str());
             to.text(policy.as_str());
             to.text(read.as_str());
