@@ -59,10 +59,13 @@ def wait_for_answer(process, url, log):
         try:
             with urllib.request.urlopen(url, timeout=5):
                 return
-        except urllib.error.HTTPError:
-            return
+        except urllib.error.HTTPError as error:
+            # Our server answers so while it starts.
+            if error.code != 503:
+                return
         except OSError:
-            time.sleep(0.005)
+            pass
+        time.sleep(0.005)
     raise Failure(f"`{url}` does not answer; the server's last words:\n{pathlib.Path(log).read_text()[-2000:]}")
 
 

@@ -85,7 +85,7 @@ def measure(binaries, folder, seconds, rounds):
         deploy_files(server, token)
         register(server, token)
         time.sleep(IDLE_SECONDS)
-        paths = [(title, path_of(artifact, suffix)) for title, artifact, suffix, size, _ in FILES if size <= SIZE_MAX]
+        paths = [(title, path_of(artifact, suffix)) for title, artifact, suffix, size, *_ in FILES if size <= SIZE_MAX]
         for _, path in paths:
             load(server.url + path, 1)
         before = anonymous_mib(pid)
