@@ -2,11 +2,13 @@
 
 import contextlib
 import pathlib
+import statistics
 import shutil
 import sqlite3
 import threading
 import time
 
+from machine import percentile
 from processes import run_json
 from report import Floor, Section, number, ratio, spread
 
@@ -14,10 +16,35 @@ WRITERS = (1, 8, 64, 512)
 BARE_FLOOR = 0.9
 # How many waiting writers SQLite is measured with, and how many times its rate is wanted.
 SQLITE_FLOORS = {1: 1.0, 64: 10.0}
+# What an append that begins a segment may take, in the slowest syncs of a hundred.
+ROLL_LIMIT = 10
 
 
-def measure(binaries, folder, seconds, rounds):
+def measure(binaries, folder, quick, seconds, rounds):
     program = pathlib.Path(binaries) / "examples" / "append_bench"
+    return [rates_section(program, folder, seconds, rounds), rolls_section(program, folder, 100 if quick else 1000)]
+
+
+def rolls_section(program, folder, times):
+    """How long an append takes that begins a segment."""
+    work = folder / "rolls"
+    work.mkdir()
+    (result,) = run_json([program, work, "rolls", times])
+    rolls, syncs = sorted(result["rolls"]), sorted(result["syncs"])
+    rows = [
+        [name, *(f"{value:.2f}" for value in (statistics.median(each), percentile(each, 99), each[-1]))]
+        for name, each in (("append that begins a segment", rolls), ("write + fdatasync", syncs))
+    ]
+    in_syncs = percentile(rolls, 99) / percentile(syncs, 99)
+    floors = [Floor("append that begins a segment, p99, in p99 of a sync", in_syncs, ROLL_LIMIT, True)]
+    text = (
+        f"One line of a deploy at a time, {times:,} times, each in a segment of its own: the old one is sealed, the new "
+        "one made, and MANIFEST replaced, all durable, before the line is. In turns with write + fdatasync of as many bytes."
+    )
+    return Section("Rolling", text, ["", "median ms", "p99 ms", "longest ms"], rows, floors)
+
+
+def rates_section(program, folder, seconds, rounds):
     rows, floors = [], []
     for writers in WRITERS:
         rates = {"logjar": [], "bare": [], "connections": [], "shared": []}

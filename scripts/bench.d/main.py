@@ -42,7 +42,7 @@ def sections(options, work):
         folder.mkdir()
         match part:
             case "append":
-                yield append.measure(options.binaries, folder, seconds, rounds)
+                yield from append.measure(options.binaries, folder, options.quick, seconds, rounds)
             case "downloads":
                 yield downloads.measure(options.binaries, folder, seconds, rounds)
             case "deploys":

@@ -2,7 +2,10 @@
 //! fdatasync with as many waiting threads and lines of the same length. Rounds alternate, so that both see the same
 //! disk. Prints one JSON line per measurement.
 //!
-//! Usage: `append_bench DIR THREADS SECONDS ROUNDS`
+//! With `rolls` in place of the threads: how long an append takes that begins a new segment, and write + fdatasync in
+//! turns with it, so many times.
+//!
+//! Usage: `append_bench DIR THREADS SECONDS ROUNDS` or `append_bench DIR rolls TIMES`
 
 use std::error::Error;
 use std::fs::{File, OpenOptions};
@@ -16,7 +19,7 @@ use std::{env, thread};
 use logjar_eventlog::log::EventLog;
 use logjar_eventlog::micros::Micros;
 use logjar_eventlog::new_line::{NewLine, OPENED_KIND};
-use logjar_eventlog::writer::{FileLog, OpenOptions as LogOptions};
+use logjar_eventlog::writer::{FileLog, OpenOptions as LogOptions, SEGMENT_BYTES};
 
 const DEPLOYED_KIND: &str = "version.deployed";
 
@@ -79,8 +82,8 @@ fn line(at: Micros, kind: &str) -> NewLine {
     NewLine { at, by: "u_7f3k".to_owned(), kind: kind.to_owned(), version: 1, data, private: None }
 }
 
-fn open_log(folder: &Path) -> Result<Log, Failure> {
-    let options = LogOptions::create(line(now()?, OPENED_KIND));
+fn open_log(folder: &Path, segment_bytes: u64) -> Result<Log, Failure> {
+    let options = LogOptions::create(line(now()?, OPENED_KIND)).with_segment_bytes(segment_bytes);
     Ok(Log(Box::new(FileLog::open(folder, options, &mut |_| Ok(()))?.0)))
 }
 
@@ -93,7 +96,7 @@ fn open_bare(folder: &Path, length: usize) -> Result<Bare, Failure> {
 
 /// Bytes of one line of the log.
 fn line_length(folder: &Path) -> Result<usize, Failure> {
-    let mut log = open_log(folder)?;
+    let mut log = open_log(folder, SEGMENT_BYTES)?;
     log.commit(&mut [line(Micros(0), DEPLOYED_KIND)])?;
     let last = log.0.reader().read(log.0.head().seq)?;
     Ok(last.map_or(0, |line| line.text().len() + 1))
@@ -144,8 +147,32 @@ fn measure(committer: &mut dyn Commit, threads: usize, time: Duration) -> Result
     })
 }
 
+/// Milliseconds of single commits of one line: by the log, which begins a segment for each, and bare, in turns.
+fn measure_rolls(folder: &Path, times: usize) -> Result<(), Failure> {
+    let mut log = open_log(&folder.join("events"), 1)?;
+    let mut bare = open_bare(folder, line(now()?, DEPLOYED_KIND).len_max())?;
+    let mut milliseconds = [Vec::new(), Vec::new()];
+    for _ in 0..times {
+        let committers: [&mut dyn Commit; 2] = [&mut log, &mut bare];
+        for (committer, milliseconds) in committers.into_iter().zip(&mut milliseconds) {
+            let begun = Instant::now();
+            committer.commit(&mut [line(Micros(0), DEPLOYED_KIND)])?;
+            milliseconds.push(format!("{:.3}", begun.elapsed().as_secs_f64() * 1e3));
+        }
+    }
+    log.0.close()?;
+    let [rolls, syncs] = milliseconds.map(|each| each.join(","));
+    writeln!(io::stdout(), r#"{{"what":"rolls","rolls":[{rolls}],"syncs":[{syncs}]}}"#)?;
+    Ok(())
+}
+
 fn main() -> Result<(), Failure> {
     let arguments: Vec<String> = env::args().skip(1).collect();
+    if let [folder, what, times] = &arguments[..]
+        && what == "rolls"
+    {
+        return measure_rolls(Path::new(folder), times.parse()?);
+    }
     let [folder, threads, seconds, rounds] = &arguments[..] else {
         return Err("usage: append_bench DIR THREADS SECONDS ROUNDS".into());
     };
@@ -154,7 +181,7 @@ fn main() -> Result<(), Failure> {
     let events = folder.join("events");
     let length = line_length(&events)?;
     for round in 0..rounds {
-        let (mut log, mut bare) = (open_log(&events)?, open_bare(&folder, length)?);
+        let (mut log, mut bare) = (open_log(&events, SEGMENT_BYTES)?, open_bare(&folder, length)?);
         let committers: [(&str, &mut dyn Commit); 2] = [("logjar", &mut log), ("bare", &mut bare)];
         for (name, committer) in committers {
             let rate = measure(committer, threads, time)?;

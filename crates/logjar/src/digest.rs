@@ -5,7 +5,7 @@ use std::fmt::{self, Write};
 use logjar_domain::canonical;
 use logjar_domain::state::State;
 use logjar_eventlog::error::LogError;
-use logjar_eventlog::log::LogReader;
+use logjar_eventlog::log::{LogReader, Segment};
 use logjar_eventlog::merkle::{Root, Tree, leaf_hash};
 use logjar_maven::checksum::to_hex;
 use serde_json::{Value, json};
@@ -72,5 +72,31 @@ pub fn stat(log: &dyn LogReader) -> Result<Value, LogError> {
         last = Some(line.at().to_string());
     }
     let lines: u64 = kinds.values().sum();
-    Ok(json!({ "lines": lines, "bytes": bytes, "first": first, "last": last, "kinds": kinds }))
+    let segments = log.segments().iter().map(|each| segment(log, each)).collect::<Result<Vec<_>, _>>()?;
+    Ok(json!({
+        "lines": lines,
+        "bytes": bytes,
+        "first": first,
+        "last": last,
+        "kinds": kinds,
+        "segments": segments,
+    }))
+}
+
+/// A segment, with the times of its first and last line.
+fn segment(log: &dyn LogReader, segment: &Segment) -> Result<Value, LogError> {
+    let at = |seq| Ok::<_, LogError>(log.read(seq)?.map(|line| line.at().to_string()));
+    let (from, to) = match segment.lines {
+        0 => (None, None),
+        lines => (at(segment.first)?, at(segment.first + lines - 1)?),
+    };
+    Ok(json!({
+        "file": segment.file,
+        "state": segment.state.name(),
+        "first": segment.first,
+        "lines": segment.lines,
+        "bytes": segment.bytes,
+        "from": from,
+        "to": to,
+    }))
 }

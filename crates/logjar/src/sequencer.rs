@@ -84,6 +84,8 @@ struct Request {
 
 enum Message {
     Request(Box<Request>),
+    /// Begin a new segment.
+    Roll(oneshot::Sender<Result<Option<String>, SubmitError>>),
     /// Write everything before this message, and end.
     Stop,
 }
@@ -224,9 +226,23 @@ impl Sequencer {
     /// # Errors
     /// A refusal, or that it could not be decided now.
     pub async fn submit(&self, command: Command, actor: Actor) -> Result<Outcome, SubmitError> {
+        self.ask(|answer| Message::Request(Box::new(Request { command, actor, answer }))).await
+    }
+
+    /// Seals the active segment of the log and begins a new one, if it has a line. Returns the name of the new file.
+    ///
+    /// # Errors
+    /// That it is not possible now.
+    pub async fn roll(&self) -> Result<Option<String>, SubmitError> {
+        self.ask(Message::Roll).await
+    }
+
+    async fn ask<T>(
+        &self,
+        message: impl FnOnce(oneshot::Sender<Result<T, SubmitError>>) -> Message,
+    ) -> Result<T, SubmitError> {
         let (answer, answered) = oneshot::channel();
-        let request = Message::Request(Box::new(Request { command, actor, answer }));
-        match self.messages.as_ref().map(|messages| messages.try_send(request)) {
+        match self.messages.as_ref().map(|messages| messages.try_send(message(answer))) {
             Some(Ok(())) => answered.await.unwrap_or(Err(SubmitError::Stopped)),
             Some(Err(TrySendError::Full(_))) => Err(SubmitError::Busy),
             None | Some(Err(TrySendError::Disconnected(_))) if self.space().is_full() => {
@@ -308,15 +324,19 @@ impl Worker {
                 }
                 Err(RecvTimeoutError::Disconnected) => return Ok(()),
             };
-            let (mut requests, mut stop) = (Vec::new(), false);
+            let (mut requests, mut rolls, mut stop) = (Vec::new(), Vec::new(), false);
             for message in iter::once(first).chain(queue.try_iter().take(BATCH_MAX - 1)) {
                 match message {
                     Message::Request(request) => requests.push(*request),
+                    Message::Roll(answer) => rolls.push(answer),
                     Message::Stop => stop = true,
                 }
             }
             if !requests.is_empty() {
                 self.write(requests)?;
+            }
+            for answer in rolls {
+                let _ = answer.send(self.roll()?);
             }
             if stop {
                 return Ok(());
@@ -340,6 +360,18 @@ impl Worker {
             Err(error) => return Err(error),
         }
         Ok(())
+    }
+
+    fn roll(&mut self) -> Result<Result<Option<String>, SubmitError>, LogError> {
+        match self.log.roll() {
+            Ok(file) => Ok(Ok(file)),
+            Err(LogError::NoSpace { .. }) => {
+                self.shared.space.met_full();
+                Ok(Err(SubmitError::NoSpace))
+            }
+            Err(LogError::Short { .. }) => Ok(Err(SubmitError::Busy)),
+            Err(error) => Err(error),
+        }
     }
 
     fn write(&mut self, requests: Vec<Request>) -> Result<(), LogError> {

@@ -107,8 +107,19 @@ impl Folder {
 
     /// Replaces the file `name` with `bytes`, durably.
     pub(crate) fn replace(&self, name: &str, bytes: &[u8]) -> Result<(), LogError> {
+        self.write_unfinished(name, bytes)?;
         let new = unfinished(name);
-        let written = self.write_new(&new, bytes).and_then(|()| self.rename(&new, name));
+        let renamed = self.rename(&new, name);
+        if renamed.is_err() {
+            self.discard(&new);
+        }
+        renamed
+    }
+
+    /// Writes a file under the name that it has before it is renamed, and makes its contents durable.
+    pub(crate) fn write_unfinished(&self, name: &str, bytes: &[u8]) -> Result<(), LogError> {
+        let new = unfinished(name);
+        let written = self.write_new(&new, bytes);
         if written.is_err() {
             self.discard(&new);
         }

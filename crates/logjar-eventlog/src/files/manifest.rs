@@ -1,11 +1,10 @@
-//! MANIFEST.jsonl: which files are the log. Appending one line switches the whole set; the last line is the valid
-//! one.
+//! MANIFEST.jsonl: which files are the log. It has one line; replacing the file switches the whole set.
 
 use serde::{Deserialize, Serialize};
 
 use crate::files::durable::Folder;
 use crate::files::error::{Fault, LogError};
-use crate::files::segment::segment_number;
+use crate::files::segment::{FIRST_SEGMENT, segment_number};
 use crate::format::record;
 
 /// Its name.
@@ -14,7 +13,7 @@ pub(crate) const MANIFEST: &str = "MANIFEST.jsonl";
 /// The format level that this program writes, and the highest it reads.
 pub(crate) const FORMAT: u32 = 1;
 
-/// One line of it. Do not change: on disk.
+/// Its line. Do not change: on disk.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Manifest {
@@ -34,7 +33,7 @@ pub(crate) struct SegmentEntry {
     pub(crate) first: u64,
 }
 
-/// What the lines of every level begin with.
+/// What the line of every level begins with.
 #[derive(Deserialize)]
 struct AnyLevel {
     format: u32,
@@ -45,28 +44,22 @@ impl Manifest {
     pub(crate) fn read(folder: &Folder) -> Result<Option<Self>, LogError> {
         let Some(bytes) = folder.read(MANIFEST)? else { return Ok(None) };
         let path = folder.join(MANIFEST);
-        let corrupt = |fault: Fault, offset| LogError::Corrupt(fault.at(&path, None, offset));
-        let Some(text) = bytes.strip_suffix(b"\n") else { return Err(corrupt(Fault::Unfinished, 0)) };
-        let (mut last, mut seed, mut offset) = (None, 0, 0);
-        for (line, number) in text.split(|byte| *byte == b'\n').zip(1_u64..) {
-            let (body, _) = record::check(line, seed).map_err(|fault| corrupt(fault, offset))?;
-            if let Ok(AnyLevel { format }) = serde_json::from_str(&body)
-                && format > FORMAT
-            {
-                return Err(LogError::UnknownFormat { path, found: format, known: FORMAT });
-            }
-            let decoded = record::decode::<Self>(line, seed);
-            let (manifest, crc) = decoded.map_err(|fault| corrupt(fault, offset))?;
-            manifest.check(number).map_err(|what| corrupt(Fault::Form(what), offset))?;
-            (last, seed) = (Some(manifest), crc);
-            offset += line.len() as u64 + 1;
+        let corrupt = |fault: Fault| LogError::Corrupt(fault.at(&path, None, 0));
+        let Some(line) = bytes.strip_suffix(b"\n") else { return Err(corrupt(Fault::Unfinished)) };
+        let (body, _) = record::check(line, 0).map_err(corrupt)?;
+        if let Ok(AnyLevel { format }) = serde_json::from_str(&body)
+            && format > FORMAT
+        {
+            return Err(LogError::UnknownFormat { path, found: format, known: FORMAT });
         }
-        Ok(last)
+        let (manifest, _) = record::decode::<Self>(line, 0).map_err(corrupt)?;
+        manifest.check().map_err(|what| corrupt(Fault::Form(what)))?;
+        Ok(Some(manifest))
     }
 
-    fn check(&self, number: u64) -> Result<(), &'static str> {
-        if self.manifest != number {
-            return Err("its lines are not numbered from 1 without a gap");
+    fn check(&self) -> Result<(), &'static str> {
+        if self.manifest == 0 {
+            return Err("its number is 0");
         }
         if self.format == 0 {
             return Err("its format level is 0");
@@ -82,12 +75,27 @@ impl Manifest {
         Ok(())
     }
 
-    /// Creates a new one that names `segment` as the only file.
-    pub(crate) fn create(folder: &Folder, epoch: u64, segment: &str) -> Result<Self, LogError> {
-        let segments = vec![SegmentEntry { file: segment.to_owned(), first: 1 }];
-        let manifest = Self { manifest: 1, format: FORMAT, epoch, segments };
-        folder.replace(MANIFEST, (record::encode(&manifest, 0).0 + "\n").as_bytes())?;
-        Ok(manifest)
+    /// The one of a new log, which names its first segment.
+    pub(crate) fn new(epoch: u64) -> Self {
+        let segments = vec![SegmentEntry { file: FIRST_SEGMENT.to_owned(), first: 1 }];
+        Self { manifest: 1, format: FORMAT, epoch, segments }
+    }
+
+    /// The next one, made by the writer `epoch`, which names a further segment.
+    pub(crate) fn with_segment(&self, epoch: u64, segment: SegmentEntry) -> Self {
+        let mut segments = self.segments.clone();
+        segments.push(segment);
+        Self { manifest: self.manifest + 1, format: FORMAT, epoch, segments }
+    }
+
+    /// The writer that made it.
+    pub(crate) fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// Its bytes.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        (record::encode(self, 0).0 + "\n").into_bytes()
     }
 
     /// The files of the log in order; there is at least one.

@@ -1,65 +1,67 @@
-//! A segment: one file of the log, a header followed by lines. This module only finds where lines begin and end;
-//! their contents are checked elsewhere.
+//! A segment: one file of the log, a header followed by lines, and a footer once it is sealed. This module only finds
+//! where lines begin and end; their contents are checked elsewhere.
 
 use std::io::{self, BufRead, BufReader, Read};
 use std::mem;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
 use crate::files::disk::DiskFile;
 use crate::files::durable::{FileFrom, Folder};
 use crate::files::error::{Fault, LogError};
-use crate::files::manifest::{FORMAT, SegmentEntry};
-use crate::format::chain::Chain;
+use crate::files::manifest::SegmentEntry;
 use crate::format::line::{LINE_MAX, UncheckedLine};
-use crate::format::record;
 
 /// Name of the first segment.
 pub(crate) const FIRST_SEGMENT: &str = "000001.jsonl";
 
+/// The name of the segment with this number.
+pub(crate) fn segment_name(number: u64) -> String {
+    format!("{number:06}.jsonl")
+}
+
 /// The number in a segment's name; `None` if it is not the name of a segment.
 pub(crate) fn segment_number(name: &str) -> Option<u64> {
     let digits = name.strip_suffix(".jsonl")?;
-    let is_number = digits.len() == 6 && digits.bytes().all(|byte| byte.is_ascii_digit());
-    is_number.then(|| digits.parse().ok()).flatten().filter(|number| *number > 0)
+    let number = digits.parse().ok().filter(|number| *number > 0)?;
+    (segment_name(number) == name).then_some(number)
 }
 
-/// The first line of a segment. Do not change: on disk.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Header {
-    segment: u64,
-    format: u32,
-    first: u64,
-    previous: String,
-    root: String,
+/// What a segment is good for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SegmentState {
+    /// Lines are appended to it.
+    Active,
+    /// It never changes.
+    Sealed,
 }
 
-/// The header, with its line feed, of a segment that begins after `chain`.
-pub(crate) fn header(segment: u64, chain: &Chain) -> String {
-    let head = chain.head();
-    let previous = format!("{:08x}", head.crc);
-    let header = Header {
-        segment,
-        format: FORMAT,
-        first: head.seq + 1,
-        previous,
-        root: chain.tree().root().to_string(),
-    };
-    record::encode(&header, 0).0 + "\n"
-}
+impl SegmentState {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Active, Self::Sealed];
 
-/// Checks that a line is the header of a segment that begins after `chain`.
-pub(crate) fn check_header(text: &[u8], segment: u64, chain: &Chain) -> Result<(), Fault> {
-    let (found, _) = record::decode::<Header>(text, 0)?;
-    let expected = header(segment, chain);
-    if found.format == FORMAT && expected.as_bytes().strip_suffix(b"\n") == Some(text) {
-        Ok(())
-    } else {
-        Err(Fault::Form("its header does not continue the segment before"))
+    /// Its name, for people and labels.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Sealed => "sealed",
+        }
     }
+}
+
+/// A file of the log, as readers see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Segment {
+    /// Its name in the folder of the log.
+    pub file: String,
+    /// What it is good for.
+    pub state: SegmentState,
+    /// Position of its first line, or of the one that will be.
+    pub first: u64,
+    /// How many lines it has.
+    pub lines: u64,
+    /// Its bytes.
+    pub bytes: u64,
 }
 
 /// A segment, open for reading.
@@ -82,6 +84,8 @@ pub(crate) struct SegmentFile {
 pub(crate) struct ActiveSegment {
     /// The number in its name.
     pub(crate) number: u64,
+    /// Position of its first line, or of the one that will be.
+    pub(crate) first: u64,
     /// Its name.
     pub(crate) name: String,
     /// Where it is.
@@ -108,6 +112,19 @@ impl SegmentBody {
     fn bytes(&self, start: u64, end: u64) -> FileFrom {
         match self {
             Self::Plain(file) => FileFrom { file: Arc::clone(file), offset: start, end },
+        }
+    }
+}
+
+impl ActiveSegment {
+    /// The same for reading.
+    pub(crate) fn for_reading(&self) -> SegmentFile {
+        SegmentFile {
+            number: self.number,
+            first: self.first,
+            name: self.name.clone(),
+            path: self.path.clone(),
+            body: SegmentBody::Plain(Arc::clone(&self.file)),
         }
     }
 }

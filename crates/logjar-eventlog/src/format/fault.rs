@@ -86,6 +86,12 @@ pub enum Fault {
         /// The seq of the line that proves it.
         proof: u64,
     },
+    /// A footer follows that counts it.
+    #[error("{first}; it was on disk already, because the footer counts it")]
+    BeforeFooter {
+        /// What is wrong with the line.
+        first: Box<Fault>,
+    },
 }
 
 impl Fault {

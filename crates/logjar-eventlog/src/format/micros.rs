@@ -25,6 +25,15 @@ impl Micros {
         Timestamp::from_microsecond(self.0).is_ok_and(|time| Offset::UTC.to_datetime(time).year() >= 0)
     }
 
+    /// Whether both are in the same month of the same year, in UTC.
+    pub(crate) fn is_in_month_of(self, other: Self) -> bool {
+        let month = |micros: Self| {
+            let date = Offset::UTC.to_datetime(Timestamp::from_microsecond(micros.0).ok()?).date();
+            Some((date.year(), date.month()))
+        };
+        month(self) == month(other)
+    }
+
     /// The next microsecond.
     #[must_use]
     pub fn next(self) -> Self {

@@ -1,11 +1,12 @@
 //! A new log: EPOCH, the first segment with `log.opened`, then MANIFEST, which makes it a log, and DURABLE.
 
+use crate::files::bounds::header;
 use crate::files::durable::Folder;
 use crate::files::epoch::OwnEpoch;
 use crate::files::error::{Fault, LogError, Warning};
 use crate::files::manifest::{MANIFEST, Manifest};
 use crate::files::mark::{DURABLE, Mark, MarkFile};
-use crate::files::segment::{FIRST_SEGMENT, header, is_at_most_lines, segment_number};
+use crate::files::segment::{FIRST_SEGMENT, is_at_most_lines, segment_number};
 use crate::format::batch::Batch;
 use crate::format::chain::Chain;
 use crate::format::new_line::NewLine;
@@ -25,7 +26,8 @@ pub(crate) fn create_log(
     let batch = Batch::new(&chain, epoch.term(), randomness, &[opened])?;
     let text = header + &batch.text;
     folder.replace(FIRST_SEGMENT, text.as_bytes())?;
-    let manifest = Manifest::create(folder, epoch.number(), FIRST_SEGMENT)?;
+    let manifest = Manifest::new(epoch.number());
+    folder.replace(MANIFEST, &manifest.bytes())?;
     let Head { seq, crc, .. } = batch.chain.head();
     MarkFile::create(folder, &Mark::new(1, seq, text.len() as u64, crc))?;
     Ok(manifest)

@@ -13,7 +13,7 @@ use crate::format::line::{Line, UncheckedLine};
 use crate::format::merkle::Root;
 use crate::format::new_line::NewLine;
 use crate::format::random::Randomness;
-use crate::log::{Appended, EventLog, Head, Lines, LogReader};
+use crate::log::{Appended, EventLog, Head, Lines, LogReader, Segment};
 
 /// A log that exists until it is dropped.
 pub struct MemoryLog {
@@ -118,6 +118,11 @@ impl EventLog for MemoryLog {
         Ok(())
     }
 
+    fn roll(&mut self) -> Result<Option<String>, LogError> {
+        self.refuse_if_poisoned()?;
+        Ok(None)
+    }
+
     fn append(&mut self, batch: &[NewLine]) -> Result<Vec<Appended>, LogError> {
         self.refuse_if_poisoned()?;
         if batch.is_empty() {
@@ -154,6 +159,10 @@ impl LogReader for MemoryLines {
         let lines = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let index = seq.checked_sub(1).and_then(|index| usize::try_from(index).ok());
         Ok(index.and_then(|index| lines.get(index)).cloned())
+    }
+
+    fn segments(&self) -> Vec<Segment> {
+        Vec::new()
     }
 
     fn scan(&self, from: u64) -> Result<Lines<'_>, LogError> {

@@ -11,11 +11,13 @@ mod recovery;
 mod replay;
 pub mod restore;
 pub mod resume;
+mod roll;
 pub mod verify;
 pub mod writer;
 
 use std::sync::Arc;
 
+pub use crate::files::segment::{Segment, SegmentState};
 pub use crate::format::batch::Appended;
 pub use crate::format::chain::Head;
 
@@ -55,6 +57,14 @@ pub trait EventLog: Send {
     /// everything from then on. Lines that [`NewLine::check`] accepts, with increasing times, never cause one.
     fn append(&mut self, batch: &[NewLine]) -> Result<Vec<Appended>, LogError>;
 
+    /// Ends the file that lines are appended to and begins a new one, if it has a line and the log is in files. Returns
+    /// the name of the new file.
+    ///
+    /// # Errors
+    /// [`LogError::NoSpace`] and [`LogError::Short`] change nothing: try again later. Any other error is fatal, as in
+    /// `append`.
+    fn roll(&mut self) -> Result<Option<String>, LogError>;
+
     /// The Merkle root over the public forms of all durable lines.
     fn root(&self) -> Root;
 
@@ -87,6 +97,9 @@ pub trait LogReader: Send + Sync {
     /// # Errors
     /// [`LogError::Corrupt`] if the line is not as it was written, [`LogError::Io`].
     fn read(&self, seq: u64) -> Result<Option<Line>, LogError>;
+
+    /// The files that the lines are in, in order; none if they are not in files.
+    fn segments(&self) -> Vec<Segment>;
 
     /// All lines from `from` on that are durable at the time of the call. It ends after an error.
     ///

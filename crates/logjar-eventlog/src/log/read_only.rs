@@ -15,7 +15,7 @@ use crate::format::merkle::Root;
 use crate::log::reader::FileReader;
 use crate::log::replay::Replay;
 use crate::log::resume::ResumePoint;
-use crate::log::{Head, Lines, LogReader};
+use crate::log::{Head, Lines, LogReader, Segment};
 
 /// How often the set of files is read again if one of them has disappeared meanwhile.
 const ATTEMPTS: usize = 3;
@@ -107,6 +107,10 @@ impl LogReader for ReadOnlyLog {
 
     fn read(&self, seq: u64) -> Result<Option<Line>, LogError> {
         self.reader.read(seq)
+    }
+
+    fn segments(&self) -> Vec<Segment> {
+        self.reader.segments()
     }
 
     fn scan(&self, from: u64) -> Result<Lines<'_>, LogError> {

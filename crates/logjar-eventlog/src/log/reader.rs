@@ -7,7 +7,7 @@ use crate::files::error::{Fault, LogError};
 use crate::files::index::{Index, Start};
 use crate::files::segment::RawLines;
 use crate::format::line::{Line, stated_crc};
-use crate::log::{Lines, LogReader};
+use crate::log::{Lines, LogReader, Segment};
 
 /// How many bytes are read at once for one line; most blocks of the index are no longer than this.
 const READ_BUFFER: usize = 32 * 1024;
@@ -55,6 +55,11 @@ impl LogReader for FileReader {
         let Some(mut walk) = self.walk(seq, READ_BUFFER) else { return Ok(None) };
         walk.skip_to(seq)?;
         walk.next().map(Some)
+    }
+
+    fn segments(&self) -> Vec<Segment> {
+        let durable = self.durable();
+        self.with_index(|index| index.figures(durable))
     }
 
     fn scan(&self, from: u64) -> Result<Lines<'_>, LogError> {

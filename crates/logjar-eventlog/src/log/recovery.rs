@@ -82,14 +82,19 @@ impl Recovery<'_> {
         let file = self.writable(&active, new_name)?;
         active.body = SegmentBody::Plain(Arc::clone(&file));
         segments.push(active.clone());
-        let active = ActiveSegment { number: active.number, name: active.name, path: active.path, file };
+        let SegmentFile { number, first, name, path, .. } = active;
+        let active = ActiveSegment { number, first, name, path, file };
         let replay = Replay { segments: &segments, mark: self.mark, running: false, point: self.point };
         let replayed = replay.run(each)?;
-        let warning = if replayed.torn > 0 { Some(self.cut(&active, &replayed)?) } else { None };
+        let warning = if replayed.torn > 0 { Some(self.keep_tail(&active, replayed.offset)?) } else { None };
+        // A footer that was left by a roll is not kept: it says nothing that the lines do not.
+        if replayed.torn > 0 || replayed.has_footer {
+            cut(&active, replayed.offset)?;
+        }
         if !self.clean {
             self.folder.rename(new_name, &active.name)?;
         }
-        Ok(Recovered { replayed: Replayed { torn: 0, ..replayed }, active, warning })
+        Ok(Recovered { replayed: Replayed { torn: 0, has_footer: false, ..replayed }, active, warning })
     }
 
     /// The active segment for writing: the file itself, or a copy if it can't be trusted.
@@ -107,9 +112,8 @@ impl Recovery<'_> {
         }
     }
 
-    /// Saves the torn tail in `broken/`, durably, and cuts it off.
-    fn cut(&self, active: &ActiveSegment, replayed: &Replayed) -> Result<Warning, LogError> {
-        let offset = replayed.offset;
+    /// Saves the torn tail in `broken/`, durably.
+    fn keep_tail(&self, active: &ActiveSegment, offset: u64) -> Result<Warning, LogError> {
         let broken = self.folder.folder(BROKEN)?;
         let name = format!("{}.{offset}-{}", active.name, self.epoch);
         let kept = broken.join(&name);
@@ -117,8 +121,12 @@ impl Recovery<'_> {
         let to_its_end = AtomicBool::new(false);
         let bytes = copy(&active.file, offset, &*tail, &to_its_end).map_err(LogError::io("write", &kept))?;
         broken.sync()?;
-        active.file.set_len(offset).map_err(LogError::io("cut", &active.path))?;
-        active.file.sync().map_err(LogError::io("sync", &active.path))?;
         Ok(Warning::TornTailCut { file: active.path.clone(), offset, bytes, kept })
     }
+}
+
+/// Cuts the active segment off after its last good line, durably.
+fn cut(active: &ActiveSegment, offset: u64) -> Result<(), LogError> {
+    active.file.set_len(offset).map_err(LogError::io("cut", &active.path))?;
+    active.file.sync().map_err(LogError::io("sync", &active.path))
 }

@@ -2,11 +2,12 @@
 //! line 1 or after a point that fits the files. The first bad line is judged: a torn tail or corruption
 //! (`docs/event-log-format.md`, Tear or corruption).
 
+use crate::files::bounds::{check_footer, check_header, counted_lines, is_footer};
 use crate::files::durable::CHUNK;
 use crate::files::error::{Fault, LogError, ReplayError, Warning};
 use crate::files::index::Index;
 use crate::files::mark::Mark;
-use crate::files::segment::{RawLine, SegmentFile, check_header};
+use crate::files::segment::{RawLine, RawLines, SegmentFile};
 use crate::format::chain::{Break, Chain};
 use crate::format::line::{Line, stated_crc};
 use crate::log::resume::ResumePoint;
@@ -22,8 +23,10 @@ pub(crate) struct Replayed {
     pub(crate) index: Index,
     /// Bytes of the last segment up to the end of its last good line.
     pub(crate) offset: u64,
-    /// Bytes after that, if there are any.
+    /// Bytes after that which are no footer, if there are any.
     pub(crate) torn: u64,
+    /// Whether a roll was broken off when the last segment had its footer already.
+    pub(crate) has_footer: bool,
     /// Why the point was not used, if one was given.
     pub(crate) unused_point: Option<Warning>,
 }
@@ -48,7 +51,17 @@ struct Pass<'a, 'e> {
     index: Index,
     offset: u64,
     torn: u64,
+    has_footer: bool,
+    met_mark: bool,
     line: Vec<u8>,
+}
+
+/// What shows that a bad line had been on disk.
+enum Proof {
+    /// The seq of a line of a later batch.
+    Line(u64),
+    /// A footer that counts it.
+    Footer,
 }
 
 /// Refuses a mark beyond its segment's end, before anything is read or written.
@@ -76,7 +89,21 @@ impl Replay<'_> {
         }
         let (chain, index, unused_point) = self.begin();
         let (known, offset) = (index.segments(), index.end());
-        let mut pass = Pass { replay: self, each, chain, index, offset, torn: 0, line: Vec::new() };
+        let mut pass = Pass {
+            replay: self,
+            each,
+            chain,
+            index,
+            offset,
+            torn: 0,
+            has_footer: false,
+            met_mark: false,
+            line: Vec::new(),
+        };
+        // The point may be after the very line that the mark names.
+        for (segment, end) in pass.index.ending_with(pass.chain.head().seq) {
+            pass.check_mark(&segment, end)?;
+        }
         // In the last segment that the point knows, the lines after the point are read, but not the header again.
         for (position, segment) in self.segments.iter().enumerate().skip(known.saturating_sub(1)) {
             if position >= known {
@@ -88,8 +115,8 @@ impl Replay<'_> {
             }
         }
         pass.check_end()?;
-        let Pass { chain, index, offset, torn, .. } = pass;
-        Ok(Replayed { chain, index, offset, torn, unused_point })
+        let Pass { chain, index, offset, torn, has_footer, .. } = pass;
+        Ok(Replayed { chain, index, offset, torn, has_footer, unused_point })
     }
 
     /// What is known before the first line that is read.
@@ -115,7 +142,7 @@ impl Pass<'_, '_> {
         });
         self.offset = checked.map_err(|fault| LogError::Corrupt(fault.at(&segment.path, None, 0)))?;
         self.index.begin_segment(segment.clone(), self.offset);
-        Ok(())
+        self.check_mark(segment, self.offset)
     }
 
     /// Where reading ends: at the mark while a writer is running.
@@ -124,16 +151,19 @@ impl Pass<'_, '_> {
         mark.map_or(u64::MAX, |mark| mark.offset)
     }
 
-    /// Reads the lines from the offset on.
+    /// Reads the lines from the offset on, and the footer.
     fn read_lines(&mut self, segment: &SegmentFile, is_last: bool) -> Result<(), LogError> {
         let mut lines = segment.lines(self.offset, self.end_of(segment), CHUNK);
         while let Some(raw) = lines.next(&mut self.line)? {
+            if raw.complete && is_footer(&self.line) {
+                return self.read_footer(segment, is_last, raw, &mut lines);
+            }
             let seed = self.chain.head().crc;
             match self.take(raw) {
                 Ok(line) => {
                     self.index.push(line.seq(), raw.start, seed, raw.end);
                     self.offset = raw.end;
-                    self.check_mark(&line, segment)?;
+                    self.check_mark(segment, self.offset)?;
                     (self.each)(&line).map_err(|source| LogError::Replay {
                         seq: line.seq(),
                         kind: line.kind().to_owned(),
@@ -144,6 +174,29 @@ impl Pass<'_, '_> {
                 Err(broken) => return self.judge(segment, is_last, raw, broken),
             }
         }
+        if is_last || self.end_of(segment) != u64::MAX {
+            return Ok(());
+        }
+        let fault = Fault::Form("it is sealed, but its footer is missing");
+        Err(LogError::Corrupt(fault.at(&segment.path, None, self.offset)))
+    }
+
+    /// The footer, behind which nothing may be. At the end of the last segment a roll was broken off.
+    fn read_footer(
+        &mut self,
+        segment: &SegmentFile,
+        is_last: bool,
+        raw: RawLine,
+        lines: &mut RawLines,
+    ) -> Result<(), LogError> {
+        if let Err(fault) = check_footer(&self.line, segment.number, segment.first, &self.chain) {
+            return self.judge(segment, is_last, raw, Break::Bytes(fault));
+        }
+        if lines.next(&mut self.line)?.is_some() {
+            let fault = Fault::Form("something follows the footer");
+            return Err(LogError::Corrupt(fault.at(&segment.path, None, raw.end)));
+        }
+        self.has_footer = is_last;
         Ok(())
     }
 
@@ -152,14 +205,16 @@ impl Pass<'_, '_> {
         self.chain.accept(line)
     }
 
-    /// The mark must fit the line that it names.
-    fn check_mark(&self, line: &Line, segment: &SegmentFile) -> Result<(), LogError> {
+    /// The mark must fit the line that it names, or the header of a segment that has no line yet.
+    fn check_mark(&mut self, segment: &SegmentFile, offset: u64) -> Result<(), LogError> {
+        let head = self.chain.head();
         match self.replay.mark {
-            Some(mark) if mark.seq == line.seq() => {
-                if *mark == Mark::new(segment.number, line.seq(), self.offset, line.crc()) {
+            Some(mark) if (mark.segment, mark.seq) == (segment.number, head.seq) => {
+                self.met_mark = *mark == Mark::new(segment.number, head.seq, offset, head.crc);
+                if self.met_mark {
                     return Ok(());
                 }
-                let damage = Fault::Mark(mark.seq).at(&segment.path, Some(line.seq()), self.offset);
+                let damage = Fault::Mark(mark.seq).at(&segment.path, Some(head.seq), offset);
                 Err(LogError::Corrupt(damage))
             }
             _ => Ok(()),
@@ -192,28 +247,36 @@ impl Pass<'_, '_> {
             // Without a valid mark, nothing beyond this is certain while another process writes.
             return Ok(());
         }
-        if let Some(proof) = self.find_proof(segment, raw.start)? {
-            return corrupt(Fault::BeforeLaterBatch { first: Box::new(fault), proof });
+        match self.find_proof(segment, raw.start)? {
+            Some(Proof::Line(proof)) => {
+                return corrupt(Fault::BeforeLaterBatch { first: Box::new(fault), proof });
+            }
+            Some(Proof::Footer) => return corrupt(Fault::BeforeFooter { first: Box::new(fault) }),
+            None => {}
         }
         self.torn = segment.len()?.saturating_sub(raw.start);
         Ok(())
     }
 
-    /// Looks for a line that could not be there if the bad line, which begins at `start`, had never been on disk: the
-    /// next batch is only written once the previous one is durable, and no torn write moves a line.
-    fn find_proof(&mut self, segment: &SegmentFile, start: u64) -> Result<Option<u64>, LogError> {
+    /// Looks for a line or footer that could not be there if the bad line, which begins at `start`, had never been on
+    /// disk: the next batch or footer is only written once the previous batch is durable, and no torn write moves a
+    /// line.
+    fn find_proof(&mut self, segment: &SegmentFile, start: u64) -> Result<Option<Proof>, LogError> {
         let head = self.chain.head();
         let missing = head.seq + 1;
         let mut lines = segment.lines(start, u64::MAX, CHUNK);
         let mut stated_before = None;
         while let Some(raw) = lines.next(&mut self.line)? {
+            if counted_lines(&self.line).is_some_and(|lines| segment.first + lines > missing) {
+                return Ok(Some(Proof::Footer));
+            }
             let stated = stated_crc(&self.line);
             if let Ok(line) = raw.take(&mut self.line) {
                 let is_first = raw.start == start;
                 let follows = |seed| line.computed_crc(seed) == line.crc();
                 let is_good = stated_before.is_none_or(|seed| follows(seed) || follows(head.crc));
                 if is_good && (line.batch() > missing || (!is_first && line.seq() <= missing)) {
-                    return Ok(Some(line.seq()));
+                    return Ok(Some(Proof::Line(line.seq())));
                 }
             }
             stated_before = stated;
@@ -225,7 +288,7 @@ impl Pass<'_, '_> {
         let seq = self.chain.head().seq;
         let Some(segment) = self.replay.segments.last() else { return Ok(()) };
         let fault = match self.replay.mark {
-            Some(mark) if mark.seq > seq => Fault::Mark(mark.seq),
+            Some(mark) if !self.met_mark => Fault::Mark(mark.seq),
             _ if seq == 0 => Fault::Opened,
             _ => return Ok(()),
         };
@@ -239,8 +302,9 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::files::bounds::{footer, header};
     use crate::files::disk::{Disk, DiskFile, Mode};
-    use crate::files::segment::{SegmentBody, header};
+    use crate::files::segment::SegmentBody;
     use crate::files::simulated::SimulatedDisk;
     use crate::format::batch::Batch;
     use crate::format::micros::Micros;
@@ -277,7 +341,10 @@ mod tests {
         let disk = SimulatedDisk::new(Path::new("/"));
         let mut chain = Chain::new();
         let first = segment(&disk, 1, &mut chain, &lines(OPENED_KIND, 1, 1));
-        let mark = Mark::new(1, 1, first.len().unwrap(), chain.head().crc);
+        let end = first.len().unwrap();
+        let mark = Mark::new(1, 1, end, chain.head().crc);
+        let file = disk.open(&first.path, Mode::Write).unwrap();
+        file.write_at(footer(1, 1, &chain).as_bytes(), end).unwrap();
         let second = segment(&disk, 2, &mut chain, &lines("b", 2, 2));
         let file = disk.open(&second.path, Mode::Write).unwrap();
         (vec![first, second], mark, file)

@@ -80,9 +80,7 @@ impl ResumePoint {
     /// The index up to that line, if these segments have it at the place that the point gives.
     pub(crate) fn fit(&self, segments: &[SegmentFile], mark: Option<&Mark>) -> Result<Index, Misfit> {
         let index = Index::resume(&self.segments, segments).ok_or(Misfit::Segments)?;
-        let place = index.find(self.head.seq).ok_or(Misfit::Line)?;
-        let here = Mark::new(place.segment.number, self.head.seq, place.end, self.head.crc);
-        if mark.is_some_and(|mark| mark.seq < here.seq || (mark.seq == here.seq && *mark != here)) {
+        if mark.is_some_and(|mark| mark.seq < self.head.seq) {
             return Err(Misfit::BeyondMark);
         }
         match read_last(&index, self.head.seq) {

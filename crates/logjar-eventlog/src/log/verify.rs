@@ -4,12 +4,13 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::files::bounds::{check_footer, check_header, is_footer};
 use crate::files::disk::RealDisk;
 use crate::files::durable::{CHUNK, Folder};
 use crate::files::epoch::{EPOCH, Epoch};
 use crate::files::error::{Damage, Fault, LogError, Warning};
 use crate::files::mark::{Mark, SLOT_LEN};
-use crate::files::segment::{RawLine, SegmentFile, check_header};
+use crate::files::segment::{RawLine, RawLines, SegmentFile};
 use crate::format::chain::{Break, Chain};
 use crate::format::json::{ForbiddenKeys, check_object};
 use crate::format::line::{UncheckedLine, stated_crc};
@@ -25,7 +26,7 @@ const DAMAGE_MAX: usize = 1_000;
 pub struct Verification {
     /// Good lines.
     pub lines: u64,
-    /// Bytes of the lines that were read, without the headers of segments.
+    /// Bytes of the lines that were read, without the headers and footers of segments.
     pub bytes: u64,
     /// Merkle root over all lines before the first bad one.
     pub root: Root,
@@ -53,8 +54,8 @@ pub fn verify(folder: &Path, running: bool) -> Result<Verification, LogError> {
     match OpenedFiles::open(folder) {
         Ok(OpenedFiles { segments, mark, warnings }) => {
             verifier.note_slots(&warnings, mark.is_some());
-            for segment in &segments {
-                verifier.read_segment(segment, mark.as_ref())?;
+            for (segment, position) in segments.iter().zip(1..) {
+                verifier.read_segment(segment, position == segments.len(), mark.as_ref())?;
             }
             verifier.check_mark_was_met(&segments, mark.as_ref());
         }
@@ -106,7 +107,12 @@ impl Verifier {
         }
     }
 
-    fn read_segment(&mut self, segment: &SegmentFile, mark: Option<&Mark>) -> Result<(), LogError> {
+    fn read_segment(
+        &mut self,
+        segment: &SegmentFile,
+        is_last: bool,
+        mark: Option<&Mark>,
+    ) -> Result<(), LogError> {
         let end = match mark {
             Some(mark) if self.running && mark.segment == segment.number => mark.offset,
             Some(mark) if self.running && mark.segment < segment.number => return Ok(()),
@@ -122,14 +128,48 @@ impl Verifier {
         {
             self.note(fault.at(&segment.path, None, 0));
         }
+        self.meet_mark(segment, lines.offset(), mark);
         while let Some(raw) = lines.next(&mut self.line)? {
+            if raw.complete && is_footer(&self.line) {
+                return self.check_footer(segment, raw, &mut lines);
+            }
             self.bytes += raw.end - raw.start;
             if !raw.complete && self.running && mark.is_none() {
                 break;
             }
             self.check_line(segment, raw, mark);
         }
+        if !is_last && end == u64::MAX {
+            let fault = Fault::Form("it is sealed, but its footer is missing");
+            self.note(fault.at(&segment.path, None, lines.offset()));
+        }
         Ok(())
+    }
+
+    /// The footer, behind which nothing may be. The last segment has one if a roll was broken off.
+    fn check_footer(
+        &mut self,
+        segment: &SegmentFile,
+        raw: RawLine,
+        lines: &mut RawLines,
+    ) -> Result<(), LogError> {
+        let checked = check_footer(&self.line, segment.number, segment.first, &self.chain);
+        // After bad lines the footer cannot be compared with the tree.
+        if let Err(fault) = checked
+            && self.root.is_none()
+        {
+            self.note(fault.at(&segment.path, None, raw.start));
+        }
+        if lines.next(&mut self.line)?.is_some() {
+            self.note(Fault::Form("something follows the footer").at(&segment.path, None, raw.end));
+        }
+        Ok(())
+    }
+
+    /// Notes whether the line or header that ends at `offset` is the one that the mark names.
+    fn meet_mark(&mut self, segment: &SegmentFile, offset: u64, mark: Option<&Mark>) {
+        let head = self.chain.head();
+        self.met_mark |= mark == Some(&Mark::new(segment.number, head.seq, offset, head.crc));
     }
 
     fn check_line(&mut self, segment: &SegmentFile, raw: RawLine, mark: Option<&Mark>) {
@@ -143,8 +183,7 @@ impl Verifier {
         };
         let Err(fault) = line.and_then(|line| self.take(line)) else {
             self.lines += 1;
-            self.met_mark |= mark == Some(&Mark::new(segment.number, seq, raw.end, after.crc));
-            return;
+            return self.meet_mark(segment, raw.end, mark);
         };
         self.root.get_or_insert_with(|| self.chain.tree().root());
         self.note(fault.at(&segment.path, Some(seq), raw.start));

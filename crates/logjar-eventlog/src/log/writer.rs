@@ -1,7 +1,8 @@
 //! The log in files, for its one writer.
 //!
 //! An append consists of one write at the end of the active segment, fdatasync, a check of EPOCH, and writing the
-//! mark. A failed sync is never retried, because nobody knows what is on disk afterwards.
+//! mark; before it, a new segment may begin ([`super::roll`]). A failed sync is never retried, because nobody knows
+//! what is on disk afterwards.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -31,19 +32,30 @@ use crate::log::resume::ResumePoint;
 use crate::log::{Appended, EventLog, Head, LogReader};
 
 /// How many bytes are reserved on disk at once.
-const RESERVE_STEP: u64 = 1 << 20;
+pub(crate) const RESERVE_STEP: u64 = 1 << 20;
 
 /// How long to wait before retrying what failed for lack of memory, at first and at most.
 const PAUSE_MIN: Duration = Duration::from_millis(1);
 const PAUSE_MAX: Duration = Duration::from_millis(500);
 
+/// How many bytes a segment may have before a new one is begun, unless the options say otherwise.
+pub const SEGMENT_BYTES: u64 = 64 << 20;
+
 /// How to open a log.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct OpenOptions {
     create: Option<NewLine>,
     randomness: Randomness,
     point: Option<ResumePoint>,
     stop: Arc<AtomicBool>,
+    segment_bytes: u64,
+}
+
+impl Default for OpenOptions {
+    fn default() -> Self {
+        let (randomness, stop) = (Randomness::default(), Arc::default());
+        Self { create: None, randomness, point: None, stop, segment_bytes: SEGMENT_BYTES }
+    }
 }
 
 impl OpenOptions {
@@ -71,6 +83,12 @@ impl OpenOptions {
         Self { stop, ..self }
     }
 
+    /// Begins a new segment once the active one has this many bytes.
+    #[must_use]
+    pub fn with_segment_bytes(self, segment_bytes: u64) -> Self {
+        Self { segment_bytes, ..self }
+    }
+
     /// Takes random bits from elsewhere. For golden files and tests.
     #[doc(hidden)]
     #[must_use]
@@ -82,17 +100,19 @@ impl OpenOptions {
 /// A log in a folder of files. It holds the folder's lock until it is closed or dropped.
 #[derive(Debug)]
 pub struct FileLog {
-    folder: Folder,
-    epoch: OwnEpoch,
+    pub(super) folder: Folder,
+    pub(super) epoch: OwnEpoch,
     randomness: Randomness,
-    active: ActiveSegment,
+    pub(super) manifest: Manifest,
+    pub(super) active: ActiveSegment,
     /// Length of the active segment in bytes.
-    offset: u64,
+    pub(super) offset: u64,
     /// How many bytes of the active segment there is space for.
-    reserved: u64,
-    mark: MarkFile,
-    chain: Chain,
-    reader: Arc<FileReader>,
+    pub(super) reserved: u64,
+    segment_bytes: u64,
+    pub(super) mark: MarkFile,
+    pub(super) chain: Chain,
+    pub(super) reader: Arc<FileReader>,
     poisoned: bool,
     _lock: Lock,
 }
@@ -120,7 +140,7 @@ impl FileLog {
         replay: &mut dyn FnMut(&Line) -> Result<(), ReplayError>,
     ) -> Result<(Self, Vec<Warning>), LogError> {
         let LogFolder { folder, lock } = folder;
-        let OpenOptions { create, mut randomness, point, stop } = options;
+        let OpenOptions { create, mut randomness, point, stop, segment_bytes } = options;
         let Start { epoch, manifest, clean, mut warnings } = Start::new(&folder, create, &mut randomness)?;
         let (mark, mark_warnings) = Mark::read(&folder)?;
         warnings.extend(mark_warnings);
@@ -144,9 +164,11 @@ impl FileLog {
             folder,
             epoch,
             randomness,
+            manifest,
             active,
             offset,
             reserved: offset,
+            segment_bytes,
             mark,
             chain,
             reader,
@@ -185,6 +207,30 @@ impl FileLog {
             }
         });
         Ok(batch.appended)
+    }
+
+    /// Begins a new segment before these lines, if it is time to. Where there is no space for one now, the old segment
+    /// goes on.
+    fn roll_if_due(&mut self, batch: &[NewLine]) -> Result<(), LogError> {
+        let is_full = self.offset >= self.segment_bytes;
+        let is_other_month = batch.first().is_some_and(|line| !line.at.is_in_month_of(self.chain.head().at));
+        if !self.has_line() || !(is_full || is_other_month) {
+            return Ok(());
+        }
+        match self.begin_segment(batch.iter().map(|line| line.len_max() as u64).sum()) {
+            Ok(_) | Err(LogError::NoSpace { .. } | LogError::Short { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether the active segment has a line.
+    fn has_line(&self) -> bool {
+        self.chain.head().seq >= self.active.first
+    }
+
+    /// Makes sure that the active segment has space up to `end`.
+    pub(super) fn reserve_until(&mut self, end: u64) -> Result<(), LogError> {
+        if end > self.reserved.max(self.offset) { self.extend_reserve(end) } else { Ok(()) }
     }
 
     /// Reserves space from the end of the last reserve up to `end`, in whole steps.
@@ -229,7 +275,7 @@ impl Start {
 
 /// Retries, as often as it takes, what fails only because the machine is short of memory or file descriptors: that says
 /// nothing about the disk. Never used for a sync.
-fn patiently(mut call: impl FnMut() -> Result<(), LogError>) -> Result<(), LogError> {
+pub(super) fn patiently(mut call: impl FnMut() -> Result<(), LogError>) -> Result<(), LogError> {
     let mut pause = PAUSE_MIN;
     loop {
         match call() {
@@ -253,12 +299,8 @@ impl EventLog for FileLog {
     fn reserve(&mut self, bytes: u64) -> Result<(), LogError> {
         self.refuse_if_poisoned()?;
         // Before anything is decided: a folder that was moved, or that has another writer, accepts nothing more.
-        let mut made = self.epoch.check(&self.folder);
         let end = self.offset.saturating_add(bytes);
-        if made.is_ok() && end > self.reserved.max(self.offset) {
-            made = self.extend_reserve(end);
-        }
-        match made {
+        match self.epoch.check(&self.folder).and_then(|()| self.reserve_until(end)) {
             Err(error @ (LogError::NoSpace { .. } | LogError::Short { .. })) => Err(error),
             other => self.poison(other),
         }
@@ -269,8 +311,20 @@ impl EventLog for FileLog {
         if batch.is_empty() {
             return Ok(Vec::new());
         }
-        let appended = self.write(batch);
+        let appended = self.roll_if_due(batch).and_then(|()| self.write(batch));
         self.poison(appended)
+    }
+
+    fn roll(&mut self) -> Result<Option<String>, LogError> {
+        self.refuse_if_poisoned()?;
+        if !self.has_line() {
+            return Ok(None);
+        }
+        match self.begin_segment(0) {
+            Ok(name) => Ok(Some(name)),
+            Err(error @ (LogError::NoSpace { .. } | LogError::Short { .. })) => Err(error),
+            other => self.poison(other.map(Some)),
+        }
     }
 
     fn root(&self) -> Root {

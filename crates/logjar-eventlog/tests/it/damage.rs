@@ -267,7 +267,7 @@ fn a_small_file_in_another_form_is_refused_even_with_a_good_crc() {
     let files = folder.files();
     for (name, from, to) in [
         (MANIFEST, "\"manifest\":1", "\"manifest\": 1"),
-        (MANIFEST, "\"manifest\":1", "\"manifest\":2"),
+        (MANIFEST, "\"manifest\":1", "\"manifest\":0"),
         (MANIFEST, "\"first\":1", "\"first\":2"),
         (MANIFEST, "\"format\":1", "\"format\":0"),
         (MANIFEST, "000001", "000002"),

@@ -17,6 +17,8 @@ use crate::support::{line, opened};
 
 const LEAVES: [Leaves; 4] = [Leaves::Synced, Leaves::Names, Leaves::Bytes, Leaves::All];
 const BATCHES: [u64; 3] = [1, 3, 2];
+/// Bytes of a segment: so many that none rolls, and so few that each batch begins one.
+const SEGMENT_BYTES: [u64; 2] = [u64::MAX, 1];
 
 fn disk() -> SimulatedDisk {
     SimulatedDisk::new(Path::new("/"))
@@ -28,8 +30,13 @@ fn folder() -> &'static Path {
 
 /// Opens the log, and makes it if there is none. Returns the positions of the lines, too.
 fn open(disk: &SimulatedDisk) -> Result<(FileLog, Vec<u64>), LogError> {
+    open_with(disk, u64::MAX)
+}
+
+fn open_with(disk: &SimulatedDisk, segment_bytes: u64) -> Result<(FileLog, Vec<u64>), LogError> {
     let mut found = Vec::new();
     let options = OpenOptions::create(opened()).with_randomness(Randomness::counting_from(7));
+    let options = options.with_segment_bytes(segment_bytes);
     let log = LogFolder::make_and_lock_on(Arc::new(disk.clone()), folder())?.open(options, &mut |line| {
         found.push(line.seq());
         Ok(())
@@ -46,9 +53,9 @@ struct Story {
 }
 
 /// Opens the log, appends the batches, rests, and stops. It waits for space and descriptors as a server does.
-fn write(disk: &SimulatedDisk, batches: &[u64]) -> Story {
+fn write(disk: &SimulatedDisk, segment_bytes: u64, batches: &[u64]) -> Story {
     let mut story = Story::default();
-    let mut log = match open(disk) {
+    let mut log = match open_with(disk, segment_bytes) {
         Ok((log, found)) => {
             story.acknowledged = found.len() as u64;
             log
@@ -79,13 +86,23 @@ fn append(log: &mut FileLog, lines: u64) -> Result<(), LogError> {
 }
 
 /// Lets each call of a story fail in turn, in all ways, and hands what came of it to `check` with the name of the case.
+/// The story is told with one segment, and with one for each batch.
 fn each_failure(
     begin: impl Fn() -> SimulatedDisk,
     batches: &[u64],
     check: impl Fn(&str, Errno, &SimulatedDisk, Story),
 ) {
+    SEGMENT_BYTES.iter().for_each(|bytes| each_failure_with(*bytes, &begin, batches, &check));
+}
+
+fn each_failure_with(
+    segment_bytes: u64,
+    begin: impl Fn() -> SimulatedDisk,
+    batches: &[u64],
+    check: impl Fn(&str, Errno, &SimulatedDisk, Story),
+) {
     let whole = begin();
-    let story = write(&whole, batches);
+    let story = write(&whole, segment_bytes, batches);
     assert!(story.error.is_none(), "{story:?}");
     let calls = whole.calls();
     assert!(calls.len() > 20, "{calls:?}");
@@ -99,8 +116,10 @@ fn each_failure(
         ] {
             let disk = begin();
             disk.fail(FailingCall { number, has_effect, errno: errno.raw_os_error() });
-            let story = write(&disk, batches);
-            let name = format!("call {number}, {call}, fails with {errno}, effect: {has_effect}");
+            let story = write(&disk, segment_bytes, batches);
+            let name = format!(
+                "segments of {segment_bytes}: call {number}, {call}, fails with {errno}, effect: {has_effect}"
+            );
             check(&name, errno, &disk, story);
         }
     }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use logjar_eventlog::log::EventLog;
 use logjar_eventlog::verify::verify;
 
-use crate::support::{Files, Folder, SEGMENT, lines_of};
+use crate::support::{Files, Folder, all_lines};
 
 /// Batches of the golden logs.
 const BATCHES: [u64; 3] = [1, 4, 2];
@@ -24,8 +24,11 @@ fn golden_files(name: &str) -> Files {
 }
 
 /// The logs that the writer makes today, by name.
-fn logs() -> [(&'static str, Folder); 2] {
-    [("stopped", Folder::with_stopped_log(&BATCHES)), ("killed", Folder::with_log(&BATCHES))]
+fn logs() -> [(&'static str, Folder); 3] {
+    let rolled = Folder::new();
+    drop(rolled.write_rolling(&BATCHES));
+    let (stopped, killed) = (Folder::with_stopped_log(&BATCHES), Folder::with_log(&BATCHES));
+    [("stopped", stopped), ("killed", killed), ("rolled", rolled)]
 }
 
 #[test]
@@ -48,7 +51,7 @@ fn the_writer_makes_the_golden_bytes() {
 
 #[test]
 fn golden_logs_open_and_are_whole() {
-    for name in ["stopped", "killed"] {
+    for name in ["stopped", "killed", "rolled"] {
         let (files, folder) = (golden_files(name), Folder::new());
         folder.set(&files);
         let found = verify(&folder.path(), false).unwrap();
@@ -58,7 +61,7 @@ fn golden_logs_open_and_are_whole() {
             "{name}"
         );
         let opened = folder.open().unwrap();
-        assert_eq!((opened.lines, opened.warnings), (lines_of(&files[SEGMENT]), vec![]), "{name}");
+        assert_eq!((opened.lines, opened.warnings), (all_lines(&files), vec![]), "{name}");
         assert_eq!(opened.log.root().to_string(), ROOT);
     }
 }

@@ -15,3 +15,4 @@ mod line;
 mod read_only;
 mod restore;
 mod resume;
+mod rolling;

@@ -13,6 +13,7 @@ use logjar_eventlog::read_only::ReadOnlyLog;
 use logjar_eventlog::writer::{FileLog, OpenOptions};
 
 pub(crate) const SEGMENT: &str = "000001.jsonl";
+pub(crate) const SECOND: &str = "000002.jsonl";
 pub(crate) const MANIFEST: &str = "MANIFEST.jsonl";
 pub(crate) const DURABLE: &str = "DURABLE";
 pub(crate) const EPOCH: &str = "EPOCH";
@@ -70,7 +71,16 @@ impl Folder {
 
     /// Opens the log and appends `batches` of so many lines.
     pub(crate) fn write(&self, batches: &[u64]) -> FileLog {
-        let mut log = FileLog::open(&self.path(), options(), &mut |_| Ok(())).unwrap().0;
+        self.write_with(options(), batches)
+    }
+
+    /// The same, with a new segment before each batch.
+    pub(crate) fn write_rolling(&self, batches: &[u64]) -> FileLog {
+        self.write_with(options().with_segment_bytes(1), batches)
+    }
+
+    fn write_with(&self, options: OpenOptions, batches: &[u64]) -> FileLog {
+        let mut log = FileLog::open(&self.path(), options, &mut |_| Ok(())).unwrap().0;
         for lines in batches {
             append(&mut log, *lines);
         }
@@ -164,10 +174,17 @@ pub(crate) fn append(log: &mut dyn EventLog, lines: u64) {
     assert!(appended.iter().map(|line| line.seq).eq(first..first + lines));
 }
 
-/// The lines of a segment's bytes, without its header.
+/// The lines of a segment's bytes, without its header and footer.
 pub(crate) fn lines_of(segment: &[u8]) -> Vec<String> {
     let text = std::str::from_utf8(segment).unwrap();
-    text.split_terminator('\n').skip(1).map(str::to_owned).collect()
+    let lines = text.split_terminator('\n').skip(1).filter(|line| !line.starts_with("{\"footer\""));
+    lines.map(str::to_owned).collect()
+}
+
+/// The lines of all segments.
+pub(crate) fn all_lines(files: &Files) -> Vec<String> {
+    let is_segment = |name: &&String| name.starts_with('0') && name.ends_with(".jsonl");
+    files.keys().filter(is_segment).flat_map(|name| lines_of(&files[name])).collect()
 }
 
 /// For each line of a segment's bytes, header included, the byte after its line feed.

@@ -1,6 +1,7 @@
 //! Sends the requests of commands: to the running server over its socket, or to a router in this process.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use bytes::Bytes;
@@ -20,6 +21,11 @@ use crate::downloads::Downloads;
 use crate::http::{Origin, router};
 use crate::sequencer::Running;
 use crate::startup::{self, OpenError};
+
+/// How long a command waits for a server that is starting, or for another command.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How often it looks.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// What a command wants to do with the data folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,10 +66,23 @@ pub(super) fn with_client<T>(
 
 impl Client {
     async fn open(global: &Global, wants: Wants) -> Result<Self, Failure> {
-        let folder = global.folder();
-        if let Ok(stream) = admin_socket::connect_blocking(folder.root()) {
-            return Self::over(stream).await;
+        let since = Instant::now();
+        loop {
+            if let Ok(stream) = admin_socket::connect_blocking(global.folder().root()) {
+                return Self::over(stream).await;
+            }
+            match Self::open_here(global, wants).await {
+                // A server that starts, or another command.
+                Err(Failure::Open(OpenError::Log(LogError::Locked { .. }))) if since.elapsed() < PATIENCE => {
+                    tokio::time::sleep(LOOK_EVERY).await
+                }
+                opened => return opened,
+            }
         }
+    }
+
+    async fn open_here(global: &Global, wants: Wants) -> Result<Self, Failure> {
+        let folder = global.folder();
         let config = global.load_config()?.config;
         let (app, running) = match wants {
             Wants::Reading => {

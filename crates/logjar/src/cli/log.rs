@@ -60,6 +60,11 @@ pub(super) enum Command {
     },
     /// Print position, Merkle root and digest of the state
     Digest,
+    /// Seal the active segment and begin a new one
+    #[command(
+        long_about = "Seal the active segment and begin a new one\n\nA sealed segment never changes again, so one copy of it is enough. The log does this by itself when a segment has reached log.segment_bytes, and with the first event of each month."
+    )]
+    Roll,
 }
 
 pub(super) fn run(global: &Global, command: Command) -> Result<(), Failure> {
@@ -86,6 +91,20 @@ pub(super) fn run(global: &Global, command: Command) -> Result<(), Failure> {
                 with_client(global, Wants::Reading, async |client| client.get("/api/v1/log/digest").await)?;
             output::json(&digest)
         }
+        Command::Roll => roll(global),
+    }
+}
+
+fn roll(global: &Global) -> Result<(), Failure> {
+    let rolled = with_client(global, Wants::Writing, async |client| {
+        client.post("/api/v1/log/roll", &Value::Null).await
+    })?;
+    if global.json {
+        return output::json(&rolled);
+    }
+    match rolled.get("segment").and_then(Value::as_str) {
+        Some(segment) => output::line(&format!("{segment} is the active segment now")),
+        None => output::line("the active segment has no line yet, so nothing was changed"),
     }
 }
 
@@ -106,7 +125,20 @@ fn stat(global: &Global) -> Result<(), Failure> {
     for (kind, count) in stat.get("kinds").and_then(Value::as_object).into_iter().flatten() {
         output::line(&format!("{count:>10}  {kind}"))?;
     }
-    Ok(())
+    stat.get("segments").and_then(Value::as_array).into_iter().flatten().try_for_each(print_segment)
+}
+
+fn print_segment(segment: &Value) -> Result<(), Failure> {
+    let text = |key: &str| segment.get(key).and_then(Value::as_str).unwrap_or("-");
+    let day = |key: &str| text(key).get(..10).unwrap_or("-");
+    let number = |key: &str| segment.get(key).and_then(Value::as_u64).unwrap_or_default();
+    let (lines, bytes) = (counted(number("lines"), "line"), counted(number("bytes"), "byte"));
+    let (file, state) = (text("file"), text("state"));
+    let span = match number("lines") {
+        0 => "no event yet".to_owned(),
+        _ => format!("{} to {}", day("from"), day("to")),
+    };
+    output::line(&format!("{file}  {state:<6}  {span:<24}  {lines}, {bytes}"))
 }
 
 /// Checks that a text has the form of a topic; the server says whether it exists.

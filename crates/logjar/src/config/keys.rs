@@ -146,6 +146,12 @@ pub const KEYS: &[Key] = &[
         set: |c, v| put_bytes(&mut c.http_cache_bytes, v, 0..=TIB),
     },
     Key {
+        name: "log.segment_bytes",
+        about: "Size at which a segment of the log is sealed and a new one begins, in bytes.",
+        get: |c| c.log_segment_bytes.to_string(),
+        set: |c, v| put_bytes(&mut c.log_segment_bytes, v, KIB..=TIB),
+    },
+    Key {
         name: "activity.keep",
         about: "Days for which refused deploys are kept.",
         get: |c| c.activity_keep.to_string(),

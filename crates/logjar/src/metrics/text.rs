@@ -32,7 +32,27 @@ impl Page {
         help: &str,
         samples: impl IntoIterator<Item = ([(&'a str, &'a str); N], V)>,
     ) {
-        self.head(name, help, "counter");
+        self.samples(name, help, "counter", samples);
+    }
+
+    /// Numbers that go up and down, told apart by their labels.
+    pub fn gauges<'a, const N: usize, V: Display>(
+        &mut self,
+        name: &str,
+        help: &str,
+        samples: impl IntoIterator<Item = ([(&'a str, &'a str); N], V)>,
+    ) {
+        self.samples(name, help, "gauge", samples);
+    }
+
+    fn samples<'a, const N: usize, V: Display>(
+        &mut self,
+        name: &str,
+        help: &str,
+        kind: &str,
+        samples: impl IntoIterator<Item = ([(&'a str, &'a str); N], V)>,
+    ) {
+        self.head(name, help, kind);
         for (labels, value) in samples {
             self.sample(name, &labels, value);
         }

@@ -112,7 +112,7 @@ mod tests {
 
     use logjar_eventlog::error::{Damage, Fault};
     use logjar_eventlog::line::Line;
-    use logjar_eventlog::log::Lines;
+    use logjar_eventlog::log::{Lines, Segment};
 
     use super::*;
 
@@ -126,6 +126,10 @@ mod tests {
 
         fn read(&self, _: u64) -> Result<Option<Line>, LogError> {
             Err((self.0)())
+        }
+
+        fn segments(&self) -> Vec<Segment> {
+            Vec::new()
         }
 
         fn scan(&self, _: u64) -> Result<Lines<'_>, LogError> {

@@ -141,6 +141,7 @@ fn open(
     opening.warnings.extend(is_open_above);
     let options = if create { OpenOptions::create(opened()) } else { OpenOptions::existing() };
     let options = options.resume_from(opening.point.take()).until(Arc::clone(stop));
+    let options = options.with_segment_bytes(config.log_segment_bytes);
     let log = locked.open(options, &mut |line| {
         if stop.load(Ordering::Relaxed) {
             return Err(OpenError::Stopped.into());

@@ -58,6 +58,7 @@ mod recordings;
 mod refusals;
 mod restarting;
 mod rights;
+mod rolling;
 mod search_generated;
 mod search_index;
 mod search_queries;

@@ -294,13 +294,21 @@ impl TestServer {
             return found;
         }
         // As bytes, because tests may have spoiled a line.
-        let log = fs::read(self.folder().join("events/000001.jsonl")).unwrap_or_default();
+        let log =
+            self.segments().into_iter().flat_map(|name| fs::read(self.folder().join("events").join(name)));
+        let log = log.flatten().collect::<Vec<u8>>();
         let log = String::from_utf8_lossy(&log);
         while found.iter().any(|name| log.contains(name.as_str())) && Instant::now() < end {
             std::thread::sleep(Duration::from_millis(5));
             found = self.present_uploads();
         }
         found
+    }
+
+    /// Names of the files with the lines of the log.
+    pub(crate) fn segments(&self) -> Vec<String> {
+        let files = files_below(&self.folder().join("events"));
+        files.into_iter().filter(|name| name.starts_with('0') && name.ends_with(".jsonl")).collect()
     }
 
     fn present_uploads(&self) -> Vec<String> {

@@ -21,6 +21,7 @@ use crate::http::error::HttpError;
 use crate::http::extract::{ApiError, Caller, Params};
 use crate::log_filter::{LogFilter, Topic};
 use crate::projections::Projections;
+use crate::sequencer::Sequencer;
 use crate::stored_event::{Detail, decode};
 
 /// How many lines are examined before the matching ones are sent.
@@ -66,6 +67,17 @@ pub async fn digest(
         .await
         .map_err(|_| HttpError::Internal)?;
     Ok(axum::Json(made.map_err(HttpError::from)?))
+}
+
+/// Seals the active segment and begins a new one, if it has a line.
+pub async fn roll(
+    State(projections): State<Arc<Projections>>,
+    State(sequencer): State<Sequencer>,
+    Caller(actor): Caller,
+) -> Result<axum::Json<Value>, ApiError> {
+    require_administrator(&projections.read(), now(), &actor, "roll the log")?;
+    let segment = sequencer.roll().await?;
+    Ok(axum::Json(json!({ "changed": segment.is_some(), "segment": segment })))
 }
 
 /// Stored lines, one JSON object per line: the public form, or with `private` the whole line (on the admin socket

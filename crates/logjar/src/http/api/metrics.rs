@@ -23,7 +23,7 @@ use crate::metrics::{Area, Metrics, SignIn, process};
 use crate::queries::counts::{Counts, LastCounts};
 use crate::search::SearchIndex;
 use crate::sequencer::Sequencer;
-use logjar_eventlog::log::LogReader;
+use logjar_eventlog::log::{LogReader, Segment, SegmentState};
 
 /// First digits of statuses, as labels.
 const CLASSES: [(usize, &str); 5] = [(1, "1xx"), (2, "2xx"), (3, "3xx"), (4, "4xx"), (5, "5xx")];
@@ -133,12 +133,29 @@ fn write_deploys(page: &mut Page, figures: &Figures) {
     );
 }
 
+fn write_segments(page: &mut Page, figures: &Figures) {
+    let segments = figures.log.segments();
+    let by_state = |figure: fn(&Segment) -> u64| {
+        SegmentState::ALL.map(|state| {
+            let those = segments.iter().filter(|segment| segment.state == state);
+            ([("state", state.name())], those.map(figure).sum::<u64>())
+        })
+    };
+    page.gauges("logjar_log_segments", "Files of the log.", by_state(|_| 1));
+    page.gauges("logjar_log_segment_bytes", "Bytes of the files of the log.", by_state(|each| each.bytes));
+    let last = segments.last().and_then(|active| figures.log.read(active.first.checked_sub(1)?).ok()?);
+    let help =
+        "When the last event before the active segment was, in Unix time; 0 if there is only one segment.";
+    page.gauge("logjar_log_sealed_until_seconds", help, seconds(last.map_or(0, |line| line.at().0)));
+}
+
 fn write_log(page: &mut Page, figures: &Figures) {
     let metrics = &figures.metrics;
     let position = figures.registry.read().position();
     page.gauge("logjar_log_position", "The last event that readers see.", position);
     page.gauge("logjar_log_durable_position", "The last event on disk.", figures.log.durable());
     page.counter("logjar_log_events_total", "Events appended since the start.", metrics.lines.get());
+    write_segments(page, figures);
     let help = "Time to append a batch of events, the sync included.";
     page.histogram("logjar_log_append_seconds", help, &metrics.appends);
     let (now, clocks) = (now(), figures.sequencer.clocks());

@@ -171,6 +171,12 @@ pub(super) const OPERATIONS: &[Operation] = &[
     get("/api/v1/log/lines", "Stored lines, for administrators", Answers::Text("application/x-ndjson"))
         .asking(&["from", "since", "until", "private", "about"])
         .refusing(PRIVATE),
+    post(
+        "/api/v1/log/roll",
+        "Seal the active segment of the log and begin a new one",
+        Answers::One("Rolled"),
+    )
+    .refusing(&[403, 503, 507]),
 ];
 
 const fn parameter(
