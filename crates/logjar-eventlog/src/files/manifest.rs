@@ -24,7 +24,7 @@ pub(crate) struct Manifest {
 }
 
 /// A file of the log. Do not change: on disk.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SegmentEntry {
     /// Name in the log's folder.
@@ -85,6 +85,12 @@ impl Manifest {
     pub(crate) fn with_segment(&self, epoch: u64, segment: SegmentEntry) -> Self {
         let mut segments = self.segments.clone();
         segments.push(segment);
+        Self { manifest: self.manifest + 1, format: FORMAT, epoch, segments }
+    }
+
+    /// The next one, made by the writer `epoch`, with only the first `count` segments.
+    pub(crate) fn with_first(&self, epoch: u64, count: usize) -> Self {
+        let segments = self.segments.iter().take(count).cloned().collect();
         Self { manifest: self.manifest + 1, format: FORMAT, epoch, segments }
     }
 

@@ -86,6 +86,9 @@ pub enum Fault {
         /// The seq of the line that proves it.
         proof: u64,
     },
+    /// A sealed segment does not end with its footer.
+    #[error("the segment is sealed, but its footer is missing")]
+    NoFooter,
     /// A footer follows that counts it.
     #[error("{first}; it was on disk already, because the footer counts it")]
     BeforeFooter {

@@ -177,8 +177,7 @@ impl Pass<'_, '_> {
         if is_last || self.end_of(segment) != u64::MAX {
             return Ok(());
         }
-        let fault = Fault::Form("it is sealed, but its footer is missing");
-        Err(LogError::Corrupt(fault.at(&segment.path, None, self.offset)))
+        Err(LogError::Corrupt(Fault::NoFooter.at(&segment.path, None, self.offset)))
     }
 
     /// The footer, behind which nothing may be. At the end of the last segment a roll was broken off.

@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicBool;
 use crate::files::bounds::check_header;
 use crate::files::durable::{CHUNK, Folder};
 use crate::files::epoch::{Epoch, OwnEpoch};
-use crate::files::error::{LogError, Warning};
+use crate::files::error::{Fault, LogError, Warning};
 use crate::files::manifest::{MANIFEST, Manifest, SegmentEntry};
 use crate::files::mark::{Mark, MarkFile};
 use crate::files::segment::{SegmentFile, segment_name};
@@ -31,17 +31,24 @@ pub struct Restored {
 /// Cuts the log in `folder` after its last good line and sets the mark there.
 ///
 /// # Errors
-/// [`LogError::NothingToRestore`] if the mark is not beyond its segment's end; [`LogError::Corrupt`] if the log is
-/// damaged elsewhere than at its end; [`LogError::Locked`], [`LogError::Missing`], [`LogError::NoSpace`],
-/// [`LogError::Io`]. The log is then unchanged.
+/// [`LogError::NothingToRestore`] if the mark is not beyond its segment's end and MANIFEST fits the segments;
+/// [`LogError::Corrupt`] if the log is damaged elsewhere than at its end; [`LogError::Locked`], [`LogError::Missing`],
+/// [`LogError::NoSpace`], [`LogError::Io`]. The log is then unchanged.
 pub fn restore_from_copy(folder: &Path) -> Result<Restored, LogError> {
     let missing = || LogError::Missing { path: folder.to_owned() };
+    let nothing = || LogError::NothingToRestore { path: folder.to_owned() };
     let LogFolder { folder, lock: _lock } = LogFolder::lock(folder)?;
-    let manifest = Manifest::read(&folder)?.ok_or_else(missing)?;
-    let mark = lost_mark(&folder, &manifest)?;
-    let manifest = with_later_segments(&folder, manifest)?;
+    let copied = Manifest::read(&folder)?.ok_or_else(missing)?;
+    let mark = Mark::read(&folder)?.0.ok_or_else(nothing)?;
+    let manifest = fitting(&folder, &copied)?;
+    match check_mark_within(&opened(&folder, &manifest)?, &mark) {
+        Ok(()) if manifest.segments() == copied.segments() => return Err(nothing()),
+        Ok(()) | Err(LogError::MarkBeyondEnd { .. }) => {}
+        Err(error) => return Err(error),
+    }
     let before = Epoch::read(&folder)?;
     let epoch = OwnEpoch::raise(&folder, before.as_ref(), &mut Randomness::default())?;
+    folder.replace(MANIFEST, &manifest.bytes())?;
     let recovery = Recovery {
         folder: &folder,
         manifest: &manifest,
@@ -58,39 +65,55 @@ pub fn restore_from_copy(folder: &Path) -> Result<Restored, LogError> {
     Ok(Restored { last: head.seq, lost: head.seq + 1..=mark.seq, warning })
 }
 
-/// Names the segments, too, that continue the last one but were begun after MANIFEST was copied.
-fn with_later_segments(folder: &Folder, mut manifest: Manifest) -> Result<Manifest, LogError> {
+/// The segments that are there. If the log rolled while it was copied, MANIFEST may name one that was not copied, or
+/// the one before it was copied without its footer; or it was copied before the roll and does not name the newest.
+fn fitting(folder: &Folder, copied: &Manifest) -> Result<Manifest, LogError> {
+    let mut manifest = copied.clone();
     loop {
-        let segments = opened(folder, &manifest)?;
-        let replay = Replay { segments: &segments, mark: None, running: false, point: None };
-        let Replayed { chain, has_footer, .. } = replay.run(&mut |_| Ok(()))?;
-        let number = segments.last().map_or(0, |last| last.number) + 1;
-        let entry = SegmentEntry { file: segment_name(number), first: chain.head().seq + 1 };
-        if !has_footer || folder.open_file(&entry.file)?.is_none() {
-            return Ok(manifest);
+        let mut present = Vec::new();
+        for entry in manifest.segments() {
+            match SegmentFile::open(folder, entry) {
+                Err(LogError::Corrupt(damage)) if damage.fault == Fault::Missing && !present.is_empty() => {
+                    break;
+                }
+                segment => present.push(segment?),
+            }
         }
-        let next = SegmentFile::open(folder, &entry)?;
-        let mut header = Vec::new();
-        let begins = next.lines(0, u64::MAX, CHUNK).next(&mut header)?;
-        if begins.is_none_or(|raw| !raw.complete) || check_header(&header, number, &chain).is_err() {
-            return Ok(manifest);
+        let replay = Replay { segments: &present, mark: None, running: false, point: None };
+        let (count, next) = match replay.run(&mut |_| Ok(())) {
+            Ok(replayed) => (present.len(), next_segment(folder, &present, &replayed)?),
+            Err(LogError::Corrupt(damage)) if damage.fault == Fault::NoFooter => {
+                let whole = present.iter().take_while(|segment| segment.path != damage.file);
+                (whole.count() + 1, None)
+            }
+            Err(error) => return Err(error),
+        };
+        match next {
+            Some(next) => manifest = manifest.with_segment(manifest.epoch(), next),
+            None if count == manifest.segments().len() => return Ok(manifest),
+            None => manifest = manifest.with_first(manifest.epoch(), count),
         }
-        manifest = manifest.with_segment(manifest.epoch(), entry);
-        folder.replace(MANIFEST, &manifest.bytes())?;
     }
+}
+
+/// The segment that continues the last one but was begun after MANIFEST was copied.
+fn next_segment(
+    folder: &Folder,
+    present: &[SegmentFile],
+    replayed: &Replayed,
+) -> Result<Option<SegmentEntry>, LogError> {
+    let number = present.last().map_or(0, |last| last.number) + 1;
+    let entry = SegmentEntry { file: segment_name(number), first: replayed.chain.head().seq + 1 };
+    if !replayed.has_footer || folder.open_file(&entry.file)?.is_none() {
+        return Ok(None);
+    }
+    let mut header = Vec::new();
+    let next = SegmentFile::open(folder, &entry)?;
+    let is_whole = next.lines(0, u64::MAX, CHUNK).next(&mut header)?.is_some_and(|raw| raw.complete);
+    let continues = is_whole && check_header(&header, number, &replayed.chain).is_ok();
+    Ok(continues.then_some(entry))
 }
 
 fn opened(folder: &Folder, manifest: &Manifest) -> Result<Vec<SegmentFile>, LogError> {
     manifest.segments().iter().map(|entry| SegmentFile::open(folder, entry)).collect()
-}
-
-/// The mark, if it is beyond its segment's end.
-fn lost_mark(folder: &Folder, manifest: &Manifest) -> Result<Mark, LogError> {
-    let nothing = || LogError::NothingToRestore { path: folder.path().to_owned() };
-    let mark = Mark::read(folder)?.0.ok_or_else(nothing)?;
-    match check_mark_within(&opened(folder, manifest)?, &mark) {
-        Err(LogError::MarkBeyondEnd { .. }) => Ok(mark),
-        Err(error) => Err(error),
-        Ok(()) => Err(nothing()),
-    }
 }

@@ -140,8 +140,7 @@ impl Verifier {
             self.check_line(segment, raw, mark);
         }
         if !is_last && end == u64::MAX {
-            let fault = Fault::Form("it is sealed, but its footer is missing");
-            self.note(fault.at(&segment.path, None, lines.offset()));
+            self.note(Fault::NoFooter.at(&segment.path, None, lines.offset()));
         }
         Ok(())
     }

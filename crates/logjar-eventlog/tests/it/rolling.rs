@@ -309,26 +309,53 @@ fn what_has_the_name_of_the_next_segment_is_kept() {
     assert_eq!(folder.open().unwrap().lines.len(), 5);
 }
 
-/// MANIFEST was copied before the roll, all else after it: nothing that is in the copy is lost.
+/// Files are copied one after the other while the log rolls: whatever is of before and what of after, the copy can be
+/// restored to what is in it.
 #[test]
-fn a_folder_that_was_copied_during_a_roll_is_restored_whole() {
-    let folder = Folder::new();
-    let mut log = folder.write(&[3]);
-    let manifest = folder.read(MANIFEST);
-    let expected = {
-        for lines in [2, 4] {
-            log.roll().unwrap();
-            append(&mut log, lines);
-        }
-        all_lines(&folder.files())
-    };
+fn a_folder_that_was_copied_during_a_roll_is_restored() {
+    let source = Folder::new();
+    let mut log = source.write(&[3]);
+    let before = source.files();
+    log.roll().unwrap();
+    append(&mut log, 2);
+    let after = source.files();
     drop(log);
-    folder.put(MANIFEST, &manifest);
-    assert!(matches!(folder.open(), Err(LogError::MarkBeyondEnd { .. })));
-    let restored = restore_from_copy(&folder.path()).unwrap();
-    assert_eq!((restored.last, restored.lost.is_empty(), restored.warning), (10, true, None));
-    let opened = folder.open().unwrap();
-    assert_eq!((opened.lines, opened.warnings), (expected, vec![]));
+    let whole = all_lines(&after);
+    for kept in 0..16_u8 {
+        let names = [MANIFEST, DURABLE, SEGMENT, SECOND];
+        let mut copy = after.clone();
+        for (_, name) in names.into_iter().enumerate().filter(|(bit, _)| (kept >> bit) & 1 == 1) {
+            match before.get(name) {
+                Some(bytes) => copy.insert(name.to_owned(), bytes.clone()),
+                None => copy.remove(name),
+            };
+        }
+        let what = format!("of before: {kept:04b}");
+        let folder = Folder::new();
+        folder.set(&copy);
+        let expected = if kept & 0b1100 == 0 { &whole[..] } else { &whole[..4] };
+        match restore_from_copy(&folder.path()) {
+            Ok(restored) => {
+                assert_eq!(restored.last, expected.len() as u64, "{what}");
+                assert!(restored.lost.is_empty() || *restored.lost.end() == 6, "{what}: {:?}", restored.lost);
+            }
+            Err(error) => {
+                assert!(matches!(error, LogError::NothingToRestore { .. }), "{what}: {error}");
+            }
+        }
+        let opened = folder.open().unwrap();
+        assert!(
+            opened.lines == expected || opened.lines == whole[..4],
+            "{what}: {} lines",
+            opened.lines.len()
+        );
+        assert_eq!(opened.warnings, [], "{what}");
+        let mut log = opened.log;
+        append(&mut log, 1);
+        log.roll().unwrap();
+        drop(log);
+        assert_eq!(verify(&folder.path(), false).unwrap().damage, [], "{what}");
+    }
 }
 
 #[test]
