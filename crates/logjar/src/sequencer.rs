@@ -365,10 +365,8 @@ impl Worker {
     fn roll(&mut self) -> Result<Result<Option<String>, SubmitError>, LogError> {
         match self.log.roll() {
             Ok(file) => Ok(Ok(file)),
-            Err(LogError::NoSpace { .. }) => {
-                self.shared.space.met_full();
-                Ok(Err(SubmitError::NoSpace))
-            }
+            // The segment that goes on has its reserve, so nothing else is refused.
+            Err(LogError::NoSpace { .. }) => Ok(Err(SubmitError::NoSpace)),
             Err(LogError::Short { .. }) => Ok(Err(SubmitError::Busy)),
             Err(error) => Err(error),
         }

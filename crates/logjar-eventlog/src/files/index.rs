@@ -75,6 +75,11 @@ impl Index {
         Some(Self { segments: points.iter().zip(segments).map(known).collect() })
     }
 
+    /// Whether each segment has at least the bytes that the index knows.
+    pub(crate) fn is_covered(&self) -> bool {
+        self.segments.iter().all(|index| index.segment.len().is_ok_and(|len| len >= index.end))
+    }
+
     /// What a resume point keeps of it.
     pub(crate) fn points(&self) -> Vec<SegmentPoint> {
         let point = |index: &SegmentIndex| SegmentPoint {

@@ -89,6 +89,12 @@ pub enum Fault {
     /// A sealed segment does not end with its footer.
     #[error("the segment is sealed, but its footer is missing")]
     NoFooter,
+    /// A file continues the log, but MANIFEST does not name it.
+    #[error(
+        "it continues the log, but MANIFEST does not name it: if the folder was copied while a server was running, copy \
+         it again or keep what is there with `logjar restore --from-copy DIR`"
+    )]
+    Unnamed,
     /// A footer follows that counts it.
     #[error("{first}; it was on disk already, because the footer counts it")]
     BeforeFooter {

@@ -14,6 +14,7 @@ use crate::files::manifest::Manifest;
 use crate::files::mark::Mark;
 use crate::files::segment::{ActiveSegment, SegmentBody, SegmentFile};
 use crate::log::replay::{Each, Replay, Replayed, check_mark_within};
+use crate::log::restore::refuse_unnamed_lines;
 use crate::log::resume::ResumePoint;
 
 /// The folder for what was cut off.
@@ -86,6 +87,7 @@ impl Recovery<'_> {
         let active = ActiveSegment { number, first, name, path, file };
         let replay = Replay { segments: &segments, mark: self.mark, running: false, point: self.point };
         let replayed = replay.run(each)?;
+        refuse_unnamed_lines(self.folder, &segments, &replayed)?;
         let warning = if replayed.torn > 0 { Some(self.keep_tail(&active, replayed.offset)?) } else { None };
         // A footer that was left by a roll is not kept: it says nothing that the lines do not.
         if replayed.torn > 0 || replayed.has_footer {

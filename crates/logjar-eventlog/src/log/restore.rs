@@ -11,7 +11,7 @@ use crate::files::epoch::{Epoch, OwnEpoch};
 use crate::files::error::{Fault, LogError, Warning};
 use crate::files::manifest::{MANIFEST, Manifest, SegmentEntry};
 use crate::files::mark::{Mark, MarkFile};
-use crate::files::segment::{SegmentFile, segment_name};
+use crate::files::segment::{SegmentFile, is_at_most_lines, segment_name};
 use crate::format::random::Randomness;
 use crate::log::folder::LogFolder;
 use crate::log::recovery::{Recovered, Recovery};
@@ -91,8 +91,32 @@ fn fitting(folder: &Folder, copied: &Manifest) -> Result<Manifest, LogError> {
         match next {
             Some(next) => manifest = manifest.with_segment(manifest.epoch(), next),
             None if count == manifest.segments().len() => return Ok(manifest),
+            // More than one cannot have changed while the log was copied.
+            None if count + 1 < copied.segments().len() => {
+                let lost = copied.segments().get(count).map_or(MANIFEST, |entry| entry.file.as_str());
+                return Err(LogError::Corrupt(Fault::Missing.at(folder.join(lost), None, 0)));
+            }
             None => manifest = manifest.with_first(manifest.epoch(), count),
         }
+    }
+}
+
+/// Refuses a log that goes on in a segment that MANIFEST does not name.
+///
+/// # Errors
+/// [`LogError::Corrupt`].
+pub(crate) fn refuse_unnamed_lines(
+    folder: &Folder,
+    present: &[SegmentFile],
+    replayed: &Replayed,
+) -> Result<(), LogError> {
+    let Some(next) = next_segment(folder, present, replayed)? else { return Ok(()) };
+    let path = folder.join(&next.file);
+    let Some(file) = folder.open_file(&next.file)? else { return Ok(()) };
+    // A roll that was broken off leaves one with a header only.
+    match is_at_most_lines(file, 1).map_err(LogError::io("read", &path))? {
+        true => Ok(()),
+        false => Err(LogError::Corrupt(Fault::Unnamed.at(path, Some(next.first), 0))),
     }
 }
 

@@ -83,6 +83,9 @@ impl ResumePoint {
         if mark.is_some_and(|mark| mark.seq < self.head.seq) {
             return Err(Misfit::BeyondMark);
         }
+        if !index.is_covered() {
+            return Err(Misfit::Line);
+        }
         match read_last(&index, self.head.seq) {
             Ok(Some(line)) if self.is_after(&line) => Ok(index),
             // Whether a line that can't be read means damage is decided when all lines are read.

@@ -29,6 +29,8 @@ impl FileLog {
     /// As [`crate::log::EventLog::roll`]; after [`LogError::NoSpace`] and [`LogError::Short`] the log goes on in the
     /// old segment.
     pub(crate) fn begin_segment(&mut self, bytes: u64) -> Result<String, LogError> {
+        // Before any file is touched: the names may be those of another writer by now.
+        self.epoch.check(&self.folder)?;
         self.mark.sync().map_err(LogError::fatal)?;
         let prepared = self.prepare_segment(bytes)?;
         // From here on every failure is fatal: nobody knows which set the next start will find.
@@ -47,7 +49,12 @@ impl FileLog {
         let file = new_file(&self.folder, &name, &header, reserved)?;
         let active = ActiveSegment { number, first, path: self.folder.join(&name), name: name.clone(), file };
         let manifest = self.manifest.with_segment(self.epoch.number(), SegmentEntry { file: name, first });
-        self.folder.write_unfinished(MANIFEST, &manifest.bytes())?;
+        let written = self.folder.write_unfinished(MANIFEST, &manifest.bytes());
+        if written.is_err() {
+            // It would keep the space that is missing.
+            self.folder.discard(&active.name);
+        }
+        written?;
         Ok(Prepared { active, offset, reserved, manifest })
     }
 
@@ -72,9 +79,12 @@ impl FileLog {
         patiently(|| self.epoch.check(&self.folder))?;
         patiently(|| self.folder.move_to(&unfinished(MANIFEST), &self.folder, MANIFEST))?;
         self.folder.sync()?;
+        // Gives back what was reserved behind its end. Where that fails, it only takes more space.
+        let _ = file.set_len(self.offset + footer.len() as u64);
         let Prepared { active, offset, reserved, manifest } = prepared;
         let segment = active.for_reading();
         (self.active, self.offset, self.reserved, self.manifest) = (active, offset, reserved, manifest);
+        self.began = None;
         let name = segment.name.clone();
         self.reader.publish(self.chain.head().seq, |index| index.begin_segment(segment, offset));
         Ok(name)

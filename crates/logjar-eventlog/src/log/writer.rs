@@ -21,6 +21,7 @@ use crate::format::batch::Batch;
 use crate::format::chain::Chain;
 use crate::format::line::Line;
 use crate::format::merkle::Root;
+use crate::format::micros::Micros;
 use crate::format::new_line::NewLine;
 use crate::format::random::Randomness;
 use crate::log::creation::{create_log, keep_unfinished, refuse_lost_manifest};
@@ -110,6 +111,8 @@ pub struct FileLog {
     /// How many bytes of the active segment there is space for.
     pub(super) reserved: u64,
     segment_bytes: u64,
+    /// The time of the first line of the active segment, if it has one.
+    pub(super) began: Option<Micros>,
     pub(super) mark: MarkFile,
     pub(super) chain: Chain,
     pub(super) reader: Arc<FileReader>,
@@ -160,6 +163,7 @@ impl FileLog {
         warnings.extend(unused_point.into_iter().chain(warning));
         let mark = MarkFile::create(&folder, &mark_after(&chain, &active, offset))?;
         let reader = FileReader::new(chain.head().seq, index);
+        let began = reader.read(active.first)?.map(|line| line.at());
         let log = Self {
             folder,
             epoch,
@@ -169,6 +173,7 @@ impl FileLog {
             offset,
             reserved: offset,
             segment_bytes,
+            began,
             mark,
             chain,
             reader,
@@ -197,6 +202,7 @@ impl FileLog {
         // Before the mark: a writer that was replaced must not mark anything.
         patiently(|| self.epoch.check(&self.folder))?;
         self.offset += batch.text.len() as u64;
+        self.began = self.began.or(lines.first().map(|line| line.at));
         self.chain = batch.chain;
         let mark = mark_after(&self.chain, &self.active, self.offset);
         patiently(|| self.mark.write(&mark))?;
@@ -213,19 +219,15 @@ impl FileLog {
     /// goes on.
     fn roll_if_due(&mut self, batch: &[NewLine]) -> Result<(), LogError> {
         let is_full = self.offset >= self.segment_bytes;
-        let is_other_month = batch.first().is_some_and(|line| !line.at.is_in_month_of(self.chain.head().at));
-        if !self.has_line() || !(is_full || is_other_month) {
+        let Some(began) = self.began else { return Ok(()) };
+        let is_other_month = batch.last().is_some_and(|line| !line.at.is_in_month_of(began));
+        if !is_full && !is_other_month {
             return Ok(());
         }
         match self.begin_segment(batch.iter().map(|line| line.len_max() as u64).sum()) {
             Ok(_) | Err(LogError::NoSpace { .. } | LogError::Short { .. }) => Ok(()),
             Err(error) => Err(error),
         }
-    }
-
-    /// Whether the active segment has a line.
-    fn has_line(&self) -> bool {
-        self.chain.head().seq >= self.active.first
     }
 
     /// Makes sure that the active segment has space up to `end`.
@@ -317,7 +319,7 @@ impl EventLog for FileLog {
 
     fn roll(&mut self) -> Result<Option<String>, LogError> {
         self.refuse_if_poisoned()?;
-        if !self.has_line() {
+        if self.began.is_none() {
             return Ok(None);
         }
         match self.begin_segment(0) {

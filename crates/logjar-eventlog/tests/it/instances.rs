@@ -68,6 +68,23 @@ fn a_writer_that_was_replaced_acknowledges_and_marks_nothing() {
 }
 
 #[test]
+fn a_writer_that_was_replaced_touches_no_file_of_the_new_one() {
+    let folder = Folder::new();
+    let mut old = folder.write(&[2]);
+    // Two processes can have the lock only if the folder was exchanged below one of them.
+    let other = Folder::new();
+    drop(other.write(&[2]));
+    let mut new = other.write(&[]);
+    new.roll().unwrap();
+    append(&mut new, 1);
+    folder.set(&other.files());
+    let error = old.roll().unwrap_err();
+    assert!(matches!(error, LogError::StaleEpoch { .. }), "{error}");
+    assert_eq!(folder.files(), other.files());
+    assert!(!folder.file("broken").exists());
+}
+
+#[test]
 fn a_writer_that_was_replaced_does_not_stop_the_new_one() {
     let folder = Folder::new();
     let old = folder.write(&[2]);

@@ -296,6 +296,52 @@ fn a_mark_in_an_empty_segment_is_checked() {
     }
 }
 
+/// A start that takes an old MANIFEST for the truth would give the positions of good lines to others.
+#[test]
+fn lines_that_manifest_does_not_name_are_not_dropped() {
+    let folder = Folder::new();
+    let mut log = folder.write(&[3]);
+    let (manifest, durable) = (folder.read(MANIFEST), folder.read(DURABLE));
+    log.roll().unwrap();
+    append(&mut log, 2);
+    drop(log);
+    folder.put(MANIFEST, &manifest);
+    folder.put(DURABLE, &durable);
+    let files = folder.files();
+    let Err(LogError::Corrupt(damage)) = folder.open() else { panic!("the lines were dropped") };
+    assert!(damage.file.ends_with(SECOND) && damage.to_string().contains("--from-copy"), "{damage}");
+    assert_eq!(folder.read(SECOND), files[SECOND]);
+    assert_eq!(restore_from_copy(&folder.path()).unwrap().last, 6);
+    assert_eq!(folder.open().unwrap().lines.len(), 6);
+}
+
+#[test]
+fn a_sealed_segment_takes_no_more_space_than_it_has_bytes() {
+    use std::os::unix::fs::MetadataExt;
+    let folder = Folder::new();
+    let mut log = folder.write(&[2]);
+    log.roll().unwrap();
+    let sealed = std::fs::metadata(folder.file(SEGMENT)).unwrap();
+    assert!(sealed.blocks() * 512 < 64 << 10, "{} blocks for {} bytes", sealed.blocks(), sealed.len());
+}
+
+/// A sealed segment that lost its end is noticed although its lines are not read again.
+#[test]
+fn a_point_does_not_cover_a_segment_that_was_cut() {
+    let folder = Folder::new();
+    let mut log = folder.write(&[70]);
+    log.roll().unwrap();
+    append(&mut log, 2);
+    Box::new(log).close().unwrap();
+    let (view, _) = ReadOnlyLog::open(&folder.path(), false, &mut |_| Ok(())).unwrap();
+    let point = view.end_point().unwrap();
+    let sealed = folder.read(SEGMENT);
+    folder.put(SEGMENT, &sealed[..sealed.len() - 300]);
+    let options = OpenOptions::existing().resume_from(Some(point));
+    let opened = FileLog::open(&folder.path(), options, &mut |_| Ok(()));
+    assert!(matches!(opened, Err(LogError::Corrupt(_))), "{opened:?}");
+}
+
 #[test]
 fn what_has_the_name_of_the_next_segment_is_kept() {
     let folder = Folder::with_log(&[2]);

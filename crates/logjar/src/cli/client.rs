@@ -66,18 +66,28 @@ pub(super) fn with_client<T>(
 
 impl Client {
     async fn open(global: &Global, wants: Wants) -> Result<Self, Failure> {
+        if let Some(client) = Self::of_server(global).await? {
+            return Ok(client);
+        }
+        let opened = Self::open_here(global, wants).await;
+        if !matches!(opened, Err(Failure::Open(OpenError::Log(LogError::Locked { .. })))) {
+            return opened;
+        }
+        // A server that starts or stops, or another command. The lock is left to a server that is started again.
         let since = Instant::now();
-        loop {
-            if let Ok(stream) = admin_socket::connect_blocking(global.folder().root()) {
-                return Self::over(stream).await;
+        while since.elapsed() < PATIENCE {
+            tokio::time::sleep(LOOK_EVERY).await;
+            if let Some(client) = Self::of_server(global).await? {
+                return Ok(client);
             }
-            match Self::open_here(global, wants).await {
-                // A server that starts, or another command.
-                Err(Failure::Open(OpenError::Log(LogError::Locked { .. }))) if since.elapsed() < PATIENCE => {
-                    tokio::time::sleep(LOOK_EVERY).await
-                }
-                opened => return opened,
-            }
+        }
+        Self::open_here(global, wants).await
+    }
+
+    async fn of_server(global: &Global) -> Result<Option<Self>, Failure> {
+        match admin_socket::connect_blocking(global.folder().root()) {
+            Ok(stream) => Self::over(stream).await.map(Some),
+            Err(_) => Ok(None),
         }
     }
 

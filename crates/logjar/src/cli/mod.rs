@@ -192,6 +192,8 @@ impl From<WriterError> for Failure {
 /// Runs the program.
 pub fn main() -> ExitCode {
     let CommandLine { global, command } = CommandLine::parse();
+    // A log of many years has many files.
+    crate::descriptors::raise_limit();
     match run(&global, command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
