@@ -9,6 +9,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use logjar_domain::rules::{GroupCreation, Rules};
+use logjar_eventlog::writer::SEGMENT_BYTES;
 
 pub mod keys;
 
@@ -91,7 +92,7 @@ impl Default for Config {
             http_idle_timeout: 30,
             http_keep_alive: 75,
             http_cache_bytes: 8 << 20,
-            log_segment_bytes: 64 << 20,
+            log_segment_bytes: SEGMENT_BYTES,
             activity_keep: 90,
         }
     }

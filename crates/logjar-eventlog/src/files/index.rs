@@ -1,7 +1,7 @@
 //! Where lines are: the offset of every 64th one. The index is built at replay, or taken from a point to resume
 //! from, and grows with each batch.
 
-use crate::files::segment::{Segment, SegmentFile, SegmentState};
+use crate::files::segment::SegmentFile;
 
 /// Lines between two entries. A read skips half as many on average; an entry takes 16 bytes.
 pub(crate) const STRIDE: u64 = 64;
@@ -99,25 +99,22 @@ impl Index {
     /// The segments whose lines end with the last one that it knows, `seq`, and where they end: the one that has it,
     /// and one behind it that has no line yet.
     pub(crate) fn ending_with(&self, seq: u64) -> Vec<(SegmentFile, u64)> {
-        let nexts = self.segments.iter().skip(1).map(|index| index.segment.first);
-        let all = self.segments.iter().zip(nexts.chain([seq + 1]));
-        let ending = all.filter(|(_, next)| *next == seq + 1);
+        let ending = self.with_nexts(seq).filter(|(_, next)| *next == seq + 1);
         ending.map(|(index, _)| (index.segment.clone(), index.end)).collect()
     }
 
-    /// Its segments, for people, when the last durable line is `durable`.
-    pub(crate) fn figures(&self, durable: u64) -> Vec<Segment> {
+    /// Each segment with the position after its last line, when the last of all is `seq`.
+    fn with_nexts(&self, seq: u64) -> impl Iterator<Item = (&SegmentIndex, u64)> {
         let nexts = self.segments.iter().skip(1).map(|index| index.segment.first);
-        let figures = |(place, (SegmentIndex { segment, end, .. }, next)): (usize, (&SegmentIndex, u64))| {
-            let (state, bytes) = match place + 1 == self.segments.len() {
-                // What is behind the last durable line is not part of it.
-                true => (SegmentState::Active, *end),
-                false => (SegmentState::Sealed, segment.len().unwrap_or(*end)),
-            };
-            let lines = next.saturating_sub(segment.first);
-            Segment { file: segment.name.clone(), state, first: segment.first, lines, bytes }
+        self.segments.iter().zip(nexts.chain([seq + 1]))
+    }
+
+    /// Each segment, how many lines it has when the last durable one is `durable`, and where they end.
+    pub(crate) fn with_lines(&self, durable: u64) -> Vec<(SegmentFile, u64, u64)> {
+        let with_lines = |(index, next): (&SegmentIndex, u64)| {
+            (index.segment.clone(), next.saturating_sub(index.segment.first), index.end)
         };
-        self.segments.iter().zip(nexts.chain([durable + 1])).enumerate().map(figures).collect()
+        self.with_nexts(durable).map(with_lines).collect()
     }
 
     /// Bytes of the last segment up to the end of its last line; 0 if there is none.

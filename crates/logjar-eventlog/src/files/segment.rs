@@ -149,6 +149,14 @@ impl SegmentFile {
         })
     }
 
+    /// Opens all segments that MANIFEST names, in order.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub(crate) fn open_all(folder: &Folder, entries: &[SegmentEntry]) -> Result<Vec<Self>, LogError> {
+        entries.iter().map(|entry| Self::open(folder, entry)).collect()
+    }
+
     /// Its length in bytes.
     pub(crate) fn len(&self) -> Result<u64, LogError> {
         self.body.len().map_err(LogError::io("inspect", &self.path))

@@ -12,6 +12,7 @@ mod replay;
 pub mod restore;
 pub mod resume;
 mod roll;
+mod unnamed;
 pub mod verify;
 pub mod writer;
 

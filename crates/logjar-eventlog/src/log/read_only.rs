@@ -134,8 +134,7 @@ impl OpenedFiles {
         loop {
             let (mark, warnings) = Mark::read(&folder)?;
             let manifest = Manifest::read(&folder)?.ok_or_else(missing)?;
-            let segments = manifest.segments().iter().map(|entry| SegmentFile::open(&folder, entry));
-            match segments.collect::<Result<Vec<_>, _>>() {
+            match SegmentFile::open_all(&folder, manifest.segments()) {
                 Ok(segments) => return Ok(Self { segments, mark, warnings }),
                 // A writer may have switched to other files since MANIFEST was read.
                 Err(LogError::Corrupt(_)) if attempt < ATTEMPTS => attempt += 1,

@@ -5,9 +5,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::files::error::{Fault, LogError};
 use crate::files::index::{Index, Start};
-use crate::files::segment::RawLines;
+use crate::files::segment::{RawLines, SegmentFile};
 use crate::format::line::{Line, stated_crc};
-use crate::log::{Lines, LogReader, Segment};
+use crate::log::{Lines, LogReader, Segment, SegmentState};
 
 /// How many bytes are read at once for one line; most blocks of the index are no longer than this.
 const READ_BUFFER: usize = 32 * 1024;
@@ -59,7 +59,18 @@ impl LogReader for FileReader {
 
     fn segments(&self) -> Vec<Segment> {
         let durable = self.durable();
-        self.with_index(|index| index.figures(durable))
+        // The files are asked for their lengths when the index is free again.
+        let segments = self.with_index(|index| index.with_lines(durable));
+        let last = segments.len();
+        let figures = |(place, (segment, lines, end)): (usize, (SegmentFile, u64, u64))| {
+            let (state, bytes) = match place == last {
+                // What is behind the last durable line is not part of it.
+                true => (SegmentState::Active, end),
+                false => (SegmentState::Sealed, segment.len().unwrap_or(end)),
+            };
+            Segment { file: segment.name, state, first: segment.first, lines, bytes }
+        };
+        (1..).zip(segments).map(figures).collect()
     }
 
     fn scan(&self, from: u64) -> Result<Lines<'_>, LogError> {

@@ -14,8 +14,8 @@ use crate::files::manifest::Manifest;
 use crate::files::mark::Mark;
 use crate::files::segment::{ActiveSegment, SegmentBody, SegmentFile};
 use crate::log::replay::{Each, Replay, Replayed, check_mark_within};
-use crate::log::restore::refuse_unnamed_lines;
 use crate::log::resume::ResumePoint;
+use crate::log::unnamed::refuse_unnamed_lines;
 
 /// The folder for what was cut off.
 pub(crate) const BROKEN: &str = "broken";
@@ -55,10 +55,7 @@ impl Recovery<'_> {
     /// As [`Replay::run`]; [`LogError::NoSpace`] if there is no space for the copy or the tail; [`LogError::Stopped`].
     /// The log is then unchanged.
     pub(crate) fn run(&self, each: Each<'_>) -> Result<Recovered, LogError> {
-        let mut segments = Vec::new();
-        for entry in self.manifest.segments() {
-            segments.push(SegmentFile::open(self.folder, entry)?);
-        }
+        let mut segments = SegmentFile::open_all(self.folder, self.manifest.segments())?;
         if let Some(mark) = self.mark {
             check_mark_within(&segments, mark)?;
         }

@@ -1,21 +1,22 @@
 //! Restores a folder that was copied under a running server: DURABLE was copied later than the segment, so the mark
-//! is beyond the segment's end. What is there is kept; what was lost is reported.
+//! is beyond the segment's end, or MANIFEST is of before a roll and a segment of after, or the other way round. What is
+//! there is kept; what was lost is reported.
 
 use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
-use crate::files::bounds::check_header;
-use crate::files::durable::{CHUNK, Folder};
+use crate::files::durable::Folder;
 use crate::files::epoch::{Epoch, OwnEpoch};
 use crate::files::error::{Fault, LogError, Warning};
-use crate::files::manifest::{MANIFEST, Manifest, SegmentEntry};
+use crate::files::manifest::{MANIFEST, Manifest};
 use crate::files::mark::{Mark, MarkFile};
-use crate::files::segment::{SegmentFile, is_at_most_lines, segment_name};
+use crate::files::segment::SegmentFile;
 use crate::format::random::Randomness;
 use crate::log::folder::LogFolder;
 use crate::log::recovery::{Recovered, Recovery};
-use crate::log::replay::{Replay, Replayed, check_mark_within};
+use crate::log::replay::{Replay, check_mark_within};
+use crate::log::unnamed::next_segment;
 
 /// The result for the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,7 +42,7 @@ pub fn restore_from_copy(folder: &Path) -> Result<Restored, LogError> {
     let copied = Manifest::read(&folder)?.ok_or_else(missing)?;
     let mark = Mark::read(&folder)?.0.ok_or_else(nothing)?;
     let manifest = fitting(&folder, &copied)?;
-    match check_mark_within(&opened(&folder, &manifest)?, &mark) {
+    match check_mark_within(&SegmentFile::open_all(&folder, manifest.segments())?, &mark) {
         Ok(()) if manifest.segments() == copied.segments() => return Err(nothing()),
         Ok(()) | Err(LogError::MarkBeyondEnd { .. }) => {}
         Err(error) => return Err(error),
@@ -99,45 +100,4 @@ fn fitting(folder: &Folder, copied: &Manifest) -> Result<Manifest, LogError> {
             None => manifest = manifest.with_first(manifest.epoch(), count),
         }
     }
-}
-
-/// Refuses a log that goes on in a segment that MANIFEST does not name.
-///
-/// # Errors
-/// [`LogError::Corrupt`].
-pub(crate) fn refuse_unnamed_lines(
-    folder: &Folder,
-    present: &[SegmentFile],
-    replayed: &Replayed,
-) -> Result<(), LogError> {
-    let Some(next) = next_segment(folder, present, replayed)? else { return Ok(()) };
-    let path = folder.join(&next.file);
-    let Some(file) = folder.open_file(&next.file)? else { return Ok(()) };
-    // A roll that was broken off leaves one with a header only.
-    match is_at_most_lines(file, 1).map_err(LogError::io("read", &path))? {
-        true => Ok(()),
-        false => Err(LogError::Corrupt(Fault::Unnamed.at(path, Some(next.first), 0))),
-    }
-}
-
-/// The segment that continues the last one but was begun after MANIFEST was copied.
-fn next_segment(
-    folder: &Folder,
-    present: &[SegmentFile],
-    replayed: &Replayed,
-) -> Result<Option<SegmentEntry>, LogError> {
-    let number = present.last().map_or(0, |last| last.number) + 1;
-    let entry = SegmentEntry { file: segment_name(number), first: replayed.chain.head().seq + 1 };
-    if !replayed.has_footer || folder.open_file(&entry.file)?.is_none() {
-        return Ok(None);
-    }
-    let mut header = Vec::new();
-    let next = SegmentFile::open(folder, &entry)?;
-    let is_whole = next.lines(0, u64::MAX, CHUNK).next(&mut header)?.is_some_and(|raw| raw.complete);
-    let continues = is_whole && check_header(&header, number, &replayed.chain).is_ok();
-    Ok(continues.then_some(entry))
-}
-
-fn opened(folder: &Folder, manifest: &Manifest) -> Result<Vec<SegmentFile>, LogError> {
-    manifest.segments().iter().map(|entry| SegmentFile::open(folder, entry)).collect()
 }

@@ -71,8 +71,7 @@ impl Page {
         labels: [(&str, &str); N],
         value: impl Display,
     ) {
-        self.head(name, help, "gauge");
-        self.sample(name, &labels, value);
+        self.gauges(name, help, [(labels, value)]);
     }
 
     /// Durations in seconds.
