@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use logjar_domain::access::Actor;
 use logjar_domain::command::Command;
@@ -12,6 +13,7 @@ use crate::activity::Activity;
 use crate::auth::hashing::Hashing;
 use crate::auth::sign_in::SignIns;
 use crate::clock::now;
+use crate::compression::Compression;
 use crate::config::Config;
 use crate::deploy::Deploys;
 use crate::downloads::Downloads;
@@ -56,6 +58,8 @@ pub struct App {
     pub metrics: Arc<Metrics>,
     /// Rebuilds of what is derived from the log.
     pub rebuilds: Rebuilds,
+    /// Compresses sealed segments.
+    pub compression: Arc<Compression>,
 }
 
 impl App {
@@ -85,7 +89,10 @@ impl App {
         let search = Arc::new(search);
         let (known, log) = (projections.clone(), reader.clone());
         let rebuilds = Rebuilds::new(folder.clone(), known, log, sequencer.clone(), search.clone());
+        let keep_plain = Duration::from_secs(config.log_keep_plain);
+        let compression = Compression::new(folder.events(), reader.clone(), sequencer.clone(), keep_plain);
         Self {
+            compression: Arc::new(compression),
             sign_ins: Arc::new(SignIns::new(projections.clone(), hashing.clone())),
             hashing,
             activity: Arc::new(Activity::open(folder.activity(), now(), config.activity_keep)),

@@ -56,6 +56,8 @@ pub struct Config {
     pub http_keep_alive: u64,
     /// `http.cache_bytes`: maximum size of the cache of ready answers, in bytes.
     pub http_cache_bytes: u64,
+    /// `log.keep_plain`: seconds that the plain file of a compressed segment stays.
+    pub log_keep_plain: u64,
     /// `log.segment_bytes`: how large a segment of the log may get before a new one is begun.
     pub log_segment_bytes: u64,
     /// `activity.keep`: how many days refusals are kept.
@@ -92,6 +94,7 @@ impl Default for Config {
             http_idle_timeout: 30,
             http_keep_alive: 75,
             http_cache_bytes: 8 << 20,
+            log_keep_plain: 3_600,
             log_segment_bytes: SEGMENT_BYTES,
             activity_keep: 90,
         }

@@ -96,6 +96,7 @@ fn segment(log: &dyn LogReader, segment: &Segment) -> Result<Value, LogError> {
         "first": segment.first,
         "lines": segment.lines,
         "bytes": segment.bytes,
+        "stored": segment.stored,
         "from": from,
         "to": to,
     }))

@@ -21,6 +21,7 @@ use logjar_domain::ids::Moment;
 use logjar_domain::rejection::Rejection;
 use logjar_domain::rules::Rules;
 use logjar_domain::state::{State, evolve};
+use logjar_eventlog::compress::Compressed;
 use logjar_eventlog::error::LogError;
 use logjar_eventlog::log::EventLog;
 use logjar_eventlog::micros::Micros;
@@ -79,13 +80,18 @@ impl Outcome {
 struct Request {
     command: Command,
     actor: Actor,
-    answer: oneshot::Sender<Result<Outcome, SubmitError>>,
+    answer: Answer<Outcome>,
 }
+
+type Answer<T> = oneshot::Sender<Result<T, SubmitError>>;
+type Answered<T> = oneshot::Receiver<Result<T, SubmitError>>;
 
 enum Message {
     Request(Box<Request>),
     /// Begin a new segment.
-    Roll(oneshot::Sender<Result<Option<String>, SubmitError>>),
+    Roll(Answer<Option<String>>),
+    /// Read a segment from its compressed file.
+    Adopt(Compressed, Answer<bool>),
     /// Write everything before this message, and end.
     Stop,
 }
@@ -237,13 +243,23 @@ impl Sequencer {
         self.ask(Message::Roll).await
     }
 
-    async fn ask<T>(
-        &self,
-        message: impl FnOnce(oneshot::Sender<Result<T, SubmitError>>) -> Message,
-    ) -> Result<T, SubmitError> {
+    /// Has the log read a sealed segment from a compressed file. Returns whether it still was to be replaced. Blocks.
+    ///
+    /// # Errors
+    /// That it is not possible now.
+    pub fn adopt(&self, compressed: Compressed) -> Result<bool, SubmitError> {
+        let answered = self.send(|answer| Message::Adopt(compressed, answer))?;
+        answered.blocking_recv().unwrap_or(Err(SubmitError::Stopped))
+    }
+
+    async fn ask<T>(&self, message: impl FnOnce(Answer<T>) -> Message) -> Result<T, SubmitError> {
+        self.send(message)?.await.unwrap_or(Err(SubmitError::Stopped))
+    }
+
+    fn send<T>(&self, message: impl FnOnce(Answer<T>) -> Message) -> Result<Answered<T>, SubmitError> {
         let (answer, answered) = oneshot::channel();
         match self.messages.as_ref().map(|messages| messages.try_send(message(answer))) {
-            Some(Ok(())) => answered.await.unwrap_or(Err(SubmitError::Stopped)),
+            Some(Ok(())) => Ok(answered),
             Some(Err(TrySendError::Full(_))) => Err(SubmitError::Busy),
             None | Some(Err(TrySendError::Disconnected(_))) if self.space().is_full() => {
                 Err(SubmitError::NoSpace)
@@ -297,8 +313,19 @@ struct Worker {
 
 /// An answer that waits until the batch is durable.
 struct Pending {
-    answer: oneshot::Sender<Result<Outcome, SubmitError>>,
+    answer: Answer<Outcome>,
     result: Result<Outcome, SubmitError>,
+}
+
+/// What to answer after work on the files of the log, which go on as they are if there was no space for it: they have
+/// their reserve, so nothing else is refused.
+fn unless_fatal<T>(result: Result<T, LogError>) -> Result<Result<T, SubmitError>, LogError> {
+    match result {
+        Ok(done) => Ok(Ok(done)),
+        Err(LogError::NoSpace { .. }) => Ok(Err(SubmitError::NoSpace)),
+        Err(LogError::Short { .. }) => Ok(Err(SubmitError::Busy)),
+        Err(error) => Err(error),
+    }
 }
 
 impl Worker {
@@ -324,20 +351,18 @@ impl Worker {
                 }
                 Err(RecvTimeoutError::Disconnected) => return Ok(()),
             };
-            let (mut requests, mut rolls, mut stop) = (Vec::new(), Vec::new(), false);
+            let (mut requests, mut others, mut stop) = (Vec::new(), Vec::new(), false);
             for message in iter::once(first).chain(queue.try_iter().take(BATCH_MAX - 1)) {
                 match message {
                     Message::Request(request) => requests.push(*request),
-                    Message::Roll(answer) => rolls.push(answer),
                     Message::Stop => stop = true,
+                    other => others.push(other),
                 }
             }
             if !requests.is_empty() {
                 self.write(requests)?;
             }
-            for answer in rolls {
-                let _ = answer.send(self.roll()?);
-            }
+            others.into_iter().try_for_each(|other| self.work_on_files(other))?;
             if stop {
                 return Ok(());
             }
@@ -362,14 +387,18 @@ impl Worker {
         Ok(())
     }
 
-    fn roll(&mut self) -> Result<Result<Option<String>, SubmitError>, LogError> {
-        match self.log.roll() {
-            Ok(file) => Ok(Ok(file)),
-            // The segment that goes on has its reserve, so nothing else is refused.
-            Err(LogError::NoSpace { .. }) => Ok(Err(SubmitError::NoSpace)),
-            Err(LogError::Short { .. }) => Ok(Err(SubmitError::Busy)),
-            Err(error) => Err(error),
+    /// Does what is about the files of the log and not about lines.
+    fn work_on_files(&mut self, message: Message) -> Result<(), LogError> {
+        match message {
+            Message::Roll(answer) => {
+                let _ = answer.send(unless_fatal(self.log.roll())?);
+            }
+            Message::Adopt(compressed, answer) => {
+                let _ = answer.send(unless_fatal(self.log.adopt(&compressed))?);
+            }
+            Message::Request(_) | Message::Stop => {}
         }
+        Ok(())
     }
 
     fn write(&mut self, requests: Vec<Request>) -> Result<(), LogError> {

@@ -8,6 +8,7 @@ use tokio::task::JoinSet;
 
 use crate::app::App;
 use crate::clock::{now, since_boot};
+use crate::compression;
 use crate::deploy::Deploys;
 use crate::downloads::{self, Downloads};
 use crate::projections::Changed;
@@ -34,6 +35,7 @@ impl Tasks {
         tasks.add(state_snapshot::run(app.folder.clone(), app.reader.clone(), app.rebuilds.turns.clone()));
         tasks.add(follow::run(app.search.clone()));
         tasks.add(pass_time(app.sequencer.clone(), app.deploys.clone()));
+        tasks.add(compression::run(app.compression.clone()));
         tasks.add(downloads::merge_days(app.downloads.clone()));
         tasks
     }

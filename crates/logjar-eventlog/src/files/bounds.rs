@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::files::manifest::FORMAT;
 use crate::format::chain::Chain;
 use crate::format::fault::Fault;
+use crate::format::line::parse_crc;
 use crate::format::record;
 
 /// The first line of a segment. Do not change: on disk.
@@ -59,6 +60,16 @@ pub(crate) fn check_header(text: &[u8], segment: u64, chain: &Chain) -> Result<(
     }
 }
 
+/// Where the lines of a segment with this header begin: the first position, and the crc before it.
+///
+/// # Errors
+/// It is not a header.
+pub(crate) fn start_of(text: &[u8]) -> Result<(u64, u32), Fault> {
+    let (header, _) = record::decode::<Header>(text, 0)?;
+    let previous = parse_crc(header.previous.as_bytes()).ok_or(Fault::Form("its header has no crc"))?;
+    Ok((header.first, previous))
+}
+
 /// The footer, with its line feed, of a segment whose lines begin with `first` and end with `chain`.
 pub(crate) fn footer(segment: u64, first: u64, chain: &Chain) -> String {
     let head = chain.head();
@@ -81,6 +92,15 @@ pub(crate) fn check_footer(text: &[u8], segment: u64, first: u64, chain: &Chain)
     record::check(text, 0)?;
     let has_lines = chain.head().seq >= first;
     match has_lines && footer(segment, first, chain).as_bytes().strip_suffix(b"\n") == Some(text) {
+        true => Ok(()),
+        false => Err(Fault::Form("its footer does not fit its lines")),
+    }
+}
+
+/// Checks what a footer says of the lines before it, except for the root, which takes all lines of the log.
+pub(crate) fn check_footer_of(text: &[u8], lines: u64, last: u32) -> Result<(), Fault> {
+    let (footer, _) = record::decode::<Footer>(text, 0)?;
+    match (footer.lines, parse_crc(footer.last.as_bytes())) == (lines, Some(last)) {
         true => Ok(()),
         false => Err(Fault::Form("its footer does not fit its lines")),
     }

@@ -127,6 +127,14 @@ impl Index {
         self.segments.push(SegmentIndex { segment, entries: Vec::new(), end: offset });
     }
 
+    /// From now on the lines of a segment are read from another file, at the same offsets.
+    pub(crate) fn replace(&mut self, segment: SegmentFile) {
+        let found = self.segments.iter_mut().find(|index| index.segment.number == segment.number);
+        if let Some(index) = found {
+            index.segment = segment;
+        }
+    }
+
     /// Adds a line of the last segment, from `start` to `end`, after a line with the crc `seed`.
     pub(crate) fn push(&mut self, seq: u64, start: u64, seed: u32, end: u64) {
         let Some(last) = self.segments.last_mut() else { return };

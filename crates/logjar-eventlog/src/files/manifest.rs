@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::files::durable::Folder;
 use crate::files::error::{Fault, LogError};
-use crate::files::segment::{FIRST_SEGMENT, segment_number};
+use crate::files::segment::SegmentName;
+use crate::format::line::{hexadecimal, is_digit};
 use crate::format::record;
 
 /// Its name.
@@ -31,6 +32,40 @@ pub(crate) struct SegmentEntry {
     pub(crate) file: String,
     /// Position of its first line.
     pub(crate) first: u64,
+    /// Of a compressed one: the bytes that it was made from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) bytes: Option<u64>,
+    /// Of a compressed one: the SHA-256 of the file, in hexadecimal digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) sha256: Option<String>,
+}
+
+impl SegmentEntry {
+    /// A compressed file, made from so many bytes.
+    pub(crate) fn compressed(name: SegmentName, first: u64, bytes: u64, sha256: &[u8; 32]) -> Self {
+        Self { file: name.to_string(), first, bytes: Some(bytes), sha256: Some(hexadecimal(sha256)) }
+    }
+
+    /// A plain file.
+    pub(crate) fn plain(number: u64, first: u64) -> Self {
+        Self { file: SegmentName::plain(number).to_string(), first, bytes: None, sha256: None }
+    }
+
+    /// Its name, which was checked when MANIFEST was read.
+    pub(crate) fn name(&self) -> SegmentName {
+        SegmentName::parse(&self.file).unwrap_or(SegmentName::plain(0))
+    }
+
+    fn check(&self, number: u64, is_last: bool) -> Result<(), &'static str> {
+        let name = SegmentName::parse(&self.file).filter(|name| name.number == number);
+        let name = name.ok_or("its segments are not named `000001.jsonl` and so on")?;
+        let is_digest = |text: &String| text.len() == 64 && text.as_bytes().iter().all(is_digit);
+        let is_whole = match name.generation {
+            0 => self.bytes.is_none() && self.sha256.is_none(),
+            _ => self.bytes.is_some() && self.sha256.as_ref().is_some_and(is_digest) && !is_last,
+        };
+        if is_whole { Ok(()) } else { Err("what it says of its segments does not fit their names") }
+    }
 }
 
 /// What the line of every level begins with.
@@ -68,30 +103,36 @@ impl Manifest {
         if firsts.first() != Some(&1) || !firsts.is_sorted_by(|before, after| before < after) {
             return Err("its segments do not begin with line 1 and continue without a gap");
         }
-        let numbers = self.segments.iter().map(|segment| segment_number(&segment.file));
-        if !numbers.eq((1..=self.segments.len() as u64).map(Some)) {
-            return Err("its segments are not named `000001.jsonl` and so on");
-        }
-        Ok(())
+        let last = self.segments.len() as u64;
+        (1..).zip(&self.segments).try_for_each(|(number, segment)| segment.check(number, number == last))
     }
 
     /// The one of a new log, which names its first segment.
     pub(crate) fn new(epoch: u64) -> Self {
-        let segments = vec![SegmentEntry { file: FIRST_SEGMENT.to_owned(), first: 1 }];
+        let segments = vec![SegmentEntry::plain(1, 1)];
         Self { manifest: 1, format: FORMAT, epoch, segments }
+    }
+
+    /// The next one, made by the writer `epoch`, which names these segments.
+    pub(crate) fn with_segments(&self, epoch: u64, segments: Vec<SegmentEntry>) -> Self {
+        Self { manifest: self.manifest + 1, format: FORMAT, epoch, segments }
     }
 
     /// The next one, made by the writer `epoch`, which names a further segment.
     pub(crate) fn with_segment(&self, epoch: u64, segment: SegmentEntry) -> Self {
         let mut segments = self.segments.clone();
         segments.push(segment);
-        Self { manifest: self.manifest + 1, format: FORMAT, epoch, segments }
+        self.with_segments(epoch, segments)
     }
 
-    /// The next one, made by the writer `epoch`, with only the first `count` segments.
-    pub(crate) fn with_first(&self, epoch: u64, count: usize) -> Self {
-        let segments = self.segments.iter().take(count).cloned().collect();
-        Self { manifest: self.manifest + 1, format: FORMAT, epoch, segments }
+    /// The next one, made by the writer `epoch`, in which a sealed segment is in another file; `None` if this one does
+    /// not name the old file as one.
+    pub(crate) fn with_rewritten(&self, epoch: u64, replaces: &str, by: &SegmentEntry) -> Option<Self> {
+        let mut segments = self.segments.clone();
+        let (_, sealed) = segments.split_last_mut()?;
+        let entry = sealed.iter_mut().find(|entry| entry.file == replaces && entry.first == by.first)?;
+        *entry = by.clone();
+        Some(self.with_segments(epoch, segments))
     }
 
     /// The writer that made it.

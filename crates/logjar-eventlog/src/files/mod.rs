@@ -7,6 +7,7 @@ pub(crate) mod durable;
 pub(crate) mod epoch;
 pub mod error;
 mod file_system;
+pub(crate) mod frames;
 pub(crate) mod index;
 pub(crate) mod lock;
 pub(crate) mod manifest;

@@ -1,30 +1,64 @@
 //! A segment: one file of the log, a header followed by lines, and a footer once it is sealed. This module only finds
 //! where lines begin and end; their contents are checked elsewhere.
 
+use std::fmt::{self, Display, Formatter};
 use std::io::{self, BufRead, BufReader, Read};
 use std::mem;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::files::disk::DiskFile;
 use crate::files::durable::{FileFrom, Folder};
 use crate::files::error::{Fault, LogError};
+use crate::files::frames::{Frames, FramesFrom};
 use crate::files::manifest::SegmentEntry;
-use crate::format::line::{LINE_MAX, UncheckedLine};
+use crate::format::line::{LINE_MAX, UncheckedLine, hexadecimal};
 
 /// Name of the first segment.
 pub(crate) const FIRST_SEGMENT: &str = "000001.jsonl";
 
-/// The name of the segment with this number.
-pub(crate) fn segment_name(number: u64) -> String {
-    format!("{number:06}.jsonl")
+/// The name of a segment's file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SegmentName {
+    /// The number of the segment, from 1.
+    pub(crate) number: u64,
+    /// How often the segment was rewritten; a file that was is compressed.
+    pub(crate) generation: u64,
 }
 
-/// The number in a segment's name; `None` if it is not the name of a segment.
-pub(crate) fn segment_number(name: &str) -> Option<u64> {
-    let digits = name.strip_suffix(".jsonl")?;
-    let number = digits.parse().ok().filter(|number| *number > 0)?;
-    (segment_name(number) == name).then_some(number)
+impl SegmentName {
+    /// The file that a segment begins as.
+    pub(crate) fn plain(number: u64) -> Self {
+        Self { number, generation: 0 }
+    }
+
+    /// The name of the next file for the same segment.
+    pub(crate) fn rewritten(self) -> Self {
+        Self { generation: self.generation + 1, ..self }
+    }
+
+    /// Reads what [`Display`] writes, and nothing else.
+    pub(crate) fn parse(name: &str) -> Option<Self> {
+        let (digits, generation) = match name.strip_suffix(".jsonl") {
+            Some(digits) => (digits, 0),
+            None => {
+                let (digits, generation) = name.strip_suffix(".jsonl.zst")?.split_once(".r")?;
+                (digits, generation.parse().ok().filter(|generation| *generation > 0)?)
+            }
+        };
+        let number = digits.parse().ok().filter(|number| *number > 0)?;
+        let parsed = Self { number, generation };
+        (parsed.to_string() == name).then_some(parsed)
+    }
+}
+
+impl Display for SegmentName {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self.generation {
+            0 => write!(f, "{:06}.jsonl", self.number),
+            generation => write!(f, "{:06}.r{generation}.jsonl.zst", self.number),
+        }
+    }
 }
 
 /// What a segment is good for.
@@ -32,19 +66,22 @@ pub(crate) fn segment_number(name: &str) -> Option<u64> {
 pub enum SegmentState {
     /// Lines are appended to it.
     Active,
-    /// It never changes.
+    /// Its lines never change.
     Sealed,
+    /// The same, in a compressed file.
+    Compressed,
 }
 
 impl SegmentState {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::Active, Self::Sealed];
+    pub const ALL: [Self; 3] = [Self::Active, Self::Sealed, Self::Compressed];
 
     /// Its name, for people and labels.
     pub fn name(self) -> &'static str {
         match self {
             Self::Active => "active",
             Self::Sealed => "sealed",
+            Self::Compressed => "compressed",
         }
     }
 }
@@ -60,8 +97,10 @@ pub struct Segment {
     pub first: u64,
     /// How many lines it has.
     pub lines: u64,
-    /// Its bytes.
+    /// Bytes of its header and lines.
     pub bytes: u64,
+    /// Bytes of the file.
+    pub stored: u64,
 }
 
 /// A segment, open for reading.
@@ -99,19 +138,46 @@ pub(crate) struct ActiveSegment {
 pub(crate) enum SegmentBody {
     /// In the file, unchanged.
     Plain(Arc<dyn DiskFile>),
+    /// In the file, compressed.
+    Frames {
+        /// Its frames.
+        frames: Frames,
+        /// SHA-256 of the file according to MANIFEST, in hexadecimal digits.
+        sha256: Arc<str>,
+    },
+}
+
+/// The bytes of a range of a segment.
+#[derive(Debug)]
+pub(crate) enum BodyFrom {
+    /// Of a plain one.
+    Plain(FileFrom),
+    /// Of a compressed one.
+    Frames(FramesFrom),
+}
+
+impl Read for BodyFrom {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(source) => source.read(buffer),
+            Self::Frames(source) => source.read(buffer),
+        }
+    }
 }
 
 impl SegmentBody {
     fn len(&self) -> io::Result<u64> {
         match self {
             Self::Plain(file) => file.size(),
+            Self::Frames { frames, .. } => Ok(frames.plain_len()),
         }
     }
 
     /// The bytes from `start` up to `end`.
-    fn bytes(&self, start: u64, end: u64) -> FileFrom {
+    fn bytes(&self, start: u64, end: u64) -> BodyFrom {
         match self {
-            Self::Plain(file) => FileFrom { file: Arc::clone(file), offset: start, end },
+            Self::Plain(file) => BodyFrom::Plain(FileFrom { file: Arc::clone(file), offset: start, end }),
+            Self::Frames { frames, .. } => BodyFrom::Frames(frames.range(start, end)),
         }
     }
 }
@@ -139,14 +205,35 @@ impl SegmentFile {
         let Some(file) = folder.open_file(&entry.file)? else {
             return Err(LogError::Corrupt(Fault::Missing.at(path, None, 0)));
         };
-        let number = segment_number(&entry.file).unwrap_or_default();
-        Ok(Self {
-            number,
-            first: entry.first,
-            name: entry.file.clone(),
-            path,
-            body: SegmentBody::Plain(file),
-        })
+        let number = entry.name().number;
+        let body = match entry.bytes {
+            None => SegmentBody::Plain(file),
+            Some(bytes) => {
+                let frames = Frames::open(file).map_err(damaged_or("read", &path, 0))?;
+                if frames.plain_len() != bytes {
+                    let fault = Fault::Form("it does not have as many bytes as MANIFEST says");
+                    return Err(LogError::Corrupt(fault.at(path, None, 0)));
+                }
+                SegmentBody::Frames { frames, sha256: entry.sha256.as_deref().unwrap_or_default().into() }
+            }
+        };
+        Ok(Self { number, first: entry.first, name: entry.file.clone(), path, body })
+    }
+
+    /// What MANIFEST would say of the file `name`, whose first line is `first`.
+    ///
+    /// # Errors
+    /// [`LogError::Corrupt`] if it is missing or not a compressed segment; [`LogError::Io`].
+    pub(crate) fn entry_of(folder: &Folder, name: SegmentName, first: u64) -> Result<SegmentEntry, LogError> {
+        if name.generation == 0 {
+            return Ok(SegmentEntry::plain(name.number, first));
+        }
+        let path = folder.join(&name.to_string());
+        let file = folder.open_file(&name.to_string())?;
+        let file = file.ok_or_else(|| LogError::Corrupt(Fault::Missing.at(path.clone(), None, 0)))?;
+        let frames = Frames::open(file).map_err(damaged_or("read", &path, 0))?;
+        let sha256 = frames.sha256().map_err(LogError::io("read", &path))?;
+        Ok(SegmentEntry::compressed(name, first, frames.plain_len(), &sha256))
     }
 
     /// Opens all segments that MANIFEST names, in order.
@@ -162,6 +249,28 @@ impl SegmentFile {
         self.body.len().map_err(LogError::io("inspect", &self.path))
     }
 
+    /// Bytes of the file, as far as the system says.
+    pub(crate) fn stored(&self) -> u64 {
+        match &self.body {
+            SegmentBody::Plain(file) => file.size().unwrap_or_default(),
+            SegmentBody::Frames { frames, .. } => frames.stored_len(),
+        }
+    }
+
+    /// Whether its file is the one that MANIFEST means, byte for byte. Reads all of a compressed one.
+    ///
+    /// # Errors
+    /// [`LogError::Io`].
+    pub(crate) fn is_as_stated(&self) -> Result<bool, LogError> {
+        match &self.body {
+            SegmentBody::Plain(_) => Ok(true),
+            SegmentBody::Frames { frames, sha256 } => {
+                let found = frames.sha256().map_err(LogError::io("read", &self.path))?;
+                Ok(hexadecimal(&found) == **sha256)
+            }
+        }
+    }
+
     /// Its raw lines from offset `start`, which must be the beginning of a line, up to offset `end`.
     pub(crate) fn lines(&self, start: u64, end: u64, buffer: usize) -> RawLines {
         let source = BufReader::with_capacity(buffer, self.body.bytes(start, end));
@@ -172,7 +281,7 @@ impl SegmentFile {
 /// The lines of a file, whatever they contain.
 #[derive(Debug)]
 pub(crate) struct RawLines {
-    source: BufReader<FileFrom>,
+    source: BufReader<BodyFrom>,
     path: PathBuf,
     offset: u64,
 }
@@ -206,7 +315,8 @@ impl RawLines {
     pub(crate) fn next(&mut self, line: &mut Vec<u8>) -> Result<Option<RawLine>, LogError> {
         line.clear();
         let mut limited = (&mut self.source).take(LINE_MAX as u64);
-        let length = limited.read_until(b'\n', line).map_err(LogError::io("read", &self.path))?;
+        let length = limited.read_until(b'\n', line);
+        let length = length.map_err(damaged_or("read", &self.path, self.offset))?;
         if length == 0 {
             return Ok(None);
         }
@@ -222,6 +332,17 @@ impl RawLines {
     /// Where the next line begins.
     pub(crate) fn offset(&self) -> u64 {
         self.offset
+    }
+}
+
+/// For `map_err`: compressed bytes that are not as they were written are damage; anything else is an error of the
+/// system.
+fn damaged_or(action: &'static str, path: &Path, offset: u64) -> impl FnOnce(io::Error) -> LogError {
+    move |error| match error.kind() {
+        io::ErrorKind::InvalidData => {
+            LogError::Corrupt(Fault::Frames(error.to_string()).at(path, None, offset))
+        }
+        _ => LogError::io(action, path)(error),
     }
 }
 

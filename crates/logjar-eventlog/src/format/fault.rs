@@ -70,6 +70,12 @@ pub enum Fault {
     /// A header, MANIFEST, EPOCH or DURABLE does not have its form.
     #[error("{0}")]
     Form(&'static str),
+    /// A compressed segment cannot be decompressed.
+    #[error("{0}")]
+    Frames(String),
+    /// A compressed segment was changed.
+    #[error("its SHA-256 is not the one in MANIFEST")]
+    Sha256,
     /// The mark in DURABLE names a line that does not match it.
     #[error(
         "DURABLE says that line {0} is on disk and ends there, but in the log it ends elsewhere or is missing"

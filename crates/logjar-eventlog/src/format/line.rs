@@ -290,7 +290,8 @@ pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn is_digit(byte: &u8) -> bool {
+/// Whether it is a hexadecimal digit in lower case.
+pub(crate) fn is_digit(byte: &u8) -> bool {
     matches!(byte, b'0'..=b'9' | b'a'..=b'f')
 }
 

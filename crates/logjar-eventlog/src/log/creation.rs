@@ -6,7 +6,7 @@ use crate::files::epoch::OwnEpoch;
 use crate::files::error::{Fault, LogError, Warning};
 use crate::files::manifest::{MANIFEST, Manifest};
 use crate::files::mark::{DURABLE, Mark, MarkFile};
-use crate::files::segment::{FIRST_SEGMENT, is_at_most_lines, segment_number};
+use crate::files::segment::{FIRST_SEGMENT, SegmentName, is_at_most_lines};
 use crate::format::batch::Batch;
 use crate::format::chain::Chain;
 use crate::format::new_line::NewLine;
@@ -40,7 +40,7 @@ pub(crate) fn create_log(
 pub(crate) fn refuse_lost_manifest(folder: &Folder) -> Result<(), LogError> {
     let mut has_more = folder.open_file(DURABLE)?.is_some();
     for name in folder.names()? {
-        has_more |= segment_number(&name).is_some() && name != FIRST_SEGMENT;
+        has_more |= SegmentName::parse(&name).is_some() && name != FIRST_SEGMENT;
     }
     if let Some(segment) = folder.open_file(FIRST_SEGMENT)? {
         let path = folder.join(FIRST_SEGMENT);

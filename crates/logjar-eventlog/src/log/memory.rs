@@ -13,6 +13,7 @@ use crate::format::line::{Line, UncheckedLine};
 use crate::format::merkle::Root;
 use crate::format::new_line::NewLine;
 use crate::format::random::Randomness;
+use crate::log::compress::Compressed;
 use crate::log::{Appended, EventLog, Head, Lines, LogReader, Segment};
 
 /// A log that exists until it is dropped.
@@ -121,6 +122,11 @@ impl EventLog for MemoryLog {
     fn roll(&mut self) -> Result<Option<String>, LogError> {
         self.refuse_if_poisoned()?;
         Ok(None)
+    }
+
+    fn adopt(&mut self, _: &Compressed) -> Result<bool, LogError> {
+        self.refuse_if_poisoned()?;
+        Ok(false)
     }
 
     fn append(&mut self, batch: &[NewLine]) -> Result<Vec<Appended>, LogError> {

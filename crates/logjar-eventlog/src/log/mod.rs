@@ -2,6 +2,7 @@
 //!
 //! The contract is the same for every implementation, and one set of tests checks it.
 
+pub mod compress;
 mod creation;
 pub mod folder;
 pub mod memory;
@@ -12,6 +13,7 @@ mod replay;
 pub mod restore;
 pub mod resume;
 mod roll;
+mod switch;
 mod unnamed;
 pub mod verify;
 pub mod writer;
@@ -27,6 +29,7 @@ use crate::format::line::Line;
 use crate::format::merkle::Root;
 use crate::format::micros::Micros;
 use crate::format::new_line::NewLine;
+use crate::log::compress::Compressed;
 
 /// The writer's side. It has exactly one owner, which makes one call at a time.
 pub trait EventLog: Send {
@@ -65,6 +68,13 @@ pub trait EventLog: Send {
     /// [`LogError::NoSpace`] and [`LogError::Short`] change nothing: try again later. Any other error is fatal, as in
     /// `append`.
     fn roll(&mut self) -> Result<Option<String>, LogError>;
+
+    /// Reads a sealed segment from the compressed file from now on, and removes the plain one. Returns whether it was
+    /// still needed.
+    ///
+    /// # Errors
+    /// As `roll`.
+    fn adopt(&mut self, compressed: &Compressed) -> Result<bool, LogError>;
 
     /// The Merkle root over the public forms of all durable lines.
     fn root(&self) -> Root;

@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::files::error::{Fault, LogError};
 use crate::files::index::{Index, Start};
-use crate::files::segment::{RawLines, SegmentFile};
+use crate::files::segment::{RawLines, SegmentBody, SegmentFile};
 use crate::format::line::{Line, stated_crc};
 use crate::log::{Lines, LogReader, Segment, SegmentState};
 
@@ -63,12 +63,17 @@ impl LogReader for FileReader {
         let segments = self.with_index(|index| index.with_lines(durable));
         let last = segments.len();
         let figures = |(place, (segment, lines, end)): (usize, (SegmentFile, u64, u64))| {
-            let (state, bytes) = match place == last {
-                // What is behind the last durable line is not part of it.
-                true => (SegmentState::Active, end),
-                false => (SegmentState::Sealed, segment.len().unwrap_or(end)),
+            let state = match segment.body {
+                SegmentBody::Frames { .. } => SegmentState::Compressed,
+                SegmentBody::Plain(_) if place == last => SegmentState::Active,
+                SegmentBody::Plain(_) => SegmentState::Sealed,
             };
-            Segment { file: segment.name, state, first: segment.first, lines, bytes }
+            let (bytes, stored) = match state {
+                // What is behind the last durable line is not part of it.
+                SegmentState::Active => (end, end),
+                _ => (segment.len().unwrap_or(end), segment.stored()),
+            };
+            Segment { file: segment.name, state, first: segment.first, lines, bytes, stored }
         };
         (1..).zip(segments).map(figures).collect()
     }

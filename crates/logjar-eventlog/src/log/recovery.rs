@@ -84,7 +84,7 @@ impl Recovery<'_> {
         let active = ActiveSegment { number, first, name, path, file };
         let replay = Replay { segments: &segments, mark: self.mark, running: false, point: self.point };
         let replayed = replay.run(each)?;
-        refuse_unnamed_lines(self.folder, &segments, &replayed)?;
+        refuse_unnamed_lines(self.folder, &segments, &replayed.chain, replayed.has_footer)?;
         let warning = if replayed.torn > 0 { Some(self.keep_tail(&active, replayed.offset)?) } else { None };
         // A footer that was left by a roll is not kept: it says nothing that the lines do not.
         if replayed.torn > 0 || replayed.has_footer {

@@ -9,13 +9,13 @@ use std::sync::atomic::AtomicBool;
 use crate::files::durable::Folder;
 use crate::files::epoch::{Epoch, OwnEpoch};
 use crate::files::error::{Fault, LogError, Warning};
-use crate::files::manifest::{MANIFEST, Manifest};
+use crate::files::manifest::{MANIFEST, Manifest, SegmentEntry};
 use crate::files::mark::{Mark, MarkFile};
-use crate::files::segment::SegmentFile;
+use crate::files::segment::{SegmentFile, SegmentName};
 use crate::format::random::Randomness;
 use crate::log::folder::LogFolder;
 use crate::log::recovery::{Recovered, Recovery};
-use crate::log::replay::{Replay, check_mark_within};
+use crate::log::replay::{Replay, Replayed, check_mark_within};
 use crate::log::unnamed::next_segment;
 
 /// The result for the log.
@@ -67,9 +67,10 @@ pub fn restore_from_copy(folder: &Path) -> Result<Restored, LogError> {
 }
 
 /// The segments that are there. If the log rolled while it was copied, MANIFEST may name one that was not copied, or
-/// the one before it was copied without its footer; or it was copied before the roll and does not name the newest.
+/// the one before it was copied without its footer; or it was copied before the roll and does not name the newest. If a
+/// segment was compressed meanwhile, MANIFEST may name the file that was not copied.
 fn fitting(folder: &Folder, copied: &Manifest) -> Result<Manifest, LogError> {
-    let mut manifest = copied.clone();
+    let mut manifest = copied.with_segments(copied.epoch(), named(folder, copied)?);
     loop {
         let mut present = Vec::new();
         for entry in manifest.segments() {
@@ -82,22 +83,54 @@ fn fitting(folder: &Folder, copied: &Manifest) -> Result<Manifest, LogError> {
         }
         let replay = Replay { segments: &present, mark: None, running: false, point: None };
         let (count, next) = match replay.run(&mut |_| Ok(())) {
-            Ok(replayed) => (present.len(), next_segment(folder, &present, &replayed)?),
+            Ok(Replayed { chain, has_footer, .. }) => {
+                (present.len(), next_segment(folder, &present, &chain, has_footer)?)
+            }
             Err(LogError::Corrupt(damage)) if damage.fault == Fault::NoFooter => {
                 let whole = present.iter().take_while(|segment| segment.path != damage.file);
                 (whole.count() + 1, None)
             }
             Err(error) => return Err(error),
         };
+        let mut segments = manifest.segments().to_vec();
         match next {
-            Some(next) => manifest = manifest.with_segment(manifest.epoch(), next),
-            None if count == manifest.segments().len() => return Ok(manifest),
+            Some(next) => segments.push(next),
+            None if count == segments.len() => return with_active(folder, manifest),
             // More than one cannot have changed while the log was copied.
             None if count + 1 < copied.segments().len() => {
                 let lost = copied.segments().get(count).map_or(MANIFEST, |entry| entry.file.as_str());
                 return Err(LogError::Corrupt(Fault::Missing.at(folder.join(lost), None, 0)));
             }
-            None => manifest = manifest.with_first(manifest.epoch(), count),
+            None => segments.truncate(count),
         }
+        manifest = manifest.with_segments(manifest.epoch(), segments);
+    }
+}
+
+/// What MANIFEST names, with another file of the same segment in the place of one that is missing.
+fn named(folder: &Folder, copied: &Manifest) -> Result<Vec<SegmentEntry>, LogError> {
+    let names = folder.names()?;
+    let present = |entry: &SegmentEntry| {
+        let parsed = names.iter().filter_map(|name| SegmentName::parse(name));
+        let others = parsed.filter(|name| name.number == entry.name().number);
+        if names.contains(&entry.file) {
+            return Ok(entry.clone());
+        }
+        match others.max_by_key(|name| name.generation) {
+            Some(other) => SegmentFile::entry_of(folder, other, entry.first),
+            None => Ok(entry.clone()),
+        }
+    };
+    copied.segments().iter().map(present).collect()
+}
+
+/// Refuses a log whose last segment is compressed: nothing can be appended to it.
+fn with_active(folder: &Folder, manifest: Manifest) -> Result<Manifest, LogError> {
+    match manifest.segments().last() {
+        Some(last) if last.name().generation > 0 => {
+            let active = SegmentName::plain(last.name().number + 1).to_string();
+            Err(LogError::Corrupt(Fault::Missing.at(folder.join(&active), None, 0)))
+        }
+        _ => Ok(manifest),
     }
 }

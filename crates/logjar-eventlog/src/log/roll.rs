@@ -8,7 +8,7 @@ use crate::files::disk::DiskFile;
 use crate::files::durable::{Folder, unfinished};
 use crate::files::error::LogError;
 use crate::files::manifest::{MANIFEST, Manifest, SegmentEntry};
-use crate::files::segment::{ActiveSegment, is_at_most_lines, segment_name};
+use crate::files::segment::{ActiveSegment, is_at_most_lines};
 use crate::log::recovery::BROKEN;
 use crate::log::writer::{FileLog, RESERVE_STEP, patiently};
 
@@ -44,11 +44,12 @@ impl FileLog {
         let header = header(number, &self.chain);
         let offset = header.len() as u64;
         let reserved = (offset + bytes).next_multiple_of(RESERVE_STEP);
-        let (name, first) = (segment_name(number), self.chain.head().seq + 1);
+        let entry = SegmentEntry::plain(number, self.chain.head().seq + 1);
+        let (name, first) = (entry.file.clone(), entry.first);
         self.keep_other(&name)?;
         let file = new_file(&self.folder, &name, &header, reserved)?;
-        let active = ActiveSegment { number, first, path: self.folder.join(&name), name: name.clone(), file };
-        let manifest = self.manifest.with_segment(self.epoch.number(), SegmentEntry { file: name, first });
+        let active = ActiveSegment { number, first, path: self.folder.join(&name), name, file };
+        let manifest = self.manifest.with_segment(self.epoch.number(), entry);
         let written = self.folder.write_unfinished(MANIFEST, &manifest.bytes());
         if written.is_err() {
             // It would keep the space that is missing.
@@ -75,10 +76,7 @@ impl FileLog {
         let footer = footer(*number, *first, &self.chain);
         patiently(|| file.write_at(footer.as_bytes(), self.offset).map_err(LogError::io("write", path)))?;
         file.sync_data().map_err(LogError::io("sync", path))?;
-        // A writer that was replaced must not say what the log is.
-        patiently(|| self.epoch.check(&self.folder))?;
-        patiently(|| self.folder.move_to(&unfinished(MANIFEST), &self.folder, MANIFEST))?;
-        self.folder.sync()?;
+        self.switch_manifest()?;
         // Gives back what was reserved behind its end. Where that fails, it only takes more space.
         let _ = file.set_len(self.offset + footer.len() as u64);
         let Prepared { active, offset, reserved, manifest } = prepared;

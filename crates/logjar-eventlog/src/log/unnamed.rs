@@ -5,8 +5,8 @@ use crate::files::bounds::check_header;
 use crate::files::durable::{CHUNK, Folder};
 use crate::files::error::{Fault, LogError};
 use crate::files::manifest::SegmentEntry;
-use crate::files::segment::{SegmentFile, is_at_most_lines, segment_name};
-use crate::log::replay::Replayed;
+use crate::files::segment::{SegmentFile, is_at_most_lines};
+use crate::format::chain::Chain;
 
 /// Refuses a log that goes on in a segment that MANIFEST does not name.
 ///
@@ -15,9 +15,10 @@ use crate::log::replay::Replayed;
 pub(crate) fn refuse_unnamed_lines(
     folder: &Folder,
     present: &[SegmentFile],
-    replayed: &Replayed,
+    chain: &Chain,
+    has_footer: bool,
 ) -> Result<(), LogError> {
-    let Some(next) = next_segment(folder, present, replayed)? else { return Ok(()) };
+    let Some(next) = next_segment(folder, present, chain, has_footer)? else { return Ok(()) };
     let path = folder.join(&next.file);
     let Some(file) = folder.open_file(&next.file)? else { return Ok(()) };
     // A roll that was broken off leaves one with a header only.
@@ -31,16 +32,17 @@ pub(crate) fn refuse_unnamed_lines(
 pub(crate) fn next_segment(
     folder: &Folder,
     present: &[SegmentFile],
-    replayed: &Replayed,
+    chain: &Chain,
+    has_footer: bool,
 ) -> Result<Option<SegmentEntry>, LogError> {
     let number = present.last().map_or(0, |last| last.number) + 1;
-    let entry = SegmentEntry { file: segment_name(number), first: replayed.chain.head().seq + 1 };
-    if !replayed.has_footer || folder.open_file(&entry.file)?.is_none() {
+    let entry = SegmentEntry::plain(number, chain.head().seq + 1);
+    if !has_footer || folder.open_file(&entry.file)?.is_none() {
         return Ok(None);
     }
     let mut header = Vec::new();
     let next = SegmentFile::open(folder, &entry)?;
     let is_whole = next.lines(0, u64::MAX, CHUNK).next(&mut header)?.is_some_and(|raw| raw.complete);
-    let continues = is_whole && check_header(&header, number, &replayed.chain).is_ok();
+    let continues = is_whole && check_header(&header, number, chain).is_ok();
     Ok(continues.then_some(entry))
 }

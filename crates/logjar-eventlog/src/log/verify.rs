@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::files::bounds::{check_footer, check_header, is_footer};
+use crate::files::bounds::{check_footer, check_footer_of, check_header, is_footer, start_of};
 use crate::files::disk::RealDisk;
 use crate::files::durable::{CHUNK, Folder};
 use crate::files::epoch::{EPOCH, Epoch};
@@ -17,6 +17,7 @@ use crate::format::line::{UncheckedLine, stated_crc};
 use crate::format::merkle::Root;
 use crate::log::Head;
 use crate::log::read_only::OpenedFiles;
+use crate::log::unnamed::refuse_unnamed_lines;
 
 /// How many damaged places are listed; a file of garbage would have millions.
 const DAMAGE_MAX: usize = 1_000;
@@ -41,11 +42,9 @@ pub struct Verification {
 /// [`LogError::Missing`], [`LogError::UnknownFormat`], [`LogError::Io`]: nothing can be said. Damage is not an error.
 pub fn verify(folder: &Path, running: bool) -> Result<Verification, LogError> {
     let mut verifier = Verifier::new(running);
-    let epoch = match Folder::open(Arc::new(RealDisk), folder)? {
-        Some(folder) => Epoch::read(&folder),
-        None => return Err(LogError::Missing { path: folder.to_owned() }),
-    };
-    match epoch {
+    let missing = || LogError::Missing { path: folder.to_owned() };
+    let opened = Folder::open(Arc::new(RealDisk), folder)?.ok_or_else(missing)?;
+    match Epoch::read(&opened) {
         Ok(Some(_)) => {}
         Ok(None) => verifier.damage.push(Fault::Missing.at(folder.join(EPOCH), None, 0)),
         Err(LogError::Corrupt(damage)) => verifier.damage.push(damage),
@@ -55,9 +54,14 @@ pub fn verify(folder: &Path, running: bool) -> Result<Verification, LogError> {
         Ok(OpenedFiles { segments, mark, warnings }) => {
             verifier.note_slots(&warnings, mark.is_some());
             for (segment, position) in segments.iter().zip(1..) {
-                verifier.read_segment(segment, position == segments.len(), mark.as_ref())?;
+                match verifier.read_segment(segment, position == segments.len(), mark.as_ref()) {
+                    // The rest of a compressed segment cannot be read; the next one says where it begins.
+                    Err(LogError::Corrupt(damage)) => verifier.note_bad(damage),
+                    other => other?,
+                }
             }
             verifier.check_mark_was_met(&segments, mark.as_ref());
+            verifier.check_end(&opened, &segments)?;
         }
         Err(LogError::Corrupt(damage)) => verifier.damage.push(damage),
         Err(error) => return Err(error),
@@ -74,6 +78,8 @@ struct Verifier {
     root: Option<Root>,
     lines: u64,
     bytes: u64,
+    /// Whether the segment that was read last has a footer.
+    has_footer: bool,
     /// Whether the mark's line was found as the mark says.
     met_mark: bool,
     damage: Vec<Damage>,
@@ -83,13 +89,29 @@ struct Verifier {
 impl Verifier {
     fn new(running: bool) -> Self {
         let (chain, damage, line) = (Chain::new(), Vec::new(), Vec::new());
-        Self { running, chain, root: None, lines: 0, bytes: 0, met_mark: false, damage, line }
+        Self {
+            running,
+            chain,
+            root: None,
+            lines: 0,
+            bytes: 0,
+            has_footer: false,
+            met_mark: false,
+            damage,
+            line,
+        }
     }
 
     fn note(&mut self, damage: Damage) {
         if self.damage.len() < DAMAGE_MAX {
             self.damage.push(damage);
         }
+    }
+
+    /// Notes lines that are not as they were written, behind which nothing can be compared with the tree.
+    fn note_bad(&mut self, damage: Damage) {
+        self.root.get_or_insert_with(|| self.chain.tree().root());
+        self.note(damage);
     }
 
     fn note_slots(&mut self, warnings: &[Warning], has_mark: bool) {
@@ -118,16 +140,16 @@ impl Verifier {
             Some(mark) if self.running && mark.segment < segment.number => return Ok(()),
             _ => u64::MAX,
         };
+        if !segment.is_as_stated()? {
+            self.note(Fault::Sha256.at(&segment.path, None, 0));
+        }
         let mut lines = segment.lines(0, end, CHUNK);
         let header = lines.next(&mut self.line)?;
         let header = header.filter(|raw| raw.complete).ok_or(Fault::Unfinished);
-        let checked = header.and_then(|_| check_header(&self.line, segment.number, &self.chain));
-        // After bad lines the header cannot be compared with the tree.
-        if let Err(fault) = checked
-            && self.root.is_none()
-        {
+        if let Err(fault) = header.and_then(|_| self.check_header(segment)) {
             self.note(fault.at(&segment.path, None, 0));
         }
+        self.has_footer = false;
         self.meet_mark(segment, lines.offset(), mark);
         while let Some(raw) = lines.next(&mut self.line)? {
             if raw.complete && is_footer(&self.line) {
@@ -145,6 +167,19 @@ impl Verifier {
         Ok(())
     }
 
+    /// After bad lines the header cannot be compared with the tree, and it is the first to say where lines continue.
+    fn check_header(&mut self, segment: &SegmentFile) -> Result<(), Fault> {
+        if self.root.is_none() {
+            return check_header(&self.line, segment.number, &self.chain);
+        }
+        let (first, crc) = start_of(&self.line)?;
+        if first != segment.first {
+            return Err(Fault::Form("its header does not begin with the line that MANIFEST says"));
+        }
+        self.chain.resume_after(Head { seq: first - 1, crc, ..self.chain.head() });
+        Ok(())
+    }
+
     /// The footer, behind which nothing may be. The last segment has one if a roll was broken off.
     fn check_footer(
         &mut self,
@@ -152,13 +187,16 @@ impl Verifier {
         raw: RawLine,
         lines: &mut RawLines,
     ) -> Result<(), LogError> {
-        let checked = check_footer(&self.line, segment.number, segment.first, &self.chain);
+        let head = self.chain.head();
         // After bad lines the footer cannot be compared with the tree.
-        if let Err(fault) = checked
-            && self.root.is_none()
-        {
+        let checked = match self.root {
+            None => check_footer(&self.line, segment.number, segment.first, &self.chain),
+            Some(_) => check_footer_of(&self.line, (head.seq + 1).saturating_sub(segment.first), head.crc),
+        };
+        if let Err(fault) = checked {
             self.note(fault.at(&segment.path, None, raw.start));
         }
+        self.has_footer = true;
         if lines.next(&mut self.line)?.is_some() {
             self.note(Fault::Form("something follows the footer").at(&segment.path, None, raw.end));
         }
@@ -184,8 +222,7 @@ impl Verifier {
             self.lines += 1;
             return self.meet_mark(segment, raw.end, mark);
         };
-        self.root.get_or_insert_with(|| self.chain.tree().root());
-        self.note(fault.at(&segment.path, Some(seq), raw.start));
+        self.note_bad(fault.at(&segment.path, Some(seq), raw.start));
         self.chain.resume_after(after);
     }
 
@@ -194,6 +231,18 @@ impl Verifier {
         data.map_err(Fault::Data)?;
         let accepted = self.chain.accept(line);
         accepted.map(drop).map_err(Break::into_fault)
+    }
+
+    /// Notes a segment that goes on behind the last one. A running writer may have begun it.
+    fn check_end(&mut self, folder: &Folder, segments: &[SegmentFile]) -> Result<(), LogError> {
+        if self.running {
+            return Ok(());
+        }
+        match refuse_unnamed_lines(folder, segments, &self.chain, self.has_footer) {
+            Err(LogError::Corrupt(damage)) => self.note(damage),
+            other => other?,
+        }
+        Ok(())
     }
 
     fn check_mark_was_met(&mut self, segments: &[SegmentFile], mark: Option<&Mark>) {

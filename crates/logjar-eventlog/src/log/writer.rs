@@ -24,12 +24,14 @@ use crate::format::merkle::Root;
 use crate::format::micros::Micros;
 use crate::format::new_line::NewLine;
 use crate::format::random::Randomness;
+use crate::log::compress::Compressed;
 use crate::log::creation::{create_log, keep_unfinished, refuse_lost_manifest};
 use crate::log::folder::LogFolder;
 use crate::log::reader::FileReader;
 use crate::log::recovery::{Recovered, Recovery};
 use crate::log::replay::Replayed;
 use crate::log::resume::ResumePoint;
+use crate::log::switch::remove_replaced;
 use crate::log::{Appended, EventLog, Head, LogReader};
 
 /// How many bytes are reserved on disk at once.
@@ -164,6 +166,7 @@ impl FileLog {
         let mark = MarkFile::create(&folder, &mark_after(&chain, &active, offset))?;
         let reader = FileReader::new(chain.head().seq, index);
         let began = reader.read(active.first)?.map(|line| line.at());
+        remove_replaced(&folder, &manifest);
         let log = Self {
             folder,
             epoch,
@@ -326,6 +329,14 @@ impl EventLog for FileLog {
             Ok(name) => Ok(Some(name)),
             Err(error @ (LogError::NoSpace { .. } | LogError::Short { .. })) => Err(error),
             other => self.poison(other.map(Some)),
+        }
+    }
+
+    fn adopt(&mut self, compressed: &Compressed) -> Result<bool, LogError> {
+        self.refuse_if_poisoned()?;
+        match self.switch(compressed) {
+            Err(error @ (LogError::NoSpace { .. } | LogError::Short { .. })) => Err(error),
+            other => self.poison(other),
         }
     }
 

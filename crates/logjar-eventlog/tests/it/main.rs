@@ -4,6 +4,7 @@
 
 mod support;
 
+mod compressing;
 mod contract;
 mod crash;
 mod damage;

@@ -311,6 +311,7 @@ fn lines_that_manifest_does_not_name_are_not_dropped() {
     let Err(LogError::Corrupt(damage)) = folder.open() else { panic!("the lines were dropped") };
     assert!(damage.file.ends_with(SECOND) && damage.to_string().contains("--from-copy"), "{damage}");
     assert_eq!(folder.read(SECOND), files[SECOND]);
+    assert_eq!(verify(&folder.path(), false).unwrap().damage, [damage]);
     assert_eq!(restore_from_copy(&folder.path()).unwrap().last, 6);
     assert_eq!(folder.open().unwrap().lines.len(), 6);
 }

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
+use logjar_eventlog::compress::compress;
 use logjar_eventlog::error::{LogError, Warning};
-use logjar_eventlog::log::EventLog;
+use logjar_eventlog::log::{EventLog, SegmentState};
 use logjar_eventlog::micros::Micros;
 use logjar_eventlog::new_line::{NewLine, OPENED_KIND};
 use logjar_eventlog::random::Randomness;
@@ -14,6 +16,7 @@ use logjar_eventlog::writer::{FileLog, OpenOptions};
 
 pub(crate) const SEGMENT: &str = "000001.jsonl";
 pub(crate) const SECOND: &str = "000002.jsonl";
+pub(crate) const COMPRESSED: &str = "000001.r1.jsonl.zst";
 pub(crate) const MANIFEST: &str = "MANIFEST.jsonl";
 pub(crate) const DURABLE: &str = "DURABLE";
 pub(crate) const EPOCH: &str = "EPOCH";
@@ -181,10 +184,24 @@ pub(crate) fn lines_of(segment: &[u8]) -> Vec<String> {
     lines.map(str::to_owned).collect()
 }
 
-/// The lines of all segments.
+/// The lines of all segments, plain and compressed.
 pub(crate) fn all_lines(files: &Files) -> Vec<String> {
-    let is_segment = |name: &&String| name.starts_with('0') && name.ends_with(".jsonl");
-    files.keys().filter(is_segment).flat_map(|name| lines_of(&files[name])).collect()
+    let lines = |(name, bytes): (&String, &Vec<u8>)| match name.rsplit_once('.') {
+        Some((number, "jsonl")) if number.starts_with('0') => lines_of(bytes),
+        Some((number, "zst")) if number.starts_with('0') => lines_of(&zstd::decode_all(&bytes[..]).unwrap()),
+        _ => Vec::new(),
+    };
+    files.iter().flat_map(lines).collect()
+}
+
+/// Compresses all segments that are sealed.
+pub(crate) fn compress_sealed(folder: &Folder, log: &mut dyn EventLog) {
+    let mut segments = log.reader().segments();
+    segments.retain(|segment| segment.state == SegmentState::Sealed);
+    for segment in segments {
+        let made = compress(&folder.path(), &segment.file, &mut |_, _| ControlFlow::Continue(())).unwrap();
+        assert!(log.adopt(&made.unwrap()).unwrap(), "{}", segment.file);
+    }
 }
 
 /// For each line of a segment's bytes, header included, the byte after its line feed.

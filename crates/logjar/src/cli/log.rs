@@ -9,6 +9,7 @@ use logjar_eventlog::verify::verify;
 use serde_json::{Value, json};
 
 use super::client::{Client, Wants, broken_off, segment, with_client};
+use super::progress::{Said, Shown, number};
 use super::{Failure, Global, output};
 use crate::app::is_served;
 use crate::clock::rfc3339;
@@ -65,6 +66,11 @@ pub(super) enum Command {
         long_about = "Seal the active segment and begin a new one\n\nA sealed segment never changes again, so one copy of it is enough. The log does this by itself when a segment has reached log.segment_bytes, and with the first event of each month."
     )]
     Roll,
+    /// Compress all sealed segments now
+    #[command(
+        long_about = "Compress all sealed segments now\n\nThe server does this by itself, at low priority. `zstdcat` and `zstdgrep` read the compressed files, which have the same lines."
+    )]
+    Compress,
 }
 
 pub(super) fn run(global: &Global, command: Command) -> Result<(), Failure> {
@@ -92,6 +98,7 @@ pub(super) fn run(global: &Global, command: Command) -> Result<(), Failure> {
             output::json(&digest)
         }
         Command::Roll => roll(global),
+        Command::Compress => compress(global),
     }
 }
 
@@ -105,6 +112,35 @@ fn roll(global: &Global) -> Result<(), Failure> {
     match rolled.get("segment").and_then(Value::as_str) {
         Some(segment) => output::line(&format!("{segment} is the active segment now")),
         None => output::line("the active segment has no line yet, so nothing was changed"),
+    }
+}
+
+fn compress(global: &Global) -> Result<(), Failure> {
+    let (mut shown, mut said) = (Shown::new(global.json), None);
+    let answered = with_client(global, Wants::Writing, async |client| {
+        let each = |line: &[u8]| {
+            said = shown.line(line)?.or(said.take());
+            Ok(())
+        };
+        client.lines("/api/v1/log/compress", Some(&Value::Null), each).await
+    });
+    shown.clear();
+    answered?;
+    match said {
+        Some(Said::Result { result, .. }) if global.json => output::json(&result),
+        Some(Said::Result { result, .. }) => output::line(&match number(&result, "segments") {
+            0 => "no sealed segment was left to compress".to_owned(),
+            segments => format!(
+                "compressed {}: {} are {} now",
+                counted(segments, "segment"),
+                counted(number(&result, "bytes"), "byte"),
+                number(&result, "stored")
+            ),
+        }),
+        Some(Said::Problem(problem)) => Err(broken_off(&problem)),
+        None => {
+            Err(Failure::Busy("the answer ended before everything was compressed; run it again".to_owned()))
+        }
     }
 }
 
@@ -138,7 +174,11 @@ fn print_segment(segment: &Value) -> Result<(), Failure> {
         0 => "no event yet".to_owned(),
         _ => format!("{} to {}", day("from"), day("to")),
     };
-    output::line(&format!("{file}  {state:<6}  {span:<24}  {lines}, {bytes}"))
+    let stored = match number("stored") {
+        stored if stored == number("bytes") => String::new(),
+        stored => format!(" in {stored}"),
+    };
+    output::line(&format!("{file:<19}  {state:<10}  {span:<24}  {lines}, {bytes}{stored}"))
 }
 
 /// Checks that a text has the form of a topic; the server says whether it exists.

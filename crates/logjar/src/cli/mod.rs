@@ -9,6 +9,7 @@ mod listing;
 mod log;
 mod output;
 mod password;
+mod progress;
 mod rebuild;
 mod recent;
 mod repositories;

@@ -1,17 +1,12 @@
 //! `logjar rebuild`.
 
-use std::time::{Duration, Instant};
-
 use clap::{Args, ValueEnum};
-use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Map, Value, json};
 
 use super::client::{Wants, broken_off, with_client};
+use super::progress::{Said, Shown, number};
 use super::{Failure, Global, output};
 use crate::numbers::counted;
-
-/// How often progress is reported as plain lines.
-const SAY_EVERY: Duration = Duration::from_secs(5);
 
 #[derive(Args)]
 pub(super) struct Options {
@@ -82,19 +77,13 @@ impl<'a> Rebuilding<'a> {
     }
 
     fn line(&mut self, line: &[u8]) -> Result<(), Failure> {
-        let line: Value = serde_json::from_slice(line).map_err(|error| Failure::Io {
-            what: "the server's answer is not JSON".to_owned(),
-            source: error.into(),
-        })?;
-        let what = line.get("what").and_then(Value::as_str).unwrap_or_default();
-        if let Some(problem) = line.get("problem") {
-            self.problem = Some(problem.clone());
-        } else if let Some(result) = line.get("result") {
-            self.shown.clear();
-            self.results.insert(what.to_owned(), result.clone());
-            return self.result(what, result);
-        } else {
-            self.shown.progress(what, number(&line, "done"), number(&line, "total"));
+        match self.shown.line(line)? {
+            Some(Said::Problem(problem)) => self.problem = Some(problem),
+            Some(Said::Result { what, result }) => {
+                self.results.insert(what.clone(), result.clone());
+                return self.result(&what, &result);
+            }
+            None => {}
         }
         Ok(())
     }
@@ -144,56 +133,5 @@ impl<'a> Rebuilding<'a> {
             }
         };
         if self.global.json { Ok(()) } else { output::line(&self.global.with_commands_to_type(&said)) }
-    }
-}
-
-fn number(value: &Value, key: &str) -> u64 {
-    value.get(key).and_then(Value::as_u64).unwrap_or_default()
-}
-
-/// How progress is shown: a bar on a terminal, otherwise a line now and then, nothing with JSON.
-enum Shown {
-    /// The bar of the part that is being rebuilt.
-    Bar(ProgressStyle, Option<ProgressBar>),
-    /// When the last line was.
-    Lines(Instant),
-    Nothing,
-}
-
-impl Shown {
-    fn new(json: bool) -> Self {
-        let style =
-            ProgressStyle::with_template("{msg}: {wide_bar} {human_pos} of {human_len}, about {eta} left");
-        match style {
-            _ if json => Self::Nothing,
-            Ok(style) if output::shows_progress() => Self::Bar(style, None),
-            _ => Self::Lines(Instant::now()),
-        }
-    }
-
-    fn progress(&mut self, what: &str, done: u64, total: u64) {
-        match self {
-            Self::Bar(style, bar) => {
-                let begin =
-                    || ProgressBar::new(total).with_style(style.clone()).with_message(what.to_owned());
-                let bar = bar.get_or_insert_with(begin);
-                bar.set_length(total);
-                bar.set_position(done);
-            }
-            Self::Lines(last) if last.elapsed() >= SAY_EVERY => {
-                *last = Instant::now();
-                output::note(&format!("{what}: {done} of {total}"));
-            }
-            Self::Lines(_) | Self::Nothing => {}
-        }
-    }
-
-    /// Makes room for a result.
-    fn clear(&mut self) {
-        if let Self::Bar(_, bar) = self
-            && let Some(bar) = bar.take()
-        {
-            bar.finish_and_clear();
-        }
     }
 }

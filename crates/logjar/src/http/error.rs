@@ -16,6 +16,7 @@ use super::body::Answer;
 use super::request_id;
 use crate::auth::hashing::HashingError;
 use crate::auth::sign_in::SignInError;
+use crate::compression::CompressionError;
 use crate::rebuild::RebuildError;
 use crate::search::SearchError;
 use crate::sequencer::SubmitError;
@@ -101,6 +102,9 @@ pub enum HttpError {
     /// Something was not rebuilt. Only administrators may ask for it, so they read the reason.
     #[error(transparent)]
     Rebuild(#[from] RebuildError),
+    /// Segments were not compressed. Only administrators may ask for it, so they read the reason.
+    #[error(transparent)]
+    Compression(#[from] CompressionError),
     /// There is no index to search in, or there are too many searches.
     #[error(transparent)]
     NoSearch(SearchError),
@@ -205,6 +209,9 @@ impl HttpError {
                 error if error.is_no_space() => StatusCode::INSUFFICIENT_STORAGE,
                 _ => StatusCode::INTERNAL_SERVER_ERROR,
             },
+            Self::Compression(error) if error.is_no_space() => StatusCode::INSUFFICIENT_STORAGE,
+            Self::Compression(CompressionError::Log(_)) => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Compression(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::TooManySignIns { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::DamagedLog | Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -232,6 +239,8 @@ impl HttpError {
             Self::TooManySignIns { .. } => "too-many-sign-ins",
             Self::Rebuild(error) if error.is_damage() => DAMAGED,
             Self::Rebuild(_) => "not-rebuilt",
+            Self::Compression(error) if error.is_damage() => DAMAGED,
+            Self::Compression(_) => "not-compressed",
             Self::DamagedLog => DAMAGED,
             Self::Internal => "internal",
         }

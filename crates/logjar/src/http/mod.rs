@@ -135,6 +135,7 @@ fn routes(parts: Parts) -> Router {
         .route("/api/v1/log/digest", get(api::log::digest))
         .route("/api/v1/log/lines", get(api::log::lines))
         .route("/api/v1/log/roll", post(api::log::roll))
+        .route("/api/v1/log/compress", post(api::log::compress))
         .route("/search", get(search::search))
         .route("/api/artifacts/{artifact}", get(clojars::artifacts::show_named_alike))
         .route("/api/artifacts/{group}/{artifact}", get(clojars::artifacts::show))

@@ -14,6 +14,7 @@ use crate::activity::Activity;
 use crate::app::App;
 use crate::auth::hashing::Hashing;
 use crate::auth::sign_in::SignIns;
+use crate::compression::Compression;
 use crate::config::Config;
 use crate::deploy::Deploys;
 use crate::downloads::Downloads;
@@ -66,6 +67,7 @@ macro_rules! found {
 found! {
     Arc<Activity> = app.activity;
     Arc<Cache> = answers;
+    Arc<Compression> = app.compression;
     Arc<Config> = app.config;
     Arc<Deploys> = app.deploys;
     Arc<Downloads> = app.downloads;

@@ -205,7 +205,7 @@ impl Table {
                 (path, json!({}))
             }
             ("POST", "/api/v1/rebuild") => (row.route.clone(), json!({ "what": "tree" })),
-            ("POST", "/api/v1/log/roll") => (row.route.clone(), Value::Null),
+            ("POST", "/api/v1/log/roll" | "/api/v1/log/compress") => (row.route.clone(), Value::Null),
             ("GET", "/search") => ("/search?format=json".to_owned(), Value::Null),
             ("GET", "/api/release-feed") => {
                 ("/api/release-feed?from=2026-01-01T00:00:00Z".to_owned(), Value::Null)

@@ -31,6 +31,7 @@ mod claiming;
 mod clocks;
 mod clojars_shapes;
 mod command_line;
+mod compressing;
 mod concurrency;
 mod connections;
 mod deploying;

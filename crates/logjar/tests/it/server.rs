@@ -25,6 +25,10 @@ const SETTLE_TIME: Duration = Duration::from_secs(20);
 /// How long search may take to know what happened before a test fails.
 const SEARCH_TIME: Duration = Duration::from_secs(20);
 
+/// How long something that a server does by itself may take.
+const HAPPENS_WITHIN: Duration = Duration::from_secs(60);
+const POLL: Duration = Duration::from_millis(20);
+
 /// Held by whoever begins a process, and alone by whoever writes a log in this one: for a moment a new process has a
 /// copy of every open file, the lock of such a log among them, which would outlive its writer.
 static FORKS: RwLock<()> = RwLock::new(());
@@ -255,6 +259,16 @@ impl TestServer {
             }
             assert!(Instant::now() < end, "search stays behind: {ready}");
             std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Waits until something has happened.
+    #[track_caller]
+    pub(crate) fn until(&self, what: &str, happened: impl Fn() -> bool) {
+        let end = Instant::now() + HAPPENS_WITHIN;
+        while !happened() {
+            assert!(Instant::now() < end, "{what}: {}", self.stderr());
+            std::thread::sleep(POLL);
         }
     }
 

@@ -2,26 +2,12 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use crate::deploy::Deploy;
 use crate::server::TestServer;
 
-/// When a copy has to be there at the latest, on a machine that does other things too.
-const COPIED_AFTER: Duration = Duration::from_secs(60);
-const POLL: Duration = Duration::from_millis(20);
-
 fn artifact_folder(server: &TestServer, artifact: &str) -> PathBuf {
     server.folder().join("repository/repo/org/example").join(artifact)
-}
-
-#[track_caller]
-fn until(what: &str, server: &TestServer, happened: impl Fn() -> bool) {
-    let end = Instant::now() + COPIED_AFTER;
-    while !happened() {
-        assert!(Instant::now() < end, "{what}: {}", server.stderr());
-        std::thread::sleep(POLL);
-    }
 }
 
 fn is_copied(server: &TestServer, artifact: &str) -> bool {
@@ -39,11 +25,11 @@ fn deploy_past(make: fn(&Path), take_away: fn(&Path), warning: &str) {
     for artifact in ["lib", "tool"] {
         Deploy::new(&format!("org.example:{artifact}:1.0")).send(&server, "amy").created();
     }
-    until("no warning", &server, || server.stderr().contains(warning));
-    until("others do not wait", &server, || is_copied(&server, "tool"));
+    server.until("no warning", || server.stderr().contains(warning));
+    server.until("others do not wait", || is_copied(&server, "tool"));
     assert!(!is_copied(&server, "lib"));
     take_away(&lib);
-    until("it does not come by itself", &server, || is_copied(&server, "lib"));
+    server.until("it does not come by itself", || is_copied(&server, "lib"));
     let warnings = server.stderr().matches("could not write metadata").count();
     assert!(warnings <= 1, "once is enough: {}", server.stderr());
 }

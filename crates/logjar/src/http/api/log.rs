@@ -15,7 +15,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::ndjson;
+use super::report::reported;
 use crate::clock::now;
+use crate::compression::{Achieved, Compression};
 use crate::digest;
 use crate::http::error::HttpError;
 use crate::http::extract::{ApiError, Caller, Params};
@@ -78,6 +80,31 @@ pub async fn roll(
     require_administrator(&projections.read(), now(), &actor, "roll the log")?;
     let segment = sequencer.roll().await?;
     Ok(axum::Json(json!({ "changed": segment.is_some(), "segment": segment })))
+}
+
+/// Compresses all sealed segments now, to the end even if nobody listens any more. The answer reports the progress, one
+/// line at a time, and what was achieved, or the first problem.
+pub async fn compress(
+    State(projections): State<Arc<Projections>>,
+    State(compression): State<Arc<Compression>>,
+    Caller(actor): Caller,
+) -> Result<Response, ApiError> {
+    require_administrator(&projections.read(), now(), &actor, "compress the log")?;
+    compression.check_open().map_err(HttpError::from)?;
+    Ok(reported(move |report| {
+        let compressed =
+            compression.compress_all(&mut |file, done, total| report.progress(file, done, total));
+        match compressed {
+            Ok(Achieved { segments, bytes, stored }) => {
+                let result = json!({ "segments": segments, "bytes": bytes, "stored": stored });
+                report.line(&json!({ "result": result }));
+            }
+            Err(error) => {
+                tracing::warn!("the log was not compressed: {error}");
+                report.line(&json!({ "problem": HttpError::from(error).problem() }));
+            }
+        }
+    }))
 }
 
 /// Stored lines, one JSON object per line: the public form, or with `private` the whole line (on the admin socket

@@ -11,6 +11,7 @@ use http::header;
 use logjar_domain::access::Actor;
 
 use crate::clock::{now, since_boot};
+use crate::compression::Compression;
 use crate::config::Config;
 use crate::deploy::Deploys;
 use crate::http::cache::Cache;
@@ -31,6 +32,7 @@ const CLASSES: [(usize, &str); 5] = [(1, "1xx"), (2, "2xx"), (3, "3xx"), (4, "4x
 /// Whatever has figures.
 #[derive(Clone)]
 pub struct Figures {
+    compression: Arc<Compression>,
     config: Arc<Config>,
     registry: Registry,
     log: Arc<dyn LogReader>,
@@ -45,6 +47,7 @@ pub struct Figures {
 impl FromRef<Parts> for Figures {
     fn from_ref(parts: &Parts) -> Self {
         Self {
+            compression: part(parts),
             config: part(parts),
             registry: part(parts),
             log: part(parts),
@@ -142,7 +145,11 @@ fn write_segments(page: &mut Page, figures: &Figures) {
         })
     };
     page.gauges("logjar_log_segments", "Files of the log.", by_state(|_| 1));
-    page.gauges("logjar_log_segment_bytes", "Bytes of the files of the log.", by_state(|each| each.bytes));
+    page.gauges("logjar_log_segment_bytes", "Bytes of the files of the log.", by_state(|each| each.stored));
+    let help = "Bytes of the lines, as they were before any of the files was compressed.";
+    page.gauges("logjar_log_segment_plain_bytes", help, by_state(|each| each.bytes));
+    let help = "When a segment was last compressed since the start, in Unix time; 0 if none was.";
+    page.gauge("logjar_log_compressed_seconds", help, figures.compression.last());
     let last = segments.last().and_then(|active| figures.log.read(active.first.checked_sub(1)?).ok()?);
     let help =
         "When the last event before the active segment was, in Unix time; 0 if there is only one segment.";

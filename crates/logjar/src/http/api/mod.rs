@@ -13,6 +13,7 @@ mod ndjson;
 pub mod openapi;
 pub mod rebuild;
 pub mod recent;
+mod report;
 pub mod repositories;
 pub mod search;
 pub mod snippets;

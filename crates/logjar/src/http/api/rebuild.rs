@@ -1,32 +1,21 @@
 //! `/api/v1/rebuild`: rebuilds what is derived from the log, and reports progress.
 
-use std::io;
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
-use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::Response;
 use logjar_domain::permission::require_administrator;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
 
-use super::ndjson;
+use super::report::{Report, reported};
 use crate::clock::now;
 use crate::http::error::HttpError;
 use crate::http::extract::{ApiError, Caller, Json};
 use crate::projections::Projections;
 use crate::rebuild::{Before, Outcome, Part, RebuildError, Rebuilds, Turn};
 use crate::startup::state_snapshot::Verdict;
-
-/// How often progress is reported.
-const REPORT_EVERY: Duration = Duration::from_millis(200);
-/// How many lines may wait for a client that does not read. The rebuild never waits for it.
-const LINES: usize = 64;
-/// How many lines are reserved for results.
-const RESULTS: usize = Part::ALL.len();
 
 /// What to rebuild.
 #[derive(Deserialize)]
@@ -65,14 +54,11 @@ pub async fn rebuild(
 ) -> Result<Response, ApiError> {
     require_administrator(&projections.read(), now(), &actor, "rebuild what is derived from the log")?;
     let turn = rebuilds.begin()?;
-    let (sender, received) = mpsc::channel(LINES);
-    tokio::task::spawn_blocking(move || {
-        let mut report = Report { sender: Some(sender), last: None };
-        run(&rebuilds, &turn, what.parts(), &mut report);
+    Ok(reported(move |report| {
+        run(&rebuilds, &turn, what.parts(), report);
         // Before the answer ends: whoever has read it may start the next one.
         drop(turn);
-    });
-    Ok(ndjson::response(received))
+    }))
 }
 
 fn run(rebuilds: &Rebuilds, turn: &Turn, parts: &[Part], report: &mut Report) {
@@ -101,35 +87,6 @@ fn run(rebuilds: &Rebuilds, turn: &Turn, parts: &[Part], report: &mut Report) {
                 return;
             }
         }
-    }
-}
-
-/// Reports to the client, if it still listens.
-struct Report {
-    sender: Option<mpsc::Sender<io::Result<Bytes>>>,
-    last: Option<Instant>,
-}
-
-impl Report {
-    fn progress(&mut self, what: &str, done: u64, total: u64) {
-        let is_soon = self.last.is_some_and(|last| last.elapsed() < REPORT_EVERY);
-        let has_room = self.sender.as_ref().is_some_and(|sender| sender.capacity() > RESULTS);
-        if !is_soon && has_room {
-            self.last = Some(Instant::now());
-            self.line(&json!({ "what": what, "done": done, "total": total }));
-        }
-    }
-
-    fn line(&mut self, line: &Value) {
-        if let Some(sender) = &self.sender {
-            // Fails only if nobody listens any more: there is room for it.
-            let _ = sender.try_send(Ok(Bytes::from(format!("{line}\n"))));
-        }
-    }
-
-    /// Ends the answer, so that a stop of the server need not wait for it.
-    fn end(&mut self) {
-        self.sender = None;
     }
 }
 

@@ -177,6 +177,12 @@ pub(super) const OPERATIONS: &[Operation] = &[
         Answers::One("Rolled"),
     )
     .refusing(&[403, 503, 507]),
+    post(
+        "/api/v1/log/compress",
+        "Compress all sealed segments of the log",
+        Answers::Text("application/x-ndjson"),
+    )
+    .refusing(PRIVATE),
 ];
 
 const fn parameter(

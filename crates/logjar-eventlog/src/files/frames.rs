@@ -1,0 +1,262 @@
+//! Zstandard's seekable format: frames that can be decompressed one by one, and behind them a table of where they are,
+//! in a frame that decompressors skip. So `zstdcat` shows the whole file, and one line costs one frame.
+//!
+//! The format: <https://github.com/facebook/zstd/blob/dev/contrib/seekable_format/zstd_seekable_compression_format.md>.
+
+use std::io::{self, Read};
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+use zstd::bulk::{Compressor, Decompressor};
+
+use crate::files::disk::DiskFile;
+use crate::files::durable::{CHUNK, FileFrom};
+use crate::format::cursor::Cursor;
+use crate::format::line::LINE_MAX;
+
+/// A frame gets no more lines once it has this many bytes: large enough to be compressed as well as the whole, and
+/// decompressed in a fraction of a millisecond.
+const FRAME_BYTES: usize = 128 << 10;
+/// The most bytes of a frame.
+const FRAME_MAX: usize = FRAME_BYTES + LINE_MAX;
+/// The most bytes of a compressed frame: what cannot be compressed grows a little.
+const STORED_MAX: usize = 2 * FRAME_MAX;
+/// Higher levels take many times as long and save a few per cent.
+const LEVEL: i32 = 3;
+
+/// How the skipped frame with the table begins.
+const SKIPPABLE_MAGIC: u32 = 0x184D_2A5E;
+/// How it ends.
+const SEEKABLE_MAGIC: u32 = 0x8F92_EAB1;
+/// Bytes before the table, of an entry, and behind the table: number of frames, descriptor, magic.
+const TABLE_START: usize = 8;
+const ENTRY: usize = 8;
+const TABLE_END: usize = 9;
+
+/// A file of frames, open for reading.
+#[derive(Clone, Debug)]
+pub(crate) struct Frames {
+    file: Arc<dyn DiskFile>,
+    /// Where each frame begins, and at last where they end.
+    starts: Arc<[Start]>,
+}
+
+/// The beginning of a frame.
+#[derive(Clone, Copy, Debug, Default)]
+struct Start {
+    /// In the file.
+    stored: u64,
+    /// In what was compressed.
+    plain: u64,
+}
+
+impl Frames {
+    /// Reads the table.
+    ///
+    /// # Errors
+    /// `InvalidData` if it is not one, or does not fit the file; any other error of the system.
+    pub(crate) fn open(file: Arc<dyn DiskFile>) -> io::Result<Self> {
+        let size = file.size()?;
+        let end = bytes(&file, size.saturating_sub(TABLE_END as u64), size)?;
+        let mut cursor = Cursor::new(&end);
+        let (Some(count), Some([0]), Some(SEEKABLE_MAGIC)) = (cursor.u32(), cursor.array(), cursor.u32())
+        else {
+            return Err(damaged("it does not end with a table of its frames"));
+        };
+        let table = u64::from(count) * ENTRY as u64 + (TABLE_START + TABLE_END) as u64;
+        let begin = size.checked_sub(table).ok_or_else(|| damaged("the table of its frames is cut off"))?;
+        let table = bytes(&file, begin, size)?;
+        let starts =
+            starts_of(&table, count, begin).ok_or_else(|| damaged("the table of its frames is not right"))?;
+        Ok(Self { file, starts: starts.into() })
+    }
+
+    /// How many bytes were compressed.
+    pub(crate) fn plain_len(&self) -> u64 {
+        self.starts.last().map_or(0, |end| end.plain)
+    }
+
+    /// How many bytes the file has.
+    pub(crate) fn stored_len(&self) -> u64 {
+        let table = self.starts.len().saturating_sub(1) * ENTRY + TABLE_START + TABLE_END;
+        self.starts.last().map_or(0, |end| end.stored) + table as u64
+    }
+
+    /// The SHA-256 of the file, read anew. Blocks.
+    ///
+    /// # Errors
+    /// Any error of the system.
+    pub(crate) fn sha256(&self) -> io::Result<[u8; 32]> {
+        let mut source = FileFrom { file: Arc::clone(&self.file), offset: 0, end: u64::MAX };
+        let (mut hasher, mut chunk) = (Sha256::new(), vec![0; CHUNK]);
+        loop {
+            match source.read(&mut chunk)? {
+                0 => return Ok(hasher.finalize().into()),
+                length => hasher.update(chunk.get(..length).unwrap_or_default()),
+            }
+        }
+    }
+
+    /// What was compressed, from `start` up to `end`.
+    pub(crate) fn range(&self, start: u64, end: u64) -> FramesFrom {
+        let next = self.starts.partition_point(|each| each.plain <= start).saturating_sub(1);
+        FramesFrom { frames: self.clone(), next, plain: Vec::new(), offset: start, end }
+    }
+
+    /// A whole frame; empty after the last.
+    fn frame(&self, index: usize) -> io::Result<Vec<u8>> {
+        let (Some(from), Some(to)) = (self.starts.get(index), self.starts.get(index + 1)) else {
+            return Ok(Vec::new());
+        };
+        let stored = bytes(&self.file, from.stored, to.stored)?;
+        let wanted = usize::try_from(to.plain - from.plain).unwrap_or(FRAME_MAX).min(FRAME_MAX);
+        // Each frame has a checksum, which is checked too.
+        let plain = Decompressor::new()?.decompress(&stored, wanted);
+        let plain = plain.map_err(|_| damaged("its bytes cannot be decompressed"))?;
+        if plain.len() == wanted {
+            Ok(plain)
+        } else {
+            Err(damaged("a frame is not as long as the table says"))
+        }
+    }
+}
+
+/// The table's entries as places; `None` if they are not those of the `begin` bytes before it.
+fn starts_of(table: &[u8], count: u32, begin: u64) -> Option<Vec<Start>> {
+    let mut cursor = Cursor::new(table);
+    let length = table.len().checked_sub(TABLE_START)?;
+    if (cursor.u32()?, usize::try_from(cursor.u32()?).ok()?) != (SKIPPABLE_MAGIC, length) {
+        return None;
+    }
+    let mut starts = vec![Start::default()];
+    let mut place = Start::default();
+    for _ in 0..count {
+        let (stored, plain) = (cursor.u32()?, cursor.u32()?);
+        if stored == 0 || plain == 0 || stored as usize > STORED_MAX || plain as usize > FRAME_MAX {
+            return None;
+        }
+        place = Start { stored: place.stored + u64::from(stored), plain: place.plain + u64::from(plain) };
+        starts.push(place);
+    }
+    (place.stored == begin).then_some(starts)
+}
+
+/// What was compressed, from some byte on.
+#[derive(Debug)]
+pub(crate) struct FramesFrom {
+    frames: Frames,
+    /// The next frame to read.
+    next: usize,
+    /// The frame that was read last.
+    plain: Vec<u8>,
+    /// The next byte to give.
+    offset: u64,
+    end: u64,
+}
+
+impl Read for FramesFrom {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let left = usize::try_from(self.end.saturating_sub(self.offset)).unwrap_or(usize::MAX);
+        let length = buffer.len().min(left);
+        let begin = |next: usize| self.frames.starts.get(next).map_or(u64::MAX, |start| start.plain);
+        if length == 0 {
+            return Ok(0);
+        }
+        if self.plain.is_empty() || self.offset >= begin(self.next) {
+            self.plain = self.frames.frame(self.next)?;
+            self.next += 1;
+        }
+        let Some(start) = self.next.checked_sub(1).and_then(|read| self.frames.starts.get(read)) else {
+            return Ok(0);
+        };
+        let within = usize::try_from(self.offset - start.plain).unwrap_or(usize::MAX);
+        let rest = self.plain.get(within..).unwrap_or_default();
+        let length = length.min(rest.len());
+        if let (Some(to), Some(from)) = (buffer.get_mut(..length), rest.get(..length)) {
+            to.copy_from_slice(from);
+        }
+        self.offset += length as u64;
+        Ok(length)
+    }
+}
+
+/// Writes a file of frames.
+pub(crate) struct FramesWriter<'a> {
+    file: &'a dyn DiskFile,
+    compressor: Compressor<'static>,
+    /// Lines of the next frame.
+    plain: Vec<u8>,
+    table: Vec<u8>,
+    written: u64,
+    hasher: Sha256,
+}
+
+impl<'a> FramesWriter<'a> {
+    /// Writes to an empty file.
+    ///
+    /// # Errors
+    /// If there is no memory.
+    pub(crate) fn new(file: &'a dyn DiskFile) -> io::Result<Self> {
+        let mut compressor = Compressor::new(LEVEL)?;
+        compressor.include_checksum(true)?;
+        let (plain, table) = (Vec::new(), Vec::new());
+        Ok(Self { file, compressor, plain, table, written: 0, hasher: Sha256::new() })
+    }
+
+    /// Adds a line, given without its line feed.
+    ///
+    /// # Errors
+    /// Any error of the system.
+    pub(crate) fn add(&mut self, line: &[u8]) -> io::Result<()> {
+        self.plain.extend_from_slice(line);
+        self.plain.push(b'\n');
+        if self.plain.len() >= FRAME_BYTES { self.end_frame() } else { Ok(()) }
+    }
+
+    /// Ends the file, and returns its SHA-256. The caller syncs it.
+    ///
+    /// # Errors
+    /// Any error of the system.
+    pub(crate) fn finish(mut self) -> io::Result<[u8; 32]> {
+        if !self.plain.is_empty() {
+            self.end_frame()?;
+        }
+        let count = (self.table.len() / ENTRY) as u32;
+        let mut end = Vec::new();
+        end.extend_from_slice(&SKIPPABLE_MAGIC.to_le_bytes());
+        end.extend_from_slice(&((self.table.len() + TABLE_END) as u32).to_le_bytes());
+        end.append(&mut self.table);
+        end.extend_from_slice(&count.to_le_bytes());
+        end.push(0);
+        end.extend_from_slice(&SEEKABLE_MAGIC.to_le_bytes());
+        self.write(&end)?;
+        Ok(self.hasher.finalize().into())
+    }
+
+    fn end_frame(&mut self) -> io::Result<()> {
+        let frame = self.compressor.compress(&self.plain)?;
+        self.write(&frame)?;
+        self.table.extend_from_slice(&(frame.len() as u32).to_le_bytes());
+        self.table.extend_from_slice(&(self.plain.len() as u32).to_le_bytes());
+        self.plain.clear();
+        Ok(())
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.file.write_at(bytes, self.written)?;
+        self.written += bytes.len() as u64;
+        self.hasher.update(bytes);
+        Ok(())
+    }
+}
+
+/// Bytes of a file; fewer if it ends before.
+fn bytes(file: &Arc<dyn DiskFile>, start: u64, end: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    FileFrom { file: Arc::clone(file), offset: start, end }.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn damaged(what: &'static str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, what)
+}
