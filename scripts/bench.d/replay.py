@@ -1,5 +1,7 @@
-"""How fast a log becomes a state, and how soon a server is ready: without a state snapshot, with one, after a crash."""
+"""How fast a log becomes a state, from plain and from compressed segments; how small these are; and how soon a server is
+ready: without a state snapshot, with one, after a crash."""
 
+import json
 import os
 import pathlib
 import shutil
@@ -8,7 +10,7 @@ import statistics
 import time
 
 import registries
-from processes import Logjar, run_json
+from processes import Logjar, run, run_json
 from report import Floor, Section, number, ratio, spread
 
 PORT = 19204
@@ -18,8 +20,13 @@ PASSES = {
     "check": "checks every line: form, crc, Merkle tree",
     "decode": "makes events of them too",
     "replay": "folds the events into a state too",
+    "compressed": "the same from compressed segments",
 }
 MB_MIN = 450
+COMPRESSED_MIN = 0.7
+LINE_MILLISECONDS_MAX = 0.5
+# Bytes of a deploy in compressed segments, and of each of its files.
+DEPLOY_BYTES, FILE_BYTES = 160, 36
 READY_MAX = {"with a state snapshot": 0.3, "after kill -9": 0.5}
 
 
@@ -27,8 +34,48 @@ def measure(binaries, folder, quick, rounds):
     server = Logjar(binaries, folder, PORT)
     events = 100_000 if quick else 1_000_000
     registries.generate(binaries, server.data, events=events)
-    measured = run_json([pathlib.Path(binaries) / "examples" / "replay_bench", server.data, rounds])
-    return [replay_section(measured), start_section(server, rounds, measured[0])]
+    copy = folder / "compressed"
+    shutil.copytree(server.data, copy)
+    sizes = json.loads(run([server.program, "log", "compress", "--json", "--data", copy]))
+    *measured, lines = run_json([pathlib.Path(binaries) / "examples" / "replay_bench", server.data, copy, rounds])
+    deploys, files = deploys_and_files(server.data / "events")
+    shutil.rmtree(copy)
+    return [
+        replay_section(measured),
+        size_section(sizes, sorted(lines["micros"]), deploys, files),
+        start_section(server, rounds, measured[0]),
+    ]
+
+
+def deploys_and_files(events):
+    """How many deploys the plain segments have, and files of these."""
+    deploys = files = 0
+    for segment in sorted(events.glob("0*.jsonl")):
+        with open(segment, "rb") as lines:
+            for line in lines:
+                if b'"kind":"version.deployed"' in line:
+                    deploys, files = deploys + 1, files + line.count(b'"sha256":')
+    return deploys, files
+
+
+def size_section(sizes, micros, deploys, files):
+    a_deploy, goal = sizes["stored"] / deploys, DEPLOY_BYTES + FILE_BYTES * files / deploys
+    median, high = (micros[len(micros) * part // 100] / 1e3 for part in (50, 99))
+    rows = [
+        ["bytes of the sealed segments", number(sizes["bytes"] / 1e6) + " MB"],
+        ["of these files when they are compressed", number(sizes["stored"] / 1e6) + " MB"],
+        [f"a deploy, with {files / deploys:.1f} files", f"{a_deploy:.0f} bytes"],
+        ["one line by its position, p50 and p99", f"{median:.2f} and {high:.2f} ms"],
+    ]
+    floors = [
+        Floor("bytes of a deploy in compressed segments", a_deploy, round(goal), True),
+        Floor("one line of a compressed segment, p50", median, LINE_MILLISECONDS_MAX, True, " ms"),
+    ]
+    text = (
+        "The same log after `logjar log compress`. Sizes hold all other lines, too. Lines are read all over the log, "
+        f"{len(micros):,} times, from the page cache."
+    )
+    return Section("Compressed segments", text, ["what", ""], rows, floors)
 
 
 def replay_section(measured):
@@ -46,7 +93,11 @@ def replay_section(measured):
             number(lines / median),
             f"{ratio(work[name], work['hash']):.1f}",
         ])
-    floors = [Floor("replay on one core", size / statistics.median(work["replay"]), MB_MIN, unit=" MB/s")]
+    rate = ratio([1 / each for each in work["compressed"]], [1 / each for each in work["replay"]])
+    floors = [
+        Floor("replay on one core", size / statistics.median(work["replay"]), MB_MIN, unit=" MB/s"),
+        Floor("rate of a replay from compressed segments, of plain ones", rate, COMPRESSED_MIN),
+    ]
     text = (
         f"{lines:,} lines of a made-up registry, {size:,.0f} MB in the page cache, on one thread, one pass after the "
         "other in each round. Each pass does what the one before does and more, from the third on with the program's "
@@ -79,8 +130,8 @@ def start_section(server, rounds, log):
     ]
     text = (
         "From the start of the process to the first 200 of `/health/ready`, on the same log of "
-        f"{log['bytes'] / 1e6:,.0f} MB in one segment. After kill -9 the server first copies the segment that was being "
-        "written, so that what it serves is really on disk; that takes as long as the disk needs for it."
+        f"{log['bytes'] / 1e6:,.0f} MB. After kill -9 the server first copies the segment that was being written, so that "
+        "what it serves is really on disk; that takes as long as the disk needs for it."
     )
     return Section("Starts", text, ["start", "seconds until ready"], rows, floors)
 

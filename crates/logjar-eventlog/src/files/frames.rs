@@ -3,26 +3,30 @@
 //!
 //! The format: <https://github.com/facebook/zstd/blob/dev/contrib/seekable_format/zstd_seekable_compression_format.md>.
 
-use std::io::{self, Read};
+use std::io::{self, BufReader, Read};
+use std::mem;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
-use zstd::bulk::{Compressor, Decompressor};
+use zstd::bulk::Compressor;
+use zstd::stream::read::Decoder;
 
 use crate::files::disk::DiskFile;
 use crate::files::durable::{CHUNK, FileFrom};
 use crate::format::cursor::Cursor;
 use crate::format::line::LINE_MAX;
 
-/// A frame gets no more lines once it has this many bytes: large enough to be compressed as well as the whole, and
-/// decompressed in a fraction of a millisecond.
-const FRAME_BYTES: usize = 128 << 10;
+/// A frame gets no more lines once it has this many bytes. Larger ones would save a few per cent more, and a line in the
+/// middle would take longer than half a millisecond.
+const FRAME_BYTES: usize = 512 << 10;
 /// The most bytes of a frame.
 const FRAME_MAX: usize = FRAME_BYTES + LINE_MAX;
 /// The most bytes of a compressed frame: what cannot be compressed grows a little.
 const STORED_MAX: usize = 2 * FRAME_MAX;
+/// The power of two that is the most bytes of a frame: a decompressor needs no larger window.
+const WINDOW_LOG: u32 = 20;
 /// Higher levels take many times as long and save a few per cent.
-const LEVEL: i32 = 3;
+const LEVEL: i32 = 9;
 
 /// How the skipped frame with the table begins.
 const SKIPPABLE_MAGIC: u32 = 0x184D_2A5E;
@@ -100,23 +104,14 @@ impl Frames {
     /// What was compressed, from `start` up to `end`.
     pub(crate) fn range(&self, start: u64, end: u64) -> FramesFrom {
         let next = self.starts.partition_point(|each| each.plain <= start).saturating_sub(1);
-        FramesFrom { frames: self.clone(), next, plain: Vec::new(), offset: start, end }
-    }
-
-    /// A whole frame; empty after the last.
-    fn frame(&self, index: usize) -> io::Result<Vec<u8>> {
-        let (Some(from), Some(to)) = (self.starts.get(index), self.starts.get(index + 1)) else {
-            return Ok(Vec::new());
-        };
-        let stored = bytes(&self.file, from.stored, to.stored)?;
-        let wanted = usize::try_from(to.plain - from.plain).unwrap_or(FRAME_MAX).min(FRAME_MAX);
-        // Each frame has a checksum, which is checked too.
-        let plain = Decompressor::new()?.decompress(&stored, wanted);
-        let plain = plain.map_err(|_| damaged("its bytes cannot be decompressed"))?;
-        if plain.len() == wanted {
-            Ok(plain)
-        } else {
-            Err(damaged("a frame is not as long as the table says"))
+        let frame = self.starts.get(next).copied().unwrap_or_default();
+        let until = self.starts.last().map_or(0, |end| end.stored);
+        let stored = FileFrom { file: Arc::clone(&self.file), offset: frame.stored, end: until };
+        FramesFrom {
+            stored: Some(stored),
+            decoder: None,
+            before: start.saturating_sub(frame.plain),
+            left: end.saturating_sub(start),
         }
     }
 }
@@ -142,41 +137,46 @@ fn starts_of(table: &[u8], count: u32, begin: u64) -> Option<Vec<Start>> {
 }
 
 /// What was compressed, from some byte on.
-#[derive(Debug)]
 pub(crate) struct FramesFrom {
-    frames: Frames,
-    /// The next frame to read.
-    next: usize,
-    /// The frame that was read last.
-    plain: Vec<u8>,
-    /// The next byte to give.
-    offset: u64,
-    end: u64,
+    /// The frames from the one with that byte on, until something is read.
+    stored: Option<FileFrom>,
+    decoder: Option<Decoder<'static, BufReader<FileFrom>>>,
+    /// Bytes that are not wanted, because a frame can only be read from its beginning.
+    before: u64,
+    /// Bytes that are.
+    left: u64,
+}
+
+impl FramesFrom {
+    fn decoder(&mut self) -> io::Result<&mut Decoder<'static, BufReader<FileFrom>>> {
+        if let Some(stored) = self.stored.take() {
+            let mut decoder = Decoder::new(stored)?;
+            decoder.window_log_max(WINDOW_LOG)?;
+            self.decoder = Some(decoder);
+        }
+        self.decoder.as_mut().ok_or_else(|| damaged("its bytes cannot be decompressed"))
+    }
+
+    fn read_wanted(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let before = mem::take(&mut self.before);
+        let decoder = self.decoder()?;
+        io::copy(&mut decoder.take(before), &mut io::sink())?;
+        decoder.read(buffer)
+    }
 }
 
 impl Read for FramesFrom {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let left = usize::try_from(self.end.saturating_sub(self.offset)).unwrap_or(usize::MAX);
-        let length = buffer.len().min(left);
-        let begin = |next: usize| self.frames.starts.get(next).map_or(u64::MAX, |start| start.plain);
-        if length == 0 {
-            return Ok(0);
-        }
-        if self.plain.is_empty() || self.offset >= begin(self.next) {
-            self.plain = self.frames.frame(self.next)?;
-            self.next += 1;
-        }
-        let Some(start) = self.next.checked_sub(1).and_then(|read| self.frames.starts.get(read)) else {
-            return Ok(0);
-        };
-        let within = usize::try_from(self.offset - start.plain).unwrap_or(usize::MAX);
-        let rest = self.plain.get(within..).unwrap_or_default();
-        let length = length.min(rest.len());
-        if let (Some(to), Some(from)) = (buffer.get_mut(..length), rest.get(..length)) {
-            to.copy_from_slice(from);
-        }
-        self.offset += length as u64;
-        Ok(length)
+        let length = buffer.len().min(usize::try_from(self.left).unwrap_or(usize::MAX));
+        let wanted = buffer.get_mut(..length).filter(|wanted| !wanted.is_empty());
+        let Some(wanted) = wanted else { return Ok(0) };
+        let read = self.read_wanted(wanted).map_err(|error| match error.raw_os_error() {
+            Some(_) => error,
+            // The library says no more than a few words about its own state.
+            None => damaged("its bytes cannot be decompressed"),
+        })?;
+        self.left -= read as u64;
+        Ok(read)
     }
 }
 

@@ -148,7 +148,6 @@ pub(crate) enum SegmentBody {
 }
 
 /// The bytes of a range of a segment.
-#[derive(Debug)]
 pub(crate) enum BodyFrom {
     /// Of a plain one.
     Plain(FileFrom),
@@ -279,7 +278,6 @@ impl SegmentFile {
 }
 
 /// The lines of a file, whatever they contain.
-#[derive(Debug)]
 pub(crate) struct RawLines {
     source: BufReader<BodyFrom>,
     path: PathBuf,
