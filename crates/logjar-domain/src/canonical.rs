@@ -6,6 +6,7 @@
 use std::fmt::{self, Display, Formatter, Write};
 
 use crate::access::{Abilities, Scope, TokenLimit};
+use crate::event::Retention;
 use crate::ids::Moment;
 use crate::state::{
     Artifact, BuildState, Group, Member, MoreOfVersion, Repository, State, Token, User, VersionState,
@@ -63,8 +64,15 @@ fn write_group(out: &mut impl Write, name: &str, group: &Group) -> fmt::Result {
 }
 
 fn write_repository(out: &mut impl Write, name: &str, repository: &Repository) -> fmt::Result {
-    let Repository { policy, read, artifacts, plugins: _ } = repository;
-    writeln!(out, "repository {name} policy={} read={}", policy.as_str(), read.as_str())?;
+    let Repository { policy, read, retention, retention_since, artifacts, plugins: _ } = repository;
+    write!(out, "repository {name} policy={} read={}", policy.as_str(), read.as_str())?;
+    match retention {
+        Some(Retention { keep_builds, keep_days }) => {
+            write!(out, " keep_builds={keep_builds} keep_days={keep_days}")?;
+        }
+        None => write!(out, " keep_builds=- keep_days=-")?,
+    }
+    writeln!(out, " keep_since={}", retention_since.0)?;
     for ((group, artifact), details) in artifacts {
         let Artifact { versions, revision: _, changed: _, updated, dated: _, plugin_prefix } =
             details.as_ref();
@@ -79,7 +87,8 @@ fn write_version(out: &mut impl Write, state: &VersionState) -> fmt::Result {
     let VersionState { version, seq: _, moment, fingerprint, more } = state;
     writeln!(out, "  version {version} moment={} fingerprint={:016x}", moment.0, fingerprint.0)?;
     // The newest files follow from the builds and their files.
-    let Some(MoreOfVersion { builds, late: _, newest: _ }) = more.as_deref() else { return Ok(()) };
+    let Some(MoreOfVersion { builds, late: _, newest: _, expired }) = more.as_deref() else { return Ok(()) };
+    expired.iter().try_for_each(|stamp| writeln!(out, "   expired {stamp}"))?;
     for BuildState { stamp, plain, seq: _, moment, late: _, fingerprint } in builds {
         write!(out, "   build {stamp} plain={plain} moment={}", moment.0)?;
         writeln!(out, " fingerprint={:016x}", fingerprint.0)?;

@@ -124,11 +124,32 @@ pub enum Command {
         policy: Option<Policy>,
         /// Who may read it; `None`: unchanged.
         read: Option<ReadAccess>,
+        /// Which builds of snapshot versions it keeps.
+        keep: KeepWish,
     },
     /// Make a version, or a build of a snapshot version, visible.
     Deploy(Arc<Deploy>),
     /// Add late files to a version.
     AddFiles(Arc<AddFiles>),
+    /// Remove builds of a snapshot version that retention does not keep.
+    ExpireBuilds(Arc<ExpireBuilds>),
+}
+
+/// A change of what a repository keeps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum KeepWish {
+    /// Nothing changes.
+    #[default]
+    AsBefore,
+    /// All builds.
+    All,
+    /// The newest and young ones. What is `None` stays as it is, or begins as 1 build and 0 days.
+    Newest {
+        /// How many of the newest builds.
+        builds: Option<u32>,
+        /// For how many days after its deploy a build stays.
+        days: Option<u32>,
+    },
 }
 
 impl Command {
@@ -180,4 +201,15 @@ pub struct AddFiles {
     pub files: Vec<StoredFile>,
     /// How often files had been added to the version when its names were looked up.
     pub times_added: usize,
+}
+
+/// Data of [`Command::ExpireBuilds`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExpireBuilds {
+    /// The repository.
+    pub repository: RepositoryName,
+    /// The coordinates.
+    pub gav: Gav,
+    /// The builds. Those that may not go any more stay.
+    pub builds: Vec<Stamp>,
 }

@@ -9,7 +9,7 @@ use crate::permission::check_credential;
 use crate::rejection::Rejection;
 use crate::rules::Rules;
 use crate::state::State;
-use crate::{deploy, group, repository, token, user};
+use crate::{deploy, group, repository, retention, token, user};
 
 /// What a decision may look at besides the state and the command.
 #[derive(Clone, Debug)]
@@ -74,10 +74,11 @@ pub fn decide(state: &State, command: &Command, context: &Context<'_>) -> Result
         Command::CreateRepository { name, policy, read } => {
             repository::create(state, context, name, *policy, *read)
         }
-        Command::ChangeRepository { name, policy, read } => {
-            repository::change(state, context, name, *policy, *read)
+        Command::ChangeRepository { name, policy, read, keep } => {
+            repository::change(state, context, name, *policy, *read, *keep)
         }
         Command::Deploy(deploy) => deploy::deploy(state, context, deploy),
         Command::AddFiles(added) => deploy::add_files(state, context, added),
+        Command::ExpireBuilds(wish) => retention::expire(state, context, wish),
     }
 }

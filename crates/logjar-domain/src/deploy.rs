@@ -15,6 +15,7 @@ use crate::event::{Event, FilesAdded, Policy, VersionDeployed};
 use crate::ids::{Moment, RepositoryName};
 use crate::names;
 use crate::rejection::Rejection;
+use crate::retention::check_not_expired;
 use crate::state::{Repository, State};
 
 /// How many files one event may list: even with the longest possible names its public form fits into one line.
@@ -26,6 +27,7 @@ pub(crate) fn deploy(state: &State, context: &Context<'_>, wish: &Deploy) -> Res
     let claims_group =
         may_deploy(state, context.now, context.actor, &wish.gav.group, &wish.gav.artifact, context.rules)?;
     check_stamp(context.now, wish.stamp)?;
+    check_not_expired(state, &wish.repository, &wish.gav, wish.stamp)?;
     check_redeploy(state, context, wish)?;
     check_names(state, repository, &wish.gav)?;
     if wish.files.len() > FILES_MAX {
@@ -55,6 +57,7 @@ pub(crate) fn add_files(
 ) -> Result<Decision, Rejection> {
     check_target(state, &wish.repository, &wish.gav)?;
     may_deploy(state, context.now, context.actor, &wish.gav.group, &wish.gav.artifact, context.rules)?;
+    check_not_expired(state, &wish.repository, &wish.gav, wish.stamp)?;
     let version = state.version(&wish.repository, &wish.gav);
     let added = version.and_then(|version| match wish.stamp {
         None => Some(version.late().len()),

@@ -128,11 +128,15 @@ pub enum Event {
         policy: Policy,
         /// Who may read it from now on.
         read: ReadAccess,
+        /// Which builds of snapshot versions it keeps from now on; `None`: all.
+        retention: Option<Retention>,
     },
     /// A version, or one more build of a snapshot version, became visible with all its files.
     VersionDeployed(Arc<VersionDeployed>),
     /// A version got late files.
     FilesAdded(Arc<FilesAdded>),
+    /// Retention removed builds of a snapshot version; their files go.
+    SnapshotExpired(Arc<SnapshotExpired>),
 }
 
 /// Data of [`Event::UserRegistered`].
@@ -195,6 +199,16 @@ pub enum Policy {
     Mixed,
 }
 
+/// Which builds of a snapshot version a repository keeps: those that are among the newest or young, and some besides
+/// ([`crate::retention`]).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// How many of the newest builds; at least 1.
+    pub keep_builds: u32,
+    /// For how many days after its deploy a build is young.
+    pub keep_days: u32,
+}
+
 /// Who may read a repository.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReadAccess {
@@ -242,6 +256,17 @@ pub struct VersionDeployed {
     pub uses_up_token: bool,
     /// The group that it claims for its deployer.
     pub claims_group: Option<GroupId>,
+}
+
+/// Data of [`Event::SnapshotExpired`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SnapshotExpired {
+    /// The repository.
+    pub repository: RepositoryName,
+    /// The coordinates.
+    pub gav: Gav,
+    /// The builds, the oldest first; at least one.
+    pub builds: Vec<Stamp>,
 }
 
 /// Data of [`Event::FilesAdded`].
@@ -302,6 +327,7 @@ impl Event {
             Self::RepositorySettingsChanged { .. } => "repository.settings-changed",
             Self::VersionDeployed(_) => "version.deployed",
             Self::FilesAdded(_) => "version.files-added",
+            Self::SnapshotExpired(_) => "snapshot.expired",
         }
     }
 }

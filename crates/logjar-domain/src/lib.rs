@@ -28,6 +28,7 @@ mod group;
 pub mod inheritance;
 pub mod permission;
 mod repository;
+pub mod retention;
 pub mod rules;
 pub mod scopes;
 pub mod sight;

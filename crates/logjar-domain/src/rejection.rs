@@ -153,6 +153,20 @@ pub enum Rejection {
         /// Who deployed it.
         user: String,
     },
+    /// A build that retention removed.
+    #[error(
+        "the build `{version}` of `{group}:{artifact}` was removed, because repository `{repository}` keeps only newer ones; deploy a new build"
+    )]
+    BuildExpired {
+        /// The repository.
+        repository: RepositoryName,
+        /// The group.
+        group: GroupId,
+        /// The artifact.
+        artifact: ArtifactId,
+        /// The stamped version of the build.
+        version: String,
+    },
     /// The version does not exist.
     #[error("version `{version}` of `{group}:{artifact}` does not exist in repository `{repository}`")]
     VersionMissing {

@@ -1,10 +1,12 @@
 //! Rules about Maven repositories.
 
+use crate::command::KeepWish;
 use crate::decide::{Context, Decision};
 use crate::event::{Event, Policy, ReadAccess};
 use crate::names::parse_repository_name;
 use crate::permission::require_administrator;
 use crate::rejection::Rejection;
+use crate::retention;
 use crate::state::State;
 
 /// Creating a repository is for administrators.
@@ -30,6 +32,7 @@ pub(crate) fn change(
     name: &str,
     policy: Option<Policy>,
     read: Option<ReadAccess>,
+    keep: KeepWish,
 ) -> Result<Decision, Rejection> {
     require_administrator(state, context.now, context.actor, "change repositories")?;
     let repository = parse_repository_name(name)?;
@@ -37,8 +40,9 @@ pub(crate) fn change(
         return Err(Rejection::RepositoryMissing { name: name.to_owned() });
     };
     let (policy, read) = (policy.unwrap_or(before.policy), read.unwrap_or(before.read));
-    if (policy, read) == (before.policy, before.read) {
+    let retention = retention::changed(before.retention, keep)?;
+    if (policy, read, retention) == (before.policy, before.read, before.retention) {
         return Ok(Decision::Nothing);
     }
-    Ok(Decision::Append(Event::RepositorySettingsChanged { repository, policy, read }))
+    Ok(Decision::Append(Event::RepositorySettingsChanged { repository, policy, read, retention }))
 }

@@ -7,11 +7,20 @@ pub struct Rules {
     pub group_creation: GroupCreation,
     /// Whether rights in a whole group apply in the groups below it.
     pub inherit: bool,
+    /// Seconds during which a version accepts late files.
+    pub late_window_s: i64,
+    /// Seconds for which retention keeps a build that another one took the place of.
+    pub retention_grace_s: i64,
 }
 
 impl Default for Rules {
     fn default() -> Self {
-        Self { group_creation: GroupCreation::default(), inherit: true }
+        Self {
+            group_creation: GroupCreation::default(),
+            inherit: true,
+            late_window_s: 3_600,
+            retention_grace_s: 3_600,
+        }
     }
 }
 

@@ -11,11 +11,13 @@ use std::sync::Arc;
 
 use logjar_maven::coordinates::{ArtifactId, Gav, GroupId};
 
-pub use self::artifact::{Artifact, BuildState, MoreOfVersion, NewestFile, VersionState, When, all_files};
-use self::artifact::{add_files, add_version};
+pub use self::artifact::{
+    Artifact, BuildState, EXPIRED_KNOWN, MoreOfVersion, NewestFile, VersionState, When, all_files,
+};
+use self::artifact::{add_files, add_version, remove_builds};
 use self::memberships::Memberships;
 use crate::access::{Abilities, Scope, TokenLimit};
-use crate::event::{Event, Policy, ReadAccess, Recorded, TokenCreated, UserKind, UserRegistered};
+use crate::event::{Event, Policy, ReadAccess, Recorded, Retention, TokenCreated, UserKind, UserRegistered};
 use crate::ids::{DeployId, Moment, RepositoryName, TokenId, UserId};
 
 /// The whole state of a registry.
@@ -106,6 +108,10 @@ pub struct Repository {
     pub policy: Policy,
     /// Who may read it.
     pub read: ReadAccess,
+    /// Which builds of snapshot versions it keeps; `None`: all.
+    pub retention: Option<Retention>,
+    /// When that was set; the beginning of time if it never was.
+    pub retention_since: Moment,
     /// Its artifacts. Copies of a state share those that have not changed since the copy was made: they are most of it.
     pub artifacts: BTreeMap<ArtifactKey, Arc<Artifact>>,
     /// Those of them that are Maven plugins: few, and asked for by group.
@@ -234,14 +240,19 @@ pub fn evolve(state: &mut State, recorded: &Recorded) {
             let created = Repository::new(*policy, *read, BTreeMap::new());
             state.repositories.entry(repository.clone()).or_insert(created);
         }
-        Event::RepositorySettingsChanged { repository, policy, read } => {
+        Event::RepositorySettingsChanged { repository, policy, read, retention } => {
             if let Some(repository) = state.repositories.get_mut(repository) {
                 repository.policy = *policy;
                 repository.read = *read;
+                if repository.retention != *retention {
+                    repository.retention = *retention;
+                    repository.retention_since = recorded.at;
+                }
             }
         }
         Event::VersionDeployed(deployed) => add_version(state, deployed, recorded),
         Event::FilesAdded(added) => add_files(state, added, recorded),
+        Event::SnapshotExpired(expired) => remove_builds(state, expired, recorded),
     }
 }
 

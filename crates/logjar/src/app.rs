@@ -20,6 +20,7 @@ use crate::downloads::Downloads;
 use crate::metrics::Metrics;
 use crate::projections::Projections;
 use crate::rebuild::Rebuilds;
+use crate::retention::Retention;
 use crate::search::SearchIndex;
 use crate::sequencer::{Sequencer, SubmitError};
 use crate::storage::DataFolder;
@@ -58,6 +59,8 @@ pub struct App {
     pub metrics: Arc<Metrics>,
     /// Rebuilds of what is derived from the log.
     pub rebuilds: Rebuilds,
+    /// Removes builds of snapshot versions.
+    pub retention: Arc<Retention>,
     /// Compresses sealed segments.
     pub compression: Arc<Compression>,
 }
@@ -89,9 +92,18 @@ impl App {
         let search = Arc::new(search);
         let (known, log) = (projections.clone(), reader.clone());
         let rebuilds = Rebuilds::new(folder.clone(), known, log, sequencer.clone(), search.clone());
+        let retention = Retention::new(
+            folder.clone(),
+            projections.clone(),
+            reader.clone(),
+            sequencer.clone(),
+            deploys.placement().clone(),
+            config.rules(),
+        );
         let keep_plain = Duration::from_secs(config.log_keep_plain);
         let compression = Compression::new(folder.events(), reader.clone(), sequencer.clone(), keep_plain);
         Self {
+            retention: Arc::new(retention),
             compression: Arc::new(compression),
             sign_ins: Arc::new(SignIns::new(projections.clone(), hashing.clone())),
             hashing,

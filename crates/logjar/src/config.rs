@@ -56,6 +56,8 @@ pub struct Config {
     pub http_keep_alive: u64,
     /// `http.cache_bytes`: maximum size of the cache of ready answers, in bytes.
     pub http_cache_bytes: u64,
+    /// `retention.grace`: seconds for which retention keeps a build that another one took the place of.
+    pub retention_grace: i64,
     /// `log.keep_plain`: seconds that the plain file of a compressed segment stays.
     pub log_keep_plain: u64,
     /// `log.segment_bytes`: how large a segment of the log may get before a new one is begun.
@@ -94,6 +96,7 @@ impl Default for Config {
             http_idle_timeout: 30,
             http_keep_alive: 75,
             http_cache_bytes: 8 << 20,
+            retention_grace: 3_600,
             log_keep_plain: 3_600,
             log_segment_bytes: SEGMENT_BYTES,
             activity_keep: 90,
@@ -104,7 +107,12 @@ impl Default for Config {
 impl Config {
     /// The settings that decisions and rights depend on.
     pub fn rules(&self) -> Rules {
-        Rules { group_creation: self.groups_create, inherit: self.groups_inherit }
+        Rules {
+            group_creation: self.groups_create,
+            inherit: self.groups_inherit,
+            late_window_s: self.deploy_late_window.cast_signed(),
+            retention_grace_s: self.retention_grace,
+        }
     }
 }
 

@@ -26,6 +26,7 @@ pub mod compression;
 pub mod deploy;
 pub mod downloads;
 pub mod rebuild;
+pub mod retention;
 pub mod storage;
 pub mod tree_metadata;
 

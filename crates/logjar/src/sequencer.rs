@@ -235,6 +235,14 @@ impl Sequencer {
         self.ask(|answer| Message::Request(Box::new(Request { command, actor, answer }))).await
     }
 
+    /// The same for threads that may block.
+    ///
+    /// # Errors
+    /// As [`Self::submit`].
+    pub fn submit_blocking(&self, command: Command, actor: Actor) -> Result<Outcome, SubmitError> {
+        self.answered(|answer| Message::Request(Box::new(Request { command, actor, answer })))
+    }
+
     /// Seals the active segment of the log and begins a new one, if it has a line. Returns the name of the new file.
     ///
     /// # Errors
@@ -248,8 +256,11 @@ impl Sequencer {
     /// # Errors
     /// That it is not possible now.
     pub fn adopt(&self, compressed: Compressed) -> Result<bool, SubmitError> {
-        let answered = self.send(|answer| Message::Adopt(compressed, answer))?;
-        answered.blocking_recv().unwrap_or(Err(SubmitError::Stopped))
+        self.answered(|answer| Message::Adopt(compressed, answer))
+    }
+
+    fn answered<T>(&self, message: impl FnOnce(Answer<T>) -> Message) -> Result<T, SubmitError> {
+        self.send(message)?.blocking_recv().unwrap_or(Err(SubmitError::Stopped))
     }
 
     async fn ask<T>(&self, message: impl FnOnce(Answer<T>) -> Message) -> Result<T, SubmitError> {

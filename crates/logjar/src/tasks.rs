@@ -12,6 +12,7 @@ use crate::compression;
 use crate::deploy::Deploys;
 use crate::downloads::{self, Downloads};
 use crate::projections::Changed;
+use crate::retention;
 use crate::search::follow;
 use crate::sequencer::Sequencer;
 use crate::startup::state_snapshot;
@@ -35,6 +36,7 @@ impl Tasks {
         tasks.add(state_snapshot::run(app.folder.clone(), app.reader.clone(), app.rebuilds.turns.clone()));
         tasks.add(follow::run(app.search.clone()));
         tasks.add(pass_time(app.sequencer.clone(), app.deploys.clone()));
+        tasks.add(retention::run(app.retention.clone()));
         tasks.add(compression::run(app.compression.clone()));
         tasks.add(downloads::merge_days(app.downloads.clone()));
         tasks

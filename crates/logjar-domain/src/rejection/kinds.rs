@@ -35,6 +35,7 @@ impl Rejection {
             | Self::GroupAboveAnother { .. }
             | Self::OverOthers { .. }
             | Self::Redeploy { .. }
+            | Self::BuildExpired { .. }
             | Self::WrongPolicy { .. }
             | Self::NestedVersion { .. }
             | Self::DiffersByCase { .. }
@@ -65,6 +66,7 @@ impl Rejection {
             Self::OverOthers { .. } => "others-below",
             Self::GroupUnclaimable { .. } | Self::GroupAboveAnother { .. } => "group-unclaimable",
             Self::Redeploy { .. } => "redeploy-non-snapshot",
+            Self::BuildExpired { .. } => "build-expired",
             Self::VersionMissing { .. } => "version-missing",
             Self::FilesChanged { .. } => "files-changed",
             Self::WrongPolicy { .. } => "repository-policy",
@@ -107,6 +109,7 @@ impl Rejection {
                 "Deploy group cannot be claimed"
             }
             Self::Redeploy { .. } => "Non-SNAPSHOT redeploy",
+            Self::BuildExpired { .. } => "Build removed by retention",
             Self::WrongPolicy { .. } => "Wrong kind of version for the repository",
             Self::NestedVersion { .. } | Self::DiffersByCase { .. } => "Invalid project name",
             Self::TooManyFiles { .. } => "Too many files",

@@ -1,5 +1,6 @@
 //! Artifacts and their versions, and how events change them.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use logjar_maven::coordinates::{Gav, Version};
@@ -8,7 +9,7 @@ use logjar_maven::snapshot_version::Stamp;
 use logjar_maven::version_order;
 
 use super::{State, add_group, note_group};
-use crate::event::{By, FilesAdded, Recorded, StoredFile, VersionDeployed};
+use crate::event::{By, FilesAdded, Recorded, SnapshotExpired, StoredFile, VersionDeployed};
 use crate::fingerprint::Fingerprint;
 use crate::ids::{Moment, RepositoryName, Second};
 
@@ -55,7 +56,12 @@ pub struct MoreOfVersion {
     pub late: Vec<u64>,
     /// For each classifier and extension of a snapshot version, the newest build that has it.
     pub newest: Vec<NewestFile>,
+    /// The builds that retention removed last, at most [`EXPIRED_KNOWN`]: files that still come for them are refused.
+    pub expired: Vec<Stamp>,
 }
+
+/// How many removed builds of a version are known.
+pub const EXPIRED_KNOWN: usize = 100;
 
 /// The last build of a snapshot version that has a file of some classifier and extension.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -276,6 +282,28 @@ pub(super) fn add_files(state: &mut State, added: &FilesAdded, recorded: &Record
             note_newest(more, &added.gav, (stamp, when), &added.files);
         }
     }
+}
+
+/// Takes builds away. What is known of the version as a whole is that of its oldest build from then on.
+pub(super) fn remove_builds(state: &mut State, expired: &SnapshotExpired, recorded: &Recorded) {
+    let artifact = state.repositories.get_mut(&expired.repository).and_then(|repository| {
+        repository.artifacts.get_mut(&(expired.gav.group.clone(), expired.gav.artifact.clone()))
+    });
+    let Some(artifact) = artifact.map(Arc::make_mut) else { return };
+    let Ok(index) = artifact.place_of(&expired.gav.version) else { return };
+    let Some(version) = artifact.versions.get_mut(index) else { return };
+    let Some(more) = version.more.as_mut() else { return };
+    let mut gone: BTreeSet<Stamp> = expired.builds.iter().copied().collect();
+    // No event takes what clients resolve; metadata would go back in time.
+    more.newest.iter().for_each(|newest| _ = gone.remove(&newest.stamp));
+    more.builds.last().iter().for_each(|current| _ = gone.remove(&current.stamp));
+    more.builds.retain(|build| !gone.contains(&build.stamp));
+    more.expired.extend(expired.builds.iter().filter(|stamp| gone.contains(stamp)));
+    more.expired.drain(..more.expired.len().saturating_sub(EXPIRED_KNOWN));
+    if let Some(oldest) = more.builds.first() {
+        (version.seq, version.moment, version.fingerprint) = (oldest.seq, oldest.moment, oldest.fingerprint);
+    }
+    note_change(artifact, recorded);
 }
 
 /// All files of a deploy's event and of the late events that follow it, late ones last.

@@ -8,8 +8,8 @@ use logjar_maven::coordinates::{ArtifactId, GroupId};
 
 use super::memberships::Memberships;
 use super::{Artifact, ArtifactKey, Group, Repository, State, Token, User};
-use crate::event::{Policy, ReadAccess};
-use crate::ids::{RepositoryName, TokenId, UserId};
+use crate::event::{Policy, ReadAccess, Retention};
+use crate::ids::{Moment, RepositoryName, TokenId, UserId};
 
 impl Repository {
     /// The repository with these artifacts.
@@ -20,7 +20,13 @@ impl Repository {
     ) -> Self {
         let plugins = artifacts.iter().filter(|(_, artifact)| artifact.plugin_prefix.is_some());
         let plugins = plugins.map(|(key, _)| key.clone()).collect();
-        Self { policy, read, artifacts, plugins }
+        Self { policy, read, retention: None, retention_since: Moment(0), artifacts, plugins }
+    }
+
+    /// The same, but it keeps only some builds of snapshot versions, or all again, since that moment.
+    #[must_use]
+    pub fn keeping(self, retention: Option<Retention>, retention_since: Moment) -> Self {
+        Self { retention, retention_since, ..self }
     }
 }
 
@@ -64,8 +70,10 @@ impl State {
         let packed_artifacts = |artifacts: BTreeMap<ArtifactKey, Arc<Artifact>>| {
             artifacts.into_iter().map(|(key, artifact)| (key, Arc::new(Artifact::clone(&artifact)))).collect()
         };
-        let packed_repository = |(name, Repository { policy, read, artifacts, .. })| {
-            (name, Repository::new(policy, read, packed_artifacts(artifacts)))
+        let packed_repository = |(name, repository): (RepositoryName, Repository)| {
+            let Repository { policy, read, retention, retention_since, artifacts, plugins: _ } = repository;
+            let packed = Repository::new(policy, read, packed_artifacts(artifacts));
+            (name, packed.keeping(retention, retention_since))
         };
         // A map that is built from sorted items at once fills its nodes.
         Self {

@@ -2,11 +2,13 @@
 
 use logjar_domain::access::Abilities;
 use logjar_domain::command::Command;
-use logjar_domain::event::{Policy, ReadAccess};
+use logjar_domain::event::Policy;
 use logjar_domain::ids::TokenId;
 use logjar_domain::rules::GroupCreation;
 
-use crate::registry::{Registry, Wish, create, deploy, grant, late_files, register, repository, revoke, tag};
+use crate::registry::{
+    Registry, Wish, create, deploy, grant, keep, late_files, register, repository, revoke, tag,
+};
 
 /// Each way in which a credential becomes void, by each command that it could make before.
 #[test]
@@ -59,7 +61,7 @@ fn a_void_credential_never_acts() {
 
 /// One command of each kind that makes an event when an administrator who has `org.amy` gives it.
 fn every_command(token: &TokenId) -> Vec<Command> {
-    let (name, none) = ("ben".to_owned(), None);
+    let name = "ben".to_owned();
     vec![
         register("dan", false),
         Command::ChangePassword { name: name.clone(), password_hash: "y".to_owned() },
@@ -72,7 +74,7 @@ fn every_command(token: &TokenId) -> Vec<Command> {
         grant("org.amy", "boss", None, Abilities::READ_AND_DEPLOY, true),
         revoke("org.amy", "ben", Some("lib")),
         repository("new", Policy::Mixed),
-        Command::ChangeRepository { name: "repo".to_owned(), policy: none, read: Some(ReadAccess::Granted) },
+        keep("repo", 1, 0),
         deploy("repo", "org.amy:lib:2.0", None, "d_another"),
         late_files("repo", "org.amy:lib:1.0", "d_another"),
     ]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use logjar_domain::access::{Abilities, Actor, Scope};
 use logjar_domain::canonical;
-use logjar_domain::command::{AddFiles, Command};
+use logjar_domain::command::{AddFiles, Command, KeepWish};
 use logjar_domain::event::{Event, Policy, ReadAccess};
 use logjar_domain::ids::{DeployId, Moment, TokenId, UserId};
 use logjar_domain::rules::{GroupCreation, Rules};
@@ -25,7 +25,7 @@ const GROUPS: [&str; 7] =
     ["org.example", "org.example.deep", "Org.Example", "hiccup", "ben", "com", "org.example.lib"];
 const ARTIFACTS: [&str; 3] = ["lib", "Lib", "other"];
 const VERSIONS: [&str; 4] = ["1.0", "1.1", "2.0-SNAPSHOT", "lib"];
-const STAMPS: [&str; 2] = ["20261124.080000-1", "20261124.090000-2"];
+const STAMPS: [&str; 2] = ["19700101.000000-1", "19700101.000100-2"];
 const REPOSITORIES: [&str; 3] = ["repo", "few", "-bad"];
 
 /// Raw material of one command: who, what, and choices from the names above.
@@ -102,6 +102,11 @@ fn command_of(registry: &Registry, kind: u8, choices: [u8; 6]) -> Command {
             name: choose(&REPOSITORIES, a).to_owned(),
             policy: (b % 2 == 0).then_some(Policy::Mixed),
             read: (c % 2 == 0).then_some(ReadAccess::Granted),
+            keep: match d % 4 {
+                0 => KeepWish::AsBefore,
+                1 => KeepWish::All,
+                _ => KeepWish::Newest { builds: Some(u32::from(e % 3)), days: (f % 2 == 0).then_some(0) },
+            },
         },
         14 => {
             let id = format!("d_{}", f % 32);
@@ -278,6 +283,7 @@ fn random_commands_make_events_of_every_kind() {
         }
         kinds.extend(registry.log.iter().map(|recorded| recorded.event.kind()));
     }
+    // `snapshot.expired` has a property of its own.
     assert_eq!(kinds.len(), 15, "a property of events that never come proves nothing: {kinds:?}");
 }
 

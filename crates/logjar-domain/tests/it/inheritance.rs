@@ -1,7 +1,7 @@
 //! Rights go down: what is granted for all of a group holds in the groups below it, and ends with it.
 
 use logjar_domain::access::{Abilities, Actor};
-use logjar_domain::command::Command;
+use logjar_domain::command::{Command, KeepWish};
 use logjar_domain::event::{By, Event, ReadAccess, Recorded};
 use logjar_domain::ids::RepositoryName;
 use logjar_domain::inheritance::reached_from_above;
@@ -196,8 +196,12 @@ fn sees(registry: &Registry, actor: &Actor, of: &str) -> (bool, bool) {
 #[test]
 fn reading_goes_down_too() {
     let Acme { mut registry, amy, ben, cid, dan } = acme(GroupCreation::Admin);
-    let change =
-        Command::ChangeRepository { name: "repo".to_owned(), policy: None, read: Some(ReadAccess::Granted) };
+    let change = Command::ChangeRepository {
+        name: "repo".to_owned(),
+        policy: None,
+        read: Some(ReadAccess::Granted),
+        keep: KeepWish::AsBefore,
+    };
     registry.local(&change);
     for coordinates in ["com.acme:lib:1.0", "com.acme.tools:lib:1.0"] {
         assert_eq!(tag(registry.deploy(&amy, coordinates)), "yes");

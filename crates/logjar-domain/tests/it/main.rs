@@ -23,3 +23,4 @@ mod moments;
 mod property;
 mod protocol;
 mod replay;
+mod retention;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use logjar_domain::access::{Abilities, Actor, Scope, TokenLimit};
-use logjar_domain::command::{AddFiles, Command, Deploy};
+use logjar_domain::command::{AddFiles, Command, Deploy, ExpireBuilds, KeepWish};
 use logjar_domain::decide::{Context, Decision, decide};
 use logjar_domain::event::{By, Event, Policy, ReadAccess, Recorded, StoredFile, UserKind};
 use logjar_domain::ids::{DeployId, Moment, RepositoryName};
@@ -116,6 +116,18 @@ pub(crate) fn register(name: &str, admin: bool) -> Command {
 
 pub(crate) fn repository(name: &str, policy: Policy) -> Command {
     Command::CreateRepository { name: name.to_owned(), policy, read: ReadAccess::Public }
+}
+
+/// From now on the repository keeps that many builds, and those that are younger than so many days.
+pub(crate) fn keep(repository: &str, builds: u32, days: u32) -> Command {
+    let keep = KeepWish::Newest { builds: Some(builds), days: Some(days) };
+    Command::ChangeRepository { name: repository.to_owned(), policy: None, read: None, keep }
+}
+
+pub(crate) fn expire(repository: &str, coordinates: &str, builds: &[Stamp]) -> Command {
+    let Command::Deploy(of) = deploy(repository, coordinates, None, "d_none") else { unreachable!() };
+    let (repository, gav) = (of.repository.clone(), of.gav.clone());
+    Command::ExpireBuilds(Arc::new(ExpireBuilds { repository, gav, builds: builds.to_vec() }))
 }
 
 pub(crate) fn create(group: &str, owner: &str) -> Command {

@@ -16,8 +16,8 @@ use crate::files::durable::{CHUNK, FileFrom};
 use crate::format::cursor::Cursor;
 use crate::format::line::LINE_MAX;
 
-/// A frame gets no more lines once it has this many bytes. Larger ones would save a few per cent more, and a line in the
-/// middle would take longer than half a millisecond.
+/// A frame gets no more lines once it has this many bytes. Larger ones would save a few per cent more, and a line in
+/// the middle would take longer than half a millisecond.
 const FRAME_BYTES: usize = 512 << 10;
 /// The most bytes of a frame.
 const FRAME_MAX: usize = FRAME_BYTES + LINE_MAX;

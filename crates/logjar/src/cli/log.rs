@@ -312,9 +312,12 @@ impl Printer {
             (text("group"), text("artifact"), text("version"))
         {
             let stamp = text("stamp").map(|stamp| format!(" ({stamp})")).unwrap_or_default();
-            let files = data.get("files").and_then(Value::as_array).map_or(0, Vec::len);
             let repository = text("repository").unwrap_or_default();
-            return format!("{group}:{artifact}:{version}{stamp} in {repository}, {files} files");
+            let count = |key: &str, what: &str| {
+                data.get(key).and_then(Value::as_array).map(|items| counted(items.len() as u64, what))
+            };
+            let what = count("files", "file").or(count("builds", "build")).unwrap_or_default();
+            return format!("{group}:{artifact}:{version}{stamp} in {repository}, {what}");
         }
         let mut words = Vec::new();
         words.extend(text("repository").map(str::to_owned));
@@ -322,6 +325,13 @@ impl Printer {
         words.extend(text("artifact").map(str::to_owned));
         words.extend(text("user").or_else(|| text("owner")).map(name));
         words.extend(text("token").map(str::to_owned));
+        if let Some(builds) = data.get("keep_builds").and_then(Value::as_u64) {
+            words.push(format!(
+                "keeps {}, {}",
+                counted(builds, "build"),
+                counted(number(data, "keep_days"), "day")
+            ));
+        }
         words.join(" ")
     }
 }

@@ -14,6 +14,7 @@ mod rebuild;
 mod recent;
 mod repositories;
 mod restore;
+mod retention;
 mod search;
 mod serve;
 mod snippet;
@@ -77,6 +78,9 @@ enum Command {
     /// Manage Maven repositories
     #[command(subcommand)]
     Repo(repositories::Command),
+    /// Remove old builds of snapshot versions
+    #[command(subcommand)]
+    Retention(retention::Command),
     /// Search for artifacts
     #[command(
         after_help = "Examples:\n  logjar search json parser\n  logjar search 'group:org.example json*'\n  logjar search '[hiccup \"1.0.5\"]'"
@@ -215,6 +219,7 @@ fn run(global: &Global, command: Command) -> Result<(), Failure> {
         Command::Token(command) => tokens::run(global, command),
         Command::Group(command) => groups::run(global, command),
         Command::Repo(command) => repositories::run(global, command),
+        Command::Retention(command) => retention::run(global, command),
         Command::Search(options) => search::run(global, &options),
         Command::Recent(options) => recent::run(global, &options),
         Command::Snippet(options) => snippet::run(global, &options),

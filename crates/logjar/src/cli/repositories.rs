@@ -4,7 +4,10 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
 use super::client::{Wants, is_change, segment, with_client};
+use super::progress::number;
+use super::retention::Keep;
 use super::{Failure, Global, output};
+use crate::numbers::counted;
 
 #[derive(Subcommand)]
 pub(super) enum Command {
@@ -24,6 +27,9 @@ pub(super) enum Command {
     /// List repositories
     List,
     /// Change a repository's settings
+    #[command(
+        after_help = "Examples:\n  logjar repo set internal --read granted\n  logjar repo set repo --keep-builds 10 --keep-days 30"
+    )]
     Set {
         /// Name of the repository
         name: String,
@@ -32,6 +38,8 @@ pub(super) enum Command {
         /// Who may read it
         #[arg(long, value_enum)]
         read: Option<Read>,
+        #[command(flatten)]
+        keep: Keep,
     },
 }
 
@@ -93,11 +101,14 @@ pub(super) fn run(global: &Global, command: Command) -> Result<(), Failure> {
                 output::line(&format!("created {name}, at /repository/{name}/"))
             }
         }
-        Command::Set { policy, read: None, .. } if policy.name().is_none() => Err(Failure::Usage(
-            "say what to change: --releases, --snapshots or --mixed, or --read".to_owned(),
-        )),
-        Command::Set { name, policy, read } => {
-            let body = json!({ "policy": policy.name(), "read": read.map(Read::name) });
+        Command::Set { policy, read: None, keep, .. } if policy.name().is_none() && !keep.is_change() => {
+            let what = "--releases, --snapshots or --mixed, --read, --keep-builds, --keep-days or --keep-all";
+            Err(Failure::Usage(format!("say what to change: {what}")))
+        }
+        Command::Set { name, policy, read, keep } => {
+            keep.confirm(global, &name)?;
+            let mut body = json!({ "policy": policy.name(), "read": read.map(Read::name) });
+            keep.add_to(&mut body);
             let path = format!("/api/v1/repositories/{}", segment(&name));
             let done = with_client(global, Wants::Writing, async |client| client.patch(&path, &body).await)?;
             match is_change(&done) {
@@ -113,7 +124,7 @@ pub(super) fn run(global: &Global, command: Command) -> Result<(), Failure> {
                 return output::json(&repositories);
             }
             let rows: Vec<Vec<String>> = repositories.as_array().into_iter().flatten().map(row).collect();
-            output::table(&["NAME", "TAKES", "READ", "ARTIFACTS"], &rows)
+            output::table(&["NAME", "TAKES", "READ", "KEEPS", "ARTIFACTS"], &rows)
         }
     }
 }
@@ -121,5 +132,12 @@ pub(super) fn run(global: &Global, command: Command) -> Result<(), Failure> {
 fn row(repository: &Value) -> Vec<String> {
     let text = |key: &str| repository.get(key).and_then(Value::as_str).unwrap_or("-").to_owned();
     let artifacts = repository.get("artifacts").and_then(Value::as_u64).unwrap_or_default();
-    vec![text("name"), text("policy"), text("read"), artifacts.to_string()]
+    let keeps = match repository.get("keep_builds").and_then(Value::as_u64) {
+        None => "all builds".to_owned(),
+        Some(builds) => {
+            let builds = counted(builds, "build");
+            format!("{builds}, {}", counted(number(repository, "keep_days"), "day"))
+        }
+    };
+    vec![text("name"), text("policy"), text("read"), keeps, artifacts.to_string()]
 }

@@ -291,6 +291,7 @@ async fn answer(
     let _ = stop.send(true);
     app.rebuilds.turns.end();
     app.compression.end();
+    app.retention.end();
     let _ = tokio::join!(network, commands);
     tasks.end().await;
     admin_socket::remove(app.folder.root());
@@ -301,8 +302,12 @@ async fn answer(
 async fn close(app: &Arc<App>, running: Running) -> Result<(), Failure> {
     // A rebuild should write nothing after the lock is gone. One of search may: it can't be broken off.
     let _ = tokio::time::timeout(REBUILD_ENDS, app.rebuilds.turns.at_rest()).await;
-    let compression = app.compression.clone();
-    let _ = tokio::task::spawn_blocking(move || compression.at_rest()).await;
+    let (compression, retention) = (app.compression.clone(), app.retention.clone());
+    let at_rest = move || {
+        compression.at_rest();
+        retention.at_rest();
+    };
+    let _ = tokio::task::spawn_blocking(at_rest).await;
     let Ok(ended) = tokio::task::spawn_blocking(move || running.end()).await else { return Ok(()) };
     // Another server must not work on the same files.
     let Ok(_at_rest) = tokio::time::timeout(MOVES_END, app.sequencer.at_rest()).await else {

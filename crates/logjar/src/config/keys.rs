@@ -152,6 +152,12 @@ pub const KEYS: &[Key] = &[
         set: |c, v| put_bytes(&mut c.log_segment_bytes, v, KIB..=TIB),
     },
     Key {
+        name: "retention.grace",
+        about: "Seconds for which retention keeps a build that another one took the place of.",
+        get: |c| c.retention_grace.to_string(),
+        set: |c, v| put_in(&mut c.retention_grace, v, 0..=31_536_000, "a number of seconds, 0 to 31536000"),
+    },
+    Key {
         name: "log.keep_plain",
         about: "Seconds that the plain file of a compressed segment stays, for copies of the folder under way.",
         get: |c| c.log_keep_plain.to_string(),

@@ -28,6 +28,7 @@ use logjar_domain::open_deploy::request::{Body, Deployer, Put};
 use logjar_domain::open_deploy::step::{Answer, Commit, CommitResult, Step};
 use logjar_domain::open_deploy::{Held, Settings};
 use logjar_domain::rejection::{Class, Rejection};
+use logjar_domain::retention::check_not_expired;
 use logjar_domain::rules::Rules;
 use logjar_eventlog::log::LogReader;
 use logjar_maven::coordinates::Gav;
@@ -219,6 +220,7 @@ impl Deploys {
             Target::File(VersionFile { gav, build, .. }) => {
                 let stamp = if let Build::Stamped(stamp) = build { Some(*stamp) } else { None };
                 check_stamp(moment, stamp)?;
+                check_not_expired(&state, &put.repository, gav, stamp)?;
                 let repository = check_target(&state, &put.repository, gav)?;
                 may_deploy(&state, moment, &actor, &gav.group, &gav.artifact, &self.rules)?;
                 check_names(&state, repository, gav)

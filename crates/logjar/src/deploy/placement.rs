@@ -3,7 +3,7 @@
 //! only then removed from `uploads/`; until then they are served from there if they are missing in the tree.
 
 use std::collections::{BTreeMap, HashSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -114,6 +114,26 @@ impl Placement {
         }
         drop(queue);
         self.try_to_place(waiting);
+    }
+
+    /// Does some work while no files are placed into the folder of a version. Returns nothing, and does nothing, if
+    /// some wait that could not be placed yet.
+    pub fn alone_with<T>(&self, version: &Path, work: impl FnOnce() -> T) -> Option<T> {
+        let mut queue = self.lock();
+        loop {
+            if queue.waiting.values().any(|waiting| waiting.version == version) {
+                return None;
+            }
+            if queue.busy.insert(version.to_owned()) {
+                break;
+            }
+            queue = self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        }
+        drop(queue);
+        let done = work();
+        self.lock().busy.remove(version);
+        self.changed.notify_all();
+        Some(done)
     }
 
     fn waiting(&self, placing: Placing) -> Waiting {

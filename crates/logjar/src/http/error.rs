@@ -18,6 +18,7 @@ use crate::auth::hashing::HashingError;
 use crate::auth::sign_in::SignInError;
 use crate::compression::CompressionError;
 use crate::rebuild::RebuildError;
+use crate::retention::RetentionError;
 use crate::search::SearchError;
 use crate::sequencer::SubmitError;
 
@@ -102,6 +103,9 @@ pub enum HttpError {
     /// Something was not rebuilt. Only administrators may ask for it, so they read the reason.
     #[error(transparent)]
     Rebuild(#[from] RebuildError),
+    /// Builds were not removed. Only administrators may ask for it, so they read the reason.
+    #[error(transparent)]
+    Retention(RetentionError),
     /// Segments were not compressed. Only administrators may ask for it, so they read the reason.
     #[error(transparent)]
     Compression(#[from] CompressionError),
@@ -164,6 +168,16 @@ impl From<LogError> for HttpError {
     }
 }
 
+impl From<RetentionError> for HttpError {
+    fn from(error: RetentionError) -> Self {
+        match error {
+            RetentionError::Log(error) => error.into(),
+            RetentionError::Writer(error) => error.into(),
+            error => Self::Retention(error),
+        }
+    }
+}
+
 impl From<SearchError> for HttpError {
     fn from(error: SearchError) -> Self {
         match error {
@@ -209,6 +223,10 @@ impl HttpError {
                 error if error.is_no_space() => StatusCode::INSUFFICIENT_STORAGE,
                 _ => StatusCode::INTERNAL_SERVER_ERROR,
             },
+            Self::Retention(RetentionError::ReadOnly | RetentionError::Stopped) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+            Self::Retention(_) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Compression(error) if error.is_no_space() => StatusCode::INSUFFICIENT_STORAGE,
             Self::Compression(CompressionError::Log(_)) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Compression(_) => StatusCode::SERVICE_UNAVAILABLE,
@@ -239,6 +257,7 @@ impl HttpError {
             Self::TooManySignIns { .. } => "too-many-sign-ins",
             Self::Rebuild(error) if error.is_damage() => DAMAGED,
             Self::Rebuild(_) => "not-rebuilt",
+            Self::Retention(_) => "not-removed",
             Self::Compression(error) if error.is_damage() => DAMAGED,
             Self::Compression(_) => "not-compressed",
             Self::DamagedLog => DAMAGED,

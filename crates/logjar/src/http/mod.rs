@@ -129,6 +129,7 @@ fn routes(parts: Parts) -> Router {
         .route("/api/v1/recent", get(api::recent::list))
         .route("/api/v1/search", get(api::search::search))
         .route("/api/v1/rebuild", post(api::rebuild::rebuild))
+        .route("/api/v1/retention/run", post(api::retention::run))
         .route("/api/v1/snippets/{tool}", get(api::snippets::show))
         .route("/api/v1/refusals", get(api::deploys::refusals))
         .route("/api/v1/log/stat", get(api::log::stat))

@@ -22,6 +22,7 @@ use crate::metrics::Metrics;
 use crate::projections::Projections;
 use crate::queries::counts::LastCounts;
 use crate::rebuild::Rebuilds;
+use crate::retention::Retention;
 use crate::search::SearchIndex;
 use crate::sequencer::Sequencer;
 use crate::storage::stored::Shelf;
@@ -74,6 +75,7 @@ found! {
     Arc<LastCounts> = counts;
     Arc<Metrics> = app.metrics;
     Arc<Projections> = app.projections;
+    Arc<Retention> = app.retention;
     Arc<SearchIndex> = app.search;
     Arc<Shelf> = app.shelf;
     Arc<SignIns> = app.sign_ins;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use logjar_domain::access::{Abilities, TokenLimit};
 use logjar_domain::event::{
-    FilesAdded, Policy, ReadAccess, TokenCreated, UserKind, UserRegistered, VersionDeployed,
+    FilesAdded, Policy, ReadAccess, SnapshotExpired, TokenCreated, UserKind, UserRegistered, VersionDeployed,
 };
 use logjar_domain::ids::{DeployId, Moment};
 use logjar_domain::state::evolve;
@@ -170,8 +170,17 @@ fn every_kind_by_the_command_line() {
                 repository: RepositoryName::new("repo"),
                 policy: Policy::Mixed,
                 read: ReadAccess::Public,
+                retention: None,
             },
             vec!["repository:repo"],
+        ),
+        (
+            Event::SnapshotExpired(Arc::new(SnapshotExpired {
+                repository: RepositoryName::new("repo"),
+                gav: Gav::parse("org.example", "lib", "1.0").unwrap(),
+                builds: Vec::new(),
+            })),
+            [&lib_1_0[1..], &["repository:repo"]].concat(),
         ),
         (deployed("1.0", None), [&["user:amy"], &lib_1_0[..], &["repository:repo"]].concat()),
         (

@@ -85,7 +85,9 @@ impl Projections {
                 Event::FilesAdded(event) => {
                     self.on_their_way.begin(&event.repository, &event.gav, &event.upload)
                 }
-                Event::RepositoryCreated { .. } | Event::RepositorySettingsChanged { .. } => {
+                Event::RepositoryCreated { .. }
+                | Event::RepositorySettingsChanged { .. }
+                | Event::SnapshotExpired(_) => {
                     self.access_revision.fetch_add(1, Ordering::Release);
                 }
                 _ => {}
@@ -116,8 +118,8 @@ impl Projections {
         &self.due
     }
 
-    /// Goes up whenever ready answers for stored files may be wrong: when the readers of a repository change, or when
-    /// files that belong to no version were removed.
+    /// Goes up whenever ready answers for stored files may be wrong: when the readers of a repository change, when
+    /// builds are removed, or when files were that belong to no version.
     pub fn access_revision(&self) -> u64 {
         self.access_revision.load(Ordering::Acquire)
     }
@@ -163,6 +165,7 @@ fn changed_by(event: &Event) -> Option<Changed> {
     let (repository, gav) = match event {
         Event::VersionDeployed(deployed) => (&deployed.repository, &deployed.gav),
         Event::FilesAdded(added) => (&added.repository, &added.gav),
+        Event::SnapshotExpired(expired) => (&expired.repository, &expired.gav),
         _ => return None,
     };
     Some(Changed { repository: repository.clone(), gav: gav.clone() })

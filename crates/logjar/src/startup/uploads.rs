@@ -12,7 +12,7 @@ use logjar_domain::open_deploy::record::DeployRecord;
 use logjar_domain::state::State;
 use logjar_eventlog::error::{Damage, Fault, LogError};
 use logjar_eventlog::log::LogReader;
-use logjar_maven::layout::file_of_version;
+use logjar_maven::layout::{Build, VersionFile, file_of_version};
 use logjar_maven::pom::Pom;
 
 use super::OpenError;
@@ -133,7 +133,14 @@ impl Unfinished {
 
     /// The uploads that are on the log, with exactly the files that their events list, in the order of the log.
     pub fn take_placings(&mut self, state: &State, reader: &dyn LogReader) -> Vec<Placing> {
-        let mut placings: Vec<Placing> = std::mem::take(&mut self.on_log).into_values().collect();
+        let placings = std::mem::take(&mut self.on_log).into_values();
+        // Uploads of builds that retention has removed since stay for nobody.
+        let (gone, mut placings): (Vec<Placing>, Vec<Placing>) =
+            placings.partition(|placing| is_removed(placing, state));
+        for placing in gone {
+            self.wanted.remove(&placing.upload);
+            self.discard(&placing.upload);
+        }
         for placing in &mut placings {
             self.wanted.remove(&placing.upload);
             if placing.is_new_release {
@@ -150,27 +157,45 @@ impl Unfinished {
     /// Returns open deploys to the protocol, without reading the contents of their files: these were synced before the
     /// record named them. What can't be continued is discarded. Returns warnings for people.
     pub fn reopen(mut self, deploys: &Deploys) -> Vec<String> {
-        let folder = &self.folder;
+        let folder = self.folder.clone();
         let clocks = record::Clocks::read();
-        let read = |upload| (recorded(folder, &upload, &clocks), upload);
+        let read = |upload| (recorded(&folder, &upload, &clocks), upload);
         let mut found: Vec<_> = std::mem::take(&mut self.wanted).into_iter().map(read).collect();
         // Where a deploy that was given up is still there, the one that took its place goes on.
         found.sort_by_key(|(record, _)| std::cmp::Reverse(record.as_ref().map(|record| record.last_put)));
         for (record, upload) in found {
             let taken = record.is_some_and(|record| {
                 let is_whole = record.files.iter().all(|file| {
-                    let found = uploads::open(folder, &upload, &file.name).and_then(|file| file.metadata());
+                    let found = uploads::open(&folder, &upload, &file.name).and_then(|file| file.metadata());
                     found.is_ok_and(|found| found.len() == file.size)
                 });
-                let pom = pom_of(&record, folder);
+                let pom = pom_of(&record, &folder);
                 is_whole && deploys.reopen(record, pom)
             });
-            if !taken && let Err(error) = uploads::discard(folder, &upload) {
-                let path = uploads::folder_of(folder, &upload);
-                self.warnings.push(format!("could not remove `{}`: {error}", path.display()));
+            if !taken {
+                self.discard(&upload);
             }
         }
         self.warnings
+    }
+
+    fn discard(&mut self, upload: &DeployId) {
+        if let Err(error) = uploads::discard(&self.folder, upload) {
+            let path = uploads::folder_of(&self.folder, upload);
+            self.warnings.push(format!("could not remove `{}`: {error}", path.display()));
+        }
+    }
+}
+
+/// Whether the files are of a build that does not exist any more.
+fn is_removed(placing: &Placing, state: &State) -> bool {
+    let name = placing.files.first().map(|file| file_of_version(&placing.gav, &file.name));
+    match name {
+        Some(Ok(VersionFile { build: Build::Stamped(stamp), .. })) => {
+            let version = state.version(&placing.repository, &placing.gav);
+            version.is_some_and(|version| version.build(stamp).is_none())
+        }
+        _ => false,
     }
 }
 

@@ -5,6 +5,7 @@
 
 pub mod body;
 pub mod digest;
+pub mod expired;
 pub mod listed;
 pub mod probe;
 pub mod publish;

@@ -1,21 +1,24 @@
 //! Checks stored files against the log.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use logjar_domain::event::{Event, StoredFile};
+use logjar_domain::event::{Event, SnapshotExpired, StoredFile};
 use logjar_domain::ids::DeployId;
 use logjar_eventlog::error::LogError;
 use logjar_eventlog::read_only::ReadOnlyLog;
 use logjar_maven::checksum::{Algorithm, Digests};
+use logjar_maven::coordinates::Gav;
 use logjar_maven::layout::METADATA_NAME;
+use logjar_maven::snapshot_version::Stamp;
 
 use super::digest::digest;
+use super::expired::stamp_of;
 use super::read::is_never_served;
 use super::regular::{Thing, open};
 use super::strays::count_files;
@@ -46,12 +49,16 @@ impl fmt::Display for Problem {
 /// Files of one version by name: the upload in which they arrived, length and digest.
 type Files = BTreeMap<Arc<str>, (DeployId, StoredFile)>;
 
+/// Builds that retention removed, by the folder of their version.
+type Expired = BTreeMap<PathBuf, (Gav, BTreeSet<Stamp>)>;
+
 /// Compares every file that the log lists with what is stored, and checks the sums beside it.
 ///
 /// # Errors
 /// If the log can't be read; files that are wrong are the result.
 pub fn check_files(folder: &DataFolder, running: bool) -> Result<Checked, LogError> {
     let mut listed: BTreeMap<PathBuf, Files> = BTreeMap::new();
+    let mut expired = Expired::new();
     ReadOnlyLog::open(&folder.events(), running, &mut |line| {
         let recorded = decode(line, Detail::State)?;
         let (upload, repository, gav, files) = match &recorded.event {
@@ -59,6 +66,16 @@ pub fn check_files(folder: &DataFolder, running: bool) -> Result<Checked, LogErr
                 (&deployed.deploy, &deployed.repository, &deployed.gav, &deployed.files)
             }
             Event::FilesAdded(added) => (&added.upload, &added.repository, &added.gav, &added.files),
+            Event::SnapshotExpired(event) => {
+                let SnapshotExpired { repository, gav, builds } = event.as_ref();
+                let gone: BTreeSet<Stamp> = builds.iter().copied().collect();
+                let is_gone = |name: &str| stamp_of(gav, name).is_some_and(|stamp| gone.contains(&stamp));
+                let folder = folder.version_folder(repository, gav);
+                let files = listed.entry(folder.clone()).or_default();
+                files.retain(|name, _| !is_gone(name));
+                expired.entry(folder).or_insert_with(|| (gav.clone(), BTreeSet::new())).1.extend(gone);
+                return Ok(());
+            }
             _ => return Ok(()),
         };
         let version = listed.entry(folder.version_folder(repository, gav)).or_default();
@@ -73,13 +90,19 @@ pub fn check_files(folder: &DataFolder, running: bool) -> Result<Checked, LogErr
     }
     // While a server runs, files of events after the mark may already be in their place.
     if !running {
-        find_strays(&folder.repository(), &listed, &mut problems);
+        find_strays(&folder.repository(), &listed, &expired, &mut problems);
     }
     Ok(Checked { problems, strays: count_files_below(&folder.strays()) })
 }
 
-/// Files in the tree that no event lists, as in a copy that was made while a server ran.
-fn find_strays(folder: &Path, listed: &BTreeMap<PathBuf, Files>, problems: &mut Vec<Problem>) {
+/// Files in the tree that no event lists, as in a copy that was made while a server ran. Those of builds that retention
+/// removed are no problem: the next start removes them.
+fn find_strays(
+    folder: &Path,
+    listed: &BTreeMap<PathBuf, Files>,
+    expired: &Expired,
+    problems: &mut Vec<Problem>,
+) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();
         // A symbolic link is followed only if the log lists files below it, so it can't lead in circles.
@@ -87,7 +110,7 @@ fn find_strays(folder: &Path, listed: &BTreeMap<PathBuf, Files>, problems: &mut 
         let has_listed =
             || listed.range(path.clone()..).next().is_some_and(|(next, _)| next.starts_with(&path));
         if path.is_dir() && (!is_link || has_listed()) {
-            find_strays(&path, listed, problems);
+            find_strays(&path, listed, expired, problems);
             continue;
         }
         let name = entry.file_name().to_string_lossy().into_owned();
@@ -97,7 +120,13 @@ fn find_strays(folder: &Path, listed: &BTreeMap<PathBuf, Files>, problems: &mut 
         let of_sum =
             name.rsplit_once('.').filter(|(_, extension)| Algorithm::from_extension(extension).is_some());
         let file: Arc<str> = of_sum.map_or(name.as_str(), |(file, _)| file).into();
-        if !listed.get(folder).is_some_and(|files| files.contains_key(&file)) {
+        let is_gone = || {
+            let builds = expired.get(folder);
+            builds.is_some_and(|(gav, builds)| {
+                stamp_of(gav, &file).is_some_and(|stamp| builds.contains(&stamp))
+            })
+        };
+        if !listed.get(folder).is_some_and(|files| files.contains_key(&file)) && !is_gone() {
             problems.push(Problem { path, what: "is in the tree, but no event lists it".into() });
         }
     }

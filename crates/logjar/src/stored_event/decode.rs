@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use logjar_domain::access::{Abilities, Scope, TokenLimit};
 use logjar_domain::event::{
-    By, Event, FilesAdded, Policy, ReadAccess, Recorded, StoredFile, TokenCreated, UserKind, UserRegistered,
-    VersionDeployed,
+    By, Event, FilesAdded, Policy, ReadAccess, Recorded, Retention, SnapshotExpired, StoredFile,
+    TokenCreated, UserKind, UserRegistered, VersionDeployed,
 };
 use logjar_domain::ids::{DeployId, Moment, RepositoryName, TokenId, UserId};
 use logjar_eventlog::line::Line;
@@ -135,15 +135,25 @@ fn decode_event(line: &Parts<'_>, detail: Detail) -> Result<Event, DecodeError> 
             }
         }
         "repository.created" => {
-            let (repository, policy, read) = decoder.repository(line.data)?;
-            Event::RepositoryCreated { repository, policy, read }
+            let stored: RepositoryV1<'_> = decoder.parse(line.data)?;
+            Event::RepositoryCreated {
+                repository: RepositoryName::new(&*stored.repository),
+                policy: decoder.policy(&stored.policy)?,
+                read: decoder.read_access(&stored.read)?,
+            }
         }
         "repository.settings-changed" => {
-            let (repository, policy, read) = decoder.repository(line.data)?;
-            Event::RepositorySettingsChanged { repository, policy, read }
+            let stored: RepositorySettingsV1<'_> = decoder.parse(line.data)?;
+            Event::RepositorySettingsChanged {
+                repository: RepositoryName::new(&*stored.repository),
+                policy: decoder.policy(&stored.policy)?,
+                read: decoder.read_access(&stored.read)?,
+                retention: decoder.retention(stored.keep_builds, stored.keep_days)?,
+            }
         }
         "version.deployed" => decoder.deployed(line.data, detail)?,
         "version.files-added" => decoder.added(line.data)?,
+        "snapshot.expired" => decoder.expired(line.data)?,
         kind => return Err(DecodeError::Unknown { kind: kind.to_owned(), version: 1 }),
     })
 }
@@ -255,13 +265,20 @@ impl Decoder<'_> {
         })))
     }
 
-    fn repository(&self, data: &str) -> Result<(RepositoryName, Policy, ReadAccess), DecodeError> {
-        let stored: RepositoryV1<'_> = self.parse(data)?;
-        let policy = Policy::parse(&stored.policy)
-            .ok_or_else(|| self.invalid(format!("unknown policy `{}`", stored.policy)))?;
-        let read = ReadAccess::parse(&stored.read)
-            .ok_or_else(|| self.invalid(format!("unknown read access `{}`", stored.read)))?;
-        Ok((RepositoryName::new(&*stored.repository), policy, read))
+    fn policy(&self, name: &str) -> Result<Policy, DecodeError> {
+        Policy::parse(name).ok_or_else(|| self.invalid(format!("unknown policy `{name}`")))
+    }
+
+    fn read_access(&self, name: &str) -> Result<ReadAccess, DecodeError> {
+        ReadAccess::parse(name).ok_or_else(|| self.invalid(format!("unknown read access `{name}`")))
+    }
+
+    fn retention(&self, builds: Option<u32>, days: Option<u32>) -> Result<Option<Retention>, DecodeError> {
+        match (builds, days) {
+            (Some(keep_builds), Some(keep_days)) => Ok(Some(Retention { keep_builds, keep_days })),
+            (None, None) => Ok(None),
+            _ => Err(self.invalid("it has only one of `keep_builds` and `keep_days`")),
+        }
     }
 
     fn deployed(&self, data: &str, detail: Detail) -> Result<Event, DecodeError> {
@@ -285,6 +302,18 @@ impl Decoder<'_> {
             token: stored.token.as_deref().map(TokenId::new),
             uses_up_token: stored.uses_up_token,
             claims_group: stored.claims_group.as_deref().map(|name| self.group(name)).transpose()?,
+        })))
+    }
+
+    fn expired(&self, data: &str) -> Result<Event, DecodeError> {
+        let stored: SnapshotExpiredV1<'_> = self.parse(data)?;
+        let stamp = |text: &String| {
+            Stamp::parse(text).ok_or_else(|| self.invalid(format!("`{text}` is not a stamp")))
+        };
+        Ok(Event::SnapshotExpired(Arc::new(SnapshotExpired {
+            repository: RepositoryName::new(&*stored.repository),
+            gav: self.gav(&stored.group, &stored.artifact, &stored.version)?,
+            builds: stored.builds.iter().map(stamp).collect::<Result<_, _>>()?,
         })))
     }
 

@@ -5,8 +5,10 @@ use std::borrow::Cow;
 use logjar_domain::access::Scope;
 use logjar_domain::command::Command;
 use logjar_domain::event::{
-    By, Event, FilesAdded, Recorded, StoredFile, TokenCreated, UserRegistered, VersionDeployed,
+    By, Event, FilesAdded, Recorded, SnapshotExpired, StoredFile, TokenCreated, UserRegistered,
+    VersionDeployed,
 };
+use logjar_domain::retention::BUILDS_MAX;
 use logjar_eventlog::micros::Micros;
 use logjar_eventlog::new_line::NewLine;
 use logjar_maven::checksum::to_hex;
@@ -19,6 +21,7 @@ use super::pom_facts;
 /// Maximum bytes that the event of a command takes on the log; known before it is decided.
 pub fn len_max(command: &Command) -> u64 {
     const ENVELOPE_AND_NAMES: usize = 4_096;
+    const STAMP_LEN: usize = 32;
     let file_len = |file: &StoredFile| file.name.len() + 128;
     let payload = match command {
         Command::Deploy(deploy) => {
@@ -26,6 +29,7 @@ pub fn len_max(command: &Command) -> u64 {
             files + deploy.pom.as_ref().map_or(0, |pom| pom_facts::len(pom))
         }
         Command::AddFiles(added) => added.files.iter().map(file_len).sum(),
+        Command::ExpireBuilds(wish) => wish.builds.len().min(BUILDS_MAX) * STAMP_LEN,
         _ => 4_096,
     };
     (ENVELOPE_AND_NAMES + payload) as u64
@@ -97,14 +101,34 @@ fn encode_parts(event: &Event) -> (String, Option<String>) {
             };
             (json(&stored), None)
         }
-        Event::RepositoryCreated { repository, policy, read }
-        | Event::RepositorySettingsChanged { repository, policy, read } => {
+        Event::RepositoryCreated { repository, policy, read } => {
             let (repository, policy, read) =
                 (text(repository.as_str()), text(policy.as_str()), text(read.as_str()));
             (json(&RepositoryV1 { repository, policy, read }), None)
         }
+        Event::RepositorySettingsChanged { repository, policy, read, retention } => {
+            let stored = RepositorySettingsV1 {
+                repository: text(repository.as_str()),
+                policy: text(policy.as_str()),
+                read: text(read.as_str()),
+                keep_builds: retention.map(|keep| keep.keep_builds),
+                keep_days: retention.map(|keep| keep.keep_days),
+            };
+            (json(&stored), None)
+        }
         Event::VersionDeployed(deployed) => (encode_deployed(deployed), None),
         Event::FilesAdded(added) => (encode_added(added), None),
+        Event::SnapshotExpired(expired) => {
+            let SnapshotExpired { repository, gav, builds } = expired.as_ref();
+            let stored = SnapshotExpiredV1 {
+                repository: text(repository.as_str()),
+                group: text(gav.group.as_str()),
+                artifact: text(gav.artifact.as_str()),
+                version: text(gav.version.as_str()),
+                builds: builds.iter().map(ToString::to_string).collect(),
+            };
+            (json(&stored), None)
+        }
     }
 }
 

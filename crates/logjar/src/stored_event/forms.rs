@@ -112,6 +112,33 @@ pub(super) struct RepositoryV1<'a> {
 }
 
 #[derive(Serialize, Deserialize)]
+pub(super) struct RepositorySettingsV1<'a> {
+    #[serde(borrow)]
+    pub(super) repository: Cow<'a, str>,
+    #[serde(borrow)]
+    pub(super) policy: Cow<'a, str>,
+    #[serde(borrow)]
+    pub(super) read: Cow<'a, str>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) keep_builds: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) keep_days: Option<u32>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct SnapshotExpiredV1<'a> {
+    #[serde(borrow)]
+    pub(super) repository: Cow<'a, str>,
+    #[serde(borrow)]
+    pub(super) group: Cow<'a, str>,
+    #[serde(borrow)]
+    pub(super) artifact: Cow<'a, str>,
+    #[serde(borrow)]
+    pub(super) version: Cow<'a, str>,
+    pub(super) builds: Vec<String>,
+}
+
+#[derive(Serialize, Deserialize)]
 pub(super) struct VersionDeployedV1<'a> {
     #[serde(borrow)]
     pub(super) deploy: Cow<'a, str>,

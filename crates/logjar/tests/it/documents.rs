@@ -11,7 +11,7 @@ use crate::server::{TestServer, spawn};
 use crate::source;
 
 /// Kinds of events, and the structs that hold their public and private fields.
-const KINDS: [(&str, Option<&str>, Option<&str>); 15] = [
+const KINDS: [(&str, Option<&str>, Option<&str>); 16] = [
     ("log.opened", None, None),
     ("user.registered", Some("UserRegisteredV1"), Some("UserPrivateV1")),
     ("user.password-changed", Some("UserV1"), Some("PasswordPrivateV1")),
@@ -24,9 +24,10 @@ const KINDS: [(&str, Option<&str>, Option<&str>); 15] = [
     ("member.granted", Some("MemberV1"), None),
     ("member.revoked", Some("MemberV1"), None),
     ("repository.created", Some("RepositoryV1"), None),
-    ("repository.settings-changed", Some("RepositoryV1"), None),
+    ("repository.settings-changed", Some("RepositorySettingsV1"), None),
     ("version.deployed", Some("VersionDeployedV1"), None),
     ("version.files-added", Some("FilesAddedV1"), None),
+    ("snapshot.expired", Some("SnapshotExpiredV1"), None),
 ];
 
 /// Fields that hold objects of their own, as the page writes them, and their structs.
@@ -211,7 +212,7 @@ fn operating_works_as_it_is_written() {
     run_blocks("docs/operating.md", &server);
     let derived = server.folder().join("derived");
     assert!(
-        derived.join("state-2/state").is_file() && derived.join("search-2").is_dir(),
+        derived.join("state-3/state").is_file() && derived.join("search-2").is_dir(),
         "the page names them"
     );
 }

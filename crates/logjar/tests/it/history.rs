@@ -6,8 +6,8 @@ use logjar::storage::DataFolder;
 use logjar::stored_event::encode;
 use logjar_domain::access::{Abilities, Scope, TokenLimit};
 use logjar_domain::event::{
-    By, Event, FilesAdded, Policy, ReadAccess, Recorded, StoredFile, TokenCreated, UserKind, UserRegistered,
-    VersionDeployed,
+    By, Event, FilesAdded, Policy, ReadAccess, Recorded, Retention, SnapshotExpired, StoredFile,
+    TokenCreated, UserKind, UserRegistered, VersionDeployed,
 };
 use logjar_domain::ids::{DeployId, Moment, RepositoryName, TokenId, UserId};
 use logjar_eventlog::log::EventLog;
@@ -51,7 +51,7 @@ pub(crate) fn append(folder: &DataFolder, events: &[Recorded]) {
 /// Any event; what it speaks of may be there or not.
 pub(crate) fn event() -> impl Strategy<Value = Event> {
     let people = prop_oneof![registration(), token(), settings(), membership()];
-    prop_oneof![2 => people, 4 => deploy(), 1 => late_files()]
+    prop_oneof![2 => people, 4 => deploy(), 1 => late_files(), 1 => expired()]
 }
 
 fn user(number: usize) -> UserId {
@@ -126,12 +126,14 @@ fn token() -> BoxedStrategy<Event> {
 fn settings() -> BoxedStrategy<Event> {
     let policy = prop_oneof![Just(Policy::Releases), Just(Policy::Snapshots), Just(Policy::Mixed)];
     let read = prop_oneof![Just(ReadAccess::Public), Just(ReadAccess::SignedIn), Just(ReadAccess::Granted)];
-    let settings = (0..REPOSITORIES.len(), policy, read, any::<bool>());
-    let settings = settings.prop_map(|(number, policy, read, new)| {
+    let retention = proptest::option::of((1..4_u32, 0..3_u32));
+    let settings = (0..REPOSITORIES.len(), policy, read, retention, any::<bool>());
+    let settings = settings.prop_map(|(number, policy, read, retention, new)| {
+        let retention = retention.map(|(keep_builds, keep_days)| Retention { keep_builds, keep_days });
         let repository = RepositoryName::new(REPOSITORIES[number]);
         match new {
             true => Event::RepositoryCreated { repository, policy, read },
-            false => Event::RepositorySettingsChanged { repository, policy, read },
+            false => Event::RepositorySettingsChanged { repository, policy, read, retention },
         }
     });
     settings.boxed()
@@ -196,6 +198,19 @@ fn deploy() -> BoxedStrategy<Event> {
         }))
     });
     deployed.boxed()
+}
+
+fn expired() -> BoxedStrategy<Event> {
+    let expired = (build(), 0..REPOSITORIES.len(), proptest::collection::vec(1..5_u32, 1..4));
+    let expired = expired.prop_map(|((gav, _), repository, numbers)| {
+        let stamp = |number| Stamp::from_parts(&format!("20261124.08000{}", 5 - number), number).unwrap();
+        Event::SnapshotExpired(Arc::new(SnapshotExpired {
+            repository: RepositoryName::new(REPOSITORIES[repository]),
+            gav,
+            builds: numbers.into_iter().map(stamp).collect(),
+        }))
+    });
+    expired.boxed()
 }
 
 fn late_files() -> BoxedStrategy<Event> {

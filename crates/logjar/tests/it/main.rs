@@ -58,6 +58,7 @@ mod recent;
 mod recordings;
 mod refusals;
 mod restarting;
+mod retention;
 mod rights;
 mod rolling;
 mod search_generated;

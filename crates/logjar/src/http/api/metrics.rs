@@ -4,6 +4,7 @@
 //! far as everybody may read them.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::extract::{FromRef, State};
 use axum::response::{IntoResponse, Response};
@@ -22,6 +23,7 @@ use crate::http::parts::{Parts, part};
 use crate::metrics::text::{CONTENT_TYPE, Page};
 use crate::metrics::{Area, Metrics, SignIn, process};
 use crate::queries::counts::{Counts, LastCounts};
+use crate::retention::Retention;
 use crate::search::SearchIndex;
 use crate::sequencer::Sequencer;
 use logjar_eventlog::log::{LogReader, Segment, SegmentState};
@@ -36,6 +38,7 @@ pub struct Figures {
     config: Arc<Config>,
     registry: Registry,
     log: Arc<dyn LogReader>,
+    retention: Arc<Retention>,
     sequencer: Sequencer,
     deploys: Arc<Deploys>,
     search: Arc<SearchIndex>,
@@ -51,6 +54,7 @@ impl FromRef<Parts> for Figures {
             config: part(parts),
             registry: part(parts),
             log: part(parts),
+            retention: part(parts),
             sequencer: part(parts),
             deploys: part(parts),
             search: part(parts),
@@ -75,6 +79,7 @@ fn page(figures: &Figures) -> String {
     write_http(&mut page, figures);
     write_deploys(&mut page, figures);
     write_log(&mut page, figures);
+    write_retention(&mut page, figures);
     write_reading(&mut page, figures);
     write_contents(&mut page, figures);
     write_process(&mut page);
@@ -172,6 +177,17 @@ fn write_log(page: &mut Page, figures: &Figures) {
     page.gauge("logjar_clock_moved_seconds", help, clocks.moved(now, since_boot()));
     let full = u8::from(figures.sequencer.disk_is_full());
     page.gauge("logjar_disk_full", "Whether the disk was too full for the last write.", full);
+}
+
+fn write_retention(page: &mut Page, figures: &Figures) {
+    let done = figures.retention.figures();
+    let count = |figure: &AtomicU64| figure.load(Ordering::Relaxed);
+    let help = "Builds of snapshot versions that retention removed since the start.";
+    page.counter("logjar_retention_builds_total", help, count(&done.builds));
+    let help = "Bytes of their files, sums included.";
+    page.counter("logjar_retention_bytes_total", help, count(&done.bytes));
+    let help = "When the last run ended since the start, in Unix time; 0 if there was none.";
+    page.gauge("logjar_retention_run_seconds", help, count(&done.last));
 }
 
 fn write_reading(page: &mut Page, figures: &Figures) {

@@ -15,6 +15,7 @@ pub mod rebuild;
 pub mod recent;
 mod report;
 pub mod repositories;
+pub mod retention;
 pub mod search;
 pub mod snippets;
 pub mod tokens;

@@ -10,6 +10,7 @@ use logjar_domain::permission::{Readable, readable};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::retention::keep_wish;
 use super::submit;
 use crate::clock::now;
 use crate::http::error::HttpError;
@@ -33,6 +34,11 @@ pub struct NewRepository {
 pub struct Changes {
     policy: Option<String>,
     read: Option<String>,
+    /// Whether to keep all builds of snapshot versions again.
+    #[serde(default)]
+    keep_all: bool,
+    keep_builds: Option<u32>,
+    keep_days: Option<u32>,
 }
 
 /// The repositories that the caller may read.
@@ -54,6 +60,8 @@ pub async fn list(
             "name": name.as_str(),
             "policy": repository.policy.as_str(),
             "read": repository.read.as_str(),
+            "keep_builds": repository.retention.map(|keep| keep.keep_builds),
+            "keep_days": repository.retention.map(|keep| keep.keep_days),
             "artifacts": artifacts,
         }));
     }
@@ -71,7 +79,9 @@ pub async fn create(
     let read = read_access(new.read.as_deref())?.unwrap_or(ReadAccess::Public);
     submit(&sequencer, Command::CreateRepository { name: new.name.clone(), policy, read }, actor).await?;
     make_folders(tree).await?;
-    Ok(axum::Json(json!({ "name": new.name, "policy": policy.as_str(), "read": read.as_str() })))
+    Ok(axum::Json(
+        json!({ "name": new.name, "policy": policy.as_str(), "read": read.as_str(), "keep_builds": null, "keep_days": null }),
+    ))
 }
 
 /// Changes a repository, for administrators.
@@ -84,7 +94,8 @@ pub async fn change(
     Json(changes): Json<Changes>,
 ) -> Result<axum::Json<Value>, ApiError> {
     let (policy, read) = (policy(changes.policy.as_deref())?, read_access(changes.read.as_deref())?);
-    let command = Command::ChangeRepository { name: name.clone(), policy, read };
+    let keep = keep_wish(changes.keep_all, changes.keep_builds, changes.keep_days)?;
+    let command = Command::ChangeRepository { name: name.clone(), policy, read, keep };
     let changed = submit(&sequencer, command, actor).await?.is_change();
     make_folders(tree).await?;
     let state = projections.read();
@@ -93,6 +104,8 @@ pub async fn change(
         "name": name,
         "policy": now.policy.as_str(),
         "read": now.read.as_str(),
+        "keep_builds": now.retention.map(|keep| keep.keep_builds),
+        "keep_days": now.retention.map(|keep| keep.keep_days),
         "changed": changed,
     })))
 }

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use logjar_domain::access::{Abilities, Scope, TokenLimit};
-use logjar_domain::event::{Policy, ReadAccess, UserKind};
+use logjar_domain::event::{Policy, ReadAccess, Retention, UserKind};
 use logjar_domain::fingerprint::Fingerprint;
 use logjar_domain::ids::{DeployId, Moment, RepositoryName, Second, TokenId, UserId};
 use logjar_domain::state::{
@@ -232,9 +232,11 @@ impl Decoder<'_> {
 
     fn repository(&mut self) -> Option<Repository> {
         let (policy, read) = (Policy::parse(&self.text()?)?, ReadAccess::parse(&self.text()?)?);
+        let (keep_builds, keep_days, since) = (self.u32()?, self.u32()?, self.moment()?);
+        let retention = (keep_builds > 0).then_some(Retention { keep_builds, keep_days });
         let artifacts =
             self.map(|from| Some(((from.group()?, from.artifact_id()?), Arc::new(from.artifact()?))))?;
-        Some(Repository::new(policy, read, artifacts))
+        Some(Repository::new(policy, read, artifacts).keeping(retention, since))
     }
 
     fn artifact(&mut self) -> Option<Artifact> {
@@ -254,6 +256,7 @@ impl Decoder<'_> {
                 builds: self.list(Self::build)?,
                 late: self.list(Self::u64)?,
                 newest: self.list(Self::newest)?,
+                expired: self.list(Self::stamp)?,
             })),
         };
         Some(VersionState { version, seq, moment, fingerprint, more })

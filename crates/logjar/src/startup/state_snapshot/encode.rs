@@ -120,10 +120,15 @@ impl<'a> Encoder<'a> {
             to.group(name.as_str());
             to.list(members, Self::member);
         });
-        self.list(&state.repositories, |to, (name, Repository { policy, read, artifacts, .. })| {
+        self.list(&state.repositories, |to, (name, repository)| {
+            let Repository { policy, read, retention, retention_since, artifacts, .. } = repository;
             to.text(name.as_str());
             to.text(policy.as_str());
             to.text(read.as_str());
+            // A repository that keeps some builds keeps at least one.
+            to.u32(retention.map_or(0, |keep| keep.keep_builds));
+            to.u32(retention.map_or(0, |keep| keep.keep_days));
+            to.i64(retention_since.0);
             to.list(artifacts, |to, ((group, name), artifact)| {
                 to.group(group.as_str());
                 to.artifact_name(name.as_str());
@@ -210,10 +215,11 @@ impl<'a> Encoder<'a> {
         self.i64(moment.0);
         self.u64(fingerprint.0);
         self.u8(more.is_some().into());
-        if let Some(MoreOfVersion { builds, late, newest }) = more.as_deref() {
+        if let Some(MoreOfVersion { builds, late, newest, expired }) = more.as_deref() {
             self.list(builds, Self::build);
             self.list(late, |to, seq| to.u64(*seq));
             self.list(newest, Self::newest);
+            self.list(expired, |to, stamp| to.stamp(*stamp));
         }
     }
 

@@ -172,6 +172,13 @@ pub(super) const OPERATIONS: &[Operation] = &[
         .asking(&["from", "since", "until", "private", "about"])
         .refusing(PRIVATE),
     post(
+        "/api/v1/retention/run",
+        "Remove the builds of snapshot versions that repositories do not keep, for administrators",
+        Answers::One("Retained"),
+    )
+    .taking("RetentionOrder")
+    .refusing(CHANGING),
+    post(
         "/api/v1/log/roll",
         "Seal the active segment of the log and begin a new one",
         Answers::One("Rolled"),

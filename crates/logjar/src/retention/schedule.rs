@@ -1,0 +1,105 @@
+//! When builds are removed by themselves: once a day, and an hour after a setting changed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use logjar_domain::access::Actor;
+use logjar_domain::ids::{Moment, RepositoryName};
+use logjar_domain::state::State;
+
+use super::{Asked, Retention, RetentionError, Turn};
+use crate::clock::now;
+
+/// How often it is looked whether it is time.
+const LOOK_EVERY: Duration = Duration::from_secs(60);
+/// How long after a change of the settings of a repository its first run is: time to change them back.
+const SETTLE_S: i64 = 3_600;
+const DAY_S: i64 = 86_400;
+
+/// Removes builds when it is time, for as long as it is polled.
+pub async fn run(retention: Arc<Retention>) {
+    let mut looks = tokio::time::interval(LOOK_EVERY);
+    let mut failed = false;
+    loop {
+        looks.tick().await;
+        let looking = retention.clone();
+        let looked = tokio::task::spawn_blocking(move || looking.look()).await.unwrap_or(Ok(()));
+        if let Err(error) = &looked
+            && !failed
+            && !matches!(error, RetentionError::Stopped)
+        {
+            tracing::warn!("builds were not removed, it is tried again: {error}");
+        }
+        failed = looked.is_err();
+    }
+}
+
+impl Retention {
+    /// Finishes what was left, and runs what is due. Blocks.
+    fn look(&self) -> Result<(), RetentionError> {
+        let due = {
+            let mut turn = self.turn();
+            self.finish_left_overs(&mut turn)?;
+            due(&self.projections.read(), &turn, now())
+        };
+        for repository in due {
+            self.remove(&Asked { repository: Some(repository.clone()), keep: None }, &Actor::System)?;
+            self.turn().last.insert(repository, now());
+        }
+        Ok(())
+    }
+}
+
+/// The repositories whose next run is due.
+fn due(state: &State, turn: &Turn, now: Moment) -> Vec<RepositoryName> {
+    let is_due = |(name, since): &(&RepositoryName, Moment)| match turn.last.get(*name) {
+        _ if now < since.plus_seconds(SETTLE_S) => false,
+        None => true,
+        Some(last) => *last < *since || now >= last.plus_seconds(DAY_S),
+    };
+    let keeping = state.repositories.iter().filter(|(_, repository)| repository.retention.is_some());
+    keeping
+        .map(|(name, repository)| (name, repository.retention_since))
+        .filter(is_due)
+        .map(|(name, _)| name.clone())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use logjar_domain::event::{Policy, ReadAccess, Retention as Keep};
+    use logjar_domain::state::Repository;
+
+    use super::*;
+
+    #[test]
+    fn once_a_day_and_an_hour_after_a_change() {
+        let name = RepositoryName::new("repo");
+        let at = |seconds: i64| Moment(seconds * 1_000_000);
+        let keep = Keep { keep_builds: 3, keep_days: 0 };
+        // When the setting changed, when the last run was, the time, and whether a run is due.
+        for (keep, since, last, time, expected) in [
+            (None, 0, None, 9_999, false),
+            (Some(keep), 100, None, 3_699, false),
+            (Some(keep), 100, None, 3_700, true),
+            (Some(keep), 100, Some(3_700), 3_760, false),
+            (Some(keep), 100, Some(3_700), 3_700 + DAY_S - 1, false),
+            (Some(keep), 100, Some(3_700), 3_700 + DAY_S, true),
+            // Changed after the last run.
+            (Some(keep), 5_000, Some(3_700), 8_599, false),
+            (Some(keep), 5_000, Some(3_700), 8_600, true),
+            // The clock was set back.
+            (Some(keep), 100, Some(50_000), 40_000, false),
+        ] {
+            let repository = Repository::new(Policy::Mixed, ReadAccess::Public, Default::default());
+            let repositories = [(name.clone(), repository.keeping(keep, at(since)))].into();
+            let state =
+                State::from_parts(Default::default(), Default::default(), Default::default(), repositories);
+            let turn = Turn {
+                has_left_overs: false,
+                last: last.map(|last| (name.clone(), at(last))).into_iter().collect(),
+            };
+            assert_eq!(!due(&state, &turn, at(time)).is_empty(), expected, "{since} {last:?} {time}");
+        }
+    }
+}
