@@ -429,6 +429,9 @@ impl Worker {
         if !lines.is_empty() {
             let begun = Instant::now();
             self.log.append(&lines)?;
+            if let Some(warning) = self.log.take_warning() {
+                tracing::warn!("{warning}");
+            }
             self.metrics.appended(&recorded, begun.elapsed());
             self.projections.apply(&recorded);
             self.shared.clocks.note_event(Moment(self.log.head().at.0));

@@ -275,6 +275,14 @@ pub enum Warning {
         /// Why it does not fit.
         misfit: Misfit,
     },
+    /// A new segment was due and could not be begun.
+    #[error("no new segment of the log could be begun, it goes on in `{}` and tries again with each batch: {reason}", file.display())]
+    NotRolled {
+        /// The segment that goes on.
+        file: PathBuf,
+        /// Why.
+        reason: String,
+    },
     /// A start died while it was creating the log.
     #[error("a new log was begun and not finished; what there was is kept in `{}`", kept.display())]
     UnfinishedLog {

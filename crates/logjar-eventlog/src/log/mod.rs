@@ -24,7 +24,7 @@ pub use crate::files::segment::{Segment, SegmentState};
 pub use crate::format::batch::Appended;
 pub use crate::format::chain::Head;
 
-use crate::files::error::LogError;
+use crate::files::error::{LogError, Warning};
 use crate::format::line::Line;
 use crate::format::merkle::Root;
 use crate::format::micros::Micros;
@@ -75,6 +75,11 @@ pub trait EventLog: Send {
     /// # Errors
     /// As `roll`.
     fn adopt(&mut self, compressed: &Compressed) -> Result<bool, LogError>;
+
+    /// What people should know of the last calls, once.
+    fn take_warning(&mut self) -> Option<Warning> {
+        None
+    }
 
     /// The Merkle root over the public forms of all durable lines.
     fn root(&self) -> Root;

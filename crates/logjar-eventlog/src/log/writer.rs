@@ -118,6 +118,9 @@ pub struct FileLog {
     pub(super) mark: MarkFile,
     pub(super) chain: Chain,
     pub(super) reader: Arc<FileReader>,
+    /// Whether the last roll that was due found no space.
+    roll_failed: bool,
+    warning: Option<Warning>,
     poisoned: bool,
     _lock: Lock,
 }
@@ -180,6 +183,8 @@ impl FileLog {
             mark,
             chain,
             reader,
+            roll_failed: false,
+            warning: None,
             poisoned: false,
             _lock: lock,
         };
@@ -228,9 +233,20 @@ impl FileLog {
             return Ok(());
         }
         match self.begin_segment(batch.iter().map(|line| line.len_max() as u64).sum()) {
-            Ok(_) | Err(LogError::NoSpace { .. } | LogError::Short { .. }) => Ok(()),
-            Err(error) => Err(error),
+            Ok(_) => self.roll_failed = false,
+            Err(error @ (LogError::NoSpace { .. } | LogError::Short { .. })) => self.note_not_rolled(&error),
+            Err(error) => return Err(error),
         }
+        Ok(())
+    }
+
+    /// Said once, until a roll succeeds.
+    fn note_not_rolled(&mut self, error: &LogError) {
+        if !self.roll_failed {
+            let (file, reason) = (self.active.path.clone(), error.to_string());
+            self.warning = Some(Warning::NotRolled { file, reason });
+        }
+        self.roll_failed = true;
     }
 
     /// Makes sure that the active segment has space up to `end`.
@@ -338,6 +354,10 @@ impl EventLog for FileLog {
             Err(error @ (LogError::NoSpace { .. } | LogError::Short { .. })) => Err(error),
             other => self.poison(other),
         }
+    }
+
+    fn take_warning(&mut self) -> Option<Warning> {
+        self.warning.take()
     }
 
     fn root(&self) -> Root {

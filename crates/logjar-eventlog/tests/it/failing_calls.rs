@@ -202,6 +202,23 @@ fn no_call_about_a_batch_opens_a_file() {
     assert!(!calls.iter().any(|call| call.starts_with("open")), "{calls:?}");
 }
 
+/// A roll that finds no space is said once, and once again after one that did.
+#[test]
+fn a_roll_that_is_not_possible_is_told() {
+    let whole = disk();
+    write(&whole, 1, &[1, 1]);
+    let creates = |call: &&String| call.contains("000002.jsonl.new");
+    let number = whole.calls().iter().position(|call| creates(&call)).expect("a new segment is created");
+    let disk = disk();
+    disk.fail(FailingCall { number, has_effect: false, errno: Errno::NOSPC.raw_os_error() });
+    let (mut log, _) = open_with(&disk, 1).unwrap();
+    append(&mut log, 1).unwrap();
+    let told = log.take_warning().expect("a warning").to_string();
+    assert!(told.contains("000001.jsonl") && told.contains("tries again"), "{told}");
+    append(&mut log, 1).unwrap();
+    assert_eq!((log.take_warning(), log.reader().segments().len()), (None, 2));
+}
+
 #[test]
 fn there_is_one_lock() {
     let disk = disk();
