@@ -228,6 +228,20 @@ fn listings_can_be_walked() {
 
 /// As Maven Central writes them: Renovate takes the dates of versions from such lines.
 #[test]
+fn listings_have_versions_in_mavens_order() {
+    let server = TestServer::with_amy();
+    let versions = ["1.10", "1.9", "1.9-rc-1", "2.0-SNAPSHOT", "1.100"];
+    for version in versions {
+        Deploy::new(&format!("org.example:lib:{version}")).without_metadata().send(&server, "amy").created();
+    }
+    let listing = server.get("/repo/org/example/lib/").expect(200, "a listing").text();
+    let links: Vec<&str> =
+        listing.split("href=\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+    let found: Vec<&str> = links.into_iter().filter(|link| link.starts_with(['1', '2'])).collect();
+    assert_eq!(found, ["1.9-rc-1/", "1.9/", "1.10/", "1.100/", "2.0-SNAPSHOT/"]);
+}
+
+#[test]
 fn listings_have_titles_and_dates() {
     let (server, jar) = registry();
     let line = |folder: &str, name: &str| {

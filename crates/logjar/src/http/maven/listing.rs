@@ -69,12 +69,14 @@ struct Asked<'a> {
     segments: &'a [&'a str],
 }
 
-/// What a listing says of a name: folders first, then by name.
+/// What a listing says of a name: folders first, by name, but versions in Maven's order; then files by name.
 type Rows = BTreeMap<(Kind, String), Row>;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Kind {
     Folder,
+    /// With its place among the versions of the artifact.
+    Version(usize),
     File,
 }
 
@@ -92,9 +94,9 @@ fn rows(projections: &Projections, shelf: &Shelf, asked: &Asked<'_>) -> Result<R
     let artifact = asked.look(projections, |_, repository| {
         folder::as_artifact(repository, asked.extent, asked.segments).map(|(_, _, details)| details.clone())
     });
-    for version in artifact.iter().flat_map(|artifact| &artifact.versions) {
+    for (place, version) in artifact.iter().flat_map(|artifact| artifact.versions.iter().enumerate()) {
         let row = Row { size: 0, modified: Some(version.when().moment) };
-        rows.insert((Kind::Folder, version.version.to_string()), row);
+        rows.insert((Kind::Version(place), version.version.to_string()), row);
     }
     let places = asked.look(projections, |_, repository| {
         let Gav { group, artifact, version } = folder::as_version(repository, asked.extent, asked.segments)?;
@@ -168,7 +170,7 @@ fn shown(rows: &Rows) -> Vec<ListedRow> {
     let width = sizes.max().unwrap_or_default();
     let show = |((kind, name), row): (&(Kind, String), &Row)| {
         let (slash, size) = match kind {
-            Kind::Folder => ("/", "-".to_owned()),
+            Kind::Folder | Kind::Version(_) => ("/", "-".to_owned()),
             Kind::File => ("", row.size.to_string()),
         };
         let modified = row.modified.map_or_else(|| "-".to_owned(), minute);
