@@ -110,6 +110,28 @@ fn what_is_not_kept_goes_with_all_that_belongs_to_it() {
     assert_eq!(stored(&server), [3, 6, 7]);
 }
 
+#[test]
+fn a_download_that_is_under_way_is_finished() {
+    let server = server();
+    let jar = vec![b'x'; 32 << 20];
+    let first = build(1).file(".jar", jar.clone());
+    first.send(&server, "amy").created();
+    deploy(&server, 2..=2);
+    keep(&server, 1);
+    let mut connection = server.connect();
+    connection.write(&Request::get(&first.path(".jar")).head_bytes()).unwrap();
+    // More than the buffers between us hold is still in the file.
+    let open = format!("/proc/{}/fd", server.pid());
+    server.until("the file is not opened", || {
+        let links = fs::read_dir(&open).unwrap().filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());
+        links.filter_map(|path| path.to_str().map(str::to_owned)).any(|path| path.ends_with("080000-1.jar"))
+    });
+    server.logjar(&["retention", "run"]).expect(0);
+    assert_eq!(served(&server), [2]);
+    let answer = connection.read_response(false).unwrap().expect(200, "under way");
+    assert!(answer.body == jar, "{} bytes", answer.body.len());
+}
+
 /// 512-byte blocks of the version's files.
 fn blocks(server: &TestServer) -> u64 {
     use std::os::unix::fs::MetadataExt;
