@@ -87,7 +87,9 @@ fn write_version(out: &mut impl Write, state: &VersionState) -> fmt::Result {
     let VersionState { version, seq: _, moment, fingerprint, more } = state;
     writeln!(out, "  version {version} moment={} fingerprint={:016x}", moment.0, fingerprint.0)?;
     // The newest files follow from the builds and their files.
-    let Some(MoreOfVersion { builds, late: _, newest: _, expired }) = more.as_deref() else { return Ok(()) };
+    let Some(MoreOfVersion { builds, late: _, newest: _, expired, corrected: _ }) = more.as_deref() else {
+        return Ok(());
+    };
     expired.iter().try_for_each(|stamp| writeln!(out, "   expired {stamp}"))?;
     for BuildState { stamp, plain, seq: _, moment, late: _, fingerprint } in builds {
         write!(out, "   build {stamp} plain={plain} moment={}", moment.0)?;

@@ -7,7 +7,7 @@ use logjar_maven::pom::Pom;
 use logjar_maven::snapshot_version::Stamp;
 
 use crate::access::{Abilities, Scope, TokenLimit};
-use crate::event::{Policy, ReadAccess, StoredFile, UserKind};
+use crate::event::{FactsCorrected, Policy, ReadAccess, StoredFile, UserKind};
 use crate::ids::{DeployId, Moment, RepositoryName, TokenId};
 
 /// A request to change something. Expensive facts (hashes, digests, POM facts) have been worked out before.
@@ -131,6 +131,8 @@ pub enum Command {
     Deploy(Arc<Deploy>),
     /// Add late files to a version.
     AddFiles(Arc<AddFiles>),
+    /// Correct what is known of a POM.
+    CorrectFacts(Arc<FactsCorrected>),
     /// Remove builds of a snapshot version that retention does not keep.
     ExpireBuilds(Arc<ExpireBuilds>),
 }

@@ -79,6 +79,7 @@ pub fn decide(state: &State, command: &Command, context: &Context<'_>) -> Result
         }
         Command::Deploy(deploy) => deploy::deploy(state, context, deploy),
         Command::AddFiles(added) => deploy::add_files(state, context, added),
+        Command::CorrectFacts(corrected) => deploy::correct_facts(state, context, corrected),
         Command::ExpireBuilds(wish) => retention::expire(state, context, wish),
     }
 }

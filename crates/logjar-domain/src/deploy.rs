@@ -11,9 +11,10 @@ use crate::command::{AddFiles, Deploy};
 use crate::day::day;
 use crate::decide::{Context, Decision};
 use crate::deploy_rights::may_deploy;
-use crate::event::{Event, FilesAdded, Policy, VersionDeployed};
+use crate::event::{Event, FactsCorrected, FilesAdded, Policy, VersionDeployed};
 use crate::ids::{Moment, RepositoryName};
 use crate::names;
+use crate::permission::require_administrator;
 use crate::rejection::Rejection;
 use crate::retention::check_not_expired;
 use crate::state::{Repository, State};
@@ -86,6 +87,21 @@ pub(crate) fn add_files(
         files: wish.files.clone(),
         token: context.actor.token().cloned(),
     }))))
+}
+
+/// Decides a correction of facts, which only administrators ask for. What does not exist any more needs none.
+pub(crate) fn correct_facts(
+    state: &State,
+    context: &Context<'_>,
+    wish: &Arc<FactsCorrected>,
+) -> Result<Decision, Rejection> {
+    require_administrator(state, context.now, context.actor, "correct facts")?;
+    let version = state.version(&wish.repository, &wish.gav);
+    let exists = version.is_some_and(|version| match wish.stamp {
+        None => version.builds().is_empty(),
+        Some(stamp) => version.build(stamp).is_some(),
+    });
+    Ok(if exists { Decision::Append(Event::FactsCorrected(wish.clone())) } else { Decision::Nothing })
 }
 
 /// Whether the repository exists and accepts this kind of version. Also checked before a body is read.

@@ -135,6 +135,8 @@ pub enum Event {
     VersionDeployed(Arc<VersionDeployed>),
     /// A version got late files.
     FilesAdded(Arc<FilesAdded>),
+    /// What a POM says was read again, by a better reader.
+    FactsCorrected(Arc<FactsCorrected>),
     /// Retention removed builds of a snapshot version; their files go.
     SnapshotExpired(Arc<SnapshotExpired>),
 }
@@ -258,6 +260,19 @@ pub struct VersionDeployed {
     pub claims_group: Option<GroupId>,
 }
 
+/// Data of [`Event::FactsCorrected`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct FactsCorrected {
+    /// The repository.
+    pub repository: RepositoryName,
+    /// The coordinates.
+    pub gav: Gav,
+    /// Which build of a snapshot version; `None` for a release.
+    pub stamp: Option<Stamp>,
+    /// What the POM says, in place of what `version.deployed` says. State does not keep it.
+    pub pom: Option<Arc<Pom>>,
+}
+
 /// Data of [`Event::SnapshotExpired`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SnapshotExpired {
@@ -327,6 +342,7 @@ impl Event {
             Self::RepositorySettingsChanged { .. } => "repository.settings-changed",
             Self::VersionDeployed(_) => "version.deployed",
             Self::FilesAdded(_) => "version.files-added",
+            Self::FactsCorrected(_) => "version.facts-corrected",
             Self::SnapshotExpired(_) => "snapshot.expired",
         }
     }

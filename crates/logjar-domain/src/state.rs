@@ -12,9 +12,9 @@ use std::sync::Arc;
 use logjar_maven::coordinates::{ArtifactId, Gav, GroupId};
 
 pub use self::artifact::{
-    Artifact, BuildState, EXPIRED_KNOWN, MoreOfVersion, NewestFile, VersionState, When, all_files,
+    Artifact, BuildState, Corrected, EXPIRED_KNOWN, MoreOfVersion, NewestFile, VersionState, When, all_files,
 };
-use self::artifact::{add_files, add_version, remove_builds};
+use self::artifact::{add_files, add_version, correct_facts, remove_builds};
 use self::memberships::Memberships;
 use crate::access::{Abilities, Scope, TokenLimit};
 use crate::event::{Event, Policy, ReadAccess, Recorded, Retention, TokenCreated, UserKind, UserRegistered};
@@ -252,6 +252,7 @@ pub fn evolve(state: &mut State, recorded: &Recorded) {
         }
         Event::VersionDeployed(deployed) => add_version(state, deployed, recorded),
         Event::FilesAdded(added) => add_files(state, added, recorded),
+        Event::FactsCorrected(corrected) => correct_facts(state, corrected, recorded.seq),
         Event::SnapshotExpired(expired) => remove_builds(state, expired, recorded),
     }
 }

@@ -17,6 +17,7 @@ use crate::compression::Compression;
 use crate::config::Config;
 use crate::deploy::Deploys;
 use crate::downloads::Downloads;
+use crate::facts::Facts;
 use crate::metrics::Metrics;
 use crate::projections::Projections;
 use crate::rebuild::Rebuilds;
@@ -61,6 +62,8 @@ pub struct App {
     pub rebuilds: Rebuilds,
     /// Removes builds of snapshot versions.
     pub retention: Arc<Retention>,
+    /// Corrects what the log says of POMs.
+    pub facts: Arc<Facts>,
     /// Compresses sealed segments.
     pub compression: Arc<Compression>,
 }
@@ -100,10 +103,12 @@ impl App {
             deploys.placement().clone(),
             config.rules(),
         );
+        let facts = Facts::new(folder.clone(), projections.clone(), reader.clone(), sequencer.clone());
         let keep_plain = Duration::from_secs(config.log_keep_plain);
         let compression = Compression::new(folder.events(), reader.clone(), sequencer.clone(), keep_plain);
         Self {
             retention: Arc::new(retention),
+            facts: Arc::new(facts),
             compression: Arc::new(compression),
             sign_ins: Arc::new(SignIns::new(projections.clone(), hashing.clone())),
             hashing,

@@ -25,6 +25,7 @@ pub mod activity;
 pub mod compression;
 pub mod deploy;
 pub mod downloads;
+pub mod facts;
 pub mod rebuild;
 pub mod retention;
 pub mod storage;

@@ -196,6 +196,7 @@ fn named_by(event: &Event) -> Named<'_> {
             named
         }
         Event::FilesAdded(added) => of_version(&added.gav, &added.repository, added.token.as_ref()),
+        Event::FactsCorrected(corrected) => of_version(&corrected.gav, &corrected.repository, None),
         Event::SnapshotExpired(expired) => of_version(&expired.gav, &expired.repository, None),
     }
 }

@@ -11,3 +11,4 @@ mod pom_facts;
 
 pub use decode::{DecodeError, Detail, check, decode};
 pub use encode::{encode, len_max};
+pub use pom_facts::same_facts;

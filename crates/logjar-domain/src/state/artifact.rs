@@ -9,7 +9,7 @@ use logjar_maven::snapshot_version::Stamp;
 use logjar_maven::version_order;
 
 use super::{State, add_group, note_group};
-use crate::event::{By, FilesAdded, Recorded, SnapshotExpired, StoredFile, VersionDeployed};
+use crate::event::{By, FactsCorrected, FilesAdded, Recorded, SnapshotExpired, StoredFile, VersionDeployed};
 use crate::fingerprint::Fingerprint;
 use crate::ids::{Moment, RepositoryName, Second};
 
@@ -58,6 +58,17 @@ pub struct MoreOfVersion {
     pub newest: Vec<NewestFile>,
     /// The builds that retention removed last, at most [`EXPIRED_KNOWN`]: files that still come for them are refused.
     pub expired: Vec<Stamp>,
+    /// Where the facts of deploys were corrected.
+    pub corrected: Vec<Corrected>,
+}
+
+/// The place of better facts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Corrected {
+    /// Position of the `version.deployed`.
+    pub deploy: u64,
+    /// Position of the last `version.facts-corrected` about it.
+    pub by: u64,
 }
 
 /// How many removed builds of a version are known.
@@ -156,6 +167,12 @@ impl VersionState {
     /// The build of that stamp.
     pub fn build(&self, stamp: Stamp) -> Option<&BuildState> {
         self.builds().iter().find(|build| build.stamp == stamp)
+    }
+
+    /// The position of the facts that count for the deploy at `seq`: its own, or that of a correction.
+    pub fn facts_of(&self, seq: u64) -> u64 {
+        let corrected = self.more.as_ref().map_or(&[][..], |more| &more.corrected);
+        corrected.iter().find(|each| each.deploy == seq).map_or(seq, |each| each.by)
     }
 
     /// Positions of late files of a release.
@@ -300,10 +317,29 @@ pub(super) fn remove_builds(state: &mut State, expired: &SnapshotExpired, record
     more.builds.retain(|build| !gone.contains(&build.stamp));
     more.expired.extend(expired.builds.iter().filter(|stamp| gone.contains(stamp)));
     more.expired.drain(..more.expired.len().saturating_sub(EXPIRED_KNOWN));
+    let builds = &more.builds;
+    more.corrected.retain(|each| builds.iter().any(|build| build.seq == each.deploy));
     if let Some(oldest) = more.builds.first() {
         (version.seq, version.moment, version.fingerprint) = (oldest.seq, oldest.moment, oldest.fingerprint);
     }
     note_change(artifact, recorded);
+}
+
+pub(super) fn correct_facts(state: &mut State, corrected: &FactsCorrected, seq: u64) {
+    let artifact = state.repositories.get_mut(&corrected.repository).and_then(|repository| {
+        repository.artifacts.get_mut(&(corrected.gav.group.clone(), corrected.gav.artifact.clone()))
+    });
+    let Some(artifact) = artifact.map(Arc::make_mut) else { return };
+    let Ok(index) = artifact.place_of(&corrected.gav.version) else { return };
+    let Some(version) = artifact.versions.get_mut(index) else { return };
+    let deploy = match corrected.stamp {
+        None => Some(version.seq),
+        Some(stamp) => version.build(stamp).map(|build| build.seq),
+    };
+    let Some(deploy) = deploy else { return };
+    let known = &mut version.more.get_or_insert_default().corrected;
+    known.retain(|each| each.deploy != deploy);
+    known.push(Corrected { deploy, by: seq });
 }
 
 /// All files of a deploy's event and of the late events that follow it, late ones last.

@@ -7,7 +7,7 @@ use logjar_domain::ids::TokenId;
 use logjar_domain::rules::GroupCreation;
 
 use crate::registry::{
-    Registry, Wish, create, deploy, grant, keep, late_files, register, repository, revoke, tag,
+    Registry, Wish, correct, create, deploy, grant, keep, late_files, register, repository, revoke, tag,
 };
 
 /// Each way in which a credential becomes void, by each command that it could make before.
@@ -77,5 +77,6 @@ fn every_command(token: &TokenId) -> Vec<Command> {
         keep("repo", 1, 0),
         deploy("repo", "org.amy:lib:2.0", None, "d_another"),
         late_files("repo", "org.amy:lib:1.0", "d_another"),
+        correct("repo", "org.amy:lib:1.0"),
     ]
 }

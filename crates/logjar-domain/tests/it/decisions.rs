@@ -9,14 +9,15 @@ use logjar_domain::command::{AddFiles, Command, KeepWish};
 use logjar_domain::event::{Event, Policy, ReadAccess};
 use logjar_domain::ids::{DeployId, Moment, TokenId, UserId};
 use logjar_domain::rules::{GroupCreation, Rules};
-use logjar_domain::state::{Member, State, evolve};
+use logjar_domain::state::{Member, State, VersionState, evolve};
 use logjar_maven::coordinates::GroupId;
 use logjar_maven::snapshot_version::Stamp;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 
 use crate::registry::{
-    Registry, Wish, create, deploy, grant, group, late_files, register, repository, scope, stored, tag,
+    Registry, Wish, correct, create, deploy, grant, group, late_files, register, repository, scope, stored,
+    tag,
 };
 
 /// Names that commands choose from: few, so that they meet, and some that must be refused.
@@ -108,6 +109,13 @@ fn command_of(registry: &Registry, kind: u8, choices: [u8; 6]) -> Command {
                 _ => KeepWish::Newest { builds: Some(u32::from(e % 3)), days: (f % 2 == 0).then_some(0) },
             },
         },
+        15 if e % 4 == 0 => {
+            let versions = versions_of(&registry.state);
+            let known = versions.get(usize::from(f) % (versions.len() + 1));
+            let (repository, known) =
+                known.map_or((choose(&REPOSITORIES, a), &coordinates), |(name, gav)| (name, gav));
+            correct(repository, known)
+        }
         14 => {
             let id = format!("d_{}", f % 32);
             let Command::Deploy(of) = deploy(choose(&REPOSITORIES, a), &coordinates, stamp, &id) else {
@@ -125,6 +133,18 @@ fn command_of(registry: &Registry, kind: u8, choices: [u8; 6]) -> Command {
         }
         _ => deploy(choose(&REPOSITORIES, a), &coordinates, stamp, &format!("d_{}", registry.log.len())),
     }
+}
+
+/// Every version, with its repository.
+fn versions_of(state: &State) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for (name, repository) in &state.repositories {
+        for ((group, artifact), details) in &repository.artifacts {
+            let gav = |version: &VersionState| format!("{group}:{artifact}:{}", version.version);
+            found.extend(details.versions.iter().map(|version| (name.to_string(), gav(version))));
+        }
+    }
+    found
 }
 
 fn text_of(state: &State) -> String {
@@ -284,7 +304,7 @@ fn random_commands_make_events_of_every_kind() {
         kinds.extend(registry.log.iter().map(|recorded| recorded.event.kind()));
     }
     // `snapshot.expired` has a property of its own.
-    assert_eq!(kinds.len(), 15, "a property of events that never come proves nothing: {kinds:?}");
+    assert_eq!(kinds.len(), 16, "a property of events that never come proves nothing: {kinds:?}");
 }
 
 #[test]

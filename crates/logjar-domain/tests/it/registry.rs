@@ -5,7 +5,7 @@ use std::sync::Arc;
 use logjar_domain::access::{Abilities, Actor, Scope, TokenLimit};
 use logjar_domain::command::{AddFiles, Command, Deploy, ExpireBuilds, KeepWish};
 use logjar_domain::decide::{Context, Decision, decide};
-use logjar_domain::event::{By, Event, Policy, ReadAccess, Recorded, StoredFile, UserKind};
+use logjar_domain::event::{By, Event, FactsCorrected, Policy, ReadAccess, Recorded, StoredFile, UserKind};
 use logjar_domain::ids::{DeployId, Moment, RepositoryName};
 use logjar_domain::rejection::Rejection;
 use logjar_domain::rules::{GroupCreation, Rules};
@@ -128,6 +128,13 @@ pub(crate) fn expire(repository: &str, coordinates: &str, builds: &[Stamp]) -> C
     let Command::Deploy(of) = deploy(repository, coordinates, None, "d_none") else { unreachable!() };
     let (repository, gav) = (of.repository.clone(), of.gav.clone());
     Command::ExpireBuilds(Arc::new(ExpireBuilds { repository, gav, builds: builds.to_vec() }))
+}
+
+/// A correction of what is known of a POM.
+pub(crate) fn correct(repository: &str, coordinates: &str) -> Command {
+    let Command::Deploy(of) = deploy(repository, coordinates, None, "d_none") else { unreachable!() };
+    let (repository, gav) = (of.repository.clone(), of.gav.clone());
+    Command::CorrectFacts(Arc::new(FactsCorrected { repository, gav, stamp: None, pom: None }))
 }
 
 pub(crate) fn create(group: &str, owner: &str) -> Command {

@@ -97,8 +97,10 @@ enum Command {
     /// Read and check the event log
     #[command(subcommand)]
     Log(log::Command),
-    /// Rebuild what is derived from the log; the log stays as it is
-    #[command(after_help = "Examples:\n  logjar rebuild\n  logjar rebuild search")]
+    /// Rebuild what is derived from the log, or correct what the log says of POMs
+    #[command(
+        after_help = "Examples:\n  logjar rebuild\n  logjar rebuild search\n  logjar rebuild facts --dry-run"
+    )]
     Rebuild(rebuild::Options),
     /// Make a data folder usable that was copied while a server was running
     #[command(after_help = "Example: logjar restore --from-copy /backup/logjar-data")]

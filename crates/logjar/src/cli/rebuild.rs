@@ -13,6 +13,9 @@ pub(super) struct Options {
     /// What to rebuild
     #[arg(value_enum, default_value_t = What::All)]
     what: What,
+    /// With facts: only compare them, and correct none
+    #[arg(long)]
+    dry_run: bool,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -25,6 +28,8 @@ enum What {
     Search,
     /// The copies of metadata in the file tree
     Tree,
+    /// What the log says of POMs, compared with the stored ones; not part of `all`: corrections are written to the log
+    Facts,
 }
 
 impl What {
@@ -35,6 +40,7 @@ impl What {
             Self::State => ("state", &["state"]),
             Self::Search => ("search", &["search"]),
             Self::Tree => ("tree", &["tree"]),
+            Self::Facts => ("facts", &["facts"]),
         }
     }
 }
@@ -42,7 +48,11 @@ impl What {
 pub(super) fn run(global: &Global, options: &Options) -> Result<(), Failure> {
     let mut rebuilding = Rebuilding::new(global);
     let (what, parts) = options.what.names();
-    let order = json!({ "what": what });
+    if options.dry_run && what != "facts" {
+        return Err(Failure::Usage("--dry-run is for `logjar rebuild facts` only".to_owned()));
+    }
+    let order =
+        if options.dry_run { json!({ "what": what, "dry_run": true }) } else { json!({ "what": what }) };
     let answered = with_client(global, Wants::Writing, async |client| {
         client.lines("/api/v1/rebuild", Some(&order), |line| rebuilding.line(line)).await
     });
@@ -113,6 +123,7 @@ impl<'a> Rebuilding<'a> {
                 let artifacts = counted(number(result, "artifacts"), "artifact");
                 format!("search: {artifacts}, complete up to line {position}")
             }
+            "facts" => facts(result),
             _ => {
                 let (documents, written) = (number(result, "documents"), number(result, "written"));
                 let documents = counted(documents, "document");
@@ -134,4 +145,20 @@ impl<'a> Rebuilding<'a> {
         };
         if self.global.json { Ok(()) } else { output::line(&self.global.with_commands_to_type(&said)) }
     }
+}
+
+/// What came of comparing facts.
+fn facts(result: &Value) -> String {
+    let (poms, different) = (counted(number(result, "poms"), "POM"), number(result, "different"));
+    let mut said = match (different, number(result, "corrected")) {
+        (0, _) => format!("facts: {poms} read, the log says the same of all of them"),
+        (_, 0) => format!("facts: {poms} read, the log says something else of {different}"),
+        (_, corrected) => format!("facts: {poms} read, what the log says of {corrected} is corrected"),
+    };
+    let unreadable = number(result, "unreadable");
+    if unreadable > 0 {
+        let unreadable = counted(unreadable, "POM");
+        said.push_str(&format!("\nfacts: {unreadable} cannot be read; the diagnostics name them"));
+    }
+    said
 }

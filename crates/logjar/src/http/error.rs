@@ -17,6 +17,7 @@ use super::request_id;
 use crate::auth::hashing::HashingError;
 use crate::auth::sign_in::SignInError;
 use crate::compression::CompressionError;
+use crate::facts::FactsError;
 use crate::rebuild::RebuildError;
 use crate::retention::RetentionError;
 use crate::search::SearchError;
@@ -103,6 +104,9 @@ pub enum HttpError {
     /// Something was not rebuilt. Only administrators may ask for it, so they read the reason.
     #[error(transparent)]
     Rebuild(#[from] RebuildError),
+    /// Facts were not corrected. Only administrators may ask for it, so they read the reason.
+    #[error(transparent)]
+    Facts(FactsError),
     /// Builds were not removed. Only administrators may ask for it, so they read the reason.
     #[error(transparent)]
     Retention(RetentionError),
@@ -168,6 +172,16 @@ impl From<LogError> for HttpError {
     }
 }
 
+impl From<FactsError> for HttpError {
+    fn from(error: FactsError) -> Self {
+        match error {
+            FactsError::Log(error) => error.into(),
+            FactsError::Writer(error) => error.into(),
+            error => Self::Facts(error),
+        }
+    }
+}
+
 impl From<RetentionError> for HttpError {
     fn from(error: RetentionError) -> Self {
         match error {
@@ -223,6 +237,7 @@ impl HttpError {
                 error if error.is_no_space() => StatusCode::INSUFFICIENT_STORAGE,
                 _ => StatusCode::INTERNAL_SERVER_ERROR,
             },
+            Self::Facts(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Retention(RetentionError::ReadOnly | RetentionError::Stopped) => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
@@ -257,6 +272,7 @@ impl HttpError {
             Self::TooManySignIns { .. } => "too-many-sign-ins",
             Self::Rebuild(error) if error.is_damage() => DAMAGED,
             Self::Rebuild(_) => "not-rebuilt",
+            Self::Facts(_) => "not-corrected",
             Self::Retention(_) => "not-removed",
             Self::Compression(error) if error.is_damage() => DAMAGED,
             Self::Compression(_) => "not-compressed",

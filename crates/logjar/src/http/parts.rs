@@ -18,6 +18,7 @@ use crate::compression::Compression;
 use crate::config::Config;
 use crate::deploy::Deploys;
 use crate::downloads::Downloads;
+use crate::facts::Facts;
 use crate::metrics::Metrics;
 use crate::projections::Projections;
 use crate::queries::counts::LastCounts;
@@ -72,6 +73,7 @@ found! {
     Arc<Config> = app.config;
     Arc<Deploys> = app.deploys;
     Arc<Downloads> = app.downloads;
+    Arc<Facts> = app.facts;
     Arc<LastCounts> = counts;
     Arc<Metrics> = app.metrics;
     Arc<Projections> = app.projections;

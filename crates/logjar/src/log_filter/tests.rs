@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use logjar_domain::access::{Abilities, TokenLimit};
 use logjar_domain::event::{
-    FilesAdded, Policy, ReadAccess, SnapshotExpired, TokenCreated, UserKind, UserRegistered, VersionDeployed,
+    FactsCorrected, FilesAdded, Policy, ReadAccess, SnapshotExpired, TokenCreated, UserKind, UserRegistered,
+    VersionDeployed,
 };
 use logjar_domain::ids::{DeployId, Moment};
 use logjar_domain::state::evolve;
@@ -179,6 +180,15 @@ fn every_kind_by_the_command_line() {
                 repository: RepositoryName::new("repo"),
                 gav: Gav::parse("org.example", "lib", "1.0").unwrap(),
                 builds: Vec::new(),
+            })),
+            [&lib_1_0[1..], &["repository:repo"]].concat(),
+        ),
+        (
+            Event::FactsCorrected(Arc::new(FactsCorrected {
+                repository: RepositoryName::new("repo"),
+                gav: Gav::parse("org.example", "lib", "1.0").unwrap(),
+                stamp: None,
+                pom: None,
             })),
             [&lib_1_0[1..], &["repository:repo"]].concat(),
         ),

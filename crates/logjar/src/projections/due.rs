@@ -22,8 +22,13 @@ pub struct Due {
 impl Due {
     /// Notes what an event changes. Must be called before anybody can read the resulting state.
     pub(crate) fn note(&self, recorded: &Recorded) {
-        if let Event::VersionDeployed(deployed) = &recorded.event {
-            let coordinates = (deployed.gav.group.clone(), deployed.gav.artifact.clone());
+        let gav = match &recorded.event {
+            Event::VersionDeployed(deployed) => Some(&deployed.gav),
+            Event::FactsCorrected(corrected) => Some(&corrected.gav),
+            _ => None,
+        };
+        if let Some(gav) = gav {
+            let coordinates = (gav.group.clone(), gav.artifact.clone());
             self.artifacts.lock().unwrap_or_else(PoisonError::into_inner).insert(coordinates);
         }
     }

@@ -207,8 +207,8 @@ impl<'a> Listed<'a> {
         found
     }
 
-    /// Positions of the deploys that may have the version's POM facts, the best first.
-    pub fn deploys_of(&self, version: &Version) -> Vec<u64> {
+    /// Positions that may have the version's POM facts, the best first: of its deploys, or of corrections.
+    pub fn told_by(&self, version: &Version) -> Vec<u64> {
         let states = self.places.iter().filter_map(|(_, artifact)| artifact.version(version));
         let mut deploys: Vec<u64> = states
             .flat_map(|state| match state.builds() {
@@ -218,7 +218,13 @@ impl<'a> Listed<'a> {
             .collect();
         deploys.sort_unstable_by_key(|seq| std::cmp::Reverse(*seq));
         deploys.truncate(BUILDS_ASKED);
-        deploys
+        deploys.into_iter().map(|seq| self.facts_of(version, seq)).collect()
+    }
+
+    /// The position of the facts that count for a deploy of the version.
+    pub fn facts_of(&self, version: &Version, seq: u64) -> u64 {
+        let mut states = self.places.iter().filter_map(|(_, artifact)| artifact.version(version));
+        states.find_map(|state| Some(state.facts_of(seq)).filter(|by| *by != seq)).unwrap_or(seq)
     }
 }
 
@@ -238,13 +244,26 @@ pub fn deployed(reader: &dyn LogReader, seq: u64) -> Result<Option<Deployed>, Lo
     Ok(Some(Deployed { seq, at: recorded.at, by: recorded.by, event }))
 }
 
-/// The facts from the first of these deploys that has a POM. Further builds of a snapshot version may come without.
+/// The facts at a position: those of a deploy, or of a correction.
 ///
 /// # Errors
 /// If the log can't be read.
-pub fn facts(reader: &dyn LogReader, deploys: &[u64]) -> Result<Option<Arc<Pom>>, LogError> {
-    for seq in deploys {
-        if let Some(pom) = deployed(reader, *seq)?.and_then(|deployed| deployed.event.pom.clone()) {
+pub fn facts_at(reader: &dyn LogReader, seq: u64) -> Result<Option<Arc<Pom>>, LogError> {
+    let Some(line) = reader.read(seq)? else { return Ok(None) };
+    Ok(match decode(&line, Detail::Full).map(|recorded| recorded.event) {
+        Ok(Event::VersionDeployed(deployed)) => deployed.pom.clone(),
+        Ok(Event::FactsCorrected(corrected)) => corrected.pom.clone(),
+        _ => None,
+    })
+}
+
+/// The facts from the first of these positions that has any. Further builds of a snapshot version may come without.
+///
+/// # Errors
+/// If the log can't be read.
+pub fn facts(reader: &dyn LogReader, told_by: &[u64]) -> Result<Option<Arc<Pom>>, LogError> {
+    for seq in told_by {
+        if let Some(pom) = facts_at(reader, *seq)? {
             return Ok(Some(pom));
         }
     }

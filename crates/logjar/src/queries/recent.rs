@@ -45,7 +45,7 @@ pub struct ListedDeploy {
     pub deploy: RecentDeploy,
     /// All repositories in sight that have the version, or the build.
     pub repositories: Vec<RepositoryName>,
-    /// Positions of the deploys that may have its POM facts, the best first; for [`catalog::facts`].
+    /// Positions that may have its POM facts, the best first; for [`catalog::facts`].
     pub told_by: Vec<u64>,
 }
 
@@ -58,8 +58,9 @@ impl RecentDeploy {
             return None;
         }
         let repositories = standing.repositories.into_iter().cloned().collect();
-        let mut told_by = vec![self.seq];
-        told_by.extend(listed.deploys_of(&self.gav.version).into_iter().filter(|seq| *seq != self.seq));
+        let own = listed.facts_of(&self.gav.version, self.seq);
+        let mut told_by = vec![own];
+        told_by.extend(listed.told_by(&self.gav.version).into_iter().filter(|seq| *seq != own));
         Some(ListedDeploy { deploy: self, repositories, told_by })
     }
 }

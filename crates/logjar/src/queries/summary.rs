@@ -69,7 +69,7 @@ impl Outline {
             repositories: listed.places.iter().map(|(repository, _)| (*repository).clone()).collect(),
             downloads: counted.sum(),
             seq: latest.when.seq,
-            told_by: listed.deploys_of(latest.version),
+            told_by: listed.told_by(latest.version),
         })
     }
 

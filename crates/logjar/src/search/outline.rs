@@ -15,7 +15,7 @@ use logjar_maven::pom::Pom;
 use logjar_search::document;
 
 use crate::downloads::Downloads;
-use crate::queries::catalog::{Deployed, Listed, deployed};
+use crate::queries::catalog::{Listed, deployed, facts_at};
 
 /// What the state knows about an artifact; the rest is on the log.
 #[derive(Debug)]
@@ -32,8 +32,8 @@ struct Place {
     version: Version,
     /// The deploy that dates it.
     dated: u64,
-    /// The deploys that may have its POM facts.
-    deploys: Vec<u64>,
+    /// Positions that may have its POM facts, the best first.
+    told_by: Vec<u64>,
 }
 
 /// Looks up an artifact in the state. It may no longer be in any repository.
@@ -42,12 +42,12 @@ pub(super) fn outline(state: &State, group: &GroupId, artifact: &ArtifactId) -> 
         let (key, found) = details.artifacts.get_key_value(&(group.clone(), artifact.clone()))?;
         let listed = Listed { group: &key.0, artifact: &key.1, places: vec![(repository, found)] };
         let latest = listed.latest()?;
-        let deploys = listed.deploys_of(latest.version);
+        let told_by = listed.told_by(latest.version);
         Some(Place {
             repository: repository.clone(),
             version: latest.version.clone(),
             dated: latest.when.seq,
-            deploys,
+            told_by,
         })
     });
     Outline { group: group.clone(), artifact: artifact.clone(), places: places.collect() }
@@ -81,23 +81,23 @@ impl Outline {
 impl Place {
     /// When the version was deployed, and the facts from its newest deploy that has a POM.
     fn read(&self, reader: &dyn LogReader) -> Result<(Option<Moment>, Option<Arc<Pom>>), LogError> {
-        let mut newest = None;
-        for seq in &self.deploys {
-            newest = readable(reader, *seq)?.filter(|deployed| deployed.event.pom.is_some());
-            if newest.is_some() {
+        let dated = readable(deployed(reader, self.dated), self.dated)?;
+        let mut pom = None;
+        for seq in &self.told_by {
+            pom = match &dated {
+                Some(dated) if dated.seq == *seq => dated.event.pom.clone(),
+                _ => readable(facts_at(reader, *seq), *seq)?,
+            };
+            if pom.is_some() {
                 break;
             }
         }
-        let at = match &newest {
-            Some(deployed) if deployed.seq == self.dated => Some(deployed.at),
-            _ => readable(reader, self.dated)?.map(|deployed| deployed.at),
-        };
-        Ok((at, newest.and_then(|deployed| deployed.event.pom.clone())))
+        Ok((dated.map(|dated| dated.at), pom))
     }
 }
 
-fn readable(reader: &dyn LogReader, seq: u64) -> Result<Option<Deployed>, LogError> {
-    match deployed(reader, seq) {
+fn readable<T>(read: Result<Option<T>, LogError>, seq: u64) -> Result<Option<T>, LogError> {
+    match read {
         Err(error @ LogError::Corrupt(_)) => {
             tracing::warn!("what the deploy at {seq} says cannot be found by search: {error}");
             Ok(None)
@@ -144,7 +144,7 @@ mod tests {
         let outline = Outline {
             group: GroupId::parse("org.example").unwrap(),
             artifact: ArtifactId::parse("lib").unwrap(),
-            places: vec![Place { repository, version, dated: 5, deploys: vec![7, 5] }],
+            places: vec![Place { repository, version, dated: 5, told_by: vec![7, 5] }],
         };
         let read = |error| outline.read(&Unreadable(error));
         let damaged = || {

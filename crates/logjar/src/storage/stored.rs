@@ -18,7 +18,7 @@ use super::DataFolder;
 use super::body::{Body, ChunkPool, OpenFile};
 use super::listed::{self, Place};
 use super::read::{self, OnTheirWay};
-use super::regular::{Found, Thing};
+use super::regular::{Found, Thing, open_file};
 use super::sums::{Identity, Sums, Verdict};
 
 /// Files up to this size are read at once when they are opened.
@@ -143,6 +143,25 @@ impl Stored {
             Some(digests) => Ok(Some(digests)),
             None => self.digests().await,
         }
+    }
+}
+
+/// The bytes of a small file that the log lists, if they are what was deployed.
+///
+/// # Errors
+/// If it is missing or damaged, or the system refuses.
+pub fn read_whole(
+    folder: &DataFolder,
+    repository: &RepositoryName,
+    gav: &Gav,
+    file: &StoredFile,
+) -> io::Result<Vec<u8>> {
+    let path = folder.version_folder(repository, gav).join(&*file.name);
+    let mut bytes = Vec::new();
+    open_file(&path)?.take(file.size.saturating_add(1)).read_to_end(&mut bytes)?;
+    match Digests::of(&bytes).sha256 == file.sha256 {
+        true => Ok(bytes),
+        false => Err(io::Error::other("the stored file is damaged")),
     }
 }
 

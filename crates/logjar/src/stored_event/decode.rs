@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use logjar_domain::access::{Abilities, Scope, TokenLimit};
 use logjar_domain::event::{
-    By, Event, FilesAdded, Policy, ReadAccess, Recorded, Retention, SnapshotExpired, StoredFile,
-    TokenCreated, UserKind, UserRegistered, VersionDeployed,
+    By, Event, FactsCorrected, FilesAdded, Policy, ReadAccess, Recorded, Retention, SnapshotExpired,
+    StoredFile, TokenCreated, UserKind, UserRegistered, VersionDeployed,
 };
 use logjar_domain::ids::{DeployId, Moment, RepositoryName, TokenId, UserId};
 use logjar_eventlog::line::Line;
@@ -153,6 +153,7 @@ fn decode_event(line: &Parts<'_>, detail: Detail) -> Result<Event, DecodeError> 
         }
         "version.deployed" => decoder.deployed(line.data, detail)?,
         "version.files-added" => decoder.added(line.data)?,
+        "version.facts-corrected" => decoder.corrected(line.data, detail)?,
         "snapshot.expired" => decoder.expired(line.data)?,
         kind => return Err(DecodeError::Unknown { kind: kind.to_owned(), version: 1 }),
     })
@@ -302,6 +303,24 @@ impl Decoder<'_> {
             token: stored.token.as_deref().map(TokenId::new),
             uses_up_token: stored.uses_up_token,
             claims_group: stored.claims_group.as_deref().map(|name| self.group(name)).transpose()?,
+        })))
+    }
+
+    fn corrected(&self, data: &str, detail: Detail) -> Result<Event, DecodeError> {
+        let stored: FactsCorrectedV1<'_> = self.parse(data)?;
+        let (group, artifact, version) = (&stored.group, &stored.artifact, &stored.version);
+        let pom = match detail {
+            Detail::Full => {
+                let parsed = pom_facts::decode(stored.pom.get(), group, artifact, version);
+                Some(Arc::new(parsed.map_err(|error| self.invalid(error))?))
+            }
+            Detail::State => None,
+        };
+        Ok(Event::FactsCorrected(Arc::new(FactsCorrected {
+            repository: RepositoryName::new(&*stored.repository),
+            gav: self.gav(group, artifact, version)?,
+            stamp: self.stamp(stored.stamp.as_deref())?,
+            pom,
         })))
     }
 

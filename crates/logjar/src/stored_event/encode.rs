@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use logjar_domain::access::Scope;
 use logjar_domain::command::Command;
 use logjar_domain::event::{
-    By, Event, FilesAdded, Recorded, SnapshotExpired, StoredFile, TokenCreated, UserRegistered,
-    VersionDeployed,
+    By, Event, FactsCorrected, FilesAdded, Recorded, SnapshotExpired, StoredFile, TokenCreated,
+    UserRegistered, VersionDeployed,
 };
 use logjar_domain::retention::BUILDS_MAX;
 use logjar_eventlog::micros::Micros;
@@ -29,6 +29,7 @@ pub fn len_max(command: &Command) -> u64 {
             files + deploy.pom.as_ref().map_or(0, |pom| pom_facts::len(pom))
         }
         Command::AddFiles(added) => added.files.iter().map(file_len).sum(),
+        Command::CorrectFacts(corrected) => corrected.pom.as_ref().map_or(0, |pom| pom_facts::len(pom)),
         Command::ExpireBuilds(wish) => wish.builds.len().min(BUILDS_MAX) * STAMP_LEN,
         _ => 4_096,
     };
@@ -118,6 +119,7 @@ fn encode_parts(event: &Event) -> (String, Option<String>) {
         }
         Event::VersionDeployed(deployed) => (encode_deployed(deployed), None),
         Event::FilesAdded(added) => (encode_added(added), None),
+        Event::FactsCorrected(corrected) => (encode_corrected(corrected), None),
         Event::SnapshotExpired(expired) => {
             let SnapshotExpired { repository, gav, builds } = expired.as_ref();
             let stored = SnapshotExpiredV1 {
@@ -193,6 +195,19 @@ fn encode_added(added: &FilesAdded) -> String {
         stamp: added.stamp.map(|stamp| Cow::Owned(stamp.to_string())),
         files: encode_files(&added.files),
         token: added.token.as_ref().map(|token| text(token.as_str())),
+    })
+}
+
+fn encode_corrected(corrected: &FactsCorrected) -> String {
+    let FactsCorrected { repository, gav, stamp, pom } = corrected;
+    let pom = pom.as_deref().and_then(|pom| RawValue::from_string(pom_facts::encode(pom)).ok());
+    json(&FactsCorrectedV1 {
+        repository: text(repository.as_str()),
+        group: text(gav.group.as_str()),
+        artifact: text(gav.artifact.as_str()),
+        version: text(gav.version.as_str()),
+        stamp: stamp.map(|stamp| Cow::Owned(stamp.to_string())),
+        pom: pom.as_deref().unwrap_or(RawValue::NULL),
     })
 }
 

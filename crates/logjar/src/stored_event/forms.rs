@@ -171,6 +171,22 @@ pub(super) struct VersionDeployedV1<'a> {
 }
 
 #[derive(Serialize, Deserialize)]
+pub(super) struct FactsCorrectedV1<'a> {
+    #[serde(borrow)]
+    pub(super) repository: Cow<'a, str>,
+    #[serde(borrow)]
+    pub(super) group: Cow<'a, str>,
+    #[serde(borrow)]
+    pub(super) artifact: Cow<'a, str>,
+    #[serde(borrow)]
+    pub(super) version: Cow<'a, str>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub(super) stamp: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    pub(super) pom: &'a RawValue,
+}
+
+#[derive(Serialize, Deserialize)]
 pub(super) struct FilesAddedV1<'a> {
     #[serde(borrow)]
     pub(super) deploy: Cow<'a, str>,

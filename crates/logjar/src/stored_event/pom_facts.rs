@@ -73,6 +73,11 @@ pub(super) fn len(pom: &Pom) -> usize {
     encode(pom).len()
 }
 
+/// Whether both would be stored alike, but for the version of the reader.
+pub fn same_facts(one: &Pom, other: &Pom) -> bool {
+    encode(one) == encode(other)
+}
+
 /// The facts as JSON.
 pub(super) fn encode(pom: &Pom) -> String {
     let Pom {

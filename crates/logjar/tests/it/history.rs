@@ -6,13 +6,14 @@ use logjar::storage::DataFolder;
 use logjar::stored_event::encode;
 use logjar_domain::access::{Abilities, Scope, TokenLimit};
 use logjar_domain::event::{
-    By, Event, FilesAdded, Policy, ReadAccess, Recorded, Retention, SnapshotExpired, StoredFile,
-    TokenCreated, UserKind, UserRegistered, VersionDeployed,
+    By, Event, FactsCorrected, FilesAdded, Policy, ReadAccess, Recorded, Retention, SnapshotExpired,
+    StoredFile, TokenCreated, UserKind, UserRegistered, VersionDeployed,
 };
 use logjar_domain::ids::{DeployId, Moment, RepositoryName, TokenId, UserId};
 use logjar_eventlog::log::EventLog;
 use logjar_eventlog::writer::{FileLog, OpenOptions};
 use logjar_maven::coordinates::{ArtifactId, Gav, GroupId};
+use logjar_maven::pom;
 use logjar_maven::snapshot_version::Stamp;
 use proptest::prelude::*;
 
@@ -51,7 +52,7 @@ pub(crate) fn append(folder: &DataFolder, events: &[Recorded]) {
 /// Any event; what it speaks of may be there or not.
 pub(crate) fn event() -> impl Strategy<Value = Event> {
     let people = prop_oneof![registration(), token(), settings(), membership()];
-    prop_oneof![2 => people, 4 => deploy(), 1 => late_files(), 1 => expired()]
+    prop_oneof![2 => people, 4 => deploy(), 1 => late_files(), 1 => expired(), 1 => corrected()]
 }
 
 fn user(number: usize) -> UserId {
@@ -211,6 +212,17 @@ fn expired() -> BoxedStrategy<Event> {
         }))
     });
     expired.boxed()
+}
+
+fn corrected() -> BoxedStrategy<Event> {
+    let corrected = (build(), 0..REPOSITORIES.len()).prop_map(|((gav, stamp), repository)| {
+        let repository = RepositoryName::new(REPOSITORIES[repository]);
+        let read =
+            pom::read(format!("<project><artifactId>{}</artifactId></project>", gav.artifact).as_bytes());
+        let pom = Some(Arc::new(read.unwrap()));
+        Event::FactsCorrected(Arc::new(FactsCorrected { repository, gav, stamp, pom }))
+    });
+    corrected.boxed()
 }
 
 fn late_files() -> BoxedStrategy<Event> {

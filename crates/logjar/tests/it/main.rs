@@ -37,6 +37,7 @@ mod connections;
 mod deploying;
 mod derived;
 mod downloads;
+mod facts;
 mod generating;
 mod golden_registry;
 mod hints;

@@ -14,7 +14,7 @@ use logjar::config::Config;
 use logjar::downloads::Downloads;
 use logjar::search::{SearchError, follow};
 use logjar::sequencer::{Outcome, SubmitError};
-use logjar::startup::{self, OpenError, Writing};
+use logjar::startup::{self, Writing};
 use logjar::storage::DataFolder;
 use logjar::stored_event::encode;
 use logjar_domain::access::{Abilities, Actor};
@@ -23,7 +23,6 @@ use logjar_domain::event::{By, Event, Policy, ReadAccess, Recorded, UserKind, Ve
 use logjar_domain::ids::{DeployId, Moment, RepositoryName};
 use logjar_domain::rules::Rules;
 use logjar_domain::sight::{Extent, Sight};
-use logjar_eventlog::error::LogError;
 use logjar_eventlog::log::EventLog;
 use logjar_eventlog::writer::{FileLog, OpenOptions};
 use logjar_maven::coordinates::Gav;
@@ -33,7 +32,7 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 
-use crate::server::files_below;
+use crate::server::{files_below, without_forks};
 
 /// A repository that only those may read who were granted it; nobody is.
 pub(crate) const HIDDEN_REPOSITORY: &str = "inner";
@@ -174,14 +173,11 @@ impl Registry {
     }
 
     fn open(&mut self) {
-        let writing = loop {
-            let opened = startup::open_writer(self.folder(), Config::default(), false);
-            match self.runtime.block_on(opened) {
-                // A program that another test starts has our descriptors, and so the lock, for a moment.
-                Err(OpenError::Log(LogError::Locked { .. })) => std::thread::yield_now(),
-                opened => break opened.unwrap(),
-            }
-        };
+        // A program that another test starts would have our descriptors, and so the lock, for a moment.
+        let alone = without_forks();
+        let opened = startup::open_writer(self.folder(), Config::default(), false);
+        let writing = self.runtime.block_on(opened).unwrap();
+        drop(alone);
         let downloads = &writing.app.downloads;
         for (gav, count) in &self.counted {
             let counter = Downloads::counter(&RepositoryName::new(FIRST_REPOSITORY), gav);

@@ -5,23 +5,31 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::Response;
+use logjar_domain::access::Actor;
 use logjar_domain::permission::require_administrator;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::report::{Report, reported};
 use crate::clock::now;
+use crate::facts::{Checked, Facts};
 use crate::http::error::HttpError;
 use crate::http::extract::{ApiError, Caller, Json};
 use crate::projections::Projections;
 use crate::rebuild::{Before, Outcome, Part, RebuildError, Rebuilds, Turn};
 use crate::startup::state_snapshot::Verdict;
 
+/// The name of facts in reports.
+const FACTS: &str = "facts";
+
 /// What to rebuild.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Asked {
     what: What,
+    /// With facts: only compare them.
+    #[serde(default)]
+    dry_run: bool,
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -31,15 +39,18 @@ enum What {
     State,
     Search,
     Tree,
+    Facts,
 }
 
 impl What {
+    /// The parts that are derived; none for facts, which are on the log.
     fn parts(self) -> &'static [Part] {
         match self {
             Self::All => &Part::ALL,
             Self::State => &[Part::State],
             Self::Search => &[Part::Search],
             Self::Tree => &[Part::Tree],
+            Self::Facts => &[],
         }
     }
 }
@@ -48,17 +59,51 @@ impl What {
 /// the result of each part; the first problem ends it.
 pub async fn rebuild(
     State(rebuilds): State<Rebuilds>,
+    State(facts): State<Arc<Facts>>,
     State(projections): State<Arc<Projections>>,
     Caller(actor): Caller,
-    Json(Asked { what }): Json<Asked>,
+    Json(Asked { what, dry_run }): Json<Asked>,
 ) -> Result<Response, ApiError> {
     require_administrator(&projections.read(), now(), &actor, "rebuild what is derived from the log")?;
+    match what {
+        What::Facts => {
+            return Ok(reported(move |report| correct(&facts, &rebuilds, dry_run, &actor, report)));
+        }
+        _ if dry_run => {
+            return Err(HttpError::BadRequest("`dry_run` is for facts only".to_owned()).into());
+        }
+        _ => {}
+    }
     let turn = rebuilds.begin()?;
     Ok(reported(move |report| {
         run(&rebuilds, &turn, what.parts(), report);
         // Before the answer ends: whoever has read it may start the next one.
         drop(turn);
     }))
+}
+
+/// Compares facts with POMs, and corrects them.
+fn correct(facts: &Facts, rebuilds: &Rebuilds, dry_run: bool, actor: &Actor, report: &mut Report) {
+    let checked = facts.check(dry_run, actor, &mut |done, total| {
+        if rebuilds.turns.are_ending() {
+            report.end();
+            return ControlFlow::Break(());
+        }
+        report.progress(FACTS, done, total);
+        ControlFlow::Continue(())
+    });
+    match checked {
+        Ok(Checked { poms, different, corrected, unreadable }) => report.line(&json!({
+            "what": FACTS,
+            "result": {
+                "poms": poms, "different": different, "corrected": corrected, "unreadable": unreadable,
+            },
+        })),
+        Err(error) => {
+            tracing::warn!("not all facts were compared: {error}");
+            report.line(&json!({ "what": FACTS, "problem": HttpError::from(error).problem() }));
+        }
+    }
 }
 
 fn run(rebuilds: &Rebuilds, turn: &Turn, parts: &[Part], report: &mut Report) {

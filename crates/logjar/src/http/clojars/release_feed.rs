@@ -22,6 +22,7 @@ use crate::http::contents::Contents;
 use crate::http::contents::Registry;
 use crate::http::extract::{ApiError, Viewer};
 use crate::projections::recent::RecentDeploy;
+use crate::queries::catalog::facts_at;
 use crate::stored_event::{Detail, decode};
 
 /// Maximum number of releases per page.
@@ -88,7 +89,7 @@ fn read(contents: &Contents, sight: &Sight, after: i64) -> Result<Page, LogError
         if line.kind() == "version.deployed"
             && let Ok(recorded) = decode(&line, Detail::Full)
         {
-            together.extend(shown(&contents.registry, sight, &recorded));
+            together.extend(shown(&contents.registry, reader, sight, &recorded)?);
         }
     }
     page.take(&mut together, current);
@@ -111,16 +112,26 @@ impl Page {
 }
 
 /// The release as the feed shows it, if it is in sight and not represented by another deploy.
-fn shown(registry: &Registry, sight: &Sight, recorded: &Recorded) -> Option<Value> {
-    let Event::VersionDeployed(event) = &recorded.event else { return None };
-    let listed = RecentDeploy::of(recorded)?.listed(&registry.read(), sight)?;
-    Some(json!({
+fn shown(
+    registry: &Registry,
+    reader: &dyn LogReader,
+    sight: &Sight,
+    recorded: &Recorded,
+) -> Result<Option<Value>, LogError> {
+    let Event::VersionDeployed(event) = &recorded.event else { return Ok(None) };
+    let listed = RecentDeploy::of(recorded).and_then(|deploy| deploy.listed(&registry.read(), sight));
+    let Some(listed) = listed else { return Ok(None) };
+    let pom = match listed.told_by.first() {
+        Some(seq) if *seq != recorded.seq => facts_at(reader, *seq)?,
+        _ => event.pom.clone(),
+    };
+    Ok(Some(json!({
         "group_id": listed.deploy.gav.group.as_str(),
         "artifact_id": listed.deploy.gav.artifact.as_str(),
         "version": listed.deploy.gav.version.as_str(),
-        "description": event.pom.as_ref().and_then(|pom| pom.description.as_deref()),
+        "description": pom.as_ref().and_then(|pom| pom.description.as_deref()),
         "released_at": written(recorded.at),
-    }))
+    })))
 }
 
 /// Position of the first line after the millisecond; times never go backward.

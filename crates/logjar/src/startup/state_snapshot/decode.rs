@@ -17,8 +17,8 @@ use logjar_domain::event::{Policy, ReadAccess, Retention, UserKind};
 use logjar_domain::fingerprint::Fingerprint;
 use logjar_domain::ids::{DeployId, Moment, RepositoryName, Second, TokenId, UserId};
 use logjar_domain::state::{
-    Artifact, BuildState, Group, Member, MoreOfVersion, NewestFile, Repository, State, Token, User,
-    VersionState, When,
+    Artifact, BuildState, Corrected, Group, Member, MoreOfVersion, NewestFile, Repository, State, Token,
+    User, VersionState, When,
 };
 use logjar_eventlog::cursor::Cursor;
 use logjar_eventlog::resume::ResumePoint;
@@ -257,6 +257,7 @@ impl Decoder<'_> {
                 late: self.list(Self::u64)?,
                 newest: self.list(Self::newest)?,
                 expired: self.list(Self::stamp)?,
+                corrected: self.list(|from| Some(Corrected { deploy: from.u64()?, by: from.u64()? }))?,
             })),
         };
         Some(VersionState { version, seq, moment, fingerprint, more })

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use logjar_domain::access::{Abilities, Scope};
 use logjar_domain::state::{
-    Artifact, BuildState, Group, Member, MoreOfVersion, NewestFile, Repository, State, Token, User,
-    VersionState, When,
+    Artifact, BuildState, Corrected, Group, Member, MoreOfVersion, NewestFile, Repository, State, Token,
+    User, VersionState, When,
 };
 use logjar_maven::snapshot_version::Stamp;
 use sha2::{Digest, Sha256};
@@ -215,11 +215,15 @@ impl<'a> Encoder<'a> {
         self.i64(moment.0);
         self.u64(fingerprint.0);
         self.u8(more.is_some().into());
-        if let Some(MoreOfVersion { builds, late, newest, expired }) = more.as_deref() {
+        if let Some(MoreOfVersion { builds, late, newest, expired, corrected }) = more.as_deref() {
             self.list(builds, Self::build);
             self.list(late, |to, seq| to.u64(*seq));
             self.list(newest, Self::newest);
             self.list(expired, |to, stamp| to.stamp(*stamp));
+            self.list(corrected, |to, Corrected { deploy, by }| {
+                to.u64(*deploy);
+                to.u64(*by);
+            });
         }
     }
 
