@@ -18,10 +18,13 @@ use rustix::process::setpriority_process;
 use rustix::thread::gettid;
 
 use crate::clock::now;
+use crate::disk_space::has_room_for;
 use crate::sequencer::{Sequencer, SubmitError};
 
 /// How often sealed segments are looked for.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// How many bytes of plain files may wait beside their compressed ones.
+const WAITING_MAX: u64 = 4 << 30;
 /// Others go first: the lowest priority, as `nice` counts it.
 const NICENESS: i32 = 19;
 
@@ -187,9 +190,14 @@ impl Compression {
     fn switch(&self, work: &mut Work, keep: Duration) -> Result<Achieved, CompressionError> {
         let mut achieved = Achieved::default();
         while let Some(place) = work.waiting.iter().position(|waiting| waiting.since.elapsed() >= keep) {
-            let waiting = &work.waiting[place];
-            let adopted = self.sequencer.adopt(waiting.compressed.clone())?;
-            let Waiting { segment, compressed, .. } = work.waiting.swap_remove(place);
+            let Waiting { segment, compressed, since } = work.waiting.swap_remove(place);
+            let adopted = match self.sequencer.adopt(compressed.clone()) {
+                Ok(adopted) => adopted,
+                Err(error) => {
+                    work.waiting.push(Waiting { segment, compressed, since });
+                    return Err(error.into());
+                }
+            };
             if adopted {
                 let stored = compressed.stored();
                 tracing::info!("compressed {}: {} bytes are {stored} now", segment.file, segment.stored);
@@ -200,14 +208,22 @@ impl Compression {
         Ok(achieved)
     }
 
-    /// One look in the background.
+    /// One look in the background. What can't be compressed now keeps nothing else from it.
+    ///
+    /// # Errors
+    /// The first problem.
     fn look(&self) -> Result<(), CompressionError> {
-        let segments = self.sealed();
-        for segment in segments {
+        let mut result = self.switch(&mut self.work(), self.keep_plain).map(drop);
+        for segment in self.sealed() {
             // Whoever wants it done now need not wait for more than one segment.
             let mut work = self.work();
-            let file = segment.file.clone();
-            if work.damaged.contains(&file) {
+            let waiting: u64 = work.waiting.iter().map(|waiting| waiting.segment.stored).sum();
+            if work.damaged.contains(&segment.file) || waiting >= WAITING_MAX {
+                continue;
+            }
+            let (file, bytes) = (segment.file.clone(), segment.stored);
+            if !has_room_for(&self.events, bytes) {
+                result = result.and(Err(CompressionError::Writer(SubmitError::NoSpace)));
                 continue;
             }
             match self.make(&mut work, segment, &mut |_, _| ()) {
@@ -215,10 +231,12 @@ impl Compression {
                     tracing::error!("{file} was not compressed: {error}");
                     work.damaged.push(file);
                 }
-                other => other?,
+                Err(CompressionError::Stopped) => return Err(CompressionError::Stopped),
+                made => result = result.and(made),
             }
+            result = result.and(self.switch(&mut work, self.keep_plain).map(drop));
         }
-        self.switch(&mut self.work(), self.keep_plain).map(drop)
+        result
     }
 
     /// Looks again and again, until there is nobody who holds the other end of `stop`.

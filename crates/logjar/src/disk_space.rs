@@ -20,6 +20,13 @@ pub struct DiskSpace {
     wanted: Mutex<BTreeMap<PathBuf, u64>>,
 }
 
+/// Whether that many bytes more fit below a folder, with what a disk needs so that it does not count as full. Asks the
+/// disk; one that can't be asked has room.
+pub fn has_room_for(folder: &Path, bytes: u64) -> bool {
+    let free = statvfs(folder).map(|found| found.f_bavail.saturating_mul(found.f_frsize));
+    free.ok().is_none_or(|free| free >= COMEBACK_BYTES.saturating_add(bytes))
+}
+
 impl DiskSpace {
     /// There is space, until somebody notices the opposite. Files are written below these folders, which may be on
     /// disks of their own.
@@ -71,10 +78,7 @@ impl DiskSpace {
     pub fn has_come_back(&self) -> bool {
         let wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let always = self.folders.iter().map(|folder| (folder.clone(), 0));
-        always.chain(wanted).all(|(folder, bytes)| {
-            let free = statvfs(&folder).map(|found| found.f_bavail.saturating_mul(found.f_frsize));
-            free.ok().is_none_or(|free| free >= COMEBACK_BYTES.saturating_add(bytes))
-        })
+        always.chain(wanted).all(|(folder, bytes)| has_room_for(&folder, bytes))
     }
 }
 

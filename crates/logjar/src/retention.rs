@@ -51,8 +51,10 @@ pub struct Retention {
 /// What whoever removes builds knows.
 #[derive(Debug, Default)]
 struct Turn {
-    /// Whether there may be files of removed builds.
-    has_left_overs: bool,
+    /// Whether the log was searched for events whose files may be there still.
+    is_searched: bool,
+    /// Events whose files are still there, with their positions, in order.
+    pending: Vec<(u64, Arc<SnapshotExpired>)>,
     /// When each repository had its last run, in this process.
     last: BTreeMap<RepositoryName, Moment>,
 }
@@ -99,6 +101,15 @@ pub struct Asked {
     pub keep: Option<Keep>,
 }
 
+/// What a run did.
+#[derive(Debug, Default)]
+pub struct Done {
+    /// The builds that went.
+    pub went: Vec<Going>,
+    /// The first problem. What it did not concern was done all the same.
+    pub problem: Option<RetentionError>,
+}
+
 /// Why builds were not removed. What was removed before stays removed; another run does the rest.
 #[derive(Debug, thiserror::Error)]
 pub enum RetentionError {
@@ -134,7 +145,7 @@ impl Retention {
         placement: Arc<Placement>,
         rules: Rules,
     ) -> Self {
-        let turn = Mutex::new(Turn { has_left_overs: true, last: BTreeMap::new() });
+        let turn = Mutex::default();
         let (ending, figures) = (AtomicBool::new(false), Figures::default());
         Self { folder, projections, log, sequencer, placement, rules, turn, ending, figures }
     }
@@ -177,6 +188,7 @@ impl Retention {
         });
         found
             .into_iter()
+            .take_while(|_| !self.ending.load(Ordering::Relaxed))
             .map(|(repository, gav, places)| {
                 let builds = places.into_iter().map(|(stamp, place)| self.going(stamp, &place));
                 Ok(Going { repository, gav, builds: builds.collect::<Result<_, _>>()? })
@@ -184,28 +196,27 @@ impl Retention {
             .collect()
     }
 
-    /// Removes the builds that may go now, in the name of somebody. Returns what went. Blocks: not for async threads.
+    /// Removes the builds that may go now, in the name of somebody. Blocks: not for async threads.
     ///
     /// # Errors
-    /// The first problem; what went before it is gone.
-    pub fn remove(&self, asked: &Asked, actor: &Actor) -> Result<Vec<Going>, RetentionError> {
+    /// If nothing can be removed at all.
+    pub fn remove(&self, asked: &Asked, actor: &Actor) -> Result<Done, RetentionError> {
         if !self.sequencer.is_open() {
             return Err(RetentionError::ReadOnly);
         }
         let mut turn = self.turn();
-        self.finish_left_overs(&mut turn)?;
-        let mut went = Vec::new();
+        let mut done = Done { went: Vec::new(), problem: self.finish_pending(&mut turn)? };
         for going in self.plan(asked)? {
             for builds in going.builds.chunks(BUILDS_MAX) {
-                let gone = self.remove_some(&mut turn, &going, builds, actor)?;
-                if !gone.builds.is_empty() {
-                    went.push(gone);
+                match self.remove_some(&mut turn, &going, builds, actor) {
+                    Ok(gone) => done.went.extend(gone),
+                    Err(error) => return Ok(Done { problem: done.problem.or(Some(error)), ..done }),
                 }
             }
         }
-        self.note_done(&mut turn);
+        let problem = self.finish_pending(&mut turn)?;
         self.figures.last.store((now().0 / 1_000_000).max(0) as u64, Ordering::Relaxed);
-        Ok(went)
+        Ok(Done { problem: done.problem.or(problem), ..done })
     }
 
     fn turn(&self) -> MutexGuard<'_, Turn> {
@@ -228,14 +239,14 @@ impl Retention {
         Ok(GoingBuild { stamp, files: files.len() as u64, bytes })
     }
 
-    /// One event, and the files of its builds.
+    /// One event, and the files of its builds. Files that can't be removed now are pending.
     fn remove_some(
         &self,
         turn: &mut Turn,
         going: &Going,
         builds: &[GoingBuild],
         actor: &Actor,
-    ) -> Result<Going, RetentionError> {
+    ) -> Result<Option<Going>, RetentionError> {
         if self.ending.load(Ordering::Relaxed) {
             return Err(RetentionError::Stopped);
         }
@@ -243,19 +254,16 @@ impl Retention {
         let _working = self.sequencer.begin_work()?;
         let (repository, gav) = (going.repository.clone(), going.gav.clone());
         let stamps = builds.iter().map(|build| build.stamp).collect();
-        let wish = ExpireBuilds { repository, gav, builds: stamps };
-        let outcome = self.sequencer.submit_blocking(Command::ExpireBuilds(Arc::new(wish)), actor.clone())?;
-        let Outcome::Appended(recorded) = outcome else {
-            return Ok(Going { builds: Vec::new(), ..going.clone() });
-        };
-        let Event::SnapshotExpired(expired) = &recorded.event else {
-            return Ok(Going { builds: Vec::new(), ..going.clone() });
-        };
-        turn.has_left_overs = true;
+        let wish = Arc::new(ExpireBuilds { repository, gav, builds: stamps });
+        let outcome = self.sequencer.submit_blocking(Command::ExpireBuilds(wish), actor.clone())?;
+        let Outcome::Appended(recorded) = outcome else { return Ok(None) };
+        let Event::SnapshotExpired(expired) = &recorded.event else { return Ok(None) };
         self.figures.builds.fetch_add(expired.builds.len() as u64, Ordering::Relaxed);
-        self.remove_files(expired)?;
+        if self.remove_files(expired).is_err() {
+            turn.pending.push((recorded.seq, expired.clone()));
+        }
         let gone = builds.iter().filter(|build| expired.builds.contains(&build.stamp)).cloned().collect();
-        Ok(Going { builds: gone, ..going.clone() })
+        Ok(Some(Going { builds: gone, ..going.clone() }))
     }
 
     /// Removes the files of builds whose event is on the log, as far as no later event made such a build anew.
@@ -280,15 +288,34 @@ impl Retention {
         Ok(())
     }
 
-    /// Removes files of builds that are removed according to the log, and are still there: a stop, or the system, was
-    /// in the way.
-    fn finish_left_overs(&self, turn: &mut Turn) -> Result<(), RetentionError> {
-        if !turn.has_left_overs {
-            return Ok(());
+    /// Removes the files of builds whose event is on the log and that are still there, because a stop or the system was
+    /// in the way. Returns the first problem; what it does not concern is done.
+    ///
+    /// # Errors
+    /// If the log can't be read, or the program ends.
+    fn finish_pending(&self, turn: &mut Turn) -> Result<Option<RetentionError>, RetentionError> {
+        if !turn.is_searched {
+            self.search(turn)?;
         }
+        let mut problem = None;
+        turn.pending.retain(|(_, expired)| match self.remove_files(expired) {
+            Ok(()) => false,
+            Err(error) => {
+                problem.get_or_insert(error);
+                true
+            }
+        });
+        self.note_done(turn);
+        Ok(problem)
+    }
+
+    /// Searches the log for events after the position up to which everything is known to be done.
+    fn search(&self, turn: &mut Turn) -> Result<(), RetentionError> {
+        let (until, mut found) = (self.log.durable(), Vec::new());
         if self.has_expired() {
-            let until = self.log.durable();
-            for line in self.log.scan(done_until(&self.folder) + 1)? {
+            // A position beyond the end is of another log.
+            let done = Some(done_until(&self.folder)).filter(|done| *done <= until).unwrap_or_default();
+            for line in self.log.scan(done + 1)? {
                 let line = line?;
                 if self.ending.load(Ordering::Relaxed) {
                     return Err(RetentionError::Stopped);
@@ -298,13 +325,13 @@ impl Retention {
                 }
                 if line.kind() == "snapshot.expired"
                     && let Ok(recorded) = decode(&line, Detail::State)
-                    && let Event::SnapshotExpired(expired) = &recorded.event
+                    && let Event::SnapshotExpired(expired) = recorded.event
                 {
-                    self.remove_files(expired)?;
+                    found.push((recorded.seq, expired));
                 }
             }
         }
-        self.note_done(turn);
+        (turn.pending, turn.is_searched) = (found, true);
         Ok(())
     }
 
@@ -319,10 +346,10 @@ impl Retention {
         has_expired
     }
 
-    fn note_done(&self, turn: &mut Turn) {
-        turn.has_left_overs = false;
+    fn note_done(&self, turn: &Turn) {
+        let done = turn.pending.first().map_or_else(|| self.log.durable(), |(seq, _)| seq - 1);
         // Without it the next start reads more lines than it needs to.
-        if let Err(error) = note_done(&self.folder, self.log.durable()) {
+        if let Err(error) = note_done(&self.folder, done) {
             tracing::debug!("could not write down that the files of removed builds are gone: {error}");
         }
     }

@@ -275,6 +275,18 @@ pub enum Warning {
         /// Why it does not fit.
         misfit: Misfit,
     },
+    /// A plain file is there beside a damaged compressed one that took its place.
+    #[error(
+        "`{}` is damaged, and `{}` is there too: to go on with that one, stop the server and run: logjar restore --from-copy DATA",
+        damaged.display(),
+        kept.display()
+    )]
+    KeptPlain {
+        /// The plain file.
+        kept: PathBuf,
+        /// The compressed one, which MANIFEST names.
+        damaged: PathBuf,
+    },
     /// A new segment was due and could not be begun.
     #[error("no new segment of the log could be begun, it goes on in `{}` and tries again with each batch: {reason}", file.display())]
     NotRolled {

@@ -202,7 +202,12 @@ impl SegmentFile {
     pub(crate) fn open(folder: &Folder, entry: &SegmentEntry) -> Result<Self, LogError> {
         let path = folder.join(&entry.file);
         let Some(file) = folder.open_file(&entry.file)? else {
-            return Err(LogError::Corrupt(Fault::Missing.at(path, None, 0)));
+            let names = folder.names().unwrap_or_default();
+            let is_other = |name: &String| {
+                SegmentName::parse(name).is_some_and(|found| found.number == entry.name().number)
+            };
+            let fault = names.into_iter().find(is_other).map_or(Fault::Missing, Fault::Elsewhere);
+            return Err(LogError::Corrupt(fault.at(path, None, 0)));
         };
         let number = entry.name().number;
         let body = match entry.bytes {

@@ -84,6 +84,11 @@ pub enum Fault {
     /// The file should be there.
     #[error("the file is missing")]
     Missing,
+    /// The file should be there; another one has the same segment.
+    #[error(
+        "the file is missing, but `{0}` has the same segment; logjar restore --from-copy DATA makes the log use it"
+    )]
+    Elsewhere(String),
     /// Good lines of a later batch follow.
     #[error("{first}; it was on disk already, because line {proof} came later")]
     BeforeLaterBatch {

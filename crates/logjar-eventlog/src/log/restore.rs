@@ -16,6 +16,7 @@ use crate::format::random::Randomness;
 use crate::log::folder::LogFolder;
 use crate::log::recovery::{Recovered, Recovery};
 use crate::log::replay::{Replay, Replayed, check_mark_within};
+use crate::log::switch::is_good;
 use crate::log::unnamed::next_segment;
 
 /// The result for the log.
@@ -107,15 +108,17 @@ fn fitting(folder: &Folder, copied: &Manifest) -> Result<Manifest, LogError> {
     }
 }
 
-/// What MANIFEST names, with another file of the same segment in the place of one that is missing.
+/// What MANIFEST names, with another file of the same segment in the place of one that is missing, or of a compressed
+/// one that is damaged.
 fn named(folder: &Folder, copied: &Manifest) -> Result<Vec<SegmentEntry>, LogError> {
     let names = folder.names()?;
     let present = |entry: &SegmentEntry| {
         let parsed = names.iter().filter_map(|name| SegmentName::parse(name));
         let others = parsed.filter(|name| name.number == entry.name().number);
-        if names.contains(&entry.file) {
+        if names.contains(&entry.file) && (entry.name().generation == 0 || is_good(folder, entry)) {
             return Ok(entry.clone());
         }
+        let others = others.filter(|name| *name != entry.name());
         match others.max_by_key(|name| name.generation) {
             Some(other) => SegmentFile::entry_of(folder, other, entry.first),
             None => Ok(entry.clone()),

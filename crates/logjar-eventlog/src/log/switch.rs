@@ -2,8 +2,8 @@
 //! the old one at the moment has it open.
 
 use crate::files::durable::{Folder, unfinished};
-use crate::files::error::LogError;
-use crate::files::manifest::{MANIFEST, Manifest};
+use crate::files::error::{LogError, Warning};
+use crate::files::manifest::{MANIFEST, Manifest, SegmentEntry};
 use crate::files::segment::{SegmentFile, SegmentName};
 use crate::log::compress::Compressed;
 use crate::log::writer::{FileLog, patiently};
@@ -41,22 +41,32 @@ impl FileLog {
     }
 }
 
-/// Removes what a crash left: compressed files that MANIFEST does not name, plain ones that were compressed, and
-/// unfinished ones.
-pub(crate) fn remove_replaced(folder: &Folder, manifest: &Manifest) {
-    let named = |name: &str| manifest.segments().iter().any(|entry| entry.file == name);
-    let is_compressed = |number: u64| {
-        let mut entries = manifest.segments().iter().map(|entry| entry.name());
-        entries.any(|name| name.number == number && name.generation > 0)
-    };
-    let is_left = |name: &str| match SegmentName::parse(name.strip_suffix(".new").unwrap_or(name)) {
-        // A plain one that no file took the place of may be the rest of a log that was copied while it rolled.
-        Some(found) if found.generation == 0 => is_compressed(found.number),
-        Some(_) => !named(name),
-        None => false,
-    };
+/// Removes what a crash left: unfinished files, and files of segments for which MANIFEST names another one that is
+/// there. A plain file goes only if the compressed one is what was made from it, byte for byte: it may be the only good
+/// one, put there by somebody who repairs the log.
+pub(crate) fn remove_replaced(folder: &Folder, manifest: &Manifest) -> Vec<Warning> {
     // What cannot be listed or removed now disturbs nobody.
-    for name in folder.names().unwrap_or_default().iter().filter(|name| is_left(name)) {
-        folder.discard(name);
+    let names = folder.names().unwrap_or_default();
+    let mut warnings = Vec::new();
+    for name in &names {
+        let is_unfinished = name.ends_with(".new");
+        let Some(found) = SegmentName::parse(name.strip_suffix(".new").unwrap_or(name)) else { continue };
+        let named = manifest.segments().iter().find(|entry| entry.name().number == found.number);
+        let replaced_by = named.filter(|entry| entry.file != *name && names.contains(&entry.file));
+        match replaced_by {
+            _ if is_unfinished => folder.discard(name),
+            Some(entry) if found.generation == 0 && !is_good(folder, entry) => {
+                let (kept, damaged) = (folder.join(name), folder.join(&entry.file));
+                warnings.push(Warning::KeptPlain { kept, damaged });
+            }
+            Some(_) => folder.discard(name),
+            None => {}
+        }
     }
+    warnings
+}
+
+/// Whether a file has the bytes that MANIFEST says. Reads all of it.
+pub(crate) fn is_good(folder: &Folder, entry: &SegmentEntry) -> bool {
+    SegmentFile::open(folder, entry).and_then(|segment| segment.is_as_stated()).unwrap_or(false)
 }

@@ -149,7 +149,10 @@ impl FileLog {
     ) -> Result<(Self, Vec<Warning>), LogError> {
         let LogFolder { folder, lock } = folder;
         let OpenOptions { create, mut randomness, point, stop, segment_bytes } = options;
+        // Before anything is written: what was left behind may be what fills the disk.
+        let left = Manifest::read(&folder)?.map(|manifest| remove_replaced(&folder, &manifest));
         let Start { epoch, manifest, clean, mut warnings } = Start::new(&folder, create, &mut randomness)?;
+        warnings.extend(left.into_iter().flatten());
         let (mark, mark_warnings) = Mark::read(&folder)?;
         warnings.extend(mark_warnings);
         let (mark, epoch_number) = (mark.as_ref(), epoch.number());
@@ -169,7 +172,6 @@ impl FileLog {
         let mark = MarkFile::create(&folder, &mark_after(&chain, &active, offset))?;
         let reader = FileReader::new(chain.head().seq, index);
         let began = reader.read(active.first)?.map(|line| line.at());
-        remove_replaced(&folder, &manifest);
         let log = Self {
             folder,
             epoch,

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::process::Command;
 
 use logjar_eventlog::compress::compress;
-use logjar_eventlog::error::LogError;
+use logjar_eventlog::error::{LogError, Warning};
 use logjar_eventlog::log::{EventLog, LogReader, SegmentState};
 use logjar_eventlog::read_only::ReadOnlyLog;
 use logjar_eventlog::restore::restore_from_copy;
@@ -242,6 +242,41 @@ fn every_bit_and_truncation_of_a_compressed_segment_is_noticed() {
     }
     // Bits of a frame's header that mean nothing to who knows its size.
     assert!(harmless < 32, "{harmless} flips made no difference");
+}
+
+/// The compressed file was damaged, and somebody put the plain one back: it is the only good one.
+#[test]
+fn a_plain_file_beside_a_damaged_one_is_kept_and_can_be_used() {
+    let (before, after) = before_and_after();
+    let lines = all_lines(&before);
+    let folder = Folder::new();
+    folder.set(&after);
+    let point = ReadOnlyLog::open(&folder.path(), false, &mut |_| Ok(())).unwrap().0.end_point().unwrap();
+    let mut damaged = after[COMPRESSED].clone();
+    damaged[40] ^= 1;
+    folder.put(COMPRESSED, &damaged);
+    folder.put(SEGMENT, &before[SEGMENT]);
+    let options = OpenOptions::existing().resume_from(Some(point));
+    let (log, warnings) = FileLog::open(&folder.path(), options, &mut |_| Ok(())).unwrap();
+    assert!(
+        matches!(&warnings[..], [Warning::KeptPlain { kept, .. }] if kept.ends_with(SEGMENT)),
+        "{warnings:?}"
+    );
+    drop(log);
+    assert!(matches!(folder.open(), Err(LogError::Corrupt(_))), "without the point the damage is read");
+    assert_eq!(folder.read(SEGMENT), before[SEGMENT]);
+    restore_from_copy(&folder.path()).unwrap();
+    let opened = folder.open().unwrap();
+    assert_eq!((opened.lines, opened.warnings), (lines, vec![]));
+    assert!(!folder.file(COMPRESSED).exists());
+    assert_eq!(verify(&folder.path(), true).unwrap().damage, []);
+    // A missing file says where its lines are.
+    drop(opened.log);
+    folder.set(&after);
+    std::fs::rename(folder.file(COMPRESSED), folder.file("away")).unwrap();
+    folder.put(SEGMENT, &before[SEGMENT]);
+    let Err(error) = folder.open() else { panic!("the file is missing") };
+    assert!(error.to_string().contains("`000001.jsonl` has the same segment"), "{error}");
 }
 
 /// A damaged frame costs the lines in it, not the others.

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::{Failure, Global, output};
 use crate::startup::{OpenError, state_snapshot};
-use crate::storage::{DataFolder, verify};
+use crate::storage::{DataFolder, expired, verify};
 
 #[derive(Args)]
 pub(super) struct Options {
@@ -33,6 +33,10 @@ pub(super) fn run(global: &Global, options: &Options) -> Result<(), Failure> {
     // It was copied at a different moment than the log and the uploads to which it refers.
     state_snapshot::discard(&folder).map_err(|source| Failure::Io {
         what: "could not remove the state snapshot of the copy".to_owned(),
+        source,
+    })?;
+    expired::forget_done(&folder).map_err(|source| Failure::Io {
+        what: "could not remove `derived/retention` of the copy".to_owned(),
         source,
     })?;
     let problems = verify::check_files(&folder, false)?.problems;

@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::client::{Wants, with_client};
+use super::client::{Wants, broken_off, with_client};
 use super::progress::number;
 use super::{Failure, Global, output};
 use crate::numbers::counted;
@@ -97,8 +97,10 @@ impl Keep {
 pub(super) fn run(global: &Global, command: Command) -> Result<(), Failure> {
     let Command::Run { dry_run, repository } = command;
     let done = run_on(global, &json!({ "dry_run": dry_run, "repository": repository }))?;
+    let problem = done.get("problem").filter(|problem| !problem.is_null());
     if global.json {
-        return output::json(&done);
+        output::json(&done)?;
+        return problem.map_or(Ok(()), |problem| Err(broken_off(problem)));
     }
     for version in done.get("versions").and_then(Value::as_array).into_iter().flatten() {
         let text = |key: &str| version.get(key).and_then(Value::as_str).unwrap_or_default();
@@ -115,12 +117,14 @@ pub(super) fn run(global: &Global, command: Command) -> Result<(), Failure> {
         }
     }
     let verb = match (dry_run, number(&done, "builds")) {
+        (_, 0) if problem.is_some() => "were removed",
         (_, 0) => return output::line("all builds are kept"),
         (true, _) => "would go",
         (false, 1) => "was removed",
         (false, _) => "were removed",
     };
-    output::line(&format!("{} {verb}", total(&done)))
+    output::line(&format!("{} {verb}", total(&done)))?;
+    problem.map_or(Ok(()), |problem| Err(broken_off(problem)))
 }
 
 /// Builds, files and bytes in words.

@@ -307,7 +307,7 @@ async fn close(app: &Arc<App>, running: Running) -> Result<(), Failure> {
         compression.at_rest();
         retention.at_rest();
     };
-    let _ = tokio::task::spawn_blocking(at_rest).await;
+    let _ = tokio::time::timeout(REBUILD_ENDS, tokio::task::spawn_blocking(at_rest)).await;
     let Ok(ended) = tokio::task::spawn_blocking(move || running.end()).await else { return Ok(()) };
     // Another server must not work on the same files.
     let Ok(_at_rest) = tokio::time::timeout(MOVES_END, app.sequencer.at_rest()).await else {

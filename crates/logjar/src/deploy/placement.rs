@@ -119,21 +119,26 @@ impl Placement {
     /// Does some work while no files are placed into the folder of a version. Returns nothing, and does nothing, if
     /// some wait that could not be placed yet.
     pub fn alone_with<T>(&self, version: &Path, work: impl FnOnce() -> T) -> Option<T> {
+        let is_free = |queue: &Queue| !queue.waiting.values().any(|waiting| waiting.version == version);
+        self.busy_with(version, |queue| is_free(queue).then_some(work))
+    }
+
+    /// Marks the folder of a version as busy, when nobody else works on it, and does the work that is there then.
+    fn busy_with<T, W: FnOnce() -> T>(
+        &self,
+        version: &Path,
+        work: impl FnOnce(&Queue) -> Option<W>,
+    ) -> Option<T> {
         let mut queue = self.lock();
-        loop {
-            if queue.waiting.values().any(|waiting| waiting.version == version) {
-                return None;
-            }
-            if queue.busy.insert(version.to_owned()) {
-                break;
-            }
+        while !queue.busy.insert(version.to_owned()) {
             queue = self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
+        let work = work(&queue);
         drop(queue);
-        let done = work();
+        let done = work.map(|work| work());
         self.lock().busy.remove(version);
         self.changed.notify_all();
-        Some(done)
+        done
     }
 
     fn waiting(&self, placing: Placing) -> Waiting {
@@ -241,7 +246,8 @@ impl Placement {
     fn settle(&self, settling: &mut Settling, placed: Vec<Waiting>) {
         for placed in &placed {
             // Sums are for other web servers, and a file that is gone is for `log verify --files` to tell.
-            if let Err(error) = write_sums(&self.folder, &placed.placing) {
+            let written = self.busy_with(&placed.version, |_| Some(|| self.write_sums(&placed.placing)));
+            if let Some(Err(error)) = written {
                 let version = placed.version.display();
                 tracing::error!("could not write the sums of the files in `{version}`: {error}");
             }
@@ -256,6 +262,12 @@ impl Placement {
                 ),
             }
         }
+    }
+
+    /// Writes the sums of placed files, unless they are of a build that retention has removed since.
+    fn write_sums(&self, placing: &Placing) -> std::io::Result<()> {
+        let is_removed = placing.is_removed(&self.projections.read());
+        if is_removed { Ok(()) } else { write_sums(&self.folder, placing) }
     }
 
     fn wait<'a>(&self, queue: MutexGuard<'a, Queue>, most: Duration) -> MutexGuard<'a, Queue> {

@@ -12,7 +12,7 @@ use logjar_domain::open_deploy::record::DeployRecord;
 use logjar_domain::state::State;
 use logjar_eventlog::error::{Damage, Fault, LogError};
 use logjar_eventlog::log::LogReader;
-use logjar_maven::layout::{Build, VersionFile, file_of_version};
+use logjar_maven::layout::file_of_version;
 use logjar_maven::pom::Pom;
 
 use super::OpenError;
@@ -136,7 +136,7 @@ impl Unfinished {
         let placings = std::mem::take(&mut self.on_log).into_values();
         // Uploads of builds that retention has removed since stay for nobody.
         let (gone, mut placings): (Vec<Placing>, Vec<Placing>) =
-            placings.partition(|placing| is_removed(placing, state));
+            placings.partition(|placing| placing.is_removed(state));
         for placing in gone {
             self.wanted.remove(&placing.upload);
             self.discard(&placing.upload);
@@ -184,18 +184,6 @@ impl Unfinished {
             let path = uploads::folder_of(&self.folder, upload);
             self.warnings.push(format!("could not remove `{}`: {error}", path.display()));
         }
-    }
-}
-
-/// Whether the files are of a build that does not exist any more.
-fn is_removed(placing: &Placing, state: &State) -> bool {
-    let name = placing.files.first().map(|file| file_of_version(&placing.gav, &file.name));
-    match name {
-        Some(Ok(VersionFile { build: Build::Stamped(stamp), .. })) => {
-            let version = state.version(&placing.repository, &placing.gav);
-            version.is_some_and(|version| version.build(stamp).is_none())
-        }
-        _ => false,
     }
 }
 

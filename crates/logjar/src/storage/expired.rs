@@ -1,7 +1,7 @@
 //! Removes the files of builds that retention removed from the log.
 
 use std::collections::BTreeSet;
-use std::fs;
+use std::fs::{self, DirEntry};
 use std::io;
 
 use logjar_domain::ids::RepositoryName;
@@ -50,20 +50,32 @@ pub fn remove_builds(
     let mut removed = Removed::default();
     for entry in entries {
         let entry = entry?;
-        let is_gone = entry.file_name().to_str().and_then(|name| stamp_of(gav, name));
+        let stamp = entry.file_name().to_str().and_then(|name| stamp_of(gav, name));
+        if stamp.is_some_and(|stamp| builds.contains(&stamp)) {
+            removed.add(remove(&entry)?);
+        }
+    }
+    // Whoever removed them before may not have come so far.
+    step()?;
+    sync_folder(&path)?;
+    Ok(removed)
+}
+
+/// Removes a file; whatever else has its name stays.
+fn remove(entry: &DirEntry) -> io::Result<Removed> {
+    let removed = || -> io::Result<Removed> {
         let found = entry.metadata()?;
-        if is_gone.is_none_or(|stamp| !builds.contains(&stamp)) || found.is_dir() {
-            continue;
+        if found.is_dir() {
+            return Ok(Removed::default());
         }
         step()?;
         fs::remove_file(entry.path())?;
-        removed.add(Removed { files: 1, bytes: found.len() });
+        Ok(Removed { files: 1, bytes: found.len() })
+    };
+    match removed() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Removed::default()),
+        other => other,
     }
-    if removed.files > 0 {
-        step()?;
-        sync_folder(&path)?;
-    }
-    Ok(removed)
 }
 
 /// Name of the file in `derived/` with the position up to which the files of all removed builds are gone.
@@ -75,6 +87,17 @@ pub fn done_until(folder: &DataFolder) -> u64 {
         .ok()
         .and_then(|text| text.trim().parse().ok())
         .unwrap_or_default()
+}
+
+/// Forgets it, so that the next start looks at all of them.
+///
+/// # Errors
+/// If the system refuses.
+pub fn forget_done(folder: &DataFolder) -> io::Result<()> {
+    match fs::remove_file(folder.derived().join(DONE)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
 }
 
 /// Writes down that they are gone up to a position.

@@ -20,6 +20,7 @@ use logjar_maven::coordinates::Gav;
 use logjar_maven::snapshot_version::Stamp;
 
 use super::digest::digest;
+use super::expired::stamp_of;
 use super::read::is_never_served;
 use super::regular::open_file;
 use super::steps::step;
@@ -125,6 +126,13 @@ impl Placing {
     /// The folder that the files belong in.
     pub fn version_folder(&self, folder: &DataFolder) -> PathBuf {
         folder.version_folder(&self.repository, &self.gav)
+    }
+
+    /// Whether the files are of a build that does not exist any more.
+    pub fn is_removed(&self, state: &State) -> bool {
+        let stamp = self.files.first().and_then(|file| stamp_of(&self.gav, &file.name));
+        let version = state.version(&self.repository, &self.gav);
+        stamp.zip(version).is_some_and(|(stamp, version)| version.build(stamp).is_none())
     }
 
     /// Whether the log lists a file with that name for the version, or the file that it is a sum of.

@@ -57,8 +57,41 @@ type Expired = BTreeMap<PathBuf, (Gav, BTreeSet<Stamp>)>;
 /// # Errors
 /// If the log can't be read; files that are wrong are the result.
 pub fn check_files(folder: &DataFolder, running: bool) -> Result<Checked, LogError> {
-    let mut listed: BTreeMap<PathBuf, Files> = BTreeMap::new();
-    let mut expired = Expired::new();
+    let Listed { files: listed, expired } = listed_files(folder, running)?;
+    let mut problems = Vec::new();
+    for (version, files) in &listed {
+        for (upload, file) in files.values() {
+            check_file(folder, version, upload, file, &mut problems);
+        }
+    }
+    // While a server runs, files of events after the mark may already be in their place, and those of builds that it
+    // removed meanwhile are gone.
+    if !running {
+        find_strays(&folder.repository(), &listed, &expired, &mut problems);
+    } else if !problems.is_empty() {
+        let now = listed_files(folder, running)?.files;
+        let is_listed = |problem: &Problem| {
+            let (version, name) = problem.path.parent().zip(problem.path.file_name())?;
+            let name = name.to_str()?;
+            let of_sum = name.rsplit_once('.').map_or(name, |(file, _)| file);
+            let files = now.get(version)?;
+            Some(files.contains_key(name) || files.contains_key(of_sum))
+        };
+        problems.retain(|problem| is_listed(problem).unwrap_or(false));
+    }
+    Ok(Checked { problems, strays: count_files_below(&folder.strays()) })
+}
+
+/// What the log lists.
+#[derive(Default)]
+struct Listed {
+    files: BTreeMap<PathBuf, Files>,
+    expired: Expired,
+}
+
+/// Reads all of the log.
+fn listed_files(folder: &DataFolder, running: bool) -> Result<Listed, LogError> {
+    let Listed { files: mut listed, mut expired } = Listed::default();
     ReadOnlyLog::open(&folder.events(), running, &mut |line| {
         let recorded = decode(line, Detail::State)?;
         let (upload, repository, gav, files) = match &recorded.event {
@@ -82,21 +115,11 @@ pub fn check_files(folder: &DataFolder, running: bool) -> Result<Checked, LogErr
         version.extend(files.iter().map(|file| (file.name.clone(), (upload.clone(), file.clone()))));
         Ok(())
     })?;
-    let mut problems = Vec::new();
-    for (version, files) in &listed {
-        for (upload, file) in files.values() {
-            check_file(folder, version, upload, file, &mut problems);
-        }
-    }
-    // While a server runs, files of events after the mark may already be in their place.
-    if !running {
-        find_strays(&folder.repository(), &listed, &expired, &mut problems);
-    }
-    Ok(Checked { problems, strays: count_files_below(&folder.strays()) })
+    Ok(Listed { files: listed, expired })
 }
 
 /// Files in the tree that no event lists, as in a copy that was made while a server ran. Those of builds that retention
-/// removed are no problem: the next start removes them.
+/// removed are no problem: a start removes what is left of them.
 fn find_strays(
     folder: &Path,
     listed: &BTreeMap<PathBuf, Files>,

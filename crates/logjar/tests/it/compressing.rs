@@ -106,6 +106,27 @@ fn plain_files_stay_for_copies_until_somebody_wants_them_gone() {
 }
 
 #[test]
+fn one_segment_that_cannot_be_compressed_keeps_no_other_from_it() {
+    let mut server = TestServer::with(&[SEGMENT_BYTES, ("LOGJAR_LOG_KEEP_PLAIN", "3600")]);
+    server.administrator("amy");
+    deploy(&server, 0..4);
+    server.stop();
+    // What is written first has this name.
+    let obstacle = server.folder().join("events/000002.r1.jsonl.zst.new");
+    fs::create_dir(&obstacle).unwrap();
+    server.restart();
+    let refused = server.logjar(&["log", "compress"]).expect(74).stderr;
+    assert!(refused.contains("000002.r1.jsonl.zst.new"), "{refused}");
+    let plain = server.segments();
+    assert!(plain.len() == 2 && plain[0] == "000002.jsonl", "{plain:?}");
+    assert_eq!(server.stderr().matches("the log was not compressed, it is tried again").count(), 1);
+    fs::remove_dir(&obstacle).unwrap();
+    server.logjar(&["log", "compress"]).expect(0);
+    assert_eq!(server.segments().len(), 1);
+    server.logjar(&["log", "verify"]).expect(0);
+}
+
+#[test]
 fn whoever_asks_compresses_with_and_without_a_server() {
     let mut server = TestServer::with_amy();
     server.logjar(&["log", "roll"]).expect(0);

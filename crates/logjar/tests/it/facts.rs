@@ -26,8 +26,8 @@ fn pom(version: &str, description: &str) -> String {
     )
 }
 
-/// A server with a release of which the log says the truth, a build of a snapshot version, and another release. Of these
-/// two it says something wrong, as if an older reader had read their POMs.
+/// A server with a release of which the log says the truth, a build of a snapshot version, and another release. Of the
+/// last two it says something wrong, as if an older reader had read their POMs.
 fn misread() -> TestServer {
     let mut server = TestServer::with_amy();
     let deploy = |coordinates: &str, description: &str| {

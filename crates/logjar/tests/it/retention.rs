@@ -189,6 +189,40 @@ fn what_a_stop_left_behind_goes_at_the_next_start() {
     assert_eq!(served(&server), [3, 4]);
 }
 
+/// Files of one version cannot be removed now: those of others go, and these go when they can.
+#[test]
+fn one_version_keeps_no_other_from_going() {
+    let mut server = server();
+    let other = |number: u32| {
+        let stamp = format!("20261124.090000-{number}");
+        Deploy::new("org.other:tool:1.0-SNAPSHOT").stamp(&stamp)
+    };
+    deploy(&server, 1..=3);
+    (1..=3).for_each(|number| other(number).send(&server, "amy").created());
+    server.uploads();
+    // A file stands in the place of the group's folder, so the next build waits, and is served from where it is.
+    let group = server.folder().join("repository/repo/org/example");
+    let away = server.folder().join("away");
+    fs::rename(&group, &away).unwrap();
+    fs::write(&group, "in the way").unwrap();
+    deploy(&server, 4..=4);
+    keep(&server, 1);
+    let ran = server.logjar(&["retention", "run"]).expect(74);
+    assert!(ran.stdout.contains("5 builds with 10 files"), "{}", ran.stdout);
+    assert!(ran.stderr.contains("org/example/lib"), "{}", ran.stderr);
+    assert_eq!(server.get(&other(2).path(".jar")).status, 404);
+    let tool = server.folder().join("repository/repo/org/other/tool/1.0-SNAPSHOT");
+    assert!(files_below(&tool).iter().all(|name| !name.contains("000-1.") && !name.contains("000-2.")));
+    assert_eq!(served(&server), [4]);
+    fs::remove_file(&group).unwrap();
+    fs::rename(&away, &group).unwrap();
+    server.until("the build gets no place", || stored(&server).contains(&4));
+    server.logjar(&["retention", "run"]).expect(0);
+    assert_eq!(stored(&server), [4]);
+    server.stop();
+    server.logjar(&["log", "verify", "--files"]).expect(0);
+}
+
 #[test]
 fn settings_are_shown_checked_and_asked_about() {
     let server = server();

@@ -15,7 +15,7 @@ use crate::clock::now;
 use crate::http::error::HttpError;
 use crate::http::extract::{ApiError, Caller, Json};
 use crate::projections::Projections;
-use crate::retention::{Asked, Going, GoingBuild, Retention};
+use crate::retention::{Asked, Done, Going, GoingBuild, Retention};
 
 /// What to do.
 #[derive(Deserialize)]
@@ -72,14 +72,15 @@ pub async fn run(
         Asked { repository, keep }
     };
     let work = move || match order.dry_run {
-        true => retention.plan(&asked).map_err(HttpError::from),
+        true => retention.plan(&asked).map(|went| Done { went, problem: None }).map_err(HttpError::from),
         false => retention.remove(&asked, &actor).map_err(HttpError::from),
     };
-    let versions = tokio::task::spawn_blocking(work).await.map_err(|_| HttpError::Internal)??;
-    Ok(axum::Json(shown(&versions, order.dry_run)))
+    let done = tokio::task::spawn_blocking(work).await.map_err(|_| HttpError::Internal)??;
+    Ok(axum::Json(shown(done, order.dry_run)))
 }
 
-fn shown(versions: &[Going], dry_run: bool) -> Value {
+fn shown(Done { went, problem }: Done, dry_run: bool) -> Value {
+    let versions = &went;
     let builds = || versions.iter().flat_map(|version| &version.builds);
     let version = |going: &Going| {
         let build = |build: &GoingBuild| json!({ "stamp": build.stamp.to_string(), "files": build.files, "bytes": build.bytes });
@@ -98,5 +99,6 @@ fn shown(versions: &[Going], dry_run: bool) -> Value {
         "files": builds().map(|build| build.files).sum::<u64>(),
         "bytes": builds().map(|build| build.bytes).sum::<u64>(),
         "versions": versions.iter().map(version).collect::<Vec<_>>(),
+        "problem": problem.map(|error| HttpError::from(error).problem()),
     })
 }
