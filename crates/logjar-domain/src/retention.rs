@@ -40,7 +40,8 @@ pub fn expired<'a>(
     let keep = usize::try_from(retention.keep_builds).unwrap_or(usize::MAX).max(1);
     let others = more.builds.len().saturating_sub(keep);
     let age = |build: &BuildState| now.second().0.saturating_sub(build.moment.0);
-    let least_age = (i64::from(retention.keep_days) * DAY_S).max(rules.late_window_s);
+    // Twice, because a file that came in time may still be on its way, and because clocks differ.
+    let least_age = (i64::from(retention.keep_days) * DAY_S).max(2 * rules.late_window_s);
     let followed = more.builds.iter().zip(more.builds.iter().skip(1)).take(others);
     let may_go = |(build, next): &(&BuildState, &BuildState)| {
         age(build) >= least_age && age(next) >= rules.retention_grace_s && !named.contains(&build.stamp)

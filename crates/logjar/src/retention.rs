@@ -34,6 +34,9 @@ use crate::storage::expired::{Removed, done_until, note_done, remove_builds};
 use crate::storage::listed::{self, Place};
 use crate::stored_event::{Detail, decode};
 
+/// From this many lines on, a note of how far it is done is worth while, so that the next start need not read them.
+const NOTED_EVERY: u64 = 20_000;
+
 /// What retention works with.
 pub struct Retention {
     folder: DataFolder,
@@ -55,6 +58,8 @@ struct Turn {
     is_searched: bool,
     /// Events whose files are still there, with their positions, in order.
     pending: Vec<(u64, Arc<SnapshotExpired>)>,
+    /// Whether the note of how far it is done is older than the last removal.
+    is_note_old: bool,
     /// When each repository had its last run, in this process.
     last: BTreeMap<RepositoryName, Moment>,
 }
@@ -259,6 +264,7 @@ impl Retention {
         let Outcome::Appended(recorded) = outcome else { return Ok(None) };
         let Event::SnapshotExpired(expired) = &recorded.event else { return Ok(None) };
         self.figures.builds.fetch_add(expired.builds.len() as u64, Ordering::Relaxed);
+        turn.is_note_old = true;
         if self.remove_files(expired).is_err() {
             turn.pending.push((recorded.seq, expired.clone()));
         }
@@ -297,6 +303,12 @@ impl Retention {
         if !turn.is_searched {
             self.search(turn)?;
         }
+        if turn.pending.is_empty() {
+            self.note_done(turn);
+            return Ok(None);
+        }
+        let _working = self.sequencer.begin_work()?;
+        turn.is_note_old = true;
         let mut problem = None;
         turn.pending.retain(|(_, expired)| match self.remove_files(expired) {
             Ok(()) => false,
@@ -311,26 +323,29 @@ impl Retention {
 
     /// Searches the log for events after the position up to which everything is known to be done.
     fn search(&self, turn: &mut Turn) -> Result<(), RetentionError> {
+        if !self.has_expired() {
+            turn.is_searched = true;
+            return Ok(());
+        }
         let (until, mut found) = (self.log.durable(), Vec::new());
-        if self.has_expired() {
-            // A position beyond the end is of another log.
-            let done = Some(done_until(&self.folder)).filter(|done| *done <= until).unwrap_or_default();
-            for line in self.log.scan(done + 1)? {
-                let line = line?;
-                if self.ending.load(Ordering::Relaxed) {
-                    return Err(RetentionError::Stopped);
-                }
-                if line.seq() > until {
-                    break;
-                }
-                if line.kind() == "snapshot.expired"
-                    && let Ok(recorded) = decode(&line, Detail::State)
-                    && let Event::SnapshotExpired(expired) = recorded.event
-                {
-                    found.push((recorded.seq, expired));
-                }
+        // A position beyond the end is of another log.
+        let done = Some(done_until(&self.folder)).filter(|done| *done <= until).unwrap_or_default();
+        for line in self.log.scan(done + 1)? {
+            let line = line?;
+            if self.ending.load(Ordering::Relaxed) {
+                return Err(RetentionError::Stopped);
+            }
+            if line.seq() > until {
+                break;
+            }
+            if line.kind() == "snapshot.expired"
+                && let Ok(recorded) = decode(&line, Detail::State)
+                && let Event::SnapshotExpired(expired) = recorded.event
+            {
+                found.push((recorded.seq, expired));
             }
         }
+        turn.is_note_old = !found.is_empty() || until - done >= NOTED_EVERY;
         (turn.pending, turn.is_searched) = (found, true);
         Ok(())
     }
@@ -346,7 +361,10 @@ impl Retention {
         has_expired
     }
 
-    fn note_done(&self, turn: &Turn) {
+    fn note_done(&self, turn: &mut Turn) {
+        if !std::mem::take(&mut turn.is_note_old) {
+            return;
+        }
         let done = turn.pending.first().map_or_else(|| self.log.durable(), |(seq, _)| seq - 1);
         // Without it the next start reads more lines than it needs to.
         if let Err(error) = note_done(&self.folder, done) {

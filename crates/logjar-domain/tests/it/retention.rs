@@ -68,7 +68,7 @@ fn what_may_go() {
         (1, 1, NO_WAIT, 0, &[]),
         (1, 1, NO_WAIT, DAY_S - 5, &[1, 2]),
         (7, 1, NO_WAIT, DAY_S, &[1]),
-        (1, 0, Rules { late_window_s: 6, ..NO_WAIT }, 0, &[1, 2]),
+        (1, 0, Rules { late_window_s: 3, ..NO_WAIT }, 0, &[1, 2]),
         // Build 4 took the place of 3 five seconds before, and so on.
         (1, 0, Rules { retention_grace_s: 5, ..NO_WAIT }, 0, &[1, 2]),
         (1, 0, Rules { retention_grace_s: 5, ..NO_WAIT }, -3, &[]),

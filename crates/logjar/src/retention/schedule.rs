@@ -130,12 +130,9 @@ mod tests {
             let repositories = [(name.clone(), repository.keeping(keep, at(since)))].into();
             let state =
                 State::from_parts(Default::default(), Default::default(), Default::default(), repositories);
-            let turn = Turn {
-                is_searched: true,
-                pending: Vec::new(),
-                last: last.map(|last| (name.clone(), at(last))).into_iter().collect(),
-            };
-            assert_eq!(!due(&state, &turn, at(time)).is_empty(), expected, "{since} {last:?} {time}");
+            let last = last.map(|last| (name.clone(), at(last))).into_iter().collect();
+            let turn = Turn { last, ..Turn::default() };
+            assert_eq!(!due(&state, &turn, at(time)).is_empty(), expected, "{since} {turn:?} {time}");
         }
     }
 

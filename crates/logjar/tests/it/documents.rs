@@ -185,9 +185,9 @@ fn run_blocks(page: &str, server: &TestServer) {
     assert!(!blocks.is_empty(), "{page} has no block marked with <!-- test: name -->");
     let folder = TempDir::new().unwrap();
     let mut script = format!(
-        "set -euo pipefail\nlogjar() {{ '{}' --data '{}' \"$@\"; }}\n",
+        "set -euo pipefail\nlogjar() {{ '{}' --data '{folder}' \"$@\"; }}\nln -s '{folder}' data\n",
         env!("CARGO_BIN_EXE_logjar"),
-        server.folder().display()
+        folder = server.folder().display()
     );
     for (name, block) in &blocks {
         script.push_str(&format!("echo '== {name}'\n{block}\n"));
