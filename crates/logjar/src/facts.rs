@@ -37,8 +37,11 @@ pub struct Facts {
     turn: Mutex<()>,
 }
 
+/// How many deploys are named.
+const NAMED_MAX: usize = 100;
+
 /// What was found.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Checked {
     /// POMs that were read.
     pub poms: u64,
@@ -48,6 +51,30 @@ pub struct Checked {
     pub corrected: u64,
     /// POMs that are missing or damaged, or that the reader refuses. What the log says of them stays.
     pub unreadable: u64,
+    /// The first of those that differ or can't be read.
+    pub named: Vec<Named>,
+}
+
+/// A deploy whose facts and POM do not agree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named {
+    /// Its repository.
+    pub repository: RepositoryName,
+    /// Its coordinates.
+    pub gav: Gav,
+    /// Which build of a snapshot version.
+    pub stamp: Option<Stamp>,
+    /// Why the POM can't be read; `None`: it says something else than the log.
+    pub why: Option<String>,
+}
+
+impl Checked {
+    fn name(&mut self, repository: &RepositoryName, deployed: &Deployed, why: Option<String>) {
+        if self.named.len() < NAMED_MAX {
+            let (gav, stamp) = (deployed.gav.clone(), deployed.stamp);
+            self.named.push(Named { repository: repository.clone(), gav, stamp, why });
+        }
+    }
 }
 
 /// Why not everything was compared. What was corrected stays corrected.
@@ -164,6 +191,7 @@ impl Facts {
             Err(reason) => {
                 tracing::warn!("the facts of {gav} in {repository} were not compared, `{name}`: {reason}");
                 checked.unreadable += 1;
+                checked.name(repository, deployed, Some(reason));
                 return Ok(());
             }
         };
@@ -172,6 +200,7 @@ impl Facts {
             return Ok(());
         }
         checked.different += 1;
+        checked.name(repository, deployed, None);
         let Some(actor) = actor else { return Ok(()) };
         if self.correct(repository, gav, *stamp, pom, actor)?.is_change() {
             checked.corrected += 1;

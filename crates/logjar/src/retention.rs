@@ -102,7 +102,8 @@ pub struct GoingBuild {
 pub struct Asked {
     /// Only this repository.
     pub repository: Option<RepositoryName>,
-    /// With these settings in place of its own, to see what they would do.
+    /// With these settings in place of its own, to see what they would do in the end: as if nothing were too young for
+    /// other reasons than their days.
     pub keep: Option<Keep>,
 }
 
@@ -170,17 +171,22 @@ impl Retention {
         drop(self.turn());
     }
 
-    /// The builds that would go now, with what they take. Blocks.
+    /// The builds that would go now, or in the end with the settings that are tried out, and what they take. Blocks.
     ///
     /// # Errors
     /// If the log can't be read.
     pub fn plan(&self, asked: &Asked) -> Result<Vec<Going>, LogError> {
+        // What settings would do shows only when nothing is too young for other reasons.
+        let rules = match asked.keep {
+            Some(_) => Rules { late_window_s: 0, retention_grace_s: 0, ..self.rules },
+            None => self.rules,
+        };
         let mut found = Vec::new();
         let repositories = self.kept(asked);
         self.projections.walk(|repository, (group, artifact), details| {
             let Some(keep) = repositories.get(repository) else { return };
             for version in &details.versions {
-                let places = expired(version, *keep, now(), &self.rules).into_iter();
+                let places = expired(version, *keep, now(), &rules).into_iter();
                 let places: Vec<(Stamp, Place)> = places
                     .filter_map(|build| Some((build.stamp, Place::of(version, Some(build.stamp))?)))
                     .collect();

@@ -14,7 +14,7 @@ use super::{Failure, Global, output};
 use crate::app::is_served;
 use crate::clock::rfc3339;
 use crate::log_filter::{Topic, TopicError};
-use crate::numbers::counted;
+use crate::numbers::{counted, grouped};
 use crate::startup::OpenError;
 use crate::storage::FolderError;
 use crate::storage::verify::check_files;
@@ -131,10 +131,10 @@ fn compress(global: &Global) -> Result<(), Failure> {
         Some(Said::Result { result, .. }) => output::line(&match number(&result, "segments") {
             0 => "no sealed segment was left to compress".to_owned(),
             segments => format!(
-                "compressed {}: {} are {} now",
+                "{} compressed, from {} to {}",
                 counted(segments, "segment"),
-                counted(number(&result, "bytes"), "byte"),
-                number(&result, "stored")
+                grouped(number(&result, "bytes")),
+                counted(number(&result, "stored"), "byte")
             ),
         }),
         Some(Said::Problem(problem)) => Err(broken_off(&problem)),
@@ -176,7 +176,7 @@ fn print_segment(segment: &Value) -> Result<(), Failure> {
     };
     let stored = match number("stored") {
         stored if stored == number("bytes") => String::new(),
-        stored => format!(" in {stored}"),
+        stored => format!(" in {}", grouped(stored)),
     };
     output::line(&format!("{file:<19}  {state:<10}  {span:<24}  {lines}, {bytes}{stored}"))
 }
@@ -316,8 +316,9 @@ impl Printer {
             let count = |key: &str, what: &str| {
                 data.get(key).and_then(Value::as_array).map(|items| counted(items.len() as u64, what))
             };
-            let what = count("files", "file").or(count("builds", "build")).unwrap_or_default();
-            return format!("{group}:{artifact}:{version}{stamp} in {repository}, {what}");
+            let what = count("files", "file").or(count("builds", "build"));
+            let what = what.map(|what| format!(", {what}")).unwrap_or_default();
+            return format!("{group}:{artifact}:{version}{stamp} in {repository}{what}");
         }
         let mut words = Vec::new();
         words.extend(text("repository").map(str::to_owned));

@@ -123,7 +123,10 @@ impl<'a> Rebuilding<'a> {
                 let artifacts = counted(number(result, "artifacts"), "artifact");
                 format!("search: {artifacts}, complete up to line {position}")
             }
-            "facts" => facts(result),
+            "facts" => {
+                self.was_wrong |= number(result, "unreadable") > 0;
+                facts(result)
+            }
             _ => {
                 let (documents, written) = (number(result, "documents"), number(result, "written"));
                 let documents = counted(documents, "document");
@@ -150,15 +153,27 @@ impl<'a> Rebuilding<'a> {
 /// What came of comparing facts.
 fn facts(result: &Value) -> String {
     let (poms, different) = (counted(number(result, "poms"), "POM"), number(result, "different"));
-    let mut said = match (different, number(result, "corrected")) {
+    let mut said: String =
+        result.get("named").and_then(Value::as_array).into_iter().flatten().map(named).collect();
+    said.push_str(&match (different, number(result, "corrected")) {
         (0, _) => format!("facts: {poms} read, the log says the same of all of them"),
         (_, 0) => format!("facts: {poms} read, the log says something else of {different}"),
         (_, corrected) => format!("facts: {poms} read, what the log says of {corrected} is corrected"),
-    };
+    });
     let unreadable = number(result, "unreadable");
     if unreadable > 0 {
         let unreadable = counted(unreadable, "POM");
-        said.push_str(&format!("\nfacts: {unreadable} cannot be read; the diagnostics name them"));
+        said.push_str(&format!("\nfacts: {unreadable} cannot be read, see: logjar log verify --files"));
     }
     said
+}
+
+/// A line about a deploy whose facts and POM do not agree.
+fn named(named: &Value) -> String {
+    let text = |key: &str| named.get(key).and_then(Value::as_str);
+    let part = |key: &str| text(key).unwrap_or_default();
+    let stamp = text("stamp").map(|stamp| format!(" ({stamp})")).unwrap_or_default();
+    let what = text("unreadable").unwrap_or("its POM says something else than the log");
+    let (group, artifact, version) = (part("group"), part("artifact"), part("version"));
+    format!("facts: {group}:{artifact}:{version}{stamp} in {}: {what}\n", part("repository"))
 }

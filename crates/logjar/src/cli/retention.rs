@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal};
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, value_parser};
 use serde_json::{Value, json};
 
 use super::client::{Wants, broken_off, with_client};
@@ -30,11 +30,11 @@ pub(super) enum Command {
 /// What a repository keeps, as options of `logjar repo set`.
 #[derive(Args)]
 pub(super) struct Keep {
-    /// Keep the newest N builds of each snapshot version, besides those that --keep-days keeps
-    #[arg(long, value_name = "N")]
+    /// Keep the newest N builds of each snapshot version, besides those that --keep-days keeps; alone: 0 days
+    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=1_000_000))]
     keep_builds: Option<u32>,
-    /// Keep builds for D days after their deploy, besides those that --keep-builds keeps
-    #[arg(long, value_name = "D")]
+    /// Keep builds for D days after their deploy, besides those that --keep-builds keeps; alone: 1 build
+    #[arg(long, value_name = "D", value_parser = value_parser!(u32).range(0..=36_500))]
     keep_days: Option<u32>,
     /// Keep all builds again
     #[arg(long, conflicts_with_all = ["keep_builds", "keep_days"])]
@@ -78,7 +78,11 @@ impl Keep {
         if number(&going, "builds") == 0 {
             return Ok(());
         }
-        let told = format!("{} would go, an hour from now or with: logjar retention run", total(&going));
+        let told = format!(
+            "{} would go, once they are old enough for deploy.late_window and retention.grace; by itself in an hour at \
+             the earliest",
+            total(&going)
+        );
         if !io::stdin().is_terminal() {
             return Err(Failure::Usage(format!("{told}; if that is what you want, add --yes")));
         }
@@ -118,7 +122,7 @@ pub(super) fn run(global: &Global, command: Command) -> Result<(), Failure> {
     }
     let verb = match (dry_run, number(&done, "builds")) {
         (_, 0) if problem.is_some() => "were removed",
-        (_, 0) => return output::line("all builds are kept"),
+        (_, 0) => return output::line("nothing is to be removed now"),
         (true, _) => "would go",
         (false, 1) => "was removed",
         (false, _) => "were removed",

@@ -1,8 +1,9 @@
 //! Removes the files of builds that retention removed from the log.
 
 use std::collections::BTreeSet;
-use std::fs::{self, DirEntry};
-use std::io;
+use std::fs::{self, DirEntry, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 
 use logjar_domain::ids::RepositoryName;
 use logjar_maven::checksum::Algorithm;
@@ -105,7 +106,9 @@ pub fn forget_done(folder: &DataFolder) -> io::Result<()> {
 /// # Errors
 /// If the system refuses.
 pub fn note_done(folder: &DataFolder, position: u64) -> io::Result<()> {
-    fs::write(folder.derived().join(DONE), format!("{position}\n"))
+    let (path, text) = (folder.derived().join(DONE), format!("{position}\n"));
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    file.write_all(text.as_bytes())
 }
 
 /// The stamp in the name of a file or of its sum.

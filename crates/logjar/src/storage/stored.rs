@@ -158,7 +158,11 @@ pub fn read_whole(
 ) -> io::Result<Vec<u8>> {
     let path = folder.version_folder(repository, gav).join(&*file.name);
     let mut bytes = Vec::new();
-    open_file(&path)?.take(file.size.saturating_add(1)).read_to_end(&mut bytes)?;
+    let missing = |error: io::Error| match error.kind() {
+        io::ErrorKind::NotFound => io::Error::other("the stored file is missing"),
+        _ => error,
+    };
+    open_file(&path).map_err(missing)?.take(file.size.saturating_add(1)).read_to_end(&mut bytes)?;
     match Digests::of(&bytes).sha256 == file.sha256 {
         true => Ok(bytes),
         false => Err(io::Error::other("the stored file is damaged")),

@@ -89,10 +89,12 @@ fn what_was_misread_is_corrected_once() {
     );
     let events = server.events();
     let tried = server.logjar(&["rebuild", "facts", "--dry-run"]).expect(0).stdout;
-    assert_eq!(tried, "facts: 3 POMs read, the log says something else of 2\n");
+    let named = "facts: org.example:lib:1.0-SNAPSHOT (20261124.080000-1) in repo: its POM says something else than the log\n\
+                 facts: org.example:lib:1.0 in repo: its POM says something else than the log\n";
+    assert_eq!(tried, format!("{named}facts: 3 POMs read, the log says something else of 2\n"));
     assert_eq!(server.events(), events, "a dry run changes nothing");
     let done = server.logjar(&["rebuild", "facts"]).expect(0).stdout;
-    assert_eq!(done, "facts: 3 POMs read, what the log says of 2 is corrected\n");
+    assert_eq!(done, format!("{named}facts: 3 POMs read, what the log says of 2 is corrected\n"));
     server.wait_for_search();
     let right = ["says hello", "says hello soon", "says hello", "hello: true, goodbye: false"];
     assert_eq!(described(&server), right);
@@ -121,10 +123,16 @@ fn a_pom_that_cannot_be_read_changes_nothing() {
     let server = misread();
     let path = server.folder().join("repository/repo/org/example/lib/1.0/lib-1.0.pom");
     fs::remove_file(&path).unwrap();
-    let done = server.logjar(&["rebuild", "facts"]).expect(0).stdout;
-    assert_eq!(
-        done,
-        "facts: 2 POMs read, what the log says of 1 is corrected\nfacts: 1 POM cannot be read; the diagnostics name them\n"
+    let done = server.logjar(&["rebuild", "facts"]).expect(1).stdout;
+    let lines: Vec<&str> = done.lines().skip(1).collect();
+    let expected = [
+        "facts: org.example:lib:1.0 in repo: the stored file is missing",
+        "facts: 2 POMs read, what the log says of 1 is corrected",
+    ];
+    assert_eq!(lines[..2], expected);
+    assert!(
+        lines[2].starts_with("facts: 1 POM cannot be read, see: ")
+            && lines[2].ends_with(" log verify --files")
     );
     assert!(server.stderr().contains("lib-1.0.pom"));
     assert_eq!(described(&server)[0], "says goodbye");

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::report::{Report, reported};
 use crate::clock::now;
-use crate::facts::{Checked, Facts};
+use crate::facts::{Checked, Facts, Named};
 use crate::http::error::HttpError;
 use crate::http::extract::{ApiError, Caller, Json};
 use crate::projections::Projections;
@@ -93,10 +93,14 @@ fn correct(facts: &Facts, rebuilds: &Rebuilds, dry_run: bool, actor: &Actor, rep
         ControlFlow::Continue(())
     });
     match checked {
-        Ok(Checked { poms, different, corrected, unreadable }) => report.line(&json!({
+        Ok(Checked { poms, different, corrected, unreadable, named }) => report.line(&json!({
             "what": FACTS,
             "result": {
-                "poms": poms, "different": different, "corrected": corrected, "unreadable": unreadable,
+                "poms": poms,
+                "different": different,
+                "corrected": corrected,
+                "unreadable": unreadable,
+                "named": named.iter().map(shown_named).collect::<Vec<_>>(),
             },
         })),
         Err(error) => {
@@ -104,6 +108,17 @@ fn correct(facts: &Facts, rebuilds: &Rebuilds, dry_run: bool, actor: &Actor, rep
             report.line(&json!({ "what": FACTS, "problem": HttpError::from(error).problem() }));
         }
     }
+}
+
+fn shown_named(named: &Named) -> Value {
+    json!({
+        "repository": named.repository.as_str(),
+        "group": named.gav.group.as_str(),
+        "artifact": named.gav.artifact.as_str(),
+        "version": named.gav.version.as_str(),
+        "stamp": named.stamp.map(|stamp| stamp.to_string()),
+        "unreadable": named.why,
+    })
 }
 
 fn run(rebuilds: &Rebuilds, turn: &Turn, parts: &[Part], report: &mut Report) {
