@@ -76,6 +76,9 @@ pub enum CompressionError {
     /// The program is about to end.
     #[error("not all segments were compressed, because the server is stopping; run it again")]
     Stopped,
+    /// The disk would be nearly full.
+    #[error("there is too little space on the disk to compress {0}")]
+    NoRoom(String),
     /// The files of the log.
     #[error(transparent)]
     Log(#[from] LogError),
@@ -92,7 +95,10 @@ impl CompressionError {
 
     /// Whether a full disk is the reason, which is temporary.
     pub fn is_no_space(&self) -> bool {
-        matches!(self, Self::Log(LogError::NoSpace { .. }) | Self::Writer(SubmitError::NoSpace))
+        matches!(
+            self,
+            Self::NoRoom(_) | Self::Log(LogError::NoSpace { .. }) | Self::Writer(SubmitError::NoSpace)
+        )
     }
 }
 
@@ -223,7 +229,7 @@ impl Compression {
             }
             let (file, bytes) = (segment.file.clone(), segment.stored);
             if !has_room_for(&self.events, bytes) {
-                result = result.and(Err(CompressionError::Writer(SubmitError::NoSpace)));
+                result = result.and(Err(CompressionError::NoRoom(file)));
                 continue;
             }
             match self.make(&mut work, segment, &mut |_, _| ()) {
