@@ -276,11 +276,14 @@ fn note_newest(more: &mut MoreOfVersion, gav: &Gav, (stamp, when): (Stamp, When)
     }
 }
 
+/// The artifact that an event about a known version is about; none if no event made it.
+fn artifact_of<'a>(state: &'a mut State, repository: &RepositoryName, gav: &Gav) -> Option<&'a mut Artifact> {
+    let artifacts = &mut state.repositories.get_mut(repository)?.artifacts;
+    artifacts.get_mut(&(gav.group.clone(), gav.artifact.clone())).map(Arc::make_mut)
+}
+
 pub(super) fn add_files(state: &mut State, added: &FilesAdded, recorded: &Recorded) {
-    let artifact = state.repositories.get_mut(&added.repository).and_then(|repository| {
-        repository.artifacts.get_mut(&(added.gav.group.clone(), added.gav.artifact.clone()))
-    });
-    let Some(artifact) = artifact.map(Arc::make_mut) else { return };
+    let Some(artifact) = artifact_of(state, &added.repository, &added.gav) else { return };
     note_change(artifact, recorded);
     let Ok(index) = artifact.place_of(&added.gav.version) else { return };
     let Some(version) = artifact.versions.get_mut(index) else { return };
@@ -303,10 +306,7 @@ pub(super) fn add_files(state: &mut State, added: &FilesAdded, recorded: &Record
 
 /// Takes builds away. What is known of the version as a whole is that of its oldest build from then on.
 pub(super) fn remove_builds(state: &mut State, expired: &SnapshotExpired, recorded: &Recorded) {
-    let artifact = state.repositories.get_mut(&expired.repository).and_then(|repository| {
-        repository.artifacts.get_mut(&(expired.gav.group.clone(), expired.gav.artifact.clone()))
-    });
-    let Some(artifact) = artifact.map(Arc::make_mut) else { return };
+    let Some(artifact) = artifact_of(state, &expired.repository, &expired.gav) else { return };
     let Ok(index) = artifact.place_of(&expired.gav.version) else { return };
     let Some(version) = artifact.versions.get_mut(index) else { return };
     let Some(more) = version.more.as_mut() else { return };
@@ -326,10 +326,7 @@ pub(super) fn remove_builds(state: &mut State, expired: &SnapshotExpired, record
 }
 
 pub(super) fn correct_facts(state: &mut State, corrected: &FactsCorrected, seq: u64) {
-    let artifact = state.repositories.get_mut(&corrected.repository).and_then(|repository| {
-        repository.artifacts.get_mut(&(corrected.gav.group.clone(), corrected.gav.artifact.clone()))
-    });
-    let Some(artifact) = artifact.map(Arc::make_mut) else { return };
+    let Some(artifact) = artifact_of(state, &corrected.repository, &corrected.gav) else { return };
     let Ok(index) = artifact.place_of(&corrected.gav.version) else { return };
     let Some(version) = artifact.versions.get_mut(index) else { return };
     let deploy = match corrected.stamp {

@@ -1,4 +1,4 @@
-//! Compressing a sealed segment: the same bytes in frames (`docs/event-log-format.md`, Rewritten segments). The file is
+//! Compressing a sealed segment: the same bytes in frames (`docs/event-log-format.md`, Compressed segment). The file is
 //! made beside the log, read back and compared; only [`EventLog::adopt`] makes it a part of the log.
 //!
 //! [`EventLog::adopt`]: crate::log::EventLog::adopt

@@ -84,14 +84,7 @@ pub async fn rebuild(
 
 /// Compares facts with POMs, and corrects them.
 fn correct(facts: &Facts, rebuilds: &Rebuilds, dry_run: bool, actor: &Actor, report: &mut Report) {
-    let checked = facts.check(dry_run, actor, &mut |done, total| {
-        if rebuilds.turns.are_ending() {
-            report.end();
-            return ControlFlow::Break(());
-        }
-        report.progress(FACTS, done, total);
-        ControlFlow::Continue(())
-    });
+    let checked = facts.check(dry_run, actor, &mut |done, total| tell(rebuilds, report, FACTS, done, total));
     match checked {
         Ok(Checked { poms, different, corrected, unreadable, named }) => report.line(&json!({
             "what": FACTS,
@@ -121,17 +114,20 @@ fn shown_named(named: &Named) -> Value {
     })
 }
 
+/// How far `name` is; or, while the server stops, the end of the answer and of the work.
+fn tell(rebuilds: &Rebuilds, report: &mut Report, name: &str, done: u64, total: u64) -> ControlFlow<()> {
+    if rebuilds.turns.are_ending() {
+        report.end();
+        return ControlFlow::Break(());
+    }
+    report.progress(name, done, total);
+    ControlFlow::Continue(())
+}
+
 fn run(rebuilds: &Rebuilds, turn: &Turn, parts: &[Part], report: &mut Report) {
     for part in parts {
         let name = part.name();
-        let made = rebuilds.make(turn, *part, &mut |done, total| {
-            if rebuilds.turns.are_ending() {
-                report.end();
-                return ControlFlow::Break(());
-            }
-            report.progress(name, done, total);
-            ControlFlow::Continue(())
-        });
+        let made = rebuilds.make(turn, *part, &mut |done, total| tell(rebuilds, report, name, done, total));
         match made {
             Ok(outcome) => {
                 tracing::info!("rebuilt {name}");

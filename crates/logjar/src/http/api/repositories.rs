@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use logjar_domain::command::Command;
-use logjar_domain::event::{Policy, ReadAccess};
+use logjar_domain::event::{Policy, ReadAccess, Retention};
 use logjar_domain::names::parse_repository_name;
 use logjar_domain::permission::{Readable, readable};
 use serde::Deserialize;
@@ -56,14 +56,9 @@ pub async fn list(
             Readable::Granted(_) => None,
             Readable::Challenge | Readable::Hidden => continue,
         };
-        repositories.push(json!({
-            "name": name.as_str(),
-            "policy": repository.policy.as_str(),
-            "read": repository.read.as_str(),
-            "keep_builds": repository.retention.map(|keep| keep.keep_builds),
-            "keep_days": repository.retention.map(|keep| keep.keep_days),
-            "artifacts": artifacts,
-        }));
+        let mut shown = settings(name.as_str(), repository.policy, repository.read, repository.retention);
+        shown["artifacts"] = json!(artifacts);
+        repositories.push(shown);
     }
     Ok(axum::Json(json!(repositories)))
 }
@@ -79,9 +74,7 @@ pub async fn create(
     let read = read_access(new.read.as_deref())?.unwrap_or(ReadAccess::Public);
     submit(&sequencer, Command::CreateRepository { name: new.name.clone(), policy, read }, actor).await?;
     make_folders(tree).await?;
-    Ok(axum::Json(
-        json!({ "name": new.name, "policy": policy.as_str(), "read": read.as_str(), "keep_builds": null, "keep_days": null }),
-    ))
+    Ok(axum::Json(settings(&new.name, policy, read, None)))
 }
 
 /// Changes a repository, for administrators.
@@ -100,14 +93,20 @@ pub async fn change(
     make_folders(tree).await?;
     let state = projections.read();
     let now = state.repositories.get(&parse_repository_name(&name)?).ok_or(HttpError::Internal)?;
-    Ok(axum::Json(json!({
+    let mut shown = settings(&name, now.policy, now.read, now.retention);
+    shown["changed"] = json!(changed);
+    Ok(axum::Json(shown))
+}
+
+/// What every answer about a repository says of it.
+fn settings(name: &str, policy: Policy, read: ReadAccess, retention: Option<Retention>) -> Value {
+    json!({
         "name": name,
-        "policy": now.policy.as_str(),
-        "read": now.read.as_str(),
-        "keep_builds": now.retention.map(|keep| keep.keep_builds),
-        "keep_days": now.retention.map(|keep| keep.keep_days),
-        "changed": changed,
-    })))
+        "policy": policy.as_str(),
+        "read": read.as_str(),
+        "keep_builds": retention.map(|keep| keep.keep_builds),
+        "keep_days": retention.map(|keep| keep.keep_days),
+    })
 }
 
 /// A new repository needs its folder, and a changed one may have to be open to others, or closed.
