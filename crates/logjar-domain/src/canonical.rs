@@ -41,7 +41,7 @@ fn write_user(out: &mut impl Write, id: &str, user: &User) -> fmt::Result {
 }
 
 fn write_token(out: &mut impl Write, id: &str, token: &Token) -> fmt::Result {
-    let Token { user, name, hash, limit, can, expires, single_use, used_by, disabled, since } = token;
+    let Token { user, name, hash, limit, can, expires, single_use, used_by, disabled, since, ended } = token;
     write!(out, "token {id} user={user} name={} hash={}", quoted(name.as_deref()), Hex(hash))?;
     match limit {
         Some(TokenLimit { group, scope }) => write!(out, " group={group} scope={}", ScopeName(scope))?,
@@ -49,7 +49,8 @@ fn write_token(out: &mut impl Write, id: &str, token: &Token) -> fmt::Result {
     }
     let expires = OrNone(expires.map(|Moment(micros)| micros));
     write!(out, " can={} expires={expires} single_use={single_use}", Names(*can))?;
-    writeln!(out, " used_by={} disabled={disabled} since={}", OrNone(used_by.as_ref()), since.0)
+    write!(out, " used_by={} disabled={disabled} since={}", OrNone(used_by.as_ref()), since.0)?;
+    writeln!(out, " ended={}", OrNone(ended.map(|Moment(micros)| micros)))
 }
 
 fn write_group(out: &mut impl Write, name: &str, group: &Group) -> fmt::Result {

@@ -17,6 +17,7 @@ pub mod event;
 pub mod rejection;
 
 pub mod canonical;
+pub mod collapse;
 pub mod fingerprint;
 pub mod state;
 

@@ -33,6 +33,7 @@ pub struct State {
     pub repositories: BTreeMap<RepositoryName, Repository>,
     users_by_name: HashMap<Arc<str>, UserId>,
     tokens_by_hash: HashMap<[u8; 32], TokenId>,
+    ended_tokens: BTreeSet<(Moment, TokenId)>,
     groups_by_lower_case: HashMap<String, GroupId>,
     memberships: Memberships,
 }
@@ -79,7 +80,12 @@ pub struct Token {
     pub disabled: bool,
     /// When it was created.
     pub since: Moment,
+    /// When it was disabled or used up.
+    pub ended: Option<Moment>,
 }
+
+/// For how long a token is known after it was disabled or used up, so that its owner can see what became of it.
+pub const ENDED_KNOWN_S: i64 = 30 * 86_400;
 
 /// A Maven group and its members.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -194,6 +200,7 @@ fn lowest_of(group: &GroupId) -> Option<ArtifactKey> {
 /// Applies one event to the state. Total: an event whose subject does not exist changes nothing. The same function runs
 /// for replay at start and when something new happens.
 pub fn evolve(state: &mut State, recorded: &Recorded) {
+    forget_tokens(state, recorded.at);
     match &recorded.event {
         Event::LogOpened => {}
         Event::UserRegistered(registered) => register_user(state, registered, recorded.at),
@@ -219,9 +226,7 @@ pub fn evolve(state: &mut State, recorded: &Recorded) {
         }
         Event::TokenCreated(created) => create_token(state, created, recorded.at),
         Event::TokenDisabled { token } => {
-            if let Some(token) = state.tokens.get_mut(token) {
-                token.disabled = true;
-            }
+            end_token(state, token, recorded.at, |token| token.disabled = true);
         }
         Event::GroupCreated { group, owner } => add_group(state, group, owner),
         Event::MemberGranted { group, user, scope, can, admin } => {
@@ -286,9 +291,38 @@ fn create_token(state: &mut State, created: &TokenCreated, at: Moment) {
         used_by: None,
         disabled: false,
         since: at,
+        ended: None,
     };
     state.tokens_by_hash.insert(created.hash, created.token.clone());
-    state.tokens.insert(created.token.clone(), token);
+    let before = state.tokens.insert(created.token.clone(), token);
+    if let Some(end) = before.and_then(|before| before.ended) {
+        state.ended_tokens.remove(&(end, created.token.clone()));
+    }
+}
+
+/// Notes that a token is void from now on, and why.
+fn end_token(state: &mut State, id: &TokenId, at: Moment, change: impl FnOnce(&mut Token)) {
+    let Some(token) = state.tokens.get_mut(id) else { return };
+    change(token);
+    if token.ended.is_none() {
+        token.ended = Some(at);
+        state.ended_tokens.insert((at, id.clone()));
+    }
+}
+
+/// Forgets tokens that events ended long ago. Those that only expired stay: an event that was written while the clock
+/// was ahead must not take away what is still good.
+fn forget_tokens(state: &mut State, at: Moment) {
+    while let Some((end, _)) = state.ended_tokens.first()
+        && end.plus_seconds(ENDED_KNOWN_S) <= at
+        && let Some((_, id)) = state.ended_tokens.pop_first()
+    {
+        if let Some(token) = state.tokens.remove(&id)
+            && state.tokens_by_hash.get(&token.hash) == Some(&id)
+        {
+            state.tokens_by_hash.remove(&token.hash);
+        }
+    }
 }
 
 fn add_group(state: &mut State, group: &GroupId, owner: &UserId) {

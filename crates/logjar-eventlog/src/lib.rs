@@ -11,5 +11,5 @@ mod format;
 pub mod log;
 
 pub use files::{disk, error, simulated};
-pub use format::{cursor, line, merkle, micros, new_line, random};
-pub use log::{compress, folder, memory, read_only, restore, resume, verify, writer};
+pub use format::{cursor, line, merkle, micros, new_line, random, stub};
+pub use log::{compress, folder, memory, read_only, restore, resume, rewrite, verify, writer};

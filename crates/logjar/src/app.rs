@@ -13,6 +13,7 @@ use crate::activity::Activity;
 use crate::auth::hashing::Hashing;
 use crate::auth::sign_in::SignIns;
 use crate::clock::now;
+use crate::collapse::Collapsing;
 use crate::compression::Compression;
 use crate::config::Config;
 use crate::deploy::Deploys;
@@ -66,6 +67,8 @@ pub struct App {
     pub facts: Arc<Facts>,
     /// Compresses sealed segments.
     pub compression: Arc<Compression>,
+    /// Collapses them.
+    pub collapsing: Arc<Collapsing>,
 }
 
 impl App {
@@ -106,10 +109,20 @@ impl App {
         let facts = Facts::new(folder.clone(), projections.clone(), reader.clone(), sequencer.clone());
         let keep_plain = Duration::from_secs(config.log_keep_plain);
         let compression = Compression::new(folder.events(), reader.clone(), sequencer.clone(), keep_plain);
+        let (compression, retention) = (Arc::new(compression), Arc::new(retention));
+        let collapsing = Collapsing::new(
+            folder.clone(),
+            reader.clone(),
+            sequencer.clone(),
+            compression.clone(),
+            retention.clone(),
+            rebuilds.turns.clone(),
+        );
         Self {
-            retention: Arc::new(retention),
+            retention,
             facts: Arc::new(facts),
-            compression: Arc::new(compression),
+            compression,
+            collapsing: Arc::new(collapsing),
             sign_ins: Arc::new(SignIns::new(projections.clone(), hashing.clone())),
             hashing,
             activity: Arc::new(Activity::open(folder.activity(), now(), config.activity_keep)),

@@ -11,9 +11,10 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use logjar_eventlog::compress::{Compressed, compress};
+use logjar_eventlog::compress::compress;
 use logjar_eventlog::error::{Class, LogError};
 use logjar_eventlog::log::{LogReader, Segment, SegmentState};
+use logjar_eventlog::rewrite::Rewritten;
 use rustix::process::setpriority_process;
 use rustix::thread::gettid;
 
@@ -52,8 +53,14 @@ struct Work {
 #[derive(Debug)]
 struct Waiting {
     segment: Segment,
-    compressed: Compressed,
+    compressed: Rewritten,
     since: Instant,
+}
+
+/// Held by whoever changes sealed segments.
+pub struct Alone<'a> {
+    compression: &'a Compression,
+    work: MutexGuard<'a, Work>,
 }
 
 /// What a compression has achieved.
@@ -126,18 +133,12 @@ impl Compression {
         &self,
         progress: &mut dyn FnMut(&str, u64, u64),
     ) -> Result<Achieved, CompressionError> {
-        let mut work = self.work();
-        let (mut achieved, mut problem) = (self.switch(&mut work, Duration::ZERO)?, None);
-        for segment in self.sealed() {
-            let file = segment.file.clone();
-            let made = self.make(&mut work, segment, &mut |done, total| progress(&file, done, total));
-            match made.and_then(|()| self.switch(&mut work, Duration::ZERO)) {
-                Ok(switched) => achieved.add(switched),
-                Err(error @ CompressionError::Stopped) => return Err(error),
-                Err(error) => problem = problem.or(Some(error)),
-            }
-        }
-        problem.map_or(Ok(achieved), Err)
+        self.alone().compress_all(progress)
+    }
+
+    /// The right to change sealed segments, for as long as it exists. Blocks.
+    pub fn alone(&self) -> Alone<'_> {
+        Alone { compression: self, work: self.work() }
     }
 
     /// When a segment was last switched to its compressed file since the start, in seconds of Unix time; 0 if none was.
@@ -263,6 +264,30 @@ impl Compression {
                 return;
             }
         }
+    }
+}
+
+impl Alone<'_> {
+    /// As [`Compression::compress_all`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn compress_all(
+        &mut self,
+        progress: &mut dyn FnMut(&str, u64, u64),
+    ) -> Result<Achieved, CompressionError> {
+        let Self { compression, work } = self;
+        let (mut achieved, mut problem) = (compression.switch(work, Duration::ZERO)?, None);
+        for segment in compression.sealed() {
+            let file = segment.file.clone();
+            let made = compression.make(work, segment, &mut |done, total| progress(&file, done, total));
+            match made.and_then(|()| compression.switch(work, Duration::ZERO)) {
+                Ok(switched) => achieved.add(switched),
+                Err(error @ CompressionError::Stopped) => return Err(error),
+                Err(error) => problem = problem.or(Some(error)),
+            }
+        }
+        problem.map_or(Ok(achieved), Err)
     }
 }
 

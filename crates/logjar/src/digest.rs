@@ -6,12 +6,13 @@ use logjar_domain::canonical;
 use logjar_domain::state::State;
 use logjar_eventlog::error::LogError;
 use logjar_eventlog::log::{LogReader, Segment};
-use logjar_eventlog::merkle::{Root, Tree, leaf_hash};
+use logjar_eventlog::merkle::{Root, Tree};
 use logjar_maven::checksum::to_hex;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::projections::Projections;
+use crate::queries::by_time::times_at;
 
 /// Hashes what is written to it.
 struct HashWriter(Sha256);
@@ -37,12 +38,12 @@ pub fn of_state(state: &State) -> String {
 /// If the log can't be read.
 pub fn root(reader: &dyn LogReader, until: u64) -> Result<Root, LogError> {
     let mut tree = Tree::default();
-    for line in reader.scan(1)? {
-        let line = line?;
-        if line.seq() > until {
+    for item in reader.items(1)? {
+        let item = item?;
+        if item.next_seq() > until + 1 {
             break;
         }
-        tree.push(leaf_hash(line.public_form().as_bytes()));
+        item.add_to(&mut tree);
     }
     Ok(tree.root())
 }
@@ -85,16 +86,17 @@ pub fn stat(log: &dyn LogReader) -> Result<Value, LogError> {
 
 /// A segment, with the times of its first and last line.
 fn segment(log: &dyn LogReader, segment: &Segment) -> Result<Value, LogError> {
-    let at = |seq| Ok::<_, LogError>(log.read(seq)?.map(|line| line.at().to_string()));
     let (from, to) = match segment.lines {
         0 => (None, None),
-        lines => (at(segment.first)?, at(segment.first + lines - 1)?),
+        lines => (times_at(log, segment.first)?, times_at(log, segment.first + lines - 1)?),
     };
+    let (from, to) = (from.map(|(since, _)| since.to_string()), to.map(|(_, until)| until.to_string()));
     Ok(json!({
         "file": segment.file,
         "state": segment.state.name(),
         "first": segment.first,
-        "lines": segment.lines,
+        "lines": segment.lines - segment.collapsed,
+        "collapsed": segment.collapsed,
         "bytes": segment.bytes,
         "stored": segment.stored,
         "from": from,

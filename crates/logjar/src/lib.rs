@@ -22,6 +22,7 @@ pub mod startup;
 pub mod stored_event;
 
 pub mod activity;
+pub mod collapse;
 pub mod compression;
 pub mod deploy;
 pub mod downloads;

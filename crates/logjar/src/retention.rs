@@ -230,6 +230,14 @@ impl Retention {
         Ok(Done { problem: done.problem.or(problem), ..done })
     }
 
+    /// Removes files of removed builds that are still there. Blocks.
+    ///
+    /// # Errors
+    /// If some stay.
+    pub fn settle(&self) -> Result<(), RetentionError> {
+        self.finish_pending(&mut self.turn())?.map_or(Ok(()), Err)
+    }
+
     fn turn(&self) -> MutexGuard<'_, Turn> {
         self.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -21,11 +21,11 @@ use logjar_domain::ids::Moment;
 use logjar_domain::rejection::Rejection;
 use logjar_domain::rules::Rules;
 use logjar_domain::state::{State, evolve};
-use logjar_eventlog::compress::Compressed;
 use logjar_eventlog::error::LogError;
 use logjar_eventlog::log::EventLog;
 use logjar_eventlog::micros::Micros;
 use logjar_eventlog::new_line::NewLine;
+use logjar_eventlog::rewrite::Rewritten;
 use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock, oneshot};
 
 use crate::clock::{fresh_id, now, since_boot};
@@ -90,8 +90,8 @@ enum Message {
     Request(Box<Request>),
     /// Begin a new segment.
     Roll(Answer<Option<String>>),
-    /// Read a segment from its compressed file.
-    Adopt(Compressed, Answer<bool>),
+    /// Read a segment from the file that was made of it.
+    Adopt(Box<Rewritten>, Answer<bool>),
     /// Write everything before this message, and end.
     Stop,
 }
@@ -232,7 +232,8 @@ impl Sequencer {
     /// # Errors
     /// A refusal, or that it could not be decided now.
     pub async fn submit(&self, command: Command, actor: Actor) -> Result<Outcome, SubmitError> {
-        self.ask(|answer| Message::Request(Box::new(Request { command, actor, answer }))).await
+        let request = |answer| Message::Request(Box::new(Request { command, actor, answer }));
+        self.send(request)?.await.unwrap_or(Err(SubmitError::Stopped))
     }
 
     /// The same for threads that may block.
@@ -244,27 +245,25 @@ impl Sequencer {
     }
 
     /// Seals the active segment of the log and begins a new one, if it has a line. Returns the name of the new file.
+    /// Blocks.
     ///
     /// # Errors
     /// That it is not possible now.
-    pub async fn roll(&self) -> Result<Option<String>, SubmitError> {
-        self.ask(Message::Roll).await
+    pub fn roll(&self) -> Result<Option<String>, SubmitError> {
+        self.answered(Message::Roll)
     }
 
-    /// Has the log read a sealed segment from a compressed file. Returns whether it still was to be replaced. Blocks.
+    /// Has the log read a sealed segment from the file that was made of it. Returns whether it still was to be
+    /// replaced. Blocks.
     ///
     /// # Errors
     /// That it is not possible now.
-    pub fn adopt(&self, compressed: Compressed) -> Result<bool, SubmitError> {
-        self.answered(|answer| Message::Adopt(compressed, answer))
+    pub fn adopt(&self, rewritten: Rewritten) -> Result<bool, SubmitError> {
+        self.answered(|answer| Message::Adopt(Box::new(rewritten), answer))
     }
 
     fn answered<T>(&self, message: impl FnOnce(Answer<T>) -> Message) -> Result<T, SubmitError> {
         self.send(message)?.blocking_recv().unwrap_or(Err(SubmitError::Stopped))
-    }
-
-    async fn ask<T>(&self, message: impl FnOnce(Answer<T>) -> Message) -> Result<T, SubmitError> {
-        self.send(message)?.await.unwrap_or(Err(SubmitError::Stopped))
     }
 
     fn send<T>(&self, message: impl FnOnce(Answer<T>) -> Message) -> Result<Answered<T>, SubmitError> {
@@ -404,8 +403,8 @@ impl Worker {
             Message::Roll(answer) => {
                 let _ = answer.send(unless_fatal(self.log.roll())?);
             }
-            Message::Adopt(compressed, answer) => {
-                let _ = answer.send(unless_fatal(self.log.adopt(&compressed))?);
+            Message::Adopt(rewritten, answer) => {
+                let _ = answer.send(unless_fatal(self.log.adopt(&rewritten))?);
             }
             Message::Request(_) | Message::Stop => {}
         }

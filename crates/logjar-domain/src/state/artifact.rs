@@ -8,7 +8,7 @@ use logjar_maven::layout::{self, Build, VersionFile};
 use logjar_maven::snapshot_version::Stamp;
 use logjar_maven::version_order;
 
-use super::{State, add_group, note_group};
+use super::{State, add_group, end_token, note_group};
 use crate::event::{By, FactsCorrected, FilesAdded, Recorded, SnapshotExpired, StoredFile, VersionDeployed};
 use crate::fingerprint::Fingerprint;
 use crate::ids::{Moment, RepositoryName, Second};
@@ -36,7 +36,7 @@ pub struct Artifact {
 pub struct VersionState {
     /// The version.
     pub version: Version,
-    /// Position of its (first) `version.deployed`.
+    /// Position of its `version.deployed`; of a snapshot version, that of its oldest build. So are the next two.
     pub seq: u64,
     /// The moment of that event.
     pub moment: Second,
@@ -54,7 +54,7 @@ pub struct MoreOfVersion {
     pub builds: Vec<BuildState>,
     /// Positions of a release's `version.files-added`.
     pub late: Vec<u64>,
-    /// For each classifier and extension of a snapshot version, the newest build that has it.
+    /// For each classifier and extension of a snapshot version, the newest build that has it; sorted by these.
     pub newest: Vec<NewestFile>,
     /// The builds that retention removed last, at most [`EXPIRED_KNOWN`]: files that still come for them are refused.
     pub expired: Vec<Stamp>,
@@ -175,6 +175,15 @@ impl VersionState {
         corrected.iter().find(|each| each.deploy == seq).map_or(seq, |each| each.by)
     }
 
+    /// What is known of a snapshot version as a whole is that of its oldest build. So it does not depend on builds that
+    /// are gone.
+    fn follow_oldest(&mut self) {
+        let oldest = self.more.as_ref().and_then(|more| more.builds.first());
+        if let Some(BuildState { seq, moment, fingerprint, .. }) = oldest {
+            (self.seq, self.moment, self.fingerprint) = (*seq, *moment, *fingerprint);
+        }
+    }
+
     /// Positions of late files of a release.
     pub fn late(&self) -> &[u64] {
         self.more.as_ref().map_or(&[], |more| &more.late)
@@ -195,9 +204,9 @@ pub(super) fn add_version(state: &mut State, deployed: &VersionDeployed, recorde
         add_group(state, group, user);
     }
     if deployed.uses_up_token
-        && let Some(token) = deployed.token.as_ref().and_then(|token| state.tokens.get_mut(token))
+        && let Some(token) = &deployed.token
     {
-        token.used_by = Some(deployed.deploy.clone());
+        end_token(state, token, recorded.at, |token| token.used_by = Some(deployed.deploy.clone()));
     }
     if !state.repositories.contains_key(&deployed.repository) {
         return;
@@ -249,6 +258,7 @@ pub(super) fn add_version(state: &mut State, deployed: &VersionDeployed, recorde
         let place = more.builds.partition_point(|each| each.when() <= when);
         more.builds.insert(place, build);
         note_newest(more, &deployed.gav, (stamp, when), &deployed.files);
+        version.follow_oldest();
     }
 }
 
@@ -266,12 +276,13 @@ fn note_newest(more: &mut MoreOfVersion, gav: &Gav, (stamp, when): (Stamp, When)
             continue;
         }
         let (classifier, extension) = (file.classifier, file.extension);
-        let known =
-            more.newest.iter_mut().find(|each| each.classifier == classifier && each.extension == extension);
-        match known {
-            Some(known) if known.when < when => (known.stamp, known.when) = (stamp, when),
-            Some(_) => {}
-            None => more.newest.push(NewestFile { classifier, extension, stamp, when }),
+        let key = (&classifier, &extension);
+        match more.newest.binary_search_by(|each| (&each.classifier, &each.extension).cmp(&key)) {
+            Ok(place) => {
+                let known = more.newest.get_mut(place).filter(|known| known.when < when);
+                known.into_iter().for_each(|known| (known.stamp, known.when) = (stamp, when));
+            }
+            Err(place) => more.newest.insert(place, NewestFile { classifier, extension, stamp, when }),
         }
     }
 }
@@ -300,6 +311,7 @@ pub(super) fn add_files(state: &mut State, added: &FilesAdded, recorded: &Record
             build.fingerprint = build.fingerprint.and_files(&added.files);
             let when = build.when();
             note_newest(more, &added.gav, (stamp, when), &added.files);
+            version.follow_oldest();
         }
     }
 }
@@ -319,9 +331,7 @@ pub(super) fn remove_builds(state: &mut State, expired: &SnapshotExpired, record
     more.expired.drain(..more.expired.len().saturating_sub(EXPIRED_KNOWN));
     let builds = &more.builds;
     more.corrected.retain(|each| builds.iter().any(|build| build.seq == each.deploy));
-    if let Some(oldest) = more.builds.first() {
-        (version.seq, version.moment, version.fingerprint) = (oldest.seq, oldest.moment, oldest.fingerprint);
-    }
+    version.follow_oldest();
     note_change(artifact, recorded);
 }
 

@@ -51,6 +51,7 @@ impl State {
         }
         Self {
             users_by_name: users.iter().map(|(id, user)| (user.name.clone(), id.clone())).collect(),
+            ended_tokens: tokens.iter().filter_map(|(id, token)| Some((token.ended?, id.clone()))).collect(),
             tokens_by_hash: tokens.iter().map(|(id, token)| (token.hash, id.clone())).collect(),
             groups_by_lower_case,
             memberships: Memberships::of(&groups),

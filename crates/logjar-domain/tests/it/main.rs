@@ -8,6 +8,7 @@
 )]
 
 mod build;
+mod collapse;
 mod recording;
 mod registry;
 mod script;

@@ -130,7 +130,7 @@ fn the_build_that_came_last_is_the_current_one() {
         let current = version.current().unwrap();
         assert_eq!((current.stamp.to_string().as_str(), current.seq), (stamp, seq));
         assert_eq!(version.when(), current.when());
-        assert_eq!(registry.newest("1.0-SNAPSHOT"), [pair("pom", stamp), pair("jar", stamp)]);
+        assert_eq!(registry.newest("1.0-SNAPSHOT"), [pair("jar", stamp), pair("pom", stamp)]);
         assert!(registry.artifact().updated >= updated, "build {number}");
         updated = registry.artifact().updated;
     }
@@ -156,7 +156,7 @@ fn late_files_move_nothing_in_time() {
     assert_eq!((registry.version("1.0").when(), registry.version("1.0-SNAPSHOT").when()), before);
     assert_eq!(registry.artifact().updated, updated);
     let newest =
-        [pair("pom", second), pair("jar", second), pair("x.jar", second), pair("sources.jar", first)];
+        [pair("jar", second), pair("pom", second), pair("sources.jar", first), pair("x.jar", second)];
     assert_eq!(registry.newest("1.0-SNAPSHOT"), newest, "a late file of an older build stands behind");
 }
 

@@ -19,6 +19,8 @@ pub(crate) struct Registry {
     pub(crate) state: State,
     pub(crate) log: Vec<Recorded>,
     pub(crate) rules: Rules,
+    /// How much later than an event for each second it is, in microseconds.
+    pub(crate) ahead: i64,
 }
 
 impl Registry {
@@ -32,7 +34,7 @@ impl Registry {
     }
 
     pub(crate) fn now(&self) -> Moment {
-        Moment(self.log.len() as i64 * 1_000_000)
+        Moment(self.log.len() as i64 * 1_000_000 + self.ahead)
     }
 
     /// Has a command decided; what happened is applied and recorded.

@@ -10,7 +10,7 @@ use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt, Per
 use std::path::Path;
 use std::sync::Arc;
 
-use rustix::fs::{FallocateFlags, fallocate, fstatvfs};
+use rustix::fs::{FallocateFlags, OFlags, fallocate, fstatvfs};
 use rustix::io::{Errno, retry_on_intr};
 
 use crate::files::file_system;
@@ -165,7 +165,8 @@ impl Disk for RealDisk {
     }
 
     fn open_folder(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
-        Ok(Arc::new(File::open(path)?))
+        let directory = OFlags::DIRECTORY.bits() as i32;
+        Ok(Arc::new(OpenOptions::new().read(true).custom_flags(directory).open(path)?))
     }
 
     fn make_folder(&self, path: &Path) -> io::Result<()> {

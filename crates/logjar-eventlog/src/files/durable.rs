@@ -48,6 +48,11 @@ impl Folder {
         Self::open_or_create(Arc::clone(&self.disk), &self.join(name))
     }
 
+    /// An existing folder anywhere on the same disk, as tests see it; `None` if there is none.
+    pub(crate) fn other(&self, path: &Path) -> Result<Option<Self>, LogError> {
+        Self::open(Arc::clone(&self.disk), path)
+    }
+
     /// Refuses a folder on a file system where two processes could both get the lock.
     ///
     /// # Errors
@@ -58,6 +63,11 @@ impl Folder {
             Some(kind) => Err(LogError::UnsafeFileSystem { path: self.path.clone(), kind }),
             None => Ok(()),
         }
+    }
+
+    /// The disk that it is on.
+    pub(crate) fn disk(&self) -> Arc<dyn Disk> {
+        Arc::clone(&self.disk)
     }
 
     /// The folder's path.

@@ -138,6 +138,14 @@ pub enum LogError {
         /// What the caller said.
         source: ReplayError,
     },
+    /// Lines that were collapsed cannot be read, or a segment cannot be moved there.
+    #[error("the archive `{}` cannot be used: {reason}", path.display())]
+    Archive {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why, and what to do.
+        reason: String,
+    },
     /// `restore_from_copy` was asked for on a folder that does not need it.
     #[error("`{}` holds everything that DURABLE records; there is nothing to restore", path.display())]
     NothingToRestore {
@@ -187,7 +195,7 @@ impl LogError {
             Self::Short { .. } | Self::Stopped => Class::Short,
             Self::Io { .. } | Self::Randomness(_) | Self::Poisoned | Self::Moved { .. } => Class::Io,
             Self::UnknownFormat { .. } | Self::UnsafeFileSystem { .. } => Class::Unusable,
-            Self::Missing { .. } | Self::NothingToRestore { .. } => Class::Unusable,
+            Self::Missing { .. } | Self::NothingToRestore { .. } | Self::Archive { .. } => Class::Unusable,
             Self::InvalidLine { .. } => Class::Misuse,
         }
     }

@@ -1,9 +1,9 @@
-//! Where lines are: the offset of every 64th one. The index is built at replay, or taken from a point to resume
-//! from, and grows with each batch.
+//! Where lines are: the offset of every 64th one, or of the next that is left. The index is built at replay, or taken
+//! from a point to resume from, and grows with each batch.
 
 use crate::files::segment::SegmentFile;
 
-/// Lines between two entries. A read skips half as many on average; an entry takes 16 bytes.
+/// Lines between two entries, at least. A read skips half as many on average; an entry takes 24 bytes.
 pub(crate) const STRIDE: u64 = 64;
 
 /// Where all durable lines are.
@@ -19,6 +19,8 @@ pub(crate) struct SegmentPoint {
     pub(crate) number: u64,
     /// Position of its first line.
     pub(crate) first: u64,
+    /// Which bytes it has ([`SegmentFile::edition`]).
+    pub(crate) edition: u64,
     /// Bytes up to the end of its last line.
     pub(crate) end: u64,
     /// Where every 64th of its lines begins.
@@ -33,9 +35,11 @@ struct SegmentIndex {
     end: u64,
 }
 
-/// The place of a line that the index knows.
+/// The place of a line, or of a stub, that the index knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Entry {
+    /// Its position; the first one of a stub.
+    pub(crate) seq: u64,
     /// Its first byte.
     pub(crate) offset: u64,
     /// Crc of the line before it.
@@ -62,7 +66,7 @@ impl Index {
     /// describes.
     pub(crate) fn resume(points: &[SegmentPoint], segments: &[SegmentFile]) -> Option<Self> {
         let is_meant = |(point, segment): (&SegmentPoint, &SegmentFile)| {
-            (point.number, point.first) == (segment.number, segment.first)
+            (point.number, point.first, point.edition) == (segment.number, segment.first, segment.edition())
         };
         if points.len() > segments.len() || !points.iter().zip(segments).all(is_meant) {
             return None;
@@ -85,6 +89,7 @@ impl Index {
         let point = |index: &SegmentIndex| SegmentPoint {
             number: index.segment.number,
             first: index.segment.first,
+            edition: index.segment.edition(),
             end: index.end,
             entries: index.entries.clone(),
         };
@@ -127,30 +132,53 @@ impl Index {
         self.segments.push(SegmentIndex { segment, entries: Vec::new(), end: offset });
     }
 
-    /// From now on the lines of a segment are read from another file, at the same offsets.
-    pub(crate) fn replace(&mut self, segment: SegmentFile) {
+    /// From now on the lines of a segment are read from another file: at the same offsets, or at `places`.
+    pub(crate) fn replace(&mut self, segment: SegmentFile, places: Option<Places>) {
         let found = self.segments.iter_mut().find(|index| index.segment.number == segment.number);
         if let Some(index) = found {
             index.segment = segment;
+            if let Some(Places { entries, end }) = places {
+                (index.entries, index.end) = (entries, end);
+            }
         }
     }
 
     /// Adds a line of the last segment, from `start` to `end`, after a line with the crc `seed`.
     pub(crate) fn push(&mut self, seq: u64, start: u64, seed: u32, end: u64) {
         let Some(last) = self.segments.last_mut() else { return };
-        if seq.saturating_sub(last.segment.first).is_multiple_of(STRIDE) {
-            last.entries.push(Entry { offset: start, seed });
-        }
+        note(&mut last.entries, Entry { seq, offset: start, seed });
         last.end = end;
     }
 
-    /// Where to start reading in order to get to line `seq`.
+    /// Where to start reading in order to get to line `seq`, or to the stub that stands for it.
     pub(crate) fn find(&self, seq: u64) -> Option<Start> {
         let after = self.segments.partition_point(|index| index.segment.first <= seq);
         let SegmentIndex { segment, entries, end } = self.segments.get(after.checked_sub(1)?)?;
-        let position = (seq - segment.first) / STRIDE;
-        let entry = entries.get(usize::try_from(position).ok()?)?;
-        let (seq, segment) = (segment.first + position * STRIDE, segment.clone());
-        Some(Start { segment, seq, offset: entry.offset, seed: entry.seed, end: *end })
+        let after = entries.partition_point(|entry| entry.seq <= seq);
+        let Entry { seq, offset, seed } = *entries.get(after.checked_sub(1)?)?;
+        Some(Start { segment: segment.clone(), seq, offset, seed, end: *end })
+    }
+}
+
+/// Where the lines of a segment are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Places {
+    entries: Vec<Entry>,
+    /// Bytes up to the end of the last line.
+    end: u64,
+}
+
+impl Places {
+    /// Adds a line, or the first one of a stub.
+    pub(crate) fn push(&mut self, entry: Entry, end: u64) {
+        note(&mut self.entries, entry);
+        self.end = end;
+    }
+}
+
+/// Adds an entry if the last one is far enough away.
+fn note(entries: &mut Vec<Entry>, entry: Entry) {
+    if entries.last().is_none_or(|last| entry.seq >= last.seq + STRIDE) {
+        entries.push(entry);
     }
 }

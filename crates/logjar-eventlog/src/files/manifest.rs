@@ -1,5 +1,7 @@
 //! MANIFEST.jsonl: which files are the log. It has one line; replacing the file switches the whole set.
 
+use std::path::{Path, PathBuf};
+
 use serde::{Deserialize, Serialize};
 
 use crate::files::durable::Folder;
@@ -38,17 +40,68 @@ pub(crate) struct SegmentEntry {
     /// Of a compressed one: the SHA-256 of the file, in hexadecimal digits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) sha256: Option<String>,
+    /// For how many lines stubs stand.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) collapsed: u64,
+    /// From how many lines what was private was erased.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) erased: u64,
+    /// Of a collapsed one: where all its lines are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) archive: Option<ArchiveEntry>,
+}
+
+/// The file with all lines of a collapsed segment, compressed. Do not change: on disk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ArchiveEntry {
+    /// Its folder; `archive` in the log's folder if there is none here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) folder: Option<PathBuf>,
+    /// Its name there.
+    pub(crate) file: String,
+    /// The bytes that it was made from.
+    pub(crate) bytes: u64,
+    /// Its SHA-256, in hexadecimal digits.
+    pub(crate) sha256: String,
+    /// From how many of its lines what was private was erased.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) erased: u64,
+}
+
+/// The folder for what was collapsed, in that of the log.
+pub(crate) const ARCHIVE: &str = "archive";
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+impl ArchiveEntry {
+    /// Where the folder is, for a log in `events`.
+    pub(crate) fn folder_in(&self, events: &Path) -> PathBuf {
+        self.folder.clone().unwrap_or_else(|| events.join(ARCHIVE))
+    }
+
+    /// The entry of a segment that is this file.
+    pub(crate) fn as_segment(&self, first: u64) -> SegmentEntry {
+        let (bytes, sha256) = (Some(self.bytes), Some(self.sha256.clone()));
+        let Self { file, erased, .. } = self.clone();
+        SegmentEntry { file, first, bytes, sha256, collapsed: 0, erased, archive: None }
+    }
 }
 
 impl SegmentEntry {
     /// A compressed file, made from so many bytes.
     pub(crate) fn compressed(name: SegmentName, first: u64, bytes: u64, sha256: &[u8; 32]) -> Self {
-        Self { file: name.to_string(), first, bytes: Some(bytes), sha256: Some(hexadecimal(sha256)) }
+        let (bytes, sha256) = (Some(bytes), Some(hexadecimal(sha256)));
+        Self { file: name.to_string(), first, bytes, sha256, collapsed: 0, erased: 0, archive: None }
     }
 
     /// A plain file.
     pub(crate) fn plain(number: u64, first: u64) -> Self {
-        Self { file: SegmentName::plain(number).to_string(), first, bytes: None, sha256: None }
+        let file = SegmentName::plain(number).to_string();
+        Self { file, first, bytes: None, sha256: None, collapsed: 0, erased: 0, archive: None }
     }
 
     /// Its name, which was checked when MANIFEST was read.
@@ -64,7 +117,18 @@ impl SegmentEntry {
             0 => self.bytes.is_none() && self.sha256.is_none(),
             _ => self.bytes.is_some() && self.sha256.as_ref().is_some_and(is_digest) && !is_last,
         };
-        if is_whole { Ok(()) } else { Err("what it says of its segments does not fit their names") }
+        let is_same = name.has_same_bytes();
+        let is_rewritten = self.collapsed > 0 || self.erased > 0;
+        let has_archive = self.archive.as_ref().is_none_or(|archive| {
+            SegmentName::parse(&archive.file).is_some_and(|name| name.number == number && name.generation > 0)
+                && is_digest(&archive.sha256)
+                && self.collapsed > 0
+        });
+        if is_whole && is_same != is_rewritten && has_archive {
+            Ok(())
+        } else {
+            Err("what it says of its segments does not fit their names")
+        }
     }
 }
 
@@ -125,14 +189,25 @@ impl Manifest {
         self.with_segments(epoch, segments)
     }
 
-    /// The next one, made by the writer `epoch`, in which a sealed segment is in another file; `None` if this one does
-    /// not name the old file as one.
-    pub(crate) fn with_rewritten(&self, epoch: u64, replaces: &str, by: &SegmentEntry) -> Option<Self> {
+    /// The next one, made by the writer `epoch`, in which a sealed segment is described otherwise; `None` if this one
+    /// does not describe it as `replaces` does.
+    pub(crate) fn with_rewritten(
+        &self,
+        epoch: u64,
+        replaces: &SegmentEntry,
+        by: &SegmentEntry,
+    ) -> Option<Self> {
         let mut segments = self.segments.clone();
         let (_, sealed) = segments.split_last_mut()?;
-        let entry = sealed.iter_mut().find(|entry| entry.file == replaces && entry.first == by.first)?;
+        let entry = sealed.iter_mut().find(|entry| *entry == replaces)?;
         *entry = by.clone();
         Some(self.with_segments(epoch, segments))
+    }
+
+    /// The files in the archive that is in the log's folder.
+    pub(crate) fn archives(&self) -> impl Iterator<Item = &ArchiveEntry> {
+        let archives = self.segments.iter().filter_map(|entry| entry.archive.as_ref());
+        archives.filter(|archive| archive.folder.is_none())
     }
 
     /// The writer that made it.

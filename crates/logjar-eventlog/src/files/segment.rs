@@ -7,12 +7,12 @@ use std::mem;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::files::disk::DiskFile;
+use crate::files::disk::{Disk, DiskFile};
 use crate::files::durable::{FileFrom, Folder};
 use crate::files::error::{Fault, LogError};
 use crate::files::frames::{Frames, FramesFrom};
-use crate::files::manifest::SegmentEntry;
-use crate::format::line::{LINE_MAX, UncheckedLine, hexadecimal};
+use crate::files::manifest::{ArchiveEntry, SegmentEntry};
+use crate::format::line::{LINE_MAX, Private, UncheckedLine, hexadecimal};
 
 /// Name of the first segment.
 pub(crate) const FIRST_SEGMENT: &str = "000001.jsonl";
@@ -22,7 +22,7 @@ pub(crate) const FIRST_SEGMENT: &str = "000001.jsonl";
 pub(crate) struct SegmentName {
     /// The number of the segment, from 1.
     pub(crate) number: u64,
-    /// How often the segment was rewritten; a file that was is compressed.
+    /// 0: as it was appended; 1: the same, compressed; higher: rewritten, and compressed.
     pub(crate) generation: u64,
 }
 
@@ -32,9 +32,19 @@ impl SegmentName {
         Self { number, generation: 0 }
     }
 
-    /// The name of the next file for the same segment.
+    /// The name of the same segment, compressed.
+    pub(crate) fn compressed(self) -> Self {
+        Self { generation: 1, ..self }
+    }
+
+    /// The name of the next file for the same segment, in which stubs stand for lines or something was erased.
     pub(crate) fn rewritten(self) -> Self {
-        Self { generation: self.generation + 1, ..self }
+        Self { generation: self.generation.max(1) + 1, ..self }
+    }
+
+    /// Whether the file has the bytes that were appended, compressed or not.
+    pub(crate) fn has_same_bytes(self) -> bool {
+        self.generation <= 1
     }
 
     /// Reads what [`Display`] writes, and nothing else.
@@ -70,11 +80,13 @@ pub enum SegmentState {
     Sealed,
     /// The same, in a compressed file.
     Compressed,
+    /// Compressed, and stubs stand for some of its lines.
+    Collapsed,
 }
 
 impl SegmentState {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Active, Self::Sealed, Self::Compressed];
+    pub const ALL: [Self; 4] = [Self::Active, Self::Sealed, Self::Compressed, Self::Collapsed];
 
     /// Its name, for people and labels.
     pub fn name(self) -> &'static str {
@@ -82,6 +94,7 @@ impl SegmentState {
             Self::Active => "active",
             Self::Sealed => "sealed",
             Self::Compressed => "compressed",
+            Self::Collapsed => "collapsed",
         }
     }
 }
@@ -95,12 +108,23 @@ pub struct Segment {
     pub state: SegmentState,
     /// Position of its first line, or of the one that will be.
     pub first: u64,
-    /// How many lines it has.
+    /// How many lines it has, or had before it was collapsed.
     pub lines: u64,
+    /// For how many of them stubs stand.
+    pub collapsed: u64,
+    /// The file that has these.
+    pub archive: Option<PathBuf>,
     /// Bytes of its header and lines.
     pub bytes: u64,
     /// Bytes of the file.
     pub stored: u64,
+}
+
+impl Segment {
+    /// Whether it is in a compressed file.
+    pub fn is_compressed(&self) -> bool {
+        matches!(self.state, SegmentState::Compressed | SegmentState::Collapsed)
+    }
 }
 
 /// A segment, open for reading.
@@ -116,6 +140,30 @@ pub(crate) struct SegmentFile {
     pub(crate) path: PathBuf,
     /// Where its bytes are.
     pub(crate) body: SegmentBody,
+    /// What was taken from it since it was sealed.
+    pub(crate) taken: Taken,
+}
+
+/// What was taken from a segment.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Taken {
+    /// For how many lines stubs stand.
+    pub(crate) collapsed: u64,
+    /// From how many lines what was private was erased.
+    pub(crate) erased: u64,
+    /// Where all lines of a collapsed one are.
+    pub(crate) archive: Option<ArchivePlace>,
+}
+
+/// Where an archived file is.
+#[derive(Clone, Debug)]
+pub(crate) struct ArchivePlace {
+    /// The disk.
+    pub(crate) disk: Arc<dyn Disk>,
+    /// The folder.
+    pub(crate) folder: PathBuf,
+    /// The file in it.
+    pub(crate) entry: ArchiveEntry,
 }
 
 /// The segment that is written to.
@@ -190,6 +238,7 @@ impl ActiveSegment {
             name: self.name.clone(),
             path: self.path.clone(),
             body: SegmentBody::Plain(Arc::clone(&self.file)),
+            taken: Taken::default(),
         }
     }
 }
@@ -221,7 +270,24 @@ impl SegmentFile {
                 SegmentBody::Frames { frames, sha256: entry.sha256.as_deref().unwrap_or_default().into() }
             }
         };
-        Ok(Self { number, first: entry.first, name: entry.file.clone(), path, body })
+        let archive = entry.archive.clone().map(|entry| ArchivePlace {
+            disk: folder.disk(),
+            folder: entry.folder_in(folder.path()),
+            entry,
+        });
+        let taken = Taken { collapsed: entry.collapsed, erased: entry.erased, archive };
+        Ok(Self { number, first: entry.first, name: entry.file.clone(), path, body, taken })
+    }
+
+    /// Which bytes it has: 0 for those that were appended, compressed or not, otherwise how often it was rewritten.
+    pub(crate) fn edition(&self) -> u64 {
+        let name = SegmentName::parse(&self.name).filter(|name| !name.has_same_bytes());
+        name.map_or(0, |name| name.generation)
+    }
+
+    /// Whether what is private may be missing from its lines.
+    pub(crate) fn private(&self) -> Private {
+        if self.taken.erased > 0 { Private::MayBeErased } else { Private::Kept }
     }
 
     /// What MANIFEST would say of the file `name`, whose first line is `first`.

@@ -1,10 +1,11 @@
 //! What one line determines for the next: position, crc, batch, time, tree. Writer, replay and checks share it.
 
 use crate::format::fault::{Fault, LineError};
-use crate::format::line::{Line, UncheckedLine};
-use crate::format::merkle::{Tree, leaf_hash_of_parts};
+use crate::format::line::{Line, Private, UncheckedLine};
+use crate::format::merkle::Tree;
 use crate::format::micros::Micros;
 use crate::format::new_line::{Encoded, NewLine, OPENED_KIND};
+use crate::format::stub::{Stub, leaf_of};
 
 /// The end of a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,9 +67,9 @@ impl Chain {
     }
 
     /// Takes the next line as it was read and returns it checked, or says why it isn't the next one.
-    pub(crate) fn accept(&mut self, line: UncheckedLine) -> Result<Line, Break> {
+    pub(crate) fn accept(&mut self, line: UncheckedLine, may: Private) -> Result<Line, Break> {
         // The private part comes after the crc on disk, so a torn write may well have lost only that.
-        let line = line.check(self.head.seq + 1, self.head.crc).map_err(Break::Bytes)?;
+        let line = line.check(self.head.seq + 1, self.head.crc, may).map_err(Break::Bytes)?;
         if line.batch() != line.seq() && line.batch() != self.head.batch {
             return Err(Break::Rule(Fault::Batch(line.batch())));
         }
@@ -79,8 +80,27 @@ impl Chain {
             return Err(Break::Rule(Fault::Opened));
         }
         self.head = Head { seq: line.seq(), at: line.at(), crc: line.crc(), batch: line.batch() };
-        self.tree.push(leaf_hash_of_parts(line.covered().as_bytes(), b"}"));
+        self.tree.push(leaf_of(&line));
         Ok(line)
+    }
+
+    /// Takes a stub for the lines that come next.
+    ///
+    /// # Errors
+    /// It does not stand for these.
+    pub(crate) fn accept_stub(&mut self, stub: &Stub) -> Result<(), Fault> {
+        if stub.from() != self.head.seq + 1 {
+            return Err(Fault::Seq(stub.from()));
+        }
+        if stub.first_batch() != stub.from() && stub.first_batch() != self.head.batch {
+            return Err(Fault::Batch(stub.first_batch()));
+        }
+        if stub.since() <= self.head.at {
+            return Err(Fault::At(stub.since()));
+        }
+        self.head = Head { seq: stub.to(), at: stub.until(), crc: stub.crc(), batch: stub.last_batch() };
+        self.tree.push_run(stub.run());
+        Ok(())
     }
 
     /// Continues after a bad line as if it had been good, in order to find the next one.

@@ -28,6 +28,15 @@ const CRC_FIELD_LEN: usize = 17;
 /// Bytes of `,"sealed":"…"`.
 const SEALED_FIELD_LEN: usize = 76;
 
+/// Whether what is private may be missing from a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Private {
+    /// A line without it is damaged.
+    Kept,
+    /// MANIFEST says that it was erased from some lines here.
+    MayBeErased,
+}
+
 /// A line of the log whose crc was checked against the line before it, and its private object against its seal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line(UncheckedLine);
@@ -36,6 +45,11 @@ impl Line {
     /// The whole line without its line feed.
     pub fn into_text(self) -> String {
         self.0.text
+    }
+
+    /// The same line without its private object. Nothing else of it changes.
+    pub(crate) fn without_private(&self) -> String {
+        format!("{}}}", &self.text[..self.covered + CRC_FIELD_LEN])
     }
 }
 
@@ -67,6 +81,11 @@ pub struct UncheckedLine {
 }
 
 impl UncheckedLine {
+    /// Whether something was private and was erased.
+    pub fn is_erased(&self) -> bool {
+        self.sealed.is_some() && self.private.is_none()
+    }
+
     /// Position on the log, from 1 without gaps.
     pub fn seq(&self) -> u64 {
         self.seq
@@ -146,7 +165,7 @@ impl UncheckedLine {
     ///
     /// # Errors
     /// Why its bytes are not those of that line.
-    pub(crate) fn check(self, seq: u64, seed: u32) -> Result<Line, Fault> {
+    pub(crate) fn check(self, seq: u64, seed: u32, may: Private) -> Result<Line, Fault> {
         if self.seq != seq {
             return Err(Fault::Seq(self.seq));
         }
@@ -154,17 +173,17 @@ impl UncheckedLine {
         if computed != self.crc {
             return Err(Fault::Crc { stated: self.crc, computed });
         }
-        self.check_private()?;
+        self.check_private(may)?;
         Ok(Line(self))
     }
 
     /// Whether the private object is the one that was sealed.
-    fn check_private(&self) -> Result<(), Fault> {
+    fn check_private(&self, may: Private) -> Result<(), Fault> {
         match (self.sealed(), self.private()) {
             (Some(sealed), Some(private)) if hexadecimal(&Sha256::digest(private)) == sealed => Ok(()),
             (Some(_), Some(_)) => Err(Fault::Sealed),
-            (Some(_), None) => Err(Fault::PrivateMissing),
-            (None, _) => Ok(()),
+            (Some(_), None) if may == Private::Kept => Err(Fault::PrivateMissing),
+            (Some(_), None) | (None, _) => Ok(()),
         }
     }
 
@@ -223,7 +242,8 @@ impl Ends {
             return Err(Fault::TooLong);
         }
         let rest = bytes.get(covered + CRC_FIELD_LEN..).ok_or(Fault::Envelope("crc"))?;
-        if rest == b"}" {
+        // Data ends with a brace, a seal with a quotation mark.
+        if rest == b"}" && bytes.get(covered.wrapping_sub(1)) != Some(&b'"') {
             return Ok(Self { data: covered, covered, crc, sealed: None, private: None });
         }
         let field = covered.checked_sub(SEALED_FIELD_LEN).ok_or(Fault::Envelope("sealed"))?;
@@ -233,6 +253,9 @@ impl Ends {
             && bytes.get(sealed.end) == Some(&b'"');
         if !is_sealed {
             return Err(Fault::Envelope("sealed"));
+        }
+        if rest == b"}" {
+            return Ok(Self { data: field, covered, crc, sealed: Some(sealed), private: None });
         }
         let private = covered + CRC_FIELD_LEN + ",\"private\":".len()..bytes.len() - 1;
         let has_salt = rest.starts_with(b",\"private\":{\"salt\":\"")

@@ -44,16 +44,28 @@ pub struct Tree {
 impl Tree {
     /// Adds a leaf at the right.
     pub fn push(&mut self, leaf_hash: [u8; 32]) {
-        let mut hash = leaf_hash;
-        // For each trailing one bit of the size there is a complete subtree that the new leaf completes to twice its
-        // size.
-        for _ in 0..self.size.trailing_ones() {
+        self.push_subtree(0, leaf_hash);
+    }
+
+    /// Adds the leaves of a run, which begins where the tree ends.
+    pub(crate) fn push_run(&mut self, run: &Run) {
+        for (level, hash) in levels(run.start, run.end).zip(&run.subtrees) {
+            self.push_subtree(level, *hash);
+        }
+    }
+
+    /// Adds 2^`level` leaves under one node. The size is a multiple of that number.
+    fn push_subtree(&mut self, level: u32, hash: [u8; 32]) {
+        let mut hash = hash;
+        // For each trailing one bit of the size, counted in such subtrees, there is a complete subtree that the new one
+        // completes to twice its size.
+        for _ in 0..(self.size >> level).trailing_ones() {
             if let Some(left) = self.subtrees.pop() {
                 hash = node_hash(&left, &hash);
             }
         }
         self.subtrees.push(hash);
-        self.size += 1;
+        self.size += 1 << level;
     }
 
     /// The tree of `size` leaves whose complete subtrees have these roots, largest first; `None` if they are not one
@@ -78,6 +90,71 @@ impl Tree {
         let Some(&last) = subtrees.next() else { return Root(Sha256::digest(b"").into()) };
         Root(subtrees.fold(last, |right, left| node_hash(left, &right)))
     }
+}
+
+/// Neighbouring leaves of a tree, as the roots of the complete subtrees that they are made of: as few as possible. They
+/// stand for the leaves wherever a root over all of them is computed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Run {
+    /// How many leaves are before it.
+    start: u64,
+    /// How many are before it and in it.
+    end: u64,
+    subtrees: Vec<[u8; 32]>,
+}
+
+impl Run {
+    /// No leaf yet, after `start` of them.
+    pub(crate) fn after(start: u64) -> Self {
+        Self { start, end: start, subtrees: Vec::new() }
+    }
+
+    /// The run with these subtrees; `None` if it takes more or fewer.
+    pub(crate) fn of(start: u64, end: u64, subtrees: Vec<[u8; 32]>) -> Option<Self> {
+        (levels(start, end).count() == subtrees.len()).then_some(Self { start, end, subtrees })
+    }
+
+    /// Adds a leaf at the right.
+    pub(crate) fn push(&mut self, leaf_hash: [u8; 32]) {
+        self.push_subtree(0, leaf_hash);
+    }
+
+    /// Adds the leaves of a run that begins where this one ends.
+    pub(crate) fn push_run(&mut self, next: &Self) {
+        for (level, hash) in levels(next.start, next.end).zip(&next.subtrees) {
+            self.push_subtree(level, *hash);
+        }
+    }
+
+    /// Roots of the subtrees, from left to right.
+    pub(crate) fn subtrees(&self) -> &[[u8; 32]] {
+        &self.subtrees
+    }
+
+    fn push_subtree(&mut self, level: u32, hash: [u8; 32]) {
+        let (mut level, mut hash, mut begin) = (level, hash, self.end);
+        self.end += 1 << level;
+        // A subtree at an odd place is the right half of the next larger one, if the run has the left half too.
+        while begin >> level & 1 == 1 && begin - (1 << level) >= self.start {
+            let Some(left) = self.subtrees.pop() else { break };
+            hash = node_hash(&left, &hash);
+            begin -= 1 << level;
+            level += 1;
+        }
+        self.subtrees.push(hash);
+    }
+}
+
+/// The levels of the fewest complete subtrees that have the leaves from `start` up to, but not including, `end`; a
+/// subtree of level n has 2^n of them.
+fn levels(start: u64, end: u64) -> impl Iterator<Item = u32> {
+    let mut at = start;
+    std::iter::from_fn(move || {
+        let left = end.checked_sub(at).filter(|left| *left > 0)?;
+        let level = at.trailing_zeros().min(left.ilog2());
+        at += 1 << level;
+        Some(level)
+    })
 }
 
 fn node_hash(left: &[u8; 32], right: &[u8; 32]) -> [u8; 32] {
@@ -143,5 +220,33 @@ mod tests {
             assert_eq!(tree.root().0, root_by_definition(&leaves[..size]), "{size} leaves");
             tree.push(*leaf);
         }
+    }
+
+    /// Every run between two of some leaves, made of leaves and of runs, adds what its leaves do.
+    #[test]
+    fn a_run_stands_for_its_leaves() {
+        let leaves: Vec<_> = (0..40_u32).map(|leaf| leaf_hash(&leaf.to_be_bytes())).collect();
+        let run_of = |start: usize, end: usize| {
+            let mut run = Run::after(start as u64);
+            leaves[start..end].iter().for_each(|leaf| run.push(*leaf));
+            run
+        };
+        for start in 0..leaves.len() {
+            for end in start..=leaves.len() {
+                let run = run_of(start, end);
+                assert_eq!(run.subtrees().len(), levels(start as u64, end as u64).count());
+                let middle = start + (end - start) / 3;
+                let mut parts = run_of(start, middle);
+                parts.push_run(&run_of(middle, end));
+                assert_eq!(parts, run, "{start} to {middle} to {end}");
+                let (mut expected, mut tree) = (Tree::default(), Tree::default());
+                leaves[..end].iter().for_each(|leaf| expected.push(*leaf));
+                leaves[..start].iter().for_each(|leaf| tree.push(*leaf));
+                tree.push_run(&run);
+                assert_eq!(tree, expected, "{start} to {end}");
+            }
+        }
+        assert_eq!(Run::of(3, 8, vec![leaves[0]; 3]), None);
+        assert!(Run::of(3, 8, vec![leaves[0]; 2]).is_some());
     }
 }

@@ -11,3 +11,4 @@ pub mod micros;
 pub mod new_line;
 pub mod random;
 pub(crate) mod record;
+pub mod stub;

@@ -14,22 +14,8 @@ use crate::files::error::{Fault, LogError};
 use crate::files::frames::FramesWriter;
 use crate::files::manifest::{Manifest, SegmentEntry};
 use crate::files::segment::{RawLine, SegmentFile};
-
-/// A compressed segment that is not part of the log yet.
-#[derive(Clone, Debug)]
-pub struct Compressed {
-    /// The file that it takes the place of.
-    pub(crate) replaces: String,
-    pub(crate) entry: SegmentEntry,
-    stored: u64,
-}
-
-impl Compressed {
-    /// Bytes of the file.
-    pub fn stored(&self) -> u64 {
-        self.stored
-    }
-}
+use crate::format::line::Private;
+use crate::log::rewrite::Rewritten;
 
 /// Hears how many bytes of how many are done, and says whether to go on.
 pub type Progress<'a> = &'a mut dyn FnMut(u64, u64) -> ControlFlow<()>;
@@ -39,7 +25,7 @@ pub type Progress<'a> = &'a mut dyn FnMut(u64, u64) -> ControlFlow<()>;
 ///
 /// # Errors
 /// [`LogError::NoSpace`], [`LogError::Short`], [`LogError::Corrupt`], [`LogError::Io`]. The log is unchanged.
-pub fn compress(folder: &Path, name: &str, progress: Progress<'_>) -> Result<Option<Compressed>, LogError> {
+pub fn compress(folder: &Path, name: &str, progress: Progress<'_>) -> Result<Option<Rewritten>, LogError> {
     compress_on(Arc::new(RealDisk), folder, name, progress)
 }
 
@@ -53,7 +39,7 @@ pub fn compress_on(
     path: &Path,
     name: &str,
     progress: Progress<'_>,
-) -> Result<Option<Compressed>, LogError> {
+) -> Result<Option<Rewritten>, LogError> {
     let missing = || LogError::Missing { path: path.to_owned() };
     let folder = Folder::open(disk, path)?.ok_or_else(missing)?;
     let manifest = Manifest::read(&folder)?.ok_or_else(missing)?;
@@ -61,7 +47,7 @@ pub fn compress_on(
     let Some(entry) = sealed.iter().find(|entry| entry.file == name && entry.bytes.is_none()) else {
         return Ok(None);
     };
-    let new_name = entry.name().rewritten().to_string();
+    let new_name = entry.name().compressed().to_string();
     let made = Compressing { folder: &folder, entry, new_name: &new_name }.run(progress);
     if !matches!(made, Ok(Some(_))) {
         folder.discard(&unfinished(&new_name));
@@ -79,7 +65,7 @@ struct Compressing<'a> {
 
 impl Compressing<'_> {
     /// Writes the file, and then reads it: each is half of the work.
-    fn run(&self, progress: Progress<'_>) -> Result<Option<Compressed>, LogError> {
+    fn run(&self, progress: Progress<'_>) -> Result<Option<Rewritten>, LogError> {
         let plain = SegmentFile::open(self.folder, self.entry)?;
         let bytes = plain.len()?;
         let new = unfinished(self.new_name);
@@ -87,12 +73,12 @@ impl Compressing<'_> {
         let Some(sha256) = self.write(&plain, bytes, &*file, progress)? else { return Ok(None) };
         file.sync().map_err(LogError::io("sync", &self.folder.join(&new)))?;
         self.folder.rename(&new, self.new_name)?;
-        let name = self.entry.name().rewritten();
+        let name = self.entry.name().compressed();
         let entry = SegmentEntry::compressed(name, self.entry.first, bytes, &sha256);
         let copy = SegmentFile::open(self.folder, &entry)?;
         let stored = copy.stored();
         let is_same = self.compare(&plain, &copy, bytes, progress)?;
-        Ok(is_same.then(|| Compressed { replaces: self.entry.file.clone(), entry, stored }))
+        Ok(is_same.then(|| Rewritten::same_lines(self.entry.clone(), entry, stored)))
     }
 
     /// Writes the frames, and returns the SHA-256 of the file; `None` if it was broken off.
@@ -177,7 +163,7 @@ impl Expected {
                 Ok(Some(Self::End))
             }
             (Self::Line { seq, seed }, Some(raw)) => {
-                let line = raw.take(line)?.check(seq, seed)?;
+                let line = raw.take(line)?.check(seq, seed, Private::Kept)?;
                 Ok(Some(Self::Line { seq: seq + 1, seed: line.crc() }))
             }
             (Self::End, None) => Ok(None),

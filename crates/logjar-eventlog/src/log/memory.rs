@@ -9,12 +9,12 @@ use std::{io, mem};
 use crate::files::error::{LineError, LogError};
 use crate::format::batch::Batch;
 use crate::format::chain::{Break, Chain};
-use crate::format::line::{Line, UncheckedLine};
+use crate::format::line::{Line, Private, UncheckedLine};
 use crate::format::merkle::Root;
 use crate::format::new_line::NewLine;
 use crate::format::random::Randomness;
-use crate::log::compress::Compressed;
-use crate::log::{Appended, EventLog, Head, Lines, LogReader, Segment};
+use crate::log::rewrite::Rewritten;
+use crate::log::{Appended, EventLog, Head, Item, Items, Lines, LogReader, Segment};
 
 /// A log that exists until it is dropped.
 pub struct MemoryLog {
@@ -93,7 +93,8 @@ impl MemoryLog {
         let mut lines = Vec::with_capacity(batch.appended.len());
         for text in batch.text.split_terminator('\n') {
             let line = UncheckedLine::parse(text.as_bytes().to_vec());
-            let line = line.and_then(|line| self.chain.accept(line).map_err(Break::into_fault));
+            let line =
+                line.and_then(|line| self.chain.accept(line, Private::Kept).map_err(Break::into_fault));
             lines.push(line.map_err(|fault| LogError::Corrupt(fault.at("memory", None, 0)))?);
         }
         self.lines.0.write().unwrap_or_else(PoisonError::into_inner).extend(lines);
@@ -124,7 +125,7 @@ impl EventLog for MemoryLog {
         Ok(None)
     }
 
-    fn adopt(&mut self, _: &Compressed) -> Result<bool, LogError> {
+    fn adopt(&mut self, _: &Rewritten) -> Result<bool, LogError> {
         self.refuse_if_poisoned()?;
         Ok(false)
     }
@@ -171,8 +172,12 @@ impl LogReader for MemoryLines {
         Vec::new()
     }
 
-    fn scan(&self, from: u64) -> Result<Lines<'_>, LogError> {
+    fn items(&self, from: u64) -> Result<Items<'_>, LogError> {
         let range = from.max(1)..=self.durable();
-        Ok(Box::new(range.filter_map(|seq| self.read(seq).transpose())))
+        Ok(Box::new(range.filter_map(|seq| self.read(seq).transpose()).map(|line| line.map(Item::Line))))
+    }
+
+    fn originals(&self, from: u64) -> Result<Lines<'_>, LogError> {
+        self.scan(from)
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! The contract is the same for every implementation, and one set of tests checks it.
 
+pub(crate) mod archive;
 pub mod compress;
 mod creation;
 pub mod folder;
@@ -12,6 +13,7 @@ mod recovery;
 mod replay;
 pub mod restore;
 pub mod resume;
+pub mod rewrite;
 mod roll;
 mod switch;
 mod unnamed;
@@ -26,10 +28,11 @@ pub use crate::format::chain::Head;
 
 use crate::files::error::{LogError, Warning};
 use crate::format::line::Line;
-use crate::format::merkle::Root;
+use crate::format::merkle::{Root, Tree};
 use crate::format::micros::Micros;
 use crate::format::new_line::NewLine;
-use crate::log::compress::Compressed;
+use crate::format::stub::{Stub, leaf_of};
+use crate::log::rewrite::Rewritten;
 
 /// The writer's side. It has exactly one owner, which makes one call at a time.
 pub trait EventLog: Send {
@@ -69,12 +72,12 @@ pub trait EventLog: Send {
     /// `append`.
     fn roll(&mut self) -> Result<Option<String>, LogError>;
 
-    /// Reads a sealed segment from the compressed file from now on, and removes the plain one. Returns whether it was
-    /// still needed.
+    /// Reads a sealed segment from the file that was made of it from now on, and removes the one before. Returns
+    /// whether it was still needed.
     ///
     /// # Errors
     /// As `roll`.
-    fn adopt(&mut self, compressed: &Compressed) -> Result<bool, LogError>;
+    fn adopt(&mut self, rewritten: &Rewritten) -> Result<bool, LogError>;
 
     /// What people should know of the last calls, once.
     fn take_warning(&mut self) -> Option<Warning> {
@@ -103,12 +106,50 @@ pub trait EventLog: Send {
 /// The lines of a scan.
 pub type Lines<'a> = Box<dyn Iterator<Item = Result<Line, LogError>> + Send + 'a>;
 
+/// The lines of a scan, and what stands for those that were collapsed.
+pub type Items<'a> = Box<dyn Iterator<Item = Result<Item, LogError>> + Send + 'a>;
+
+/// What is found at a position of the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Item {
+    /// The line there.
+    Line(Line),
+    /// What stands for it and its neighbours.
+    Stub(Stub),
+}
+
+impl Item {
+    /// The line, if it is one.
+    pub fn into_line(self) -> Option<Line> {
+        match self {
+            Self::Line(line) => Some(line),
+            Self::Stub(_) => None,
+        }
+    }
+
+    /// Adds the leaves of its lines to a tree, which ends before it.
+    pub fn add_to(&self, tree: &mut Tree) {
+        match self {
+            Self::Line(line) => tree.push(leaf_of(line)),
+            Self::Stub(stub) => tree.push_run(stub.run()),
+        }
+    }
+
+    /// The position behind it.
+    pub fn next_seq(&self) -> u64 {
+        match self {
+            Self::Line(line) => line.seq() + 1,
+            Self::Stub(stub) => stub.to() + 1,
+        }
+    }
+}
+
 /// The readers' side. Nothing beyond the durable position is ever shown.
 pub trait LogReader: Send + Sync {
     /// Position of the last durable line.
     fn durable(&self) -> u64;
 
-    /// The line at `seq`, or `None` if there is none or it is not durable yet.
+    /// The line at `seq`, or `None` if there is none, it was collapsed, or it is not durable yet.
     ///
     /// # Errors
     /// [`LogError::Corrupt`] if the line is not as it was written, [`LogError::Io`].
@@ -117,9 +158,24 @@ pub trait LogReader: Send + Sync {
     /// The files that the lines are in, in order; none if they are not in files.
     fn segments(&self) -> Vec<Segment>;
 
-    /// All lines from `from` on that are durable at the time of the call. It ends after an error.
+    /// All lines and stubs from the one at `from` on that are durable at the time of the call. It ends after an error.
     ///
     /// # Errors
     /// As `read`; also the items.
-    fn scan(&self, from: u64) -> Result<Lines<'_>, LogError>;
+    fn items(&self, from: u64) -> Result<Items<'_>, LogError>;
+
+    /// The lines of [`Self::items`].
+    ///
+    /// # Errors
+    /// As `read`; also the items.
+    fn scan(&self, from: u64) -> Result<Lines<'_>, LogError> {
+        let line = |item: Result<Item, LogError>| item.map(Item::into_line).transpose();
+        Ok(Box::new(self.items(from)?.filter_map(line)))
+    }
+
+    /// All lines from `from` on, those that were collapsed from the archive. It ends after an error.
+    ///
+    /// # Errors
+    /// As `read`, and [`LogError::Archive`]; also the items.
+    fn originals(&self, from: u64) -> Result<Lines<'_>, LogError>;
 }

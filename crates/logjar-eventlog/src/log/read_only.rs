@@ -15,7 +15,7 @@ use crate::format::merkle::Root;
 use crate::log::reader::FileReader;
 use crate::log::replay::Replay;
 use crate::log::resume::ResumePoint;
-use crate::log::{Head, Lines, LogReader, Segment};
+use crate::log::{Head, Items, Lines, LogReader, Segment};
 
 /// How often the set of files is read again if one of them has disappeared meanwhile.
 const ATTEMPTS: usize = 3;
@@ -113,8 +113,12 @@ impl LogReader for ReadOnlyLog {
         self.reader.segments()
     }
 
-    fn scan(&self, from: u64) -> Result<Lines<'_>, LogError> {
-        self.reader.scan(from)
+    fn items(&self, from: u64) -> Result<Items<'_>, LogError> {
+        self.reader.items(from)
+    }
+
+    fn originals(&self, from: u64) -> Result<Lines<'_>, LogError> {
+        self.reader.originals(from)
     }
 }
 

@@ -5,9 +5,11 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::files::error::{Fault, LogError};
 use crate::files::index::{Index, Start};
-use crate::files::segment::{RawLines, SegmentBody, SegmentFile};
+use crate::files::segment::{RawLine, RawLines, SegmentBody, SegmentFile, Taken};
 use crate::format::line::{Line, stated_crc};
-use crate::log::{Lines, LogReader, Segment, SegmentState};
+use crate::format::stub::Stub;
+use crate::log::archive::Originals;
+use crate::log::{Item, Items, Lines, LogReader, Segment, SegmentState};
 
 /// How many bytes are read at once for one line; most blocks of the index are no longer than this.
 const READ_BUFFER: usize = 32 * 1024;
@@ -53,8 +55,7 @@ impl LogReader for FileReader {
             return Ok(None);
         }
         let Some(mut walk) = self.walk(seq, READ_BUFFER) else { return Ok(None) };
-        walk.skip_to(seq)?;
-        walk.next().map(Some)
+        Ok(walk.item_at(seq)?.into_line())
     }
 
     fn segments(&self) -> Vec<Segment> {
@@ -64,6 +65,7 @@ impl LogReader for FileReader {
         let last = segments.len();
         let figures = |(place, (segment, lines, end)): (usize, (SegmentFile, u64, u64))| {
             let state = match segment.body {
+                SegmentBody::Frames { .. } if segment.taken.collapsed > 0 => SegmentState::Collapsed,
                 SegmentBody::Frames { .. } => SegmentState::Compressed,
                 SegmentBody::Plain(_) if place == last => SegmentState::Active,
                 SegmentBody::Plain(_) => SegmentState::Sealed,
@@ -73,22 +75,39 @@ impl LogReader for FileReader {
                 SegmentState::Active => (end, end),
                 _ => (segment.len().unwrap_or(end), segment.stored()),
             };
-            Segment { file: segment.name, state, first: segment.first, lines, bytes, stored }
+            let Taken { collapsed, archive, .. } = segment.taken;
+            let archive = archive.map(|archive| archive.folder.join(archive.entry.file));
+            Segment {
+                file: segment.name,
+                state,
+                first: segment.first,
+                lines,
+                collapsed,
+                archive,
+                bytes,
+                stored,
+            }
         };
         (1..).zip(segments).map(figures).collect()
     }
 
-    fn scan(&self, from: u64) -> Result<Lines<'_>, LogError> {
+    fn items(&self, from: u64) -> Result<Items<'_>, LogError> {
         let (next, until) = (from.max(1), self.durable());
         Ok(Box::new(Scan { reader: self, walk: None, next, until }))
     }
+
+    fn originals(&self, from: u64) -> Result<Lines<'_>, LogError> {
+        Ok(Box::new(Originals::new(self.items(from)?, from, |seq| {
+            self.with_index(|index| index.find(seq)).map(|start| start.segment)
+        })))
+    }
 }
 
-/// Iterates over the lines of one segment.
+/// Iterates over the lines and stubs of one segment.
 struct Walk {
     start: Start,
     lines: RawLines,
-    /// Position of the next line.
+    /// Position of the next line, or of the first that the next stub stands for.
     seq: u64,
     /// Crc of the line before it.
     seed: u32,
@@ -101,9 +120,8 @@ struct Walk {
 /// know it, or if the lines of its segment do not end with it.
 pub(crate) fn read_last(index: &Index, seq: u64) -> Result<Option<Line>, LogError> {
     let Some(mut walk) = Walk::begin(index, seq, READ_BUFFER) else { return Ok(None) };
-    walk.skip_to(seq)?;
-    let line = walk.next()?;
-    Ok(walk.at_end().then_some(line))
+    let line = walk.item_at(seq)?.into_line();
+    Ok(line.filter(|_| walk.at_end()))
 }
 
 impl Walk {
@@ -114,35 +132,42 @@ impl Walk {
         Some(Self { lines, seq: start.seq, seed: start.seed, at: start.offset, buffer: Vec::new(), start })
     }
 
-    fn skip_to(&mut self, seq: u64) -> Result<(), LogError> {
-        while self.seq < seq {
-            self.skip()?;
-        }
-        Ok(())
-    }
-
     fn at_end(&self) -> bool {
         self.lines.offset() >= self.start.end
     }
 
-    /// Skips a line that was not asked for; only its crc is needed for the next one.
-    fn skip(&mut self) -> Result<(), LogError> {
-        self.at = self.lines.offset();
-        let raw = self.lines.next(&mut self.buffer)?;
-        let stated = stated_crc(&self.buffer).filter(|_| raw.is_some_and(|raw| raw.complete));
-        self.seed = stated.ok_or_else(|| self.corrupt(Fault::Envelope("crc")))?;
-        self.seq += 1;
-        Ok(())
+    /// The line `seq`, or the stub that stands for it. What is before is skipped: only its crc is needed for the next.
+    fn item_at(&mut self, seq: u64) -> Result<Item, LogError> {
+        loop {
+            self.at = self.lines.offset();
+            let raw = self.lines.next(&mut self.buffer)?.ok_or(Fault::Unfinished);
+            let item = raw.and_then(|raw| self.take(raw, seq)).map_err(|fault| self.corrupt(fault))?;
+            if let Some(item) = item {
+                return Ok(item);
+            }
+        }
     }
 
-    fn next(&mut self) -> Result<Line, LogError> {
-        self.at = self.lines.offset();
-        let raw = self.lines.next(&mut self.buffer)?;
-        let text = raw.ok_or(Fault::Unfinished).and_then(|raw| raw.take(&mut self.buffer));
-        let line = text.and_then(|line| line.check(self.seq, self.seed));
-        let line = line.map_err(|fault| self.corrupt(fault))?;
+    /// What was read, unless it ends before line `wanted`.
+    fn take(&mut self, raw: RawLine, wanted: u64) -> Result<Option<Item>, Fault> {
+        if raw.complete && Stub::is_one(&self.buffer) {
+            let stub = Stub::parse(&self.buffer)?;
+            if stub.from() != self.seq {
+                return Err(Fault::Seq(stub.from()));
+            }
+            (self.seq, self.seed) = (stub.to() + 1, stub.crc());
+            return Ok((stub.to() >= wanted).then_some(Item::Stub(stub)));
+        }
+        let line = if self.seq < wanted {
+            self.seed = stated_crc(&self.buffer).filter(|_| raw.complete).ok_or(Fault::Envelope("crc"))?;
+            None
+        } else {
+            let line = raw.take(&mut self.buffer)?;
+            let line = line.check(self.seq, self.seed, self.start.segment.private())?;
+            self.seed = line.crc();
+            Some(Item::Line(line))
+        };
         self.seq += 1;
-        self.seed = line.crc();
         Ok(line)
     }
 
@@ -151,7 +176,7 @@ impl Walk {
     }
 }
 
-/// Iterates over lines, across segments.
+/// Iterates over lines and stubs, across segments.
 struct Scan<'a> {
     reader: &'a FileReader,
     walk: Option<Walk>,
@@ -160,27 +185,26 @@ struct Scan<'a> {
 }
 
 impl Scan<'_> {
-    fn step(&mut self) -> Result<Option<Line>, LogError> {
+    fn step(&mut self) -> Result<Option<Item>, LogError> {
         if self.walk.as_ref().is_none_or(Walk::at_end) {
             self.walk = self.reader.walk(self.next, SCAN_BUFFER);
         }
         let Some(walk) = &mut self.walk else { return Ok(None) };
-        walk.skip_to(self.next)?;
-        walk.next().map(Some)
+        walk.item_at(self.next).map(Some)
     }
 }
 
 impl Iterator for Scan<'_> {
-    type Item = Result<Line, LogError>;
+    type Item = Result<Item, LogError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.next > self.until {
             return None;
         }
         match self.step() {
-            Ok(line) => {
-                self.next += 1;
-                line.map(Ok)
+            Ok(item) => {
+                self.next = item.as_ref().map_or(self.next, Item::next_seq);
+                item.map(Ok)
             }
             Err(error) => {
                 self.until = 0;

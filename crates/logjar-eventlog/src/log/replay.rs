@@ -10,6 +10,8 @@ use crate::files::mark::Mark;
 use crate::files::segment::{RawLine, RawLines, SegmentFile};
 use crate::format::chain::{Break, Chain};
 use crate::format::line::{Line, stated_crc};
+use crate::format::stub::Stub;
+use crate::log::Head;
 use crate::log::resume::ResumePoint;
 
 /// Takes each line in turn.
@@ -158,8 +160,12 @@ impl Pass<'_, '_> {
             if raw.complete && is_footer(&self.line) {
                 return self.read_footer(segment, is_last, raw, &mut lines);
             }
+            if raw.complete && Stub::is_one(&self.line) && segment.taken.collapsed > 0 {
+                self.read_stub(segment, raw)?;
+                continue;
+            }
             let seed = self.chain.head().crc;
-            match self.take(raw) {
+            match self.take(segment, raw) {
                 Ok(line) => {
                     self.index.push(line.seq(), raw.start, seed, raw.end);
                     self.offset = raw.end;
@@ -199,9 +205,19 @@ impl Pass<'_, '_> {
         Ok(())
     }
 
-    fn take(&mut self, raw: RawLine) -> Result<Line, Break> {
+    /// A stub, in whose segment every line was durable long ago.
+    fn read_stub(&mut self, segment: &SegmentFile, raw: RawLine) -> Result<(), LogError> {
+        let Head { seq, crc, .. } = self.chain.head();
+        let accepted = Stub::parse(&self.line).and_then(|stub| self.chain.accept_stub(&stub));
+        accepted.map_err(|fault| LogError::Corrupt(fault.at(&segment.path, Some(seq + 1), raw.start)))?;
+        self.index.push(seq + 1, raw.start, crc, raw.end);
+        self.offset = raw.end;
+        Ok(())
+    }
+
+    fn take(&mut self, segment: &SegmentFile, raw: RawLine) -> Result<Line, Break> {
         let line = raw.take(&mut self.line).map_err(Break::Bytes)?;
-        self.chain.accept(line)
+        self.chain.accept(line, segment.private())
     }
 
     /// The mark must fit the line that it names, or the header of a segment that has no line yet.
@@ -303,7 +319,7 @@ mod tests {
     use super::*;
     use crate::files::bounds::{footer, header};
     use crate::files::disk::{Disk, DiskFile, Mode};
-    use crate::files::segment::SegmentBody;
+    use crate::files::segment::{SegmentBody, Taken};
     use crate::files::simulated::SimulatedDisk;
     use crate::format::batch::Batch;
     use crate::format::micros::Micros;
@@ -332,7 +348,7 @@ mod tests {
         let path = Path::new("/").join(&name);
         let file = disk.open(&path, Mode::Empty).unwrap();
         file.write_at((header + &batch.text).as_bytes(), 0).unwrap();
-        SegmentFile { number, first, name, path, body: SegmentBody::Plain(file) }
+        SegmentFile { number, first, name, path, body: SegmentBody::Plain(file), taken: Taken::default() }
     }
 
     /// Two segments, and a mark at the end of the first.

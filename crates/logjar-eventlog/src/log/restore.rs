@@ -16,6 +16,7 @@ use crate::format::random::Randomness;
 use crate::log::folder::LogFolder;
 use crate::log::recovery::{Recovered, Recovery};
 use crate::log::replay::{Replay, Replayed, check_mark_within};
+use crate::log::rewrite::entry_of;
 use crate::log::switch::is_good;
 use crate::log::unnamed::next_segment;
 
@@ -120,7 +121,7 @@ fn named(folder: &Folder, copied: &Manifest) -> Result<Vec<SegmentEntry>, LogErr
         }
         let others = others.filter(|name| *name != entry.name());
         match others.max_by_key(|name| name.generation) {
-            Some(other) => SegmentFile::entry_of(folder, other, entry.first),
+            Some(other) => entry_of(folder, other, entry.first),
             None => Ok(entry.clone()),
         }
     };

@@ -4,8 +4,9 @@
 //! It is a cache for whoever keeps it, and not part of the log. Its bytes, with all numbers little-endian:
 //! `ljpoint` and a line feed; format number (u32); total length (u64); seq (u64), at (i64, microseconds), crc (u32) and
 //! batch (u64) of the line; its id (u8 length, bytes); the roots of the complete subtrees, 32 bytes for each bit set in
-//! seq; number of segments (u32), and for each its number, first seq, end in bytes and number of index entries (u64
-//! each), then the entries: offset (u64) and crc of the line before (u32); finally CRC32C (u32) of all of it.
+//! seq; number of segments (u32), and for each its number, first seq, edition, end in bytes and number of index entries
+//! (u64 each), then the entries: seq and offset (u64) and crc of the line before (u32); finally CRC32C (u32) of all of
+//! it.
 
 pub use crate::files::error::Misfit;
 use crate::format::chain::Chain;
@@ -21,13 +22,13 @@ use crate::log::Head;
 use crate::log::reader::read_last;
 
 const MAGIC: &[u8; 8] = b"ljpoint\n";
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 /// Bytes before the line's seq.
 const START_LEN: usize = MAGIC.len() + 4 + 8;
 const CRC_LEN: usize = 4;
 /// Bytes of a segment without its entries, and of an entry: a bound on plausible counts.
-const SEGMENT_LEN: usize = 4 * 8;
-const ENTRY_LEN: usize = 8 + 4;
+const SEGMENT_LEN: usize = 5 * 8;
+const ENTRY_LEN: usize = 8 + 8 + 4;
 
 /// What is known after a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,11 +114,12 @@ impl ResumePoint {
         bytes.extend_from_slice(self.id.as_bytes());
         self.tree.subtrees().iter().for_each(|root| bytes.extend_from_slice(root));
         bytes.extend_from_slice(&(self.segments.len() as u32).to_le_bytes());
-        for SegmentPoint { number, first, end, entries } in &self.segments {
-            for value in [*number, *first, *end, entries.len() as u64] {
+        for SegmentPoint { number, first, edition, end, entries } in &self.segments {
+            for value in [*number, *first, *edition, *end, entries.len() as u64] {
                 bytes.extend_from_slice(&value.to_le_bytes());
             }
-            for Entry { offset, seed } in entries {
+            for Entry { seq, offset, seed } in entries {
+                bytes.extend_from_slice(&seq.to_le_bytes());
                 bytes.extend_from_slice(&offset.to_le_bytes());
                 bytes.extend_from_slice(&seed.to_le_bytes());
             }
@@ -155,13 +157,17 @@ impl ResumePoint {
         point.ok_or(PointError::Content)
     }
 
-    /// Whether each segment has the entries that its lines need.
+    /// Whether each segment has the entries that its lines need: one for the first, and none too close to the one
+    /// before.
     fn is_sound(&self) -> bool {
         let firsts = self.segments.iter().map(|segment| segment.first);
         let nexts = firsts.skip(1).chain([self.head.seq.saturating_add(1)]);
         let is_sound = |(segment, next): (&SegmentPoint, u64)| {
-            let lines = next.checked_sub(segment.first);
-            lines.is_some_and(|lines| lines.div_ceil(STRIDE) == segment.entries.len() as u64)
+            let seqs = segment.entries.iter().map(|entry| entry.seq);
+            let has_first = segment.entries.first().map_or(next, |entry| entry.seq) == segment.first;
+            let ends = seqs.clone().skip(1).chain([next.saturating_add(STRIDE - 1)]);
+            has_first
+                && seqs.zip(ends).all(|(seq, end)| seq.checked_add(STRIDE).is_some_and(|seq| seq <= end))
         };
         self.head.seq > 0 && self.segments.iter().zip(nexts).all(is_sound)
     }
@@ -187,10 +193,12 @@ impl Cursor<'_> {
     }
 
     fn segment(&mut self) -> Option<SegmentPoint> {
-        let (number, first, end) = (self.u64()?, self.u64()?, self.u64()?);
+        let (number, first) = (self.u64()?, self.u64()?);
+        let (edition, end) = (self.u64()?, self.u64()?);
         let entries = self.u64()?;
         let entries = self.count(entries, ENTRY_LEN)?;
-        let entry = |_| Some(Entry { offset: self.u64()?, seed: self.u32()? });
-        Some(SegmentPoint { number, first, end, entries: (0..entries).map(entry).collect::<Option<_>>()? })
+        let entry = |_| Some(Entry { seq: self.u64()?, offset: self.u64()?, seed: self.u32()? });
+        let entries = (0..entries).map(entry).collect::<Option<_>>()?;
+        Some(SegmentPoint { number, first, edition, end, entries })
     }
 }

@@ -3,18 +3,19 @@
 
 use crate::files::durable::{Folder, unfinished};
 use crate::files::error::{LogError, Warning};
-use crate::files::manifest::{MANIFEST, Manifest, SegmentEntry};
+use crate::files::manifest::{ARCHIVE, MANIFEST, Manifest, SegmentEntry};
+use crate::files::mark::MarkFile;
 use crate::files::segment::{SegmentFile, SegmentName};
-use crate::log::compress::Compressed;
-use crate::log::writer::{FileLog, patiently};
+use crate::log::rewrite::Rewritten;
+use crate::log::writer::{FileLog, mark_after, patiently};
 
 impl FileLog {
-    /// Puts a compressed file in the place of a plain one, if that still is a sealed segment and the new file is there.
+    /// Puts a new file in the place of another one, if that still is a sealed segment and the new file is there.
     ///
     /// # Errors
     /// As [`crate::log::EventLog::adopt`]; after [`LogError::NoSpace`] and [`LogError::Short`] nothing has changed.
-    pub(crate) fn switch(&mut self, compressed: &Compressed) -> Result<bool, LogError> {
-        let Compressed { replaces, entry, .. } = compressed;
+    pub(crate) fn switch(&mut self, rewritten: &Rewritten) -> Result<bool, LogError> {
+        let Rewritten { replaces, entry, places, .. } = rewritten;
         // Before any file is touched: the names may be those of another writer by now.
         self.epoch.check(&self.folder)?;
         let manifest = self.manifest.with_rewritten(self.epoch.number(), replaces, entry);
@@ -23,13 +24,36 @@ impl FileLog {
             // The next start removes a file that nobody needs.
             return Ok(false);
         };
+        if places.is_some() {
+            self.move_mark()?;
+        }
         self.folder.write_unfinished(MANIFEST, &manifest.bytes())?;
         // From here on every failure is fatal: nobody knows which set the next start will find.
         self.switch_manifest().map_err(LogError::fatal)?;
         self.manifest = manifest;
-        self.reader.publish(self.chain.head().seq, |index| index.replace(segment));
-        self.folder.discard(replaces);
+        let places = places.clone();
+        self.reader.publish(self.chain.head().seq, |index| index.replace(segment, places));
+        if replaces.file != entry.file {
+            self.folder.discard(&replaces.file);
+        }
+        if let (Some(old), Some(new)) = (&replaces.archive, &entry.archive)
+            && old.file != new.file
+            && let Ok(Some(archive)) = self.folder.other(&old.folder_in(self.folder.path()))
+        {
+            archive.discard(&old.file);
+        }
         Ok(true)
+    }
+
+    /// Sets the mark in the active segment, and nowhere else: it may still name an offset in a sealed one, where the
+    /// line will be at another.
+    fn move_mark(&mut self) -> Result<(), LogError> {
+        let mark = mark_after(&self.chain, &self.active, self.offset);
+        // The file is replaced: marks that are written to the old one would be lost.
+        patiently(|| {
+            self.mark = MarkFile::create(&self.folder, &mark)?;
+            Ok(())
+        })
     }
 
     /// Gives the unfinished MANIFEST its name, durably.
@@ -63,7 +87,25 @@ pub(crate) fn remove_replaced(folder: &Folder, manifest: &Manifest) -> Vec<Warni
             None => {}
         }
     }
+    remove_unnamed_archives(folder, manifest, &names);
     warnings
+}
+
+/// Removes files of the archive in the log's folder that a crash left: MANIFEST does not name them yet, or no more, and
+/// the segment that it names instead is among the log's files `names`.
+fn remove_unnamed_archives(folder: &Folder, manifest: &Manifest, names: &[String]) {
+    let Ok(Some(archive)) = folder.other(&folder.join(ARCHIVE)) else { return };
+    let archived: Vec<&str> = manifest.archives().map(|entry| entry.file.as_str()).collect();
+    let is_there = |found: SegmentName| {
+        let mut entries = manifest.segments().iter();
+        entries.any(|entry| entry.name().number == found.number && names.contains(&entry.file))
+    };
+    for name in archive.names().unwrap_or_default() {
+        let found = SegmentName::parse(name.strip_suffix(".new").unwrap_or(&name));
+        if found.is_some_and(is_there) && !archived.contains(&name.as_str()) {
+            archive.discard(&name);
+        }
+    }
 }
 
 /// Whether a file has the bytes that MANIFEST says. Reads all of it.

@@ -10,12 +10,14 @@ use crate::files::durable::{CHUNK, Folder};
 use crate::files::epoch::{EPOCH, Epoch};
 use crate::files::error::{Damage, Fault, LogError, Warning};
 use crate::files::mark::{Mark, SLOT_LEN};
-use crate::files::segment::{RawLine, RawLines, SegmentFile};
+use crate::files::segment::{ArchivePlace, RawLine, RawLines, SegmentFile};
 use crate::format::chain::{Break, Chain};
 use crate::format::json::{ForbiddenKeys, check_object};
 use crate::format::line::{UncheckedLine, stated_crc};
 use crate::format::merkle::Root;
+use crate::format::stub::Stub;
 use crate::log::Head;
+use crate::log::archive::{open_file, open_folder};
 use crate::log::read_only::OpenedFiles;
 use crate::log::unnamed::refuse_unnamed_lines;
 
@@ -33,6 +35,8 @@ pub struct Verification {
     pub root: Root,
     /// Everything that is not as it was written, at most 1,000 places.
     pub damage: Vec<Damage>,
+    /// Archives that are not there, which takes nothing from the log: for people.
+    pub notes: Vec<String>,
 }
 
 /// Reads the whole log in `folder`. With `running`, which means that a writer is running, nothing beyond the mark is
@@ -54,6 +58,7 @@ pub fn verify(folder: &Path, running: bool) -> Result<Verification, LogError> {
         Ok(OpenedFiles { segments, mark, warnings }) => {
             verifier.note_slots(&warnings, mark.is_some());
             for (segment, position) in segments.iter().zip(1..) {
+                verifier.check_archive(segment)?;
                 match verifier.read_segment(segment, position == segments.len(), mark.as_ref()) {
                     // The rest of a compressed segment cannot be read; the next one says where it begins.
                     Err(LogError::Corrupt(damage)) => verifier.note_bad(damage),
@@ -66,8 +71,8 @@ pub fn verify(folder: &Path, running: bool) -> Result<Verification, LogError> {
         Err(LogError::Corrupt(damage)) => verifier.damage.push(damage),
         Err(error) => return Err(error),
     }
-    let Verifier { chain, root, lines, bytes, damage, .. } = verifier;
-    Ok(Verification { lines, bytes, root: root.unwrap_or_else(|| chain.tree().root()), damage })
+    let Verifier { chain, root, lines, bytes, damage, notes, .. } = verifier;
+    Ok(Verification { lines, bytes, root: root.unwrap_or_else(|| chain.tree().root()), damage, notes })
 }
 
 struct Verifier {
@@ -78,11 +83,15 @@ struct Verifier {
     root: Option<Root>,
     lines: u64,
     bytes: u64,
+    /// Lines of the segment that stubs stand for, and lines from which something was erased.
+    collapsed: u64,
+    erased: u64,
     /// Whether the segment that was read last has a footer.
     has_footer: bool,
     /// Whether the mark's line was found as the mark says.
     met_mark: bool,
     damage: Vec<Damage>,
+    notes: Vec<String>,
     line: Vec<u8>,
 }
 
@@ -95,9 +104,12 @@ impl Verifier {
             root: None,
             lines: 0,
             bytes: 0,
+            collapsed: 0,
+            erased: 0,
             has_footer: false,
             met_mark: false,
             damage,
+            notes: Vec::new(),
             line,
         }
     }
@@ -150,12 +162,17 @@ impl Verifier {
             self.note(fault.at(&segment.path, None, 0));
         }
         self.has_footer = false;
+        (self.collapsed, self.erased) = (0, 0);
         self.meet_mark(segment, lines.offset(), mark);
         while let Some(raw) = lines.next(&mut self.line)? {
             if raw.complete && is_footer(&self.line) {
                 return self.check_footer(segment, raw, &mut lines);
             }
             self.bytes += raw.end - raw.start;
+            if raw.complete && Stub::is_one(&self.line) && segment.taken.collapsed > 0 {
+                self.check_stub(segment, raw);
+                continue;
+            }
             if !raw.complete && self.running && mark.is_none() {
                 break;
             }
@@ -197,6 +214,10 @@ impl Verifier {
             self.note(fault.at(&segment.path, None, raw.start));
         }
         self.has_footer = true;
+        let taken = (segment.taken.collapsed, segment.taken.erased);
+        if self.root.is_none() && (self.collapsed, self.erased) != taken {
+            self.note(Fault::Form("MANIFEST does not say what was taken from it").at(&segment.path, None, 0));
+        }
         if lines.next(&mut self.line)?.is_some() {
             self.note(Fault::Form("something follows the footer").at(&segment.path, None, raw.end));
         }
@@ -218,7 +239,7 @@ impl Verifier {
             Ok(line) => Head { seq: line.seq(), crc: line.crc(), batch: line.batch(), ..head },
             Err(_) => Head { seq, crc: stated.unwrap_or_default(), ..head },
         };
-        let Err(fault) = line.and_then(|line| self.take(line)) else {
+        let Err(fault) = line.and_then(|line| self.take(segment, line)) else {
             self.lines += 1;
             return self.meet_mark(segment, raw.end, mark);
         };
@@ -226,10 +247,39 @@ impl Verifier {
         self.chain.resume_after(after);
     }
 
-    fn take(&mut self, line: UncheckedLine) -> Result<(), Fault> {
+    /// Checks the bytes of the file in which collapsed lines still are.
+    fn check_archive(&mut self, segment: &SegmentFile) -> Result<(), LogError> {
+        let Some(ArchivePlace { disk, folder, entry }) = &segment.taken.archive else { return Ok(()) };
+        let opened = open_folder(Arc::clone(disk), folder);
+        let file = opened.and_then(|folder| open_file(&folder, entry, segment.first));
+        match file.and_then(|file| Ok((file.is_as_stated()?, file.path))) {
+            Ok((true, _)) => {}
+            Ok((false, path)) => self.note(Fault::Sha256.at(path, None, 0)),
+            Err(LogError::Corrupt(damage)) => self.note(damage),
+            Err(error @ LogError::Archive { .. }) => self.notes.push(error.to_string()),
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    fn check_stub(&mut self, segment: &SegmentFile, raw: RawLine) {
+        let head = self.chain.head();
+        let stub = Stub::parse(&self.line);
+        let after = stub.as_ref().ok().map(|stub| Head { seq: stub.to(), crc: stub.crc(), ..head });
+        match stub.and_then(|stub| self.chain.accept_stub(&stub).map(|()| stub.lines())) {
+            Ok(lines) => self.collapsed += lines,
+            Err(fault) => {
+                self.note_bad(fault.at(&segment.path, Some(head.seq + 1), raw.start));
+                after.into_iter().for_each(|after| self.chain.resume_after(after));
+            }
+        }
+    }
+
+    fn take(&mut self, segment: &SegmentFile, line: UncheckedLine) -> Result<(), Fault> {
         let data = check_object(line.data(), ForbiddenKeys::Anywhere(&["crc", "private"]));
         data.map_err(Fault::Data)?;
-        let accepted = self.chain.accept(line);
+        let accepted = self.chain.accept(line, segment.private());
+        self.erased += u64::from(accepted.as_ref().is_ok_and(|line| line.is_erased()));
         accepted.map(drop).map_err(Break::into_fault)
     }
 

@@ -24,13 +24,13 @@ use crate::format::merkle::Root;
 use crate::format::micros::Micros;
 use crate::format::new_line::NewLine;
 use crate::format::random::Randomness;
-use crate::log::compress::Compressed;
 use crate::log::creation::{create_log, keep_unfinished, refuse_lost_manifest};
 use crate::log::folder::LogFolder;
 use crate::log::reader::FileReader;
 use crate::log::recovery::{Recovered, Recovery};
 use crate::log::replay::Replayed;
 use crate::log::resume::ResumePoint;
+use crate::log::rewrite::Rewritten;
 use crate::log::switch::remove_replaced;
 use crate::log::{Appended, EventLog, Head, LogReader};
 
@@ -309,7 +309,8 @@ pub(super) fn patiently(mut call: impl FnMut() -> Result<(), LogError>) -> Resul
     }
 }
 
-fn mark_after(chain: &Chain, active: &ActiveSegment, offset: u64) -> Mark {
+/// The mark of a log that ends at `offset` of its active segment.
+pub(super) fn mark_after(chain: &Chain, active: &ActiveSegment, offset: u64) -> Mark {
     let head = chain.head();
     Mark::new(active.number, head.seq, offset, head.crc)
 }
@@ -350,9 +351,9 @@ impl EventLog for FileLog {
         }
     }
 
-    fn adopt(&mut self, compressed: &Compressed) -> Result<bool, LogError> {
+    fn adopt(&mut self, rewritten: &Rewritten) -> Result<bool, LogError> {
         self.refuse_if_poisoned()?;
-        match self.switch(compressed) {
+        match self.switch(rewritten) {
             Err(error @ (LogError::NoSpace { .. } | LogError::Short { .. })) => Err(error),
             other => self.poison(other),
         }

@@ -4,6 +4,7 @@
 
 mod support;
 
+mod collapsing;
 mod compressing;
 mod contract;
 mod crash;

@@ -160,7 +160,7 @@ fn a_point_between_mark_and_end_is_not_used() {
 fn a_point_in_segments_that_are_gone_is_not_used() {
     let folder = Folder::with_stopped_log(&[70]);
     let mut bytes = point_after(&folder.files(), 70).to_bytes();
-    let number = bytes.len() - 4 - 2 * 12 - 4 * 8;
+    let number = bytes.len() - 4 - 2 * 20 - 5 * 8;
     assert_eq!(bytes[number], 1);
     bytes[number] = 2;
     let point = ResumePoint::from_bytes(&with_checksum(bytes)).unwrap();
@@ -260,7 +260,7 @@ fn damaged_bytes_are_no_point() {
         damaged[bit / 8] ^= 1 << (bit % 8);
         let expected = match bit / 8 {
             0..8 => PointError::Magic,
-            8..12 => PointError::Format { found: 1 ^ (1 << (bit - 64)) },
+            8..12 => PointError::Format { found: 2 ^ (1 << (bit - 64)) },
             12..20 => PointError::Length,
             _ => PointError::Crc,
         };
@@ -286,7 +286,7 @@ proptest! {
     #[test]
     fn hostile_bytes_are_no_harm(body in prop::collection::vec(any::<u8>(), 0..400), changes in
         prop::collection::vec((20..300_usize, any::<u8>()), 1..4)) {
-        let start = [&b"ljpoint\n\x01\0\0\0"[..], &[0; 8]].concat();
+        let start = [&b"ljpoint\n\x02\0\0\0"[..], &[0; 8]].concat();
         let _ = ResumePoint::from_bytes(&with_checksum([&start[..], &body, &[0; 4]].concat()));
         let mut bytes = point_after_70();
         for (place, byte) in changes {

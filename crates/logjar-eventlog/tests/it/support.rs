@@ -7,16 +7,19 @@ use std::path::{Path, PathBuf};
 
 use logjar_eventlog::compress::compress;
 use logjar_eventlog::error::{LogError, Warning};
+use logjar_eventlog::line::Line;
 use logjar_eventlog::log::{EventLog, SegmentState};
 use logjar_eventlog::micros::Micros;
 use logjar_eventlog::new_line::{NewLine, OPENED_KIND};
 use logjar_eventlog::random::Randomness;
 use logjar_eventlog::read_only::ReadOnlyLog;
+use logjar_eventlog::rewrite::{Fate, rewrite};
 use logjar_eventlog::writer::{FileLog, OpenOptions};
 
 pub(crate) const SEGMENT: &str = "000001.jsonl";
 pub(crate) const SECOND: &str = "000002.jsonl";
 pub(crate) const COMPRESSED: &str = "000001.r1.jsonl.zst";
+pub(crate) const REWRITTEN: &str = "000001.r2.jsonl.zst";
 pub(crate) const MANIFEST: &str = "MANIFEST.jsonl";
 pub(crate) const DURABLE: &str = "DURABLE";
 pub(crate) const EPOCH: &str = "EPOCH";
@@ -202,6 +205,18 @@ pub(crate) fn compress_sealed(folder: &Folder, log: &mut dyn EventLog) {
         let made = compress(&folder.path(), &segment.file, &mut |_, _| ControlFlow::Continue(())).unwrap();
         assert!(log.adopt(&made.unwrap()).unwrap(), "{}", segment.file);
     }
+}
+
+/// Rewrites the segment in this file, and has the log read it. Returns whether anything changed.
+pub(crate) fn rewrite_one(
+    folder: &Folder,
+    log: &mut dyn EventLog,
+    file: &str,
+    fate: &dyn Fn(&Line) -> Fate,
+) -> bool {
+    let go_on = &mut |_, _| ControlFlow::Continue(());
+    let made = rewrite(&folder.path(), file, None, &mut |line| fate(line), go_on).unwrap();
+    made.is_some_and(|made| log.adopt(&made).unwrap())
 }
 
 /// For each line of a segment's bytes, header included, the byte after its line feed.

@@ -291,6 +291,7 @@ async fn answer(
     let _ = stop.send(true);
     app.rebuilds.turns.end();
     app.compression.end();
+    app.collapsing.end();
     app.retention.end();
     let _ = tokio::join!(network, commands);
     tasks.end().await;
@@ -302,10 +303,11 @@ async fn answer(
 async fn close(app: &Arc<App>, running: Running) -> Result<(), Failure> {
     // A rebuild should write nothing after the lock is gone. One of search may: it can't be broken off.
     let _ = tokio::time::timeout(REBUILD_ENDS, app.rebuilds.turns.at_rest()).await;
-    let (compression, retention) = (app.compression.clone(), app.retention.clone());
+    let working = app.clone();
     let at_rest = move || {
-        compression.at_rest();
-        retention.at_rest();
+        working.collapsing.at_rest();
+        working.compression.at_rest();
+        working.retention.at_rest();
     };
     let _ = tokio::time::timeout(REBUILD_ENDS, tokio::task::spawn_blocking(at_rest)).await;
     let Ok(ended) = tokio::task::spawn_blocking(move || running.end()).await else { return Ok(()) };

@@ -159,7 +159,7 @@ fn is_token(word: &str) -> bool {
 }
 
 /// Parses `90d`, or `90`.
-fn days(text: &str) -> Result<u32, Failure> {
+pub(super) fn days(text: &str) -> Result<u32, Failure> {
     let number =
         text.strip_suffix('d').unwrap_or(text).parse().ok().filter(|days| (1..=36_500).contains(days));
     number.ok_or_else(|| {

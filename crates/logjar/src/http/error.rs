@@ -16,6 +16,7 @@ use super::body::Answer;
 use super::request_id;
 use crate::auth::hashing::HashingError;
 use crate::auth::sign_in::SignInError;
+use crate::collapse::CollapseError;
 use crate::compression::CompressionError;
 use crate::facts::FactsError;
 use crate::rebuild::RebuildError;
@@ -113,6 +114,9 @@ pub enum HttpError {
     /// Segments were not compressed. Only administrators may ask for it, so they read the reason.
     #[error(transparent)]
     Compression(#[from] CompressionError),
+    /// The log was not collapsed. Only administrators may ask for it, so they read the reason.
+    #[error(transparent)]
+    Collapse(CollapseError),
     /// There is no index to search in, or there are too many searches.
     #[error(transparent)]
     NoSearch(SearchError),
@@ -167,6 +171,10 @@ impl From<std::io::Error> for HttpError {
 
 impl From<LogError> for HttpError {
     fn from(error: LogError) -> Self {
+        // Only administrators read from the archive, and whoever put it away can put it back.
+        if matches!(error, LogError::Archive { .. }) {
+            return Self::BadRequest(error.to_string());
+        }
         tracing::error!("the log could not be read: {error}");
         if error.class() == LogClass::Corrupt { Self::DamagedLog } else { Self::Internal }
     }
@@ -188,6 +196,19 @@ impl From<RetentionError> for HttpError {
             RetentionError::Log(error) => error.into(),
             RetentionError::Writer(error) => error.into(),
             error => Self::Retention(error),
+        }
+    }
+}
+
+impl From<CollapseError> for HttpError {
+    fn from(error: CollapseError) -> Self {
+        match error {
+            CollapseError::Log(error @ LogError::Archive { .. }) => error.into(),
+            CollapseError::Log(error) => Self::Compression(error.into()),
+            CollapseError::Compression(error) => error.into(),
+            CollapseError::Retention(error) => error.into(),
+            CollapseError::Writer(error) => error.into(),
+            error => Self::Collapse(error),
         }
     }
 }
@@ -245,6 +266,11 @@ impl HttpError {
             Self::Compression(error) if error.is_no_space() => StatusCode::INSUFFICIENT_STORAGE,
             Self::Compression(CompressionError::Log(_)) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Compression(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Collapse(CollapseError::NoRoom(_)) => StatusCode::INSUFFICIENT_STORAGE,
+            Self::Collapse(CollapseError::ReadOnly | CollapseError::Stopped) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+            Self::Collapse(_) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::TooManySignIns { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::DamagedLog | Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -276,6 +302,7 @@ impl HttpError {
             Self::Retention(_) => "not-removed",
             Self::Compression(error) if error.is_damage() => DAMAGED,
             Self::Compression(_) => "not-compressed",
+            Self::Collapse(_) => "not-collapsed",
             Self::DamagedLog => DAMAGED,
             Self::Internal => "internal",
         }

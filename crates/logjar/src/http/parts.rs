@@ -14,6 +14,7 @@ use crate::activity::Activity;
 use crate::app::App;
 use crate::auth::hashing::Hashing;
 use crate::auth::sign_in::SignIns;
+use crate::collapse::Collapsing;
 use crate::compression::Compression;
 use crate::config::Config;
 use crate::deploy::Deploys;
@@ -69,6 +70,7 @@ macro_rules! found {
 found! {
     Arc<Activity> = app.activity;
     Arc<Cache> = answers;
+    Arc<Collapsing> = app.collapsing;
     Arc<Compression> = app.compression;
     Arc<Config> = app.config;
     Arc<Deploys> = app.deploys;

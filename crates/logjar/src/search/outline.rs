@@ -112,7 +112,7 @@ mod tests {
 
     use logjar_eventlog::error::{Damage, Fault};
     use logjar_eventlog::line::Line;
-    use logjar_eventlog::log::{Lines, Segment};
+    use logjar_eventlog::log::{Items, Lines, Segment};
 
     use super::*;
 
@@ -132,7 +132,11 @@ mod tests {
             Vec::new()
         }
 
-        fn scan(&self, _: u64) -> Result<Lines<'_>, LogError> {
+        fn items(&self, _: u64) -> Result<Items<'_>, LogError> {
+            Err((self.0)())
+        }
+
+        fn originals(&self, _: u64) -> Result<Lines<'_>, LogError> {
             Err((self.0)())
         }
     }

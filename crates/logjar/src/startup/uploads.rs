@@ -120,7 +120,15 @@ impl Unfinished {
             }
             let gone =
                 || Damage { file: self.folder.events(), line: Some(*seq), offset: 0, fault: Fault::Missing };
-            let line = reader.read(*seq)?.ok_or_else(|| LogError::Corrupt(gone()))?;
+            let Some(line) = reader.read(*seq)? else {
+                if *seq > reader.durable() {
+                    return Err(LogError::Corrupt(gone()).into());
+                }
+                // Its line was collapsed, because retention had removed the build: it stays for nobody.
+                self.wanted.remove(upload);
+                self.discard(upload);
+                continue;
+            };
             let recorded = decode(&line, Detail::State).map_err(|error| LogError::Replay {
                 seq: *seq,
                 kind: line.kind().to_owned(),

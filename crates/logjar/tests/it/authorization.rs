@@ -205,7 +205,9 @@ impl Table {
                 (path, json!({}))
             }
             ("POST", "/api/v1/rebuild") => (row.route.clone(), json!({ "what": "tree" })),
-            ("POST", "/api/v1/retention/run") => (row.route.clone(), json!({ "dry_run": true })),
+            ("POST", "/api/v1/retention/run" | "/api/v1/log/collapse") => {
+                (row.route.clone(), json!({ "dry_run": true }))
+            }
             ("POST", "/api/v1/log/roll" | "/api/v1/log/compress") => (row.route.clone(), Value::Null),
             ("GET", "/search") => ("/search?format=json".to_owned(), Value::Null),
             ("GET", "/api/release-feed") => {

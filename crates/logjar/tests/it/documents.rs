@@ -215,7 +215,7 @@ fn operating_works_as_it_is_written() {
     run_blocks("docs/operating.md", &server);
     let derived = server.folder().join("derived");
     assert!(
-        derived.join("state-3/state").is_file() && derived.join("search-2").is_dir(),
+        derived.join("state-4/state").is_file() && derived.join("search-2").is_dir(),
         "the page names them"
     );
 }

@@ -30,6 +30,7 @@ mod changes;
 mod claiming;
 mod clocks;
 mod clojars_shapes;
+mod collapsing;
 mod command_line;
 mod compressing;
 mod concurrency;

@@ -12,6 +12,7 @@ use http::header;
 use logjar_domain::access::Actor;
 
 use crate::clock::{now, since_boot};
+use crate::collapse::Collapsing;
 use crate::compression::Compression;
 use crate::config::Config;
 use crate::deploy::Deploys;
@@ -22,6 +23,7 @@ use crate::http::extract::ApiError;
 use crate::http::parts::{Parts, part};
 use crate::metrics::text::{CONTENT_TYPE, Page};
 use crate::metrics::{Area, Metrics, SignIn, process};
+use crate::queries::by_time::times_at;
 use crate::queries::counts::{Counts, LastCounts};
 use crate::retention::Retention;
 use crate::search::SearchIndex;
@@ -35,6 +37,7 @@ const CLASSES: [(usize, &str); 5] = [(1, "1xx"), (2, "2xx"), (3, "3xx"), (4, "4x
 #[derive(Clone)]
 pub struct Figures {
     compression: Arc<Compression>,
+    collapsing: Arc<Collapsing>,
     config: Arc<Config>,
     registry: Registry,
     log: Arc<dyn LogReader>,
@@ -51,6 +54,7 @@ impl FromRef<Parts> for Figures {
     fn from_ref(parts: &Parts) -> Self {
         Self {
             compression: part(parts),
+            collapsing: part(parts),
             config: part(parts),
             registry: part(parts),
             log: part(parts),
@@ -155,10 +159,15 @@ fn write_segments(page: &mut Page, figures: &Figures) {
     page.gauges("logjar_log_segment_plain_bytes", help, by_state(|each| each.bytes));
     let help = "When a segment was last compressed since the start, in Unix time; 0 if none was.";
     page.gauge("logjar_log_compressed_seconds", help, figures.compression.last());
-    let last = segments.last().and_then(|active| figures.log.read(active.first.checked_sub(1)?).ok()?);
+    let collapsed: u64 = segments.iter().map(|segment| segment.collapsed).sum();
+    page.gauge("logjar_log_collapsed_lines", "Lines of the log that stubs stand for.", collapsed);
+    let help = "When lines were last collapsed since the start, in Unix time; 0 if none were.";
+    page.gauge("logjar_log_collapsed_seconds", help, figures.collapsing.last());
+    let log = figures.log.as_ref();
+    let last = segments.last().and_then(|active| times_at(log, active.first.checked_sub(1)?).ok()?);
     let help =
         "When the last event before the active segment was, in Unix time; 0 if there is only one segment.";
-    page.gauge("logjar_log_sealed_until_seconds", help, seconds(last.map_or(0, |line| line.at().0)));
+    page.gauge("logjar_log_sealed_until_seconds", help, seconds(last.map_or(0, |(_, until)| until.0)));
 }
 
 fn write_log(page: &mut Page, figures: &Figures) {

@@ -8,6 +8,7 @@ pub mod groups;
 pub mod health;
 mod left;
 pub mod log;
+pub mod log_lines;
 pub mod metrics;
 mod ndjson;
 pub mod openapi;

@@ -22,6 +22,7 @@ use crate::http::contents::Contents;
 use crate::http::contents::Registry;
 use crate::http::extract::{ApiError, Viewer};
 use crate::projections::recent::RecentDeploy;
+use crate::queries::by_time::first_since;
 use crate::queries::catalog::facts_at;
 use crate::stored_event::{Detail, decode};
 
@@ -73,7 +74,9 @@ fn read(contents: &Contents, sight: &Sight, after: i64) -> Result<Page, LogError
     let mut page = Page { releases: Vec::new(), reached: after };
     let mut together = Vec::new();
     let mut current = after;
-    for (read, line) in reader.scan(first_after(reader, after)?)?.enumerate() {
+    for (read, line) in
+        reader.scan(first_since(reader, Micros((after + 1).saturating_mul(1_000)))?)?.enumerate()
+    {
         let line = line?;
         let millisecond = milliseconds(line.at());
         if millisecond > current {
@@ -132,21 +135,6 @@ fn shown(
         "description": pom.as_ref().and_then(|pom| pom.description.as_deref()),
         "released_at": written(recorded.at),
     })))
-}
-
-/// Position of the first line after the millisecond; times never go backward.
-fn first_after(reader: &dyn LogReader, after: i64) -> Result<u64, LogError> {
-    let (mut low, mut high) = (1, reader.durable() + 1);
-    while low < high {
-        let middle = low + (high - low) / 2;
-        let is_after = reader.read(middle)?.is_none_or(|line| milliseconds(line.at()) > after);
-        if is_after {
-            high = middle;
-        } else {
-            low = middle + 1;
-        }
-    }
-    Ok(low)
 }
 
 fn milliseconds(at: Micros) -> i64 {

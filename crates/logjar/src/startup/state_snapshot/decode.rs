@@ -209,7 +209,8 @@ impl Decoder<'_> {
         let expires = expires.then_some(end);
         let used_by = self.text_or_none()?.map(DeployId::new);
         let since = self.moment()?;
-        Some(Token { user, name, hash, limit, can, expires, single_use, used_by, disabled, since })
+        let ended = Some(self.moment()?).filter(|end| end.0 != i64::MIN);
+        Some(Token { user, name, hash, limit, can, expires, single_use, used_by, disabled, since, ended })
     }
 
     fn member(&mut self) -> Option<Member> {

@@ -158,7 +158,8 @@ impl<'a> Encoder<'a> {
     }
 
     fn token(&mut self, token: &'a Token) {
-        let Token { user, name, hash, limit, can, expires, single_use, used_by, disabled, since } = token;
+        let Token { user, name, hash, limit, can, expires, single_use, used_by, disabled, since, ended } =
+            token;
         self.text(user.as_str());
         self.text_or_none(name.as_deref());
         self.bytes.extend_from_slice(hash);
@@ -172,6 +173,7 @@ impl<'a> Encoder<'a> {
         self.i64(expires.map_or(0, |end| end.0));
         self.text_or_none(used_by.as_ref().map(|deploy| deploy.as_str()));
         self.i64(since.0);
+        self.i64(ended.map_or(i64::MIN, |end| end.0));
     }
 
     fn member(&mut self, member: &'a Member) {

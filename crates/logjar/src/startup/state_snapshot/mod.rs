@@ -32,7 +32,7 @@ use crate::storage::{DataFolder, sync_folder, uploads};
 const MAGIC: &[u8; 8] = b"ljstate\n";
 /// The file's format number, also in the name of its folder. Raise it when the format changes, and when old lines fold
 /// to a different state than before; a test makes sure that nobody forgets.
-pub const FORMAT: u32 = 3;
+pub const FORMAT: u32 = 4;
 /// A state snapshot is valid only for the version of the program that made it: another one may fold events differently.
 const PROGRAM: &str = env!("CARGO_PKG_VERSION");
 /// The index that stands for no string.

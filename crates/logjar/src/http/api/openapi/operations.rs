@@ -190,6 +190,13 @@ pub(super) const OPERATIONS: &[Operation] = &[
         Answers::Text("application/x-ndjson"),
     )
     .refusing(PRIVATE),
+    post(
+        "/api/v1/log/collapse",
+        "Move lines of the log that only repeat what others say to an archive",
+        Answers::Text("application/x-ndjson"),
+    )
+    .taking("CollapseOrder")
+    .refusing(CHANGING),
 ];
 
 const fn parameter(

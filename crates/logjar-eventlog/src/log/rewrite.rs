@@ -1,0 +1,409 @@
+//! Rewriting a sealed, compressed segment: stubs take the place of lines, or what is private goes from lines. The new
+//! file is made beside the log, read back and compared; only [`EventLog::adopt`] makes it a part of the log.
+//!
+//! [`EventLog::adopt`]: crate::log::EventLog::adopt
+
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use crate::files::bounds::{check_footer_of, is_footer, start_of};
+use crate::files::disk::{Disk, RealDisk};
+use crate::files::durable::{CHUNK, Folder, copy, unfinished};
+use crate::files::error::{Fault, LogError};
+use crate::files::frames::FramesWriter;
+use crate::files::index::{Entry, Places};
+use crate::files::manifest::{ARCHIVE, ArchiveEntry, Manifest, SegmentEntry};
+use crate::files::segment::{SegmentFile, SegmentName};
+use crate::format::line::Line;
+use crate::format::merkle::Run;
+use crate::format::stub::{Stub, leaf_of};
+use crate::log::archive::{open_file, open_folder};
+use crate::log::compress::Progress;
+
+/// A file that was made of a sealed segment and is not part of the log yet.
+#[derive(Clone, Debug)]
+pub struct Rewritten {
+    /// What MANIFEST says of the segment so far.
+    pub(crate) replaces: SegmentEntry,
+    /// What it will say.
+    pub(crate) entry: SegmentEntry,
+    /// Where its lines are, unless they are where they were.
+    pub(crate) places: Option<Places>,
+    stored: u64,
+}
+
+impl Rewritten {
+    /// The same lines in another file.
+    pub(crate) fn same_lines(replaces: SegmentEntry, entry: SegmentEntry, stored: u64) -> Self {
+        Self { replaces, entry, places: None, stored }
+    }
+
+    /// Bytes of the file.
+    pub fn stored(&self) -> u64 {
+        self.stored
+    }
+}
+
+/// What becomes of a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It stays as it is.
+    Stays,
+    /// A stub stands for it and its neighbours.
+    Collapses,
+    /// It loses what is private.
+    LosesPrivate,
+}
+
+/// Decides about each line. It is asked in the order of the log.
+pub type Fates<'a> = &'a mut dyn FnMut(&Line) -> Fate;
+
+/// Rewrites the compressed segment in the file `name` of the log in `folder`. The first time that lines collapse, a
+/// copy of the file goes to `archive`, a folder that exists, or to `archive/` in the log's folder. `None` if MANIFEST
+/// does not name it as one, `progress` broke it off, or nothing changes. Reads and writes the whole segment; blocks.
+///
+/// # Errors
+/// [`LogError::Archive`], [`LogError::NoSpace`], [`LogError::Short`], [`LogError::Corrupt`], [`LogError::Io`]. The log
+/// is unchanged.
+pub fn rewrite(
+    folder: &Path,
+    name: &str,
+    archive: Option<&Path>,
+    fates: Fates<'_>,
+    progress: Progress<'_>,
+) -> Result<Option<Rewritten>, LogError> {
+    rewrite_on(Arc::new(RealDisk), folder, name, archive, fates, progress)
+}
+
+/// As [`rewrite`], on another disk. For tests.
+///
+/// # Errors
+/// As [`rewrite`].
+#[doc(hidden)]
+pub fn rewrite_on(
+    disk: Arc<dyn Disk>,
+    path: &Path,
+    name: &str,
+    archive: Option<&Path>,
+    fates: Fates<'_>,
+    progress: Progress<'_>,
+) -> Result<Option<Rewritten>, LogError> {
+    let Some((folder, replaces)) = sealed(&disk, path, name)? else { return Ok(None) };
+    let old = SegmentFile::open(&folder, &replaces)?;
+    let Some(Written { mut entry, places, stored, collapsed }) =
+        Rewriting { folder: &folder, old: &old, name: replaces.name() }.run(fates, progress)?
+    else {
+        return Ok(None);
+    };
+    entry.archive.clone_from(&replaces.archive);
+    if collapsed && entry.archive.is_none() {
+        let archived = archive_of(&disk, &folder, archive, &replaces);
+        if archived.is_err() {
+            folder.discard(&entry.file);
+        }
+        entry.archive = Some(archived?);
+    }
+    Ok(Some(Rewritten { replaces, entry, places: Some(places), stored }))
+}
+
+/// Rewrites the archive of the collapsed segment in the file `name`, as [`rewrite`] does with a segment: what is
+/// private goes from lines.
+///
+/// # Errors
+/// As [`rewrite`].
+pub fn rewrite_archive(
+    path: &Path,
+    name: &str,
+    fates: Fates<'_>,
+    progress: Progress<'_>,
+) -> Result<Option<Rewritten>, LogError> {
+    let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+    let Some((folder, replaces)) = sealed(&disk, path, name)? else { return Ok(None) };
+    let Some(archived) = &replaces.archive else { return Ok(None) };
+    let archive = open_folder(disk, &archived.folder_in(folder.path()))?;
+    let old = open_file(&archive, archived, replaces.first)?;
+    let name = archived.as_segment(replaces.first).name();
+    let written = Rewriting { folder: &archive, old: &old, name }.run(fates, progress)?;
+    let Some(Written { entry: SegmentEntry { file, bytes, sha256, erased, .. }, .. }) = written else {
+        return Ok(None);
+    };
+    let (bytes, sha256) = (bytes.unwrap_or_default(), sha256.unwrap_or_default());
+    let archived = ArchiveEntry { folder: archived.folder.clone(), file, bytes, sha256, erased };
+    let entry = SegmentEntry { archive: Some(archived), ..replaces.clone() };
+    let stored = SegmentFile::open(&folder, &replaces)?.stored();
+    Ok(Some(Rewritten::same_lines(replaces, entry, stored)))
+}
+
+/// What MANIFEST would say of the file `name` in `folder`, whose first line is `first`, whatever was taken from it.
+///
+/// # Errors
+/// [`LogError::Corrupt`], [`LogError::Io`].
+pub(crate) fn entry_of(folder: &Folder, name: SegmentName, first: u64) -> Result<SegmentEntry, LogError> {
+    let mut entry = SegmentFile::entry_of(folder, name, first)?;
+    if name.has_same_bytes() {
+        return Ok(entry);
+    }
+    (entry.collapsed, entry.erased) = (u64::MAX, u64::MAX);
+    let segment = SegmentFile::open(folder, &entry)?;
+    if let Some(contents) = Contents::of(&segment, &mut |_, _| Ok(ControlFlow::Continue(())))? {
+        (entry.collapsed, entry.erased) = (contents.collapsed, contents.erased);
+    }
+    if entry.collapsed > 0
+        && let Some(archive) = folder.other(&folder.join(ARCHIVE))?
+    {
+        let names = archive.names()?;
+        let names = names.iter().filter_map(|found| SegmentName::parse(found));
+        let newest = names.filter(|found| found.number == name.number).max_by_key(|found| found.generation);
+        entry.archive = newest.map(|newest| archived_as(&archive, newest, first)).transpose()?;
+    }
+    Ok(entry)
+}
+
+fn archived_as(archive: &Folder, name: SegmentName, first: u64) -> Result<ArchiveEntry, LogError> {
+    let SegmentEntry { file, bytes, sha256, erased, .. } = entry_of(archive, name, first)?;
+    let (bytes, sha256) = (bytes.unwrap_or_default(), sha256.unwrap_or_default());
+    Ok(ArchiveEntry { folder: None, file, bytes, sha256, erased })
+}
+
+/// The folder of the log, and what MANIFEST says of the compressed segment in the file `name`.
+fn sealed(disk: &Arc<dyn Disk>, path: &Path, name: &str) -> Result<Option<(Folder, SegmentEntry)>, LogError> {
+    let missing = || LogError::Missing { path: path.to_owned() };
+    let folder = Folder::open(Arc::clone(disk), path)?.ok_or_else(missing)?;
+    let manifest = Manifest::read(&folder)?.ok_or_else(missing)?;
+    let entry = manifest.segments().iter().find(|entry| entry.file == name && entry.bytes.is_some());
+    Ok(entry.cloned().map(|entry| (folder, entry)))
+}
+
+/// Copies a segment to the archive, durably, and returns what MANIFEST will say of the copy.
+fn archive_of(
+    disk: &Arc<dyn Disk>,
+    folder: &Folder,
+    path: Option<&Path>,
+    entry: &SegmentEntry,
+) -> Result<ArchiveEntry, LogError> {
+    let archive = match path {
+        Some(path) => open_folder(Arc::clone(disk), path)?,
+        None => folder.folder(ARCHIVE)?,
+    };
+    let SegmentEntry { file, bytes, sha256, erased, .. } = entry.clone();
+    let (bytes, sha256) = (bytes.unwrap_or_default(), sha256.unwrap_or_default());
+    let archived = ArchiveEntry { folder: path.map(Path::to_owned), file, bytes, sha256, erased };
+    let target = archive.join(&archived.file);
+    if archive.identity(&archived.file)?.is_some() {
+        let is_same = open_file(&archive, &archived, entry.first).and_then(|file| file.is_as_stated());
+        if path.is_some() && !matches!(is_same, Ok(true)) {
+            let reason = "there is a file of another log with this name; choose another folder".to_owned();
+            return Err(LogError::Archive { path: target, reason });
+        }
+    }
+    let new = unfinished(&archived.file);
+    let made = copy_to(folder, &archive, &new, &archived, entry.first);
+    if made.is_err() {
+        archive.discard(&new);
+    }
+    made.map(|()| archived)
+}
+
+fn copy_to(
+    folder: &Folder,
+    archive: &Folder,
+    new: &str,
+    archived: &ArchiveEntry,
+    first: u64,
+) -> Result<(), LogError> {
+    let gone = || LogError::Corrupt(Fault::Missing.at(folder.join(&archived.file), None, 0));
+    let from = folder.open_file(&archived.file)?.ok_or_else(gone)?;
+    let to = archive.create_file(new)?;
+    let whole = AtomicBool::new(false);
+    copy(&from, 0, &*to, &whole).map_err(LogError::io("write", &archive.join(new)))?;
+    archive.rename(new, &archived.file)?;
+    match open_file(archive, archived, first)?.is_as_stated()? {
+        true => Ok(()),
+        false => Err(LogError::Corrupt(Fault::Sha256.at(archive.join(&archived.file), None, 0))),
+    }
+}
+
+/// The rewriting of one file.
+struct Rewriting<'a> {
+    folder: &'a Folder,
+    old: &'a SegmentFile,
+    name: SegmentName,
+}
+
+/// What was written.
+struct Written {
+    entry: SegmentEntry,
+    places: Places,
+    stored: u64,
+    /// Whether there are more stubs, or larger ones.
+    collapsed: bool,
+}
+
+impl Rewriting<'_> {
+    fn run(&self, fates: Fates<'_>, progress: Progress<'_>) -> Result<Option<Written>, LogError> {
+        let name = self.name.rewritten();
+        let made = self.write(name, fates, progress);
+        if !matches!(made, Ok(Some(_))) {
+            self.folder.discard(&unfinished(&name.to_string()));
+            self.folder.discard(&name.to_string());
+        }
+        made
+    }
+
+    /// Writes the file, and then reads it: each is half of the work.
+    fn write(
+        &self,
+        name: SegmentName,
+        fates: Fates<'_>,
+        progress: Progress<'_>,
+    ) -> Result<Option<Written>, LogError> {
+        let (file_name, bytes) = (name.to_string(), self.old.len()?);
+        let (new, path) = (unfinished(&file_name), self.folder.join(&file_name));
+        let failed = || LogError::io("write", &path);
+        let file = self.folder.create_file(&new)?;
+        let mut lines =
+            NewLines { writer: FramesWriter::new(&*file).map_err(failed())?, stub: None, bytes: 0 };
+        let (mut changed, mut collapsed) = (false, false);
+        let read = Contents::of(self.old, &mut |piece, end| {
+            let fate = if let Piece::Line(line) = &piece { fates(line) } else { Fate::Stays };
+            let changes = match (&piece, fate) {
+                (Piece::Line(line), Fate::LosesPrivate) => line.private().is_some(),
+                (_, fate) => fate != Fate::Stays,
+            };
+            (changed, collapsed) = (changed | changes, collapsed | (fate == Fate::Collapses));
+            lines.add(piece, fate).map_err(failed())?;
+            Ok(progress(end, 2 * bytes))
+        })?;
+        let Some(before) = read.filter(|_| changed) else { return Ok(None) };
+        let written = lines.bytes;
+        let sha256 = lines.writer.finish().map_err(failed())?;
+        file.sync().map_err(LogError::io("sync", &self.folder.join(&new)))?;
+        self.folder.rename(&new, &file_name)?;
+        let mut entry = SegmentEntry::compressed(name, self.old.first, written, &sha256);
+        // Whatever it lacks may be missing; how much that is, is said when it was read.
+        (entry.collapsed, entry.erased) = (u64::MAX, u64::MAX);
+        let copy = SegmentFile::open(self.folder, &entry)?;
+        if !copy.is_as_stated()? {
+            return Err(LogError::Corrupt(Fault::Sha256.at(&copy.path, None, 0)));
+        }
+        let read = Contents::of(&copy, &mut |_, end| Ok(progress(bytes + end.min(bytes), 2 * bytes)))?;
+        let Some(after) = read else { return Ok(None) };
+        if !after.stands_for(&before) {
+            let fault = Fault::Form("it was not rewritten to what it should be");
+            return Err(LogError::Corrupt(fault.at(&copy.path, None, 0)));
+        }
+        (entry.collapsed, entry.erased) = (after.collapsed, after.erased);
+        Ok(Some(Written { entry, places: after.places, stored: copy.stored(), collapsed }))
+    }
+}
+
+/// The lines of the new file. Neighbours that collapse get one stub.
+struct NewLines<'a> {
+    writer: FramesWriter<'a>,
+    stub: Option<Stub>,
+    bytes: u64,
+}
+
+impl NewLines<'_> {
+    fn add(&mut self, piece: Piece<'_>, fate: Fate) -> std::io::Result<()> {
+        match (piece, fate) {
+            (Piece::Line(line), Fate::Collapses) => match &mut self.stub {
+                Some(stub) => stub.add(line),
+                None => self.stub = Some(Stub::of(line)),
+            },
+            (Piece::Stub(next), _) => match &mut self.stub {
+                Some(stub) => stub.add_stub(next),
+                None => self.stub = Some(next.clone()),
+            },
+            (Piece::Line(line), Fate::LosesPrivate) => self.write(line.without_private().as_bytes())?,
+            (Piece::Line(line), Fate::Stays) => self.write(line.text().as_bytes())?,
+            (Piece::Bound(text), _) => self.write(text)?,
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, line: &[u8]) -> std::io::Result<()> {
+        if let Some(stub) = self.stub.take() {
+            self.write(stub.text().as_bytes())?;
+        }
+        self.bytes += line.len() as u64 + 1;
+        self.writer.add(line)
+    }
+}
+
+/// A part of a segment.
+enum Piece<'a> {
+    /// Header or footer.
+    Bound(&'a [u8]),
+    Line(&'a Line),
+    Stub(&'a Stub),
+}
+
+/// Hears each part and where it ends, and says whether to go on.
+type Hears<'a> = &'a mut dyn FnMut(Piece<'_>, u64) -> Result<ControlFlow<()>, LogError>;
+
+/// What a segment contains: enough to tell whether another file stands for the same lines.
+struct Contents {
+    header: Vec<u8>,
+    footer: Vec<u8>,
+    run: Run,
+    collapsed: u64,
+    erased: u64,
+    places: Places,
+}
+
+impl Contents {
+    /// Reads and checks a whole segment; `None` if it was broken off.
+    fn of(segment: &SegmentFile, hears: Hears<'_>) -> Result<Option<Self>, LogError> {
+        let corrupt = |fault: Fault, seq, at| LogError::Corrupt(fault.at(&segment.path, seq, at));
+        let (mut lines, mut text) = (segment.lines(0, u64::MAX, CHUNK), Vec::new());
+        let header = lines.next(&mut text)?.filter(|raw| raw.complete);
+        let header = header.ok_or(Fault::Unfinished).and_then(|raw| Ok((raw, start_of(&text)?)));
+        let (raw, (first, mut seed)) = header.map_err(|fault| corrupt(fault, None, 0))?;
+        let (run, places) = (Run::after(first.saturating_sub(1)), Places::default());
+        let header = text.clone();
+        let mut found = Self { header, footer: Vec::new(), run, collapsed: 0, erased: 0, places };
+        let mut go_on = hears(Piece::Bound(&text), raw.end)?;
+        let mut seq = first;
+        while go_on.is_continue() {
+            let at = lines.offset();
+            let broken = |fault| corrupt(fault, Some(seq), at);
+            let raw = lines.next(&mut text)?.ok_or(Fault::NoFooter).map_err(broken)?;
+            if raw.complete && is_footer(&text) {
+                check_footer_of(&text, seq - first, seed).map_err(broken)?;
+                // Nothing is left to be broken off.
+                let _ = hears(Piece::Bound(&text), raw.end)?;
+                found.footer = text;
+                return Ok(Some(found));
+            }
+            let entry = Entry { seq, offset: raw.start, seed };
+            if raw.complete && Stub::is_one(&text) && segment.taken.collapsed > 0 {
+                let stub = Stub::parse(&text).map_err(broken)?;
+                if stub.from() != seq {
+                    return Err(broken(Fault::Seq(stub.from())));
+                }
+                (seq, seed) = (stub.to() + 1, stub.crc());
+                found.collapsed += stub.lines();
+                found.run.push_run(stub.run());
+                go_on = hears(Piece::Stub(&stub), raw.end)?;
+            } else {
+                let line = raw.take(&mut text).and_then(|line| line.check(seq, seed, segment.private()));
+                let line = line.map_err(broken)?;
+                (seq, seed) = (seq + 1, line.crc());
+                found.erased += u64::from(line.is_erased());
+                found.run.push(leaf_of(&line));
+                go_on = hears(Piece::Line(&line), raw.end)?;
+                text = line.into_text().into_bytes();
+            }
+            found.places.push(entry, raw.end);
+        }
+        Ok(None)
+    }
+
+    /// Whether it can take the place of a segment: same bounds, same leaves of the tree, and each line checked.
+    fn stands_for(&self, before: &Self) -> bool {
+        (&self.header, &self.footer, &self.run) == (&before.header, &before.footer, &before.run)
+    }
+}

@@ -1,0 +1,344 @@
+//! Collapses the log: lines that only repeat what others say move to the archive, and stubs stand for them. Which ones
+//! is decided by the domain ([`logjar_domain::collapse`]).
+//!
+//! Before any segment is rewritten, the lines that would be left are folded: if that gave another State, nothing is
+//! changed. A stop leaves each segment as it was or collapsed; another run does the rest.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use logjar_domain::collapse::{Collapse, LEAST_AGE_S};
+use logjar_domain::state::{State, evolve};
+use logjar_eventlog::error::LogError;
+use logjar_eventlog::line::Line;
+use logjar_eventlog::log::{LogReader, Segment};
+use logjar_eventlog::rewrite::{Fate, rewrite};
+
+use crate::clock::now;
+use crate::compression::{Compression, CompressionError};
+use crate::disk_space::has_room_for;
+use crate::rebuild::Turns;
+use crate::retention::{Retention, RetentionError};
+use crate::sequencer::{Sequencer, SubmitError};
+use crate::startup::state_snapshot::{self, SnapshotError};
+use crate::storage::DataFolder;
+use crate::stored_event::{DecodeError, Detail, decode};
+
+/// How often progress is reported, in lines.
+const REPORT_EVERY: u64 = 4_096;
+
+/// Collapses the log of one data folder.
+pub struct Collapsing {
+    folder: DataFolder,
+    log: Arc<dyn LogReader>,
+    sequencer: Sequencer,
+    compression: Arc<Compression>,
+    retention: Arc<Retention>,
+    turns: Arc<Turns>,
+    /// One at a time.
+    turn: Mutex<()>,
+    ending: AtomicBool,
+    last: AtomicU64,
+}
+
+/// What is asked for.
+#[derive(Clone, Debug, Default)]
+pub struct Asked {
+    /// Only say what would go.
+    pub dry_run: bool,
+    /// Lines younger than this stay, and those of the last day.
+    pub older_than_s: i64,
+    /// Where the originals go; in the folder of the log if there is none here.
+    pub archive: Option<PathBuf>,
+}
+
+impl Asked {
+    /// The wish of a request: lines of that many days stay, and a folder is named by its whole path.
+    ///
+    /// # Errors
+    /// That the path is not a whole one, for people.
+    pub fn new(dry_run: bool, older_than_days: u32, archive: Option<String>) -> Result<Self, String> {
+        let archive = archive.map(PathBuf::from);
+        match archive {
+            Some(archive) if !archive.is_absolute() => {
+                Err(format!("`{}` is not a whole path", archive.display()))
+            }
+            archive => Ok(Self { dry_run, older_than_s: i64::from(older_than_days) * 86_400, archive }),
+        }
+    }
+}
+
+/// What goes, or went.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Collapsed {
+    /// By kind, in the order of their names.
+    pub kinds: BTreeMap<String, Amount>,
+    /// All of them.
+    pub all: Amount,
+    /// Lines that were there before, in all segments.
+    pub lines_before: u64,
+    /// Segments that are rewritten.
+    pub segments: u64,
+    /// Bytes of their files before.
+    pub stored_before: u64,
+    /// Bytes of their files after; for a dry run as far as can be told.
+    pub stored_after: u64,
+    /// Bytes that are copied to the archive.
+    pub archived: u64,
+}
+
+/// Lines and their bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Amount {
+    /// How many lines.
+    pub lines: u64,
+    /// Their bytes, as they were appended.
+    pub bytes: u64,
+}
+
+impl Amount {
+    fn add(&mut self, line: &Line) {
+        self.lines += 1;
+        self.bytes += line.text().len() as u64 + 1;
+    }
+}
+
+/// Why the log was not collapsed, or not all of it. What was done stays done.
+#[derive(Debug, thiserror::Error)]
+pub enum CollapseError {
+    /// Nothing may be written here.
+    #[error("the data folder is open for reading only, so the log can't be collapsed; see /health/ready")]
+    ReadOnly,
+    /// The program is about to end.
+    #[error("not everything was collapsed, because the server is stopping; run it again")]
+    Stopped,
+    /// The disk would be nearly full.
+    #[error("there is too little space on the disk to collapse {0}")]
+    NoRoom(String),
+    /// The lines that are left would mean something else: a fault of this program.
+    #[error("nothing was collapsed: what is left of the log would not give the same state. Please report it")]
+    Unfaithful,
+    /// A line that this program does not know.
+    #[error("line {0} is not an event that this program knows: {1}")]
+    Unknown(u64, DecodeError),
+    /// The files of the log.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// A segment could not be compressed before.
+    #[error(transparent)]
+    Compression(#[from] CompressionError),
+    /// Files of builds that retention removed are still there.
+    #[error(transparent)]
+    Retention(#[from] RetentionError),
+    /// The writer could not take the new file.
+    #[error(transparent)]
+    Writer(#[from] SubmitError),
+    /// The log was collapsed, but the next start has to read all of it.
+    #[error(
+        "the log was collapsed, but no state snapshot could be made of it: {0}; the next start takes longer"
+    )]
+    Snapshot(#[from] SnapshotError),
+}
+
+/// Hears what is being done, and how much of how much.
+pub type Progress<'a> = &'a mut dyn FnMut(&str, u64, u64);
+
+/// What was found before anything changes.
+struct Plan {
+    /// Positions, in order.
+    gone: Vec<u64>,
+    collapsed: Collapsed,
+    /// The segments that have some of them, the oldest first.
+    segments: Vec<Segment>,
+}
+
+impl Collapsing {
+    /// Of a data folder.
+    pub fn new(
+        folder: DataFolder,
+        log: Arc<dyn LogReader>,
+        sequencer: Sequencer,
+        compression: Arc<Compression>,
+        retention: Arc<Retention>,
+        turns: Arc<Turns>,
+    ) -> Self {
+        let (turn, ending, last) = (Mutex::default(), AtomicBool::new(false), AtomicU64::new(0));
+        Self { folder, log, sequencer, compression, retention, turns, turn, ending, last }
+    }
+
+    /// Says that the program is about to end.
+    pub fn end(&self) {
+        self.ending.store(true, Ordering::Relaxed);
+    }
+
+    /// Waits until nothing is being collapsed. Blocks.
+    pub fn at_rest(&self) {
+        drop(self.turn.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// When lines were last collapsed since the start, in seconds of Unix time; 0 if none were.
+    pub fn last(&self) -> u64 {
+        self.last.load(Ordering::Relaxed)
+    }
+
+    /// Refuses to collapse where nothing may be written.
+    ///
+    /// # Errors
+    /// [`CollapseError::ReadOnly`].
+    pub fn check_open(&self) -> Result<(), CollapseError> {
+        if self.sequencer.is_open() { Ok(()) } else { Err(CollapseError::ReadOnly) }
+    }
+
+    /// Collapses what may go, or says what would. Blocks: not for async threads.
+    ///
+    /// # Errors
+    /// The first problem.
+    pub fn collapse(&self, asked: &Asked, progress: Progress<'_>) -> Result<Collapsed, CollapseError> {
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        if asked.dry_run {
+            return Ok(self.plan(asked, progress)?.collapsed);
+        }
+        self.check_open()?;
+        // Builds whose files are still to be removed are found by their lines.
+        self.retention.settle()?;
+        let mut plan = self.plan(asked, progress)?;
+        if plan.gone.is_empty() {
+            return Ok(plan.collapsed);
+        }
+        self.rewrite(asked, &mut plan, progress)?;
+        self.last.store(now().second().0.unsigned_abs(), Ordering::Relaxed);
+        // The one from before has the places of lines as they were.
+        progress("state", 0, 1);
+        let _snapshot = self.turns.snapshot();
+        state_snapshot::renew(&self.folder)?;
+        Ok(plan.collapsed)
+    }
+
+    /// Reads the log twice: to know what goes, and to see that the rest means the same.
+    fn plan(&self, asked: &Asked, progress: Progress<'_>) -> Result<Plan, CollapseError> {
+        let age = asked.older_than_s.max(LEAST_AGE_S);
+        let mut collapse = Collapse::of_lines_until(now().plus_seconds(-age));
+        let durable = self.log.durable();
+        self.each_line(durable, &mut |line| {
+            collapse.take(&decode(line, Detail::State)?);
+            progress("reading", line.seq(), 2 * durable);
+            Ok(())
+        })?;
+        let (gone, state) = collapse.finish();
+        let (mut left, mut collapsed, mut going) =
+            (State::default(), Collapsed::default(), gone.iter().peekable());
+        self.each_line(durable, &mut |line| {
+            collapsed.lines_before += 1;
+            if going.next_if(|seq| **seq == line.seq()).is_some() {
+                collapsed.kinds.entry(line.kind().to_owned()).or_default().add(line);
+                collapsed.all.add(line);
+            } else {
+                evolve(&mut left, &decode(line, Detail::State)?);
+            }
+            progress("reading", durable + line.seq(), 2 * durable);
+            Ok(())
+        })?;
+        if left != state {
+            return Err(CollapseError::Unfaithful);
+        }
+        let segments = self.segments_of(&gone);
+        for (segment, lines) in &segments {
+            collapsed.segments += 1;
+            collapsed.stored_before += segment.stored;
+            let left = segment.lines - segment.collapsed;
+            collapsed.stored_after += segment.stored * (left - lines) / left.max(1);
+            collapsed.archived += if segment.archive.is_some() { 0 } else { segment.stored };
+        }
+        let segments = segments.into_iter().map(|(segment, _)| segment).collect();
+        Ok(Plan { gone, collapsed, segments })
+    }
+
+    fn each_line(
+        &self,
+        last: u64,
+        each: &mut dyn FnMut(&Line) -> Result<(), DecodeError>,
+    ) -> Result<(), CollapseError> {
+        for line in self.log.scan(1)? {
+            let line = line?;
+            if line.seq() > last {
+                break;
+            }
+            if line.seq().is_multiple_of(REPORT_EVERY) && self.ending.load(Ordering::Relaxed) {
+                return Err(CollapseError::Stopped);
+            }
+            each(&line).map_err(|error| CollapseError::Unknown(line.seq(), error))?;
+        }
+        Ok(())
+    }
+
+    /// The segments that have some of the lines, and how many.
+    fn segments_of(&self, gone: &[u64]) -> Vec<(Segment, u64)> {
+        let segments = self.log.segments().into_iter().map(|segment| {
+            let begin = gone.partition_point(|seq| *seq < segment.first);
+            let end = gone.partition_point(|seq| *seq < segment.first + segment.lines);
+            (segment, (end - begin) as u64)
+        });
+        segments.filter(|(_, lines)| *lines > 0).collect()
+    }
+
+    fn rewrite(&self, asked: &Asked, plan: &mut Plan, progress: Progress<'_>) -> Result<(), CollapseError> {
+        let active = self.log.segments().last().map_or(1, |active| active.first);
+        let mut alone = self.compression.alone();
+        if plan.gone.last().is_some_and(|seq| *seq >= active) {
+            self.sequencer.roll()?;
+        }
+        if plan.segments.iter().any(|segment| !segment.is_compressed()) {
+            alone.compress_all(progress)?;
+        }
+        // They may have other files now.
+        let segments = self.segments_of(&plan.gone);
+        (plan.collapsed.stored_before, plan.collapsed.stored_after, plan.collapsed.archived) = (0, 0, 0);
+        for (segment, lines) in segments {
+            let stored = self.rewrite_one(asked, &plan.gone, &segment, progress)?;
+            plan.collapsed.stored_before += segment.stored;
+            plan.collapsed.stored_after += stored;
+            plan.collapsed.archived += if segment.archive.is_some() { 0 } else { segment.stored };
+            tracing::info!(
+                "collapsed {lines} lines of {}: {} bytes are {stored} now",
+                segment.file,
+                segment.stored
+            );
+        }
+        Ok(())
+    }
+
+    /// Rewrites a segment, and returns the bytes of its new file.
+    fn rewrite_one(
+        &self,
+        asked: &Asked,
+        gone: &[u64],
+        segment: &Segment,
+        progress: Progress<'_>,
+    ) -> Result<u64, CollapseError> {
+        let events = self.folder.events();
+        if !has_room_for(&events, 2 * segment.stored) {
+            return Err(CollapseError::NoRoom(segment.file.clone()));
+        }
+        let mut fate = |line: &Line| match gone.binary_search(&line.seq()) {
+            Ok(_) => Fate::Collapses,
+            Err(_) => Fate::Stays,
+        };
+        let mut report = |done, total| {
+            progress(&segment.file, done, total);
+            if self.ending.load(Ordering::Relaxed) {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
+        };
+        let archive = asked.archive.as_deref();
+        let made = rewrite(&events, &segment.file, archive, &mut fate, &mut report)?;
+        let Some(made) = made else { return Err(CollapseError::Stopped) };
+        let stored = made.stored();
+        self.sequencer.adopt(made)?;
+        Ok(stored)
+    }
+}
