@@ -21,6 +21,9 @@ pub fn write(state: &State, out: &mut impl Write) -> fmt::Result {
     for (id, user) in &state.users {
         write_user(out, id.as_str(), user)?;
     }
+    for name in &state.erased_names {
+        writeln!(out, "erased {}", Hex(name))?;
+    }
     for (id, token) in &state.tokens {
         write_token(out, id.as_str(), token)?;
     }
@@ -34,10 +37,10 @@ pub fn write(state: &State, out: &mut impl Write) -> fmt::Result {
 }
 
 fn write_user(out: &mut impl Write, id: &str, user: &User) -> fmt::Result {
-    let User { name, kind, admin, email, password_hash, disabled, since } = user;
+    let User { name, kind, admin, email, password_hash, disabled, erased, since } = user;
     write!(out, "user {id} name={} kind={} admin={admin}", Quoted(name), kind.as_str())?;
     write!(out, " email={} password_hash={}", quoted(email.as_deref()), quoted(password_hash.as_deref()))?;
-    writeln!(out, " disabled={disabled} since={}", since.0)
+    writeln!(out, " disabled={disabled} erased={erased} since={}", since.0)
 }
 
 fn write_token(out: &mut impl Write, id: &str, token: &Token) -> fmt::Result {

@@ -141,7 +141,10 @@ impl Collapse {
             Event::FilesAdded(added) => self.add_files(added, seq),
             Event::FactsCorrected(corrected) => self.correct(corrected, seq),
             Event::SnapshotExpired(expired) => self.expire(expired, seq),
-            Event::LogOpened | Event::RepositoryCreated { .. } | Event::RepositorySettingsChanged { .. } => {}
+            Event::LogOpened
+            | Event::UserErased { .. }
+            | Event::RepositoryCreated { .. }
+            | Event::RepositorySettingsChanged { .. } => {}
         }
         evolve(&mut self.state, recorded);
         self.note_dating(recorded);

@@ -27,6 +27,15 @@ pub enum Command {
         email: Option<String>,
         /// argon2id hash in PHC form.
         password_hash: Option<String>,
+        /// The digest of the name, if any user was erased: theirs are not given again.
+        name_digest: Option<[u8; 32]>,
+    },
+    /// Erase what is private about a user, for ever.
+    EraseUser {
+        /// The user's name.
+        name: String,
+        /// The digest of the name, under a key that only this registry has.
+        name_digest: [u8; 32],
     },
     /// Set a user's password.
     ChangePassword {

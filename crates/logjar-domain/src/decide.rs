@@ -42,13 +42,15 @@ pub fn decide(state: &State, command: &Command, context: &Context<'_>) -> Result
     check_credential(state, context.now, context.actor, command.deploy())?;
     match command {
         Command::OpenLog => Ok(Decision::Append(Event::LogOpened)),
-        Command::RegisterUser { name, kind, admin, email, password_hash } => {
-            let wish = user::Registration { name, kind: *kind, admin: *admin, email, password_hash };
+        Command::RegisterUser { name, kind, admin, email, password_hash, name_digest } => {
+            let (kind, admin, name_digest) = (*kind, *admin, name_digest.as_ref());
+            let wish = user::Registration { name, kind, admin, email, password_hash, name_digest };
             user::register(state, context, wish)
         }
         Command::ChangePassword { name, password_hash } => {
             user::change_password(state, context, name, password_hash)
         }
+        Command::EraseUser { name, name_digest } => user::erase(state, context, name, *name_digest),
         Command::DisableUser { name } => user::disable(state, context, name),
         Command::EnableUser { name } => user::enable(state, context, name),
         Command::ChangeAdmin { name, admin } => user::change_admin(state, context, name, *admin),

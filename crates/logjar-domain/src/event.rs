@@ -68,6 +68,13 @@ pub enum Event {
         /// Who.
         user: UserId,
     },
+    /// What is private about a user was erased. Only the identity is left; nobody gets the name again.
+    UserErased {
+        /// Who.
+        user: UserId,
+        /// Digests of all names that the user had, under a key of the registry.
+        names: Vec<[u8; 32]>,
+    },
     /// A user became an administrator of the registry, or ceased to be one.
     AdminChanged {
         /// Who.
@@ -324,6 +331,16 @@ impl Event {
         }
     }
 
+    /// Whose private data the event has, if it has any.
+    pub fn person(&self) -> Option<&UserId> {
+        match self {
+            Self::UserRegistered(registered) => Some(&registered.user),
+            Self::PasswordChanged { user, .. } => Some(user),
+            Self::TokenCreated(created) => Some(&created.user),
+            _ => None,
+        }
+    }
+
     /// The kind as the log names it.
     pub fn kind(&self) -> &'static str {
         match self {
@@ -332,6 +349,7 @@ impl Event {
             Self::PasswordChanged { .. } => "user.password-changed",
             Self::UserDisabled { .. } => "user.disabled",
             Self::UserEnabled { .. } => "user.enabled",
+            Self::UserErased { .. } => "user.erased",
             Self::AdminChanged { .. } => "user.admin-changed",
             Self::TokenCreated(_) => "token.created",
             Self::TokenDisabled { .. } => "token.disabled",

@@ -64,9 +64,13 @@ fn all_rights_in<'a>(state: &'a State, rules: &Rules, group: &GroupId) -> impl I
     own.chain(from_above.filter(|member| member.scope == Scope::Group))
 }
 
-/// Whether a user who is not disabled is an admin of the whole group, by a right there or above.
-pub fn has_admin(state: &State, rules: &Rules, group: &GroupId) -> bool {
-    let can_act = |member: &Member| state.users.get(&member.user).is_some_and(|user| !user.disabled);
+/// Whether a user who is not disabled is an admin of the whole group, by a right there or above; one of them may be
+/// left out of account.
+pub fn has_admin(state: &State, rules: &Rules, group: &GroupId, without: Option<&UserId>) -> bool {
+    let can_act = |member: &Member| {
+        let user = state.users.get(&member.user).filter(|_| Some(&member.user) != without);
+        user.is_some_and(|user| !user.disabled)
+    };
     all_rights_in(state, rules, group)
         .any(|right| right.admin && right.scope == Scope::Group && can_act(right))
 }

@@ -138,10 +138,15 @@ pub fn check_user_name(name: &str) -> Result<(), Rejection> {
     if !well_formed {
         return Err(Rejection::UserNameInvalid { name: name.to_owned() });
     }
-    if is_reserved(name) {
+    if is_reserved(name) || looks_like_identity(name) {
         return Err(Rejection::NameReserved { name: name.to_owned() });
     }
     Ok(())
+}
+
+/// Whether a name could be taken for the identity of a user, by which erased ones are shown.
+fn looks_like_identity(name: &str) -> bool {
+    name.strip_prefix("u_").is_some_and(|rest| rest.len() == 16)
 }
 
 /// Reads a repository's name: `[a-z0-9][a-z0-9-]{0,38}`.

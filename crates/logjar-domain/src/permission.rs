@@ -99,9 +99,9 @@ pub fn is_administrator(state: &State, now: Moment, actor: &Actor) -> bool {
     actor.is_the_machine() || user().is_some_and(|acting| acting.user.admin && acting.may_manage())
 }
 
-/// Whether a user who is not disabled is an administrator of the registry.
-pub fn has_administrator(state: &State) -> bool {
-    state.users.values().any(|user| user.admin && !user.disabled)
+/// Whether a user who is not disabled is an administrator of the registry; one of them may be left out of account.
+pub fn has_administrator(state: &State, without: Option<&UserId>) -> bool {
+    state.users.iter().any(|(id, user)| user.admin && !user.disabled && Some(id) != without)
 }
 
 /// Refuses everybody but administrators.

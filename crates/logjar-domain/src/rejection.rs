@@ -347,6 +347,15 @@ pub enum Rejection {
         "you cannot change whether you are an administrator; ask another one, or use the command line on the server"
     )]
     OwnAdministration,
+    /// Nobody can erase themselves.
+    #[error("you cannot erase yourself; ask another administrator, or use the command line on the server")]
+    OwnErasure,
+    /// A user with this name was erased.
+    #[error("the name `{name}` is not given again, because a user who had it was erased; choose another one")]
+    NameErased {
+        /// The name.
+        name: String,
+    },
     /// The repository exists.
     #[error("the repository `{name}` already exists")]
     RepositoryExists {

@@ -31,6 +31,10 @@ pub struct State {
     pub groups: BTreeMap<GroupId, Group>,
     /// Repositories by name.
     pub repositories: BTreeMap<RepositoryName, Repository>,
+    /// Digests of names that erased users had.
+    pub erased_names: BTreeSet<[u8; 32]>,
+    /// Position of the last event that erased somebody; 0 if there is none.
+    pub last_erasure: u64,
     users_by_name: HashMap<Arc<str>, UserId>,
     tokens_by_hash: HashMap<[u8; 32], TokenId>,
     ended_tokens: BTreeSet<(Moment, TokenId)>,
@@ -53,6 +57,8 @@ pub struct User {
     pub password_hash: Option<Arc<str>>,
     /// Whether the user is disabled.
     pub disabled: bool,
+    /// Whether the user was erased: disabled for ever, and the name is the identity.
+    pub erased: bool,
     /// When the user was registered.
     pub since: Moment,
 }
@@ -83,6 +89,9 @@ pub struct Token {
     /// When it was disabled or used up.
     pub ended: Option<Moment>,
 }
+
+/// In the place of a token's hash that was erased; no token has it.
+pub const ERASED_HASH: [u8; 32] = [0; 32];
 
 /// For how long a token is known after it was disabled or used up, so that its owner can see what became of it.
 pub const ENDED_KNOWN_S: i64 = 30 * 86_400;
@@ -215,10 +224,11 @@ pub fn evolve(state: &mut State, recorded: &Recorded) {
             }
         }
         Event::UserEnabled { user } => {
-            if let Some(user) = state.users.get_mut(user) {
+            if let Some(user) = state.users.get_mut(user).filter(|user| !user.erased) {
                 user.disabled = false;
             }
         }
+        Event::UserErased { user, names } => erase_user(state, user, names, recorded.seq),
         Event::AdminChanged { user, admin } => {
             if let Some(user) = state.users.get_mut(user) {
                 user.admin = *admin;
@@ -270,9 +280,13 @@ fn register_user(state: &mut State, registered: &UserRegistered, at: Moment) {
         email: registered.email.clone(),
         password_hash: registered.password_hash.clone(),
         disabled: false,
+        erased: false,
         since: at,
     };
-    state.users_by_name.insert(registered.name.clone(), registered.user.clone());
+    // Of somebody who is erased later on, nothing but the identity is known.
+    if *registered.name != *registered.user.as_str() {
+        state.users_by_name.insert(registered.name.clone(), registered.user.clone());
+    }
     state.users.insert(registered.user.clone(), user);
     for group in &registered.groups {
         add_group(state, group, &registered.user);
@@ -293,11 +307,37 @@ fn create_token(state: &mut State, created: &TokenCreated, at: Moment) {
         since: at,
         ended: None,
     };
-    state.tokens_by_hash.insert(created.hash, created.token.clone());
+    if created.hash != ERASED_HASH {
+        state.tokens_by_hash.insert(created.hash, created.token.clone());
+    }
     let before = state.tokens.insert(created.token.clone(), token);
     if let Some(end) = before.and_then(|before| before.ended) {
         state.ended_tokens.remove(&(end, created.token.clone()));
     }
+}
+
+/// Leaves nothing of a user but the identity: name, address, password, tokens and rights go.
+fn erase_user(state: &mut State, id: &UserId, names: &[[u8; 32]], seq: u64) {
+    state.erased_names.extend(names);
+    state.last_erasure = seq;
+    let Some(user) = state.users.get_mut(id) else { return };
+    if state.users_by_name.get(&user.name) == Some(id) {
+        state.users_by_name.remove(&user.name);
+    }
+    let (kind, since) = (user.kind, user.since);
+    let name = Arc::from(id.as_str());
+    let (email, password_hash) = (None, None);
+    *user = User { name, kind, admin: false, email, password_hash, disabled: true, erased: true, since };
+    let groups: Vec<GroupId> = state.groups_of(id).map(|(name, _)| name.clone()).collect();
+    for name in groups {
+        state.memberships.remove(id, &name);
+        if let Some(group) = state.groups.get_mut(&name) {
+            group.members.retain(|member| member.user != *id);
+        }
+    }
+    let tokens: Vec<TokenId> =
+        state.tokens.iter().filter(|(_, token)| token.user == *id).map(|(token, _)| token.clone()).collect();
+    tokens.iter().for_each(|token| forget_token(state, token));
 }
 
 /// Notes that a token is void from now on, and why.
@@ -317,11 +357,17 @@ fn forget_tokens(state: &mut State, at: Moment) {
         && end.plus_seconds(ENDED_KNOWN_S) <= at
         && let Some((_, id)) = state.ended_tokens.pop_first()
     {
-        if let Some(token) = state.tokens.remove(&id)
-            && state.tokens_by_hash.get(&token.hash) == Some(&id)
-        {
-            state.tokens_by_hash.remove(&token.hash);
-        }
+        forget_token(state, &id);
+    }
+}
+
+fn forget_token(state: &mut State, id: &TokenId) {
+    let Some(token) = state.tokens.remove(id) else { return };
+    if state.tokens_by_hash.get(&token.hash) == Some(id) {
+        state.tokens_by_hash.remove(&token.hash);
+    }
+    if let Some(end) = token.ended {
+        state.ended_tokens.remove(&(end, id.clone()));
     }
 }
 

@@ -17,6 +17,7 @@ pub(crate) struct Registration<'a> {
     pub(crate) admin: bool,
     pub(crate) email: &'a Option<String>,
     pub(crate) password_hash: &'a Option<String>,
+    pub(crate) name_digest: Option<&'a [u8; 32]>,
 }
 
 /// Only administrators register users; a name must be free among users and single-label groups.
@@ -32,6 +33,9 @@ pub(crate) fn register(
     }
     if state.user_named(wish.name).is_some() || state.group_ignoring_case(wish.name).is_some() {
         return Err(Rejection::NameTaken { name: wish.name.to_owned() });
+    }
+    if wish.name_digest.is_some_and(|digest| state.erased_names.contains(digest)) {
+        return Err(Rejection::NameErased { name: wish.name.to_owned() });
     }
     Ok(Decision::Append(Event::UserRegistered(Arc::new(UserRegistered {
         user: UserId::new(format!("u_{}", context.fresh)),
@@ -66,6 +70,22 @@ pub(crate) fn disable(state: &State, context: &Context<'_>, name: &str) -> Resul
         return Ok(Decision::Nothing);
     }
     Ok(Decision::Append(Event::UserDisabled { user: id.clone() }))
+}
+
+/// Erasing is for administrators, and cannot be undone. Nobody erases themselves: the last administrator could not be
+/// replaced.
+pub(crate) fn erase(
+    state: &State,
+    context: &Context<'_>,
+    name: &str,
+    name_digest: [u8; 32],
+) -> Result<Decision, Rejection> {
+    require_administrator(state, context.now, context.actor, "erase users")?;
+    let (id, _) = find(state, name)?;
+    if context.actor.user() == Some(id) {
+        return Err(Rejection::OwnErasure);
+    }
+    Ok(Decision::Append(Event::UserErased { user: id.clone(), names: vec![name_digest] }))
 }
 
 /// Enabling is for administrators too. Tokens that are themselves void stay void.

@@ -10,7 +10,7 @@ mod writer;
 
 use std::collections::{HashMap, VecDeque};
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -30,6 +30,8 @@ const USERS_MAX: usize = 1_000;
 const STRANGERS_MAX: usize = 200;
 /// How many characters are kept of a text that a client sent.
 const TEXT_MAX: usize = 300;
+/// How many bytes of a name at the end of a text that was cut are taken for it.
+const CUT_LEAST: usize = 3;
 /// How much of a file is read back at most, from its end.
 const READ_BACK: u64 = 1 << 20;
 /// How many wrong credentials are remembered.
@@ -201,6 +203,25 @@ impl Activity {
         }
     }
 
+    /// Forgets everything that names somebody, in memory and in all files, and keeps nothing more of it for as long as
+    /// this exists. Blocks.
+    ///
+    /// # Errors
+    /// Files that can't be written anew.
+    pub fn forget(&self, names: &[String]) -> io::Result<()> {
+        let mut inner = self.lock();
+        let names_one = |refusal: &Refusal| {
+            let texts = [&refusal.detail, &refusal.path];
+            names.iter().any(|name| {
+                refusal.user.as_ref() == Some(name) || texts.iter().any(|text| mentions(text, name))
+            })
+        };
+        inner.users.retain(|refusal| !names_one(refusal));
+        inner.strangers.retain(|refusal| !names_one(refusal));
+        drop(inner);
+        self.writer.forget(names.to_vec())
+    }
+
     /// The latest refusals, newest first: all, or those of one user.
     pub fn recent(&self, user: Option<&str>) -> Vec<Refusal> {
         let inner = self.lock();
@@ -229,6 +250,24 @@ fn end_of(path: &Path) -> Option<String> {
         0 => Some(text),
         _ => text.split_once('\n').map(|(_, whole)| whole.to_owned()),
     }
+}
+
+/// Whether a text has a name as a word, or the beginning of it where the text was cut.
+fn mentions(text: &str, name: &str) -> bool {
+    let is_part = |byte: Option<&u8>| {
+        byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'))
+    };
+    let bytes = text.as_bytes();
+    let is_word = |start: usize, end: usize| {
+        !is_part(start.checked_sub(1).and_then(|before| bytes.get(before))) && !is_part(bytes.get(end))
+    };
+    let is_whole = text.match_indices(name).any(|(start, found)| is_word(start, start + found.len()));
+    let is_cut = text.chars().count() == TEXT_MAX && {
+        let begins = (CUT_LEAST..name.len()).filter_map(|length| name.get(..length));
+        let mut ends = begins.filter(|begin| text.ends_with(begin)).map(|begin| text.len() - begin.len());
+        ends.any(|start| is_word(start, text.len()))
+    };
+    is_whole || is_cut
 }
 
 fn cut(text: &mut String) {

@@ -18,6 +18,7 @@ use crate::compression::Compression;
 use crate::config::Config;
 use crate::deploy::Deploys;
 use crate::downloads::Downloads;
+use crate::erasure::{self, Erasure};
 use crate::facts::Facts;
 use crate::metrics::Metrics;
 use crate::projections::Projections;
@@ -67,6 +68,8 @@ pub struct App {
     pub facts: Arc<Facts>,
     /// Compresses sealed segments.
     pub compression: Arc<Compression>,
+    /// Erases people.
+    pub erasure: Arc<Erasure>,
     /// Collapses them.
     pub collapsing: Arc<Collapsing>,
 }
@@ -118,14 +121,26 @@ impl App {
             retention.clone(),
             rebuilds.turns.clone(),
         );
+        let activity = Arc::new(Activity::open(folder.activity(), now(), config.activity_keep));
+        let erasure = Erasure::new(erasure::Parts {
+            folder: folder.clone(),
+            projections: projections.clone(),
+            log: reader.clone(),
+            sequencer: sequencer.clone(),
+            compression: compression.clone(),
+            turns: rebuilds.turns.clone(),
+            activity: activity.clone(),
+            deploys: deploys.clone(),
+        });
         Self {
+            erasure: Arc::new(erasure),
             retention,
             facts: Arc::new(facts),
             compression,
             collapsing: Arc::new(collapsing),
             sign_ins: Arc::new(SignIns::new(projections.clone(), hashing.clone())),
             hashing,
-            activity: Arc::new(Activity::open(folder.activity(), now(), config.activity_keep)),
+            activity,
             metrics,
             search,
             rebuilds,

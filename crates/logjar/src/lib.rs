@@ -26,6 +26,7 @@ pub mod collapse;
 pub mod compression;
 pub mod deploy;
 pub mod downloads;
+pub mod erasure;
 pub mod facts;
 pub mod rebuild;
 pub mod retention;

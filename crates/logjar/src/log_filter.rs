@@ -174,6 +174,7 @@ fn named_by(event: &Event) -> Named<'_> {
         Event::PasswordChanged { user, .. }
         | Event::UserDisabled { user }
         | Event::UserEnabled { user }
+        | Event::UserErased { user, .. }
         | Event::AdminChanged { user, .. } => Named { user: Some(user), ..Named::default() },
         Event::TokenCreated(created) => Named {
             user: Some(&created.user),

@@ -6,6 +6,8 @@
 //! decided on is durable. An append that fails ends the writer for good, because State is then ahead of the log.
 //! Whoever started the writer ends the server, and the next start replays what is really there.
 
+mod error;
+
 use std::iter;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -28,6 +30,7 @@ use logjar_eventlog::new_line::NewLine;
 use logjar_eventlog::rewrite::Rewritten;
 use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock, oneshot};
 
+pub use self::error::{SubmitError, WriterError};
 use crate::clock::{fresh_id, now, since_boot};
 use crate::clock_watch::ClockWatch;
 use crate::disk_space::{COMEBACK_BYTES, DiskSpace};
@@ -43,23 +46,6 @@ const QUEUE_MAX: usize = 8_192;
 const RETRY: Duration = Duration::from_secs(5);
 /// How long the thread waits for a command before it lets the log do its idle work.
 const IDLE: Duration = Duration::from_secs(1);
-
-/// Why a command made no event.
-#[derive(Debug, thiserror::Error)]
-pub enum SubmitError {
-    /// It was refused.
-    #[error(transparent)]
-    Rejected(#[from] Rejection),
-    /// The disk is full.
-    #[error("the disk of the server is full; deploys are accepted again as soon as there is space")]
-    NoSpace,
-    /// Too many commands wait.
-    #[error("the server is busy, try again")]
-    Busy,
-    /// The server is stopping.
-    #[error("the server is stopping, try again")]
-    Stopped,
-}
 
 /// The result of a command.
 #[derive(Clone, Debug)]
@@ -86,25 +72,14 @@ struct Request {
 type Answer<T> = oneshot::Sender<Result<T, SubmitError>>;
 type Answered<T> = oneshot::Receiver<Result<T, SubmitError>>;
 
+type OnFiles = Box<dyn FnOnce(&mut dyn EventLog) -> Result<(), LogError> + Send>;
+
 enum Message {
     Request(Box<Request>),
-    /// Begin a new segment.
-    Roll(Answer<Option<String>>),
-    /// Read a segment from the file that was made of it.
-    Adopt(Box<Rewritten>, Answer<bool>),
+    /// Do something about the files of the log, and answer. Fails only if the log is unusable.
+    OnFiles(OnFiles),
     /// Write everything before this message, and end.
     Stop,
-}
-
-/// Why the writer ended by itself, or did not stop cleanly.
-#[derive(Debug, thiserror::Error)]
-pub enum WriterError {
-    /// The log failed.
-    #[error(transparent)]
-    Log(#[from] LogError),
-    /// A bug: State is in an unknown condition.
-    #[error("the writer failed, because of a fault in the program")]
-    Panicked,
 }
 
 /// The handle to the one thread that writes. Cheap to clone.
@@ -250,7 +225,7 @@ impl Sequencer {
     /// # Errors
     /// That it is not possible now.
     pub fn roll(&self) -> Result<Option<String>, SubmitError> {
-        self.answered(Message::Roll)
+        self.on_files(|log| log.roll())
     }
 
     /// Has the log read a sealed segment from the file that was made of it. Returns whether it still was to be
@@ -259,7 +234,27 @@ impl Sequencer {
     /// # Errors
     /// That it is not possible now.
     pub fn adopt(&self, rewritten: Rewritten) -> Result<bool, SubmitError> {
-        self.answered(|answer| Message::Adopt(Box::new(rewritten), answer))
+        self.on_files(move |log| log.adopt(&rewritten))
+    }
+
+    /// Notes that nothing private is left of those who were erased up to this position. Blocks.
+    ///
+    /// # Errors
+    /// That it is not possible now.
+    pub fn note_erased(&self, seq: u64) -> Result<(), SubmitError> {
+        self.on_files(move |log| log.note_erased(seq))
+    }
+
+    fn on_files<T: Send + 'static>(
+        &self,
+        act: impl FnOnce(&mut dyn EventLog) -> Result<T, LogError> + Send + 'static,
+    ) -> Result<T, SubmitError> {
+        self.answered(|answer| {
+            Message::OnFiles(Box::new(move |log| {
+                let _ = answer.send(unless_fatal(act(log))?);
+                Ok(())
+            }))
+        })
     }
 
     fn answered<T>(&self, message: impl FnOnce(Answer<T>) -> Message) -> Result<T, SubmitError> {
@@ -365,14 +360,14 @@ impl Worker {
             for message in iter::once(first).chain(queue.try_iter().take(BATCH_MAX - 1)) {
                 match message {
                     Message::Request(request) => requests.push(*request),
+                    Message::OnFiles(act) => others.push(act),
                     Message::Stop => stop = true,
-                    other => others.push(other),
                 }
             }
             if !requests.is_empty() {
                 self.write(requests)?;
             }
-            others.into_iter().try_for_each(|other| self.work_on_files(other))?;
+            others.into_iter().try_for_each(|act| act(&mut *self.log))?;
             if stop {
                 return Ok(());
             }
@@ -393,20 +388,6 @@ impl Worker {
                 self.retry_at = Some(Instant::now() + RETRY);
             }
             Err(error) => return Err(error),
-        }
-        Ok(())
-    }
-
-    /// Does what is about the files of the log and not about lines.
-    fn work_on_files(&mut self, message: Message) -> Result<(), LogError> {
-        match message {
-            Message::Roll(answer) => {
-                let _ = answer.send(unless_fatal(self.log.roll())?);
-            }
-            Message::Adopt(rewritten, answer) => {
-                let _ = answer.send(unless_fatal(self.log.adopt(&rewritten))?);
-            }
-            Message::Request(_) | Message::Stop => {}
         }
         Ok(())
     }

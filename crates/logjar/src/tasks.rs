@@ -11,6 +11,7 @@ use crate::clock::{now, since_boot};
 use crate::compression;
 use crate::deploy::Deploys;
 use crate::downloads::{self, Downloads};
+use crate::erasure;
 use crate::projections::Changed;
 use crate::retention;
 use crate::search::follow;
@@ -38,6 +39,7 @@ impl Tasks {
         tasks.add(pass_time(app.sequencer.clone(), app.deploys.clone()));
         tasks.add(retention::run(app.retention.clone()));
         tasks.add(compression::run(app.compression.clone()));
+        tasks.add(erasure::run(app.erasure.clone()));
         tasks.add(downloads::merge_days(app.downloads.clone()));
         tasks
     }

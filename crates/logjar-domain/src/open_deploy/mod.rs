@@ -328,6 +328,13 @@ impl OpenDeploys {
         }
     }
 
+    /// Forgets all refusals: they may name somebody who was erased.
+    pub fn forget_all_refusals(&mut self) {
+        self.refusals.clear();
+        self.artifacts.values_mut().for_each(|artifact| artifact.refusals.clear());
+        self.artifacts.retain(|_, artifact| !artifact.is_empty());
+    }
+
     /// Forgets refusals that are old, and the oldest ones if there are too many.
     fn forget_refusals(&mut self, now: Moment) {
         let memory_s = self.settings.refusal_memory_s;

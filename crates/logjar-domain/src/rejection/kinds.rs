@@ -16,6 +16,7 @@ impl Rejection {
             | Self::EmailInvalid
             | Self::Invalid { .. } => Class::Invalid,
             Self::NameTaken { .. }
+            | Self::NameErased { .. }
             | Self::GroupExists { .. }
             | Self::RepositoryExists { .. }
             | Self::FilesChanged { .. }
@@ -47,6 +48,7 @@ impl Rejection {
             | Self::UserDisabled { .. }
             | Self::OwnRights
             | Self::OwnAdministration
+            | Self::OwnErasure
             | Self::AdministratorOnly { .. } => Class::Forbidden,
         }
     }
@@ -75,9 +77,12 @@ impl Rejection {
             Self::NotDurable => "not-durable",
             Self::StampInFuture { .. } => "version-invalid",
             Self::FileTooLarge { .. } => "body-too-large",
-            Self::AdministratorOnly { .. } | Self::OwnRights | Self::OwnAdministration => "not-allowed",
+            Self::AdministratorOnly { .. } | Self::OwnRights | Self::OwnAdministration | Self::OwnErasure => {
+                "not-allowed"
+            }
             Self::UserDisabled { .. } => "user-disabled",
             Self::NameTaken { .. }
+            | Self::NameErased { .. }
             | Self::GroupExists { .. }
             | Self::RepositoryExists { .. }
             | Self::ScopeConflict { .. } => "exists",
@@ -124,6 +129,7 @@ impl Rejection {
             | Self::RepositoryNameInvalid { .. }
             | Self::EmailInvalid
             | Self::NameTaken { .. }
+            | Self::NameErased { .. }
             | Self::UserMissing { .. }
             | Self::UserDisabled { .. }
             | Self::TokenMissing { .. }
@@ -132,6 +138,7 @@ impl Rejection {
             | Self::NotAMember { .. }
             | Self::OwnRights
             | Self::OwnAdministration
+            | Self::OwnErasure
             | Self::RepositoryExists { .. }
             | Self::RepositoryMissing { .. }
             | Self::OverOthers { .. }

@@ -1,13 +1,13 @@
 //! A state made from its parts instead of events, for a cache that stores one; and a packed one, because the two copies
 //! of a large registry's state are most of what the server needs in memory.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use logjar_maven::coordinates::{ArtifactId, GroupId};
 
 use super::memberships::Memberships;
-use super::{Artifact, ArtifactKey, Group, Repository, State, Token, User};
+use super::{Artifact, ArtifactKey, ERASED_HASH, Group, Repository, State, Token, User};
 use crate::event::{Policy, ReadAccess, Retention};
 use crate::ids::{Moment, RepositoryName, TokenId, UserId};
 
@@ -50,16 +50,29 @@ impl State {
             }
         }
         Self {
-            users_by_name: users.iter().map(|(id, user)| (user.name.clone(), id.clone())).collect(),
+            users_by_name: (users.iter().filter(|(_, user)| !user.erased))
+                .map(|(id, user)| (user.name.clone(), id.clone()))
+                .collect(),
             ended_tokens: tokens.iter().filter_map(|(id, token)| Some((token.ended?, id.clone()))).collect(),
-            tokens_by_hash: tokens.iter().map(|(id, token)| (token.hash, id.clone())).collect(),
+            tokens_by_hash: (tokens.iter().filter(|(_, token)| token.hash != ERASED_HASH))
+                .map(|(id, token)| (token.hash, id.clone()))
+                .collect(),
             groups_by_lower_case,
             memberships: Memberships::of(&groups),
+            erased_names: BTreeSet::new(),
+            last_erasure: 0,
             users,
             tokens,
             groups,
             repositories,
         }
+    }
+
+    /// The same, after users were erased: the last by the event at this position, and they had names with these
+    /// digests.
+    #[must_use]
+    pub fn with_erased(self, erased_names: BTreeSet<[u8; 32]>, last_erasure: u64) -> Self {
+        Self { erased_names, last_erasure, ..self }
     }
 
     /// The same state without the spare capacity of maps and lists: what grew by a million events has about half as

@@ -7,10 +7,10 @@ use logjar_domain::access::{Abilities, Actor};
 use logjar_domain::canonical;
 use logjar_domain::collapse::Collapse;
 use logjar_domain::command::{AddFiles, Command, Deploy};
-use logjar_domain::event::FactsCorrected;
-use logjar_domain::ids::{DeployId, Moment, RepositoryName};
+use logjar_domain::event::{Event, FactsCorrected, Recorded, TokenCreated, UserRegistered};
+use logjar_domain::ids::{DeployId, Moment, RepositoryName, UserId};
 use logjar_domain::rules::{GroupCreation, Rules};
-use logjar_domain::state::{State, evolve};
+use logjar_domain::state::{ERASED_HASH, State, evolve};
 use logjar_maven::coordinates::Gav;
 use logjar_maven::snapshot_version::Stamp;
 use proptest::prelude::*;
@@ -67,6 +67,7 @@ enum Step {
         sources: bool,
     },
     Release(usize),
+    Erase(usize),
     /// Builds by their age, the bits of a number.
     Expire {
         version: usize,
@@ -99,6 +100,7 @@ fn step() -> impl Strategy<Value = Step> {
         3 => (version.clone(), build).prop_map(|(version, build)| Step::Correct { version, build }),
         2 => (version.clone(), any::<bool>()).prop_map(|(version, sources)| Step::Builds { version, sources }),
         1 => (0..4_usize).prop_map(Step::Release),
+        1 => (0..6_usize).prop_map(Step::Erase),
         3 => (version.clone(), any::<u64>()).prop_map(|(version, builds)| Step::Expire { version, builds }),
         2 => (version, 0..3_usize).prop_map(|(version, but)| Step::ExpireAll { version, but }),
         6 => prop_oneof![Just(-999_000), 0..DAY_US, 0..40 * DAY_US].prop_map(Step::Wait),
@@ -169,6 +171,13 @@ impl Life {
                 let corrected = correct("repo", &format!("org.one:lib:0.{number}"));
                 let _ = self.registry.run(&corrected, &Actor::System);
             }
+            // Seldom, and not all of them.
+            Step::Erase(user) => {
+                if let Some(name) = USERS.get(user).filter(|_| user > 0) {
+                    let digest = [user as u8; 32];
+                    self.try_local(&Command::EraseUser { name: (*name).to_owned(), name_digest: digest });
+                }
+            }
             Step::Expire { version, builds } => {
                 let chosen = |place: &usize| builds >> (place % 64) & 1 == 1;
                 self.expire(version, |place, _| chosen(&place));
@@ -188,7 +197,7 @@ impl Life {
             *expires = days.map(|days| Moment(now.0 + days * DAY_US + 1));
         }
         let created = self.registry.run(&command, &Actor::Local);
-        if let Ok(Some(logjar_domain::event::Event::TokenCreated(created))) = created {
+        if let Ok(Some(Event::TokenCreated(created))) = created {
             self.tokens.push(Actor::with_token(created.user.clone(), created.token.clone()));
         }
     }
@@ -271,6 +280,31 @@ impl Life {
     }
 }
 
+/// The events of lines that lost what was private of those who were erased.
+fn stripped(log: &[Recorded], state: &State) -> Vec<Recorded> {
+    let is_erased = |user: &UserId| state.users.get(user).is_some_and(|user| user.erased);
+    let strip = |recorded: &Recorded| {
+        let event = match &recorded.event {
+            Event::UserRegistered(registered) if is_erased(&registered.user) => {
+                let name = registered.user.as_str().into();
+                let (email, password_hash) = (None, Some("".into()));
+                let registered = UserRegistered::clone(registered);
+                Event::UserRegistered(Arc::new(UserRegistered { name, email, password_hash, ..registered }))
+            }
+            Event::PasswordChanged { user, .. } if is_erased(user) => {
+                Event::PasswordChanged { user: user.clone(), password_hash: "".into() }
+            }
+            Event::TokenCreated(created) if is_erased(&created.user) => {
+                let created = TokenCreated::clone(created);
+                Event::TokenCreated(Arc::new(TokenCreated { name: None, hash: ERASED_HASH, ..created }))
+            }
+            event => event.clone(),
+        };
+        Recorded { event, ..recorded.clone() }
+    };
+    log.iter().map(strip).collect()
+}
+
 /// Every position in a state.
 fn positions(state: &State) -> BTreeSet<u64> {
     let mut positions = BTreeSet::new();
@@ -307,6 +341,7 @@ proptest! {
     ) {
         let mut life = Life::new();
         steps.iter().for_each(|step| life.take(step));
+        let erased = stripped(&life.registry.log, &life.registry.state);
         for age in [ages.0, ages.1, 0] {
             let gone = life.gone(age);
             let state = life.folded_without(&gone);
@@ -320,6 +355,10 @@ proptest! {
             life.registry.log.retain(|recorded| !gone.contains(&recorded.seq));
             prop_assert!(life.gone(age).is_empty());
         }
+        // Without what is private of those who were erased, it is the same too, and as much may go.
+        life.registry.log = erased;
+        let gone = life.gone(0);
+        prop_assert_eq!(&life.folded_without(&gone), &life.registry.state);
     }
 }
 

@@ -113,7 +113,8 @@ pub(crate) fn scope(artifact: Option<&str>) -> Scope {
 
 pub(crate) fn register(name: &str, admin: bool) -> Command {
     let (email, password_hash) = (None, None);
-    Command::RegisterUser { name: name.to_owned(), kind: UserKind::Service, admin, email, password_hash }
+    let (name, kind, name_digest) = (name.to_owned(), UserKind::Service, None);
+    Command::RegisterUser { name, kind, admin, email, password_hash, name_digest }
 }
 
 pub(crate) fn repository(name: &str, policy: Policy) -> Command {

@@ -24,6 +24,9 @@ pub(crate) struct Manifest {
     format: u32,
     epoch: u64,
     segments: Vec<SegmentEntry>,
+    /// Position of the last event that erased somebody of whom nothing private is left anywhere.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    erased: u64,
 }
 
 /// A file of the log. Do not change: on disk.
@@ -174,12 +177,22 @@ impl Manifest {
     /// The one of a new log, which names its first segment.
     pub(crate) fn new(epoch: u64) -> Self {
         let segments = vec![SegmentEntry::plain(1, 1)];
-        Self { manifest: 1, format: FORMAT, epoch, segments }
+        Self { manifest: 1, format: FORMAT, epoch, segments, erased: 0 }
     }
 
     /// The next one, made by the writer `epoch`, which names these segments.
     pub(crate) fn with_segments(&self, epoch: u64, segments: Vec<SegmentEntry>) -> Self {
-        Self { manifest: self.manifest + 1, format: FORMAT, epoch, segments }
+        Self { manifest: self.manifest + 1, format: FORMAT, epoch, segments, erased: self.erased }
+    }
+
+    /// The next one, made by the writer `epoch`, when what was erased by the event at this position is gone.
+    pub(crate) fn with_erased(&self, epoch: u64, erased: u64) -> Self {
+        Self { erased, ..self.with_segments(epoch, self.segments.clone()) }
+    }
+
+    /// Position of the last event that erased somebody of whom nothing private is left anywhere; 0 if there is none.
+    pub(crate) fn erased(&self) -> u64 {
+        self.erased
     }
 
     /// The next one, made by the writer `epoch`, which names a further segment.

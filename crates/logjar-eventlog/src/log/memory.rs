@@ -130,6 +130,10 @@ impl EventLog for MemoryLog {
         Ok(false)
     }
 
+    fn note_erased(&mut self, _: u64) -> Result<(), LogError> {
+        self.refuse_if_poisoned()
+    }
+
     fn append(&mut self, batch: &[NewLine]) -> Result<Vec<Appended>, LogError> {
         self.refuse_if_poisoned()?;
         if batch.is_empty() {

@@ -79,6 +79,12 @@ pub trait EventLog: Send {
     /// As `roll`.
     fn adopt(&mut self, rewritten: &Rewritten) -> Result<bool, LogError>;
 
+    /// Notes, durably, that nothing private is left of those who were erased by events up to this position.
+    ///
+    /// # Errors
+    /// As `roll`.
+    fn note_erased(&mut self, seq: u64) -> Result<(), LogError>;
+
     /// What people should know of the last calls, once.
     fn take_warning(&mut self) -> Option<Warning> {
         None
@@ -157,6 +163,11 @@ pub trait LogReader: Send + Sync {
 
     /// The files that the lines are in, in order; none if they are not in files.
     fn segments(&self) -> Vec<Segment>;
+
+    /// Position of the last event that erased somebody of whom nothing private is left anywhere; 0 if there is none.
+    fn erased(&self) -> u64 {
+        0
+    }
 
     /// All lines and stubs from the one at `from` on that are durable at the time of the call. It ends after an error.
     ///

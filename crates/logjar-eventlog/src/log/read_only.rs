@@ -56,14 +56,14 @@ impl ReadOnlyLog {
         point: Option<&ResumePoint>,
         replay: &mut dyn FnMut(&Line) -> Result<(), ReplayError>,
     ) -> Result<(Self, Vec<Warning>), LogError> {
-        let OpenedFiles { segments, mark, mut warnings } = OpenedFiles::open(folder)?;
+        let OpenedFiles { segments, mark, mut warnings, erased } = OpenedFiles::open(folder)?;
         let mut replayed = Replay { segments: &segments, mark: mark.as_ref(), running, point }.run(replay)?;
         warnings.extend(replayed.unused_point.take());
         if let Some(segment) = segments.last().filter(|_| replayed.torn > 0) {
             let (file, offset, bytes) = (segment.path.clone(), replayed.offset, replayed.torn);
             warnings.push(Warning::TornTailSeen { file, offset, bytes });
         }
-        let reader = FileReader::new(replayed.chain.head().seq, replayed.index);
+        let reader = FileReader::new(replayed.chain.head().seq, replayed.index, erased);
         Ok((Self { chain: replayed.chain, reader }, warnings))
     }
 
@@ -113,6 +113,10 @@ impl LogReader for ReadOnlyLog {
         self.reader.segments()
     }
 
+    fn erased(&self) -> u64 {
+        self.reader.erased()
+    }
+
     fn items(&self, from: u64) -> Result<Items<'_>, LogError> {
         self.reader.items(from)
     }
@@ -127,6 +131,8 @@ pub(crate) struct OpenedFiles {
     pub(crate) segments: Vec<SegmentFile>,
     pub(crate) mark: Option<Mark>,
     pub(crate) warnings: Vec<Warning>,
+    /// As MANIFEST says it.
+    pub(crate) erased: u64,
 }
 
 impl OpenedFiles {
@@ -139,7 +145,9 @@ impl OpenedFiles {
             let (mark, warnings) = Mark::read(&folder)?;
             let manifest = Manifest::read(&folder)?.ok_or_else(missing)?;
             match SegmentFile::open_all(&folder, manifest.segments()) {
-                Ok(segments) => return Ok(Self { segments, mark, warnings }),
+                Ok(segments) => {
+                    return Ok(Self { segments, mark, warnings, erased: manifest.erased() });
+                }
                 // A writer may have switched to other files since MANIFEST was read.
                 Err(LogError::Corrupt(_)) if attempt < ATTEMPTS => attempt += 1,
                 Err(error) => return Err(error),

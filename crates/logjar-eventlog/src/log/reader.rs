@@ -21,6 +21,7 @@ const SCAN_BUFFER: usize = 256 * 1024;
 pub(crate) struct FileReader {
     durable: AtomicU64,
     index: RwLock<Index>,
+    erased: AtomicU64,
 }
 
 impl FileReader {
@@ -30,8 +31,14 @@ impl FileReader {
     }
 
     /// A reader of all lines up to `durable`.
-    pub(crate) fn new(durable: u64, index: Index) -> Arc<Self> {
-        Arc::new(Self { durable: AtomicU64::new(durable), index: RwLock::new(index) })
+    pub(crate) fn new(durable: u64, index: Index, erased: u64) -> Arc<Self> {
+        let (durable, erased) = (AtomicU64::new(durable), AtomicU64::new(erased));
+        Arc::new(Self { durable, index: RwLock::new(index), erased })
+    }
+
+    /// Notes that what was erased by the event at this position is gone.
+    pub(crate) fn note_erased(&self, seq: u64) {
+        self.erased.store(seq, Ordering::Release);
     }
 
     /// Makes lines up to `durable` visible, after `add` has put them into the index.
@@ -89,6 +96,10 @@ impl LogReader for FileReader {
             }
         };
         (1..).zip(segments).map(figures).collect()
+    }
+
+    fn erased(&self) -> u64 {
+        self.erased.load(Ordering::Acquire)
     }
 
     fn items(&self, from: u64) -> Result<Items<'_>, LogError> {

@@ -45,6 +45,20 @@ impl FileLog {
         Ok(true)
     }
 
+    /// Notes in MANIFEST that what was erased is gone.
+    ///
+    /// # Errors
+    /// As [`Self::switch`].
+    pub(crate) fn write_erased(&mut self, seq: u64) -> Result<(), LogError> {
+        self.epoch.check(&self.folder)?;
+        let manifest = self.manifest.with_erased(self.epoch.number(), seq);
+        self.folder.write_unfinished(MANIFEST, &manifest.bytes())?;
+        self.switch_manifest().map_err(LogError::fatal)?;
+        self.manifest = manifest;
+        self.reader.note_erased(seq);
+        Ok(())
+    }
+
     /// Sets the mark in the active segment, and nowhere else: it may still name an offset in a sealed one, where the
     /// line will be at another.
     fn move_mark(&mut self) -> Result<(), LogError> {

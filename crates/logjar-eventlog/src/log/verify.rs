@@ -55,7 +55,7 @@ pub fn verify(folder: &Path, running: bool) -> Result<Verification, LogError> {
         Err(error) => return Err(error),
     }
     match OpenedFiles::open(folder) {
-        Ok(OpenedFiles { segments, mark, warnings }) => {
+        Ok(OpenedFiles { segments, mark, warnings, .. }) => {
             verifier.note_slots(&warnings, mark.is_some());
             for (segment, position) in segments.iter().zip(1..) {
                 verifier.check_archive(segment)?;

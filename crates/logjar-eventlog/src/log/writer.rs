@@ -170,7 +170,7 @@ impl FileLog {
         let Replayed { chain, index, offset, unused_point, .. } = replayed;
         warnings.extend(unused_point.into_iter().chain(warning));
         let mark = MarkFile::create(&folder, &mark_after(&chain, &active, offset))?;
-        let reader = FileReader::new(chain.head().seq, index);
+        let reader = FileReader::new(chain.head().seq, index, manifest.erased());
         let began = reader.read(active.first)?.map(|line| line.at());
         let log = Self {
             folder,
@@ -354,6 +354,14 @@ impl EventLog for FileLog {
     fn adopt(&mut self, rewritten: &Rewritten) -> Result<bool, LogError> {
         self.refuse_if_poisoned()?;
         match self.switch(rewritten) {
+            Err(error @ (LogError::NoSpace { .. } | LogError::Short { .. })) => Err(error),
+            other => self.poison(other),
+        }
+    }
+
+    fn note_erased(&mut self, seq: u64) -> Result<(), LogError> {
+        self.refuse_if_poisoned()?;
+        match self.write_erased(seq) {
             Err(error @ (LogError::NoSpace { .. } | LogError::Short { .. })) => Err(error),
             other => self.poison(other),
         }

@@ -11,8 +11,9 @@ use std::time::Duration;
 
 use logjar_domain::day::day;
 use serde::Serialize;
+use serde_json::Value;
 
-use super::{KINDS, Kind};
+use super::{KINDS, Kind, mentions};
 use crate::clock::now;
 
 /// How many lines may wait.
@@ -35,6 +36,8 @@ enum Work {
     },
     /// Reports when everything before it is done.
     Flush(mpsc::Sender<()>),
+    /// Forgets what names somebody, from now on, and reports what came of it.
+    Forget(Vec<String>, mpsc::Sender<io::Result<()>>),
 }
 
 impl Writer {
@@ -67,10 +70,23 @@ impl Writer {
         }
     }
 
+    /// Removes all lines that name somebody from the files, and keeps no more of them. Blocks.
+    ///
+    /// # Errors
+    /// Files that can't be written anew.
+    pub(super) fn forget(&self, names: Vec<String>) -> io::Result<()> {
+        let (done, all_done) = mpsc::channel();
+        let stopped = || io::Error::other("nothing is written to activity/ any more");
+        let sender = self.sender().ok_or_else(stopped)?;
+        sender.send(Work::Forget(names, done)).map_err(|_| stopped())?;
+        all_done.recv().map_err(|_| stopped())?
+    }
+
     fn sender(&self) -> Option<&SyncSender<Work>> {
         let sender = self.thread.get_or_init(|| {
             let (sender, work) = mpsc::sync_channel(WAITING_MAX);
-            let pen = Pen { folder: self.folder.clone(), keep_days: self.keep_days, is_troubled: false };
+            let (folder, keep_days) = (self.folder.clone(), self.keep_days);
+            let pen = Pen { folder, keep_days, is_troubled: false, forgotten: Vec::new() };
             let thread = std::thread::Builder::new().name("activity".to_owned());
             match thread.spawn(move || pen.run(&work)) {
                 Ok(_) => Some(sender),
@@ -90,6 +106,8 @@ struct Pen {
     keep_days: u32,
     /// Whether the last line could not be written. A lasting problem is reported once.
     is_troubled: bool,
+    /// Names that no line may have.
+    forgotten: Vec<String>,
 }
 
 impl Pen {
@@ -107,14 +125,60 @@ impl Pen {
                     // The caller may have stopped waiting.
                     let _ = done.send(());
                 }
+                Ok(Work::Forget(names, done)) => {
+                    self.forgotten.extend(names);
+                    // As above.
+                    let _ = done.send(self.forget());
+                }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
         }
     }
 
+    /// Writes each file anew in which a line names somebody, without these lines.
+    fn forget(&self) -> io::Result<()> {
+        let entries = match fs::read_dir(&self.folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            entries => entries?,
+        };
+        for entry in entries {
+            let entry = entry?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if !KINDS
+                .iter()
+                .any(|kind| name.strip_prefix(kind.name).is_some_and(|rest| rest.starts_with('-')))
+            {
+                continue;
+            }
+            let text = String::from_utf8_lossy(&fs::read(entry.path())?).into_owned();
+            let kept: String = text.split_inclusive('\n').filter(|line| !self.is_forgotten(line)).collect();
+            if kept != text {
+                let new = self.folder.join(format!("{name}.new"));
+                let mut file =
+                    OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+                file.write_all(kept.as_bytes())?;
+                file.sync_all()?;
+                fs::rename(&new, entry.path())?;
+            }
+        }
+        fs::File::open(&self.folder)?.sync_all()
+    }
+
+    /// Whether a line names somebody: in a text of it, or as the user.
+    fn is_forgotten(&self, line: &str) -> bool {
+        let Ok(Value::Object(fields)) = serde_json::from_str(line) else {
+            return self.forgotten.iter().any(|name| mentions(line, name));
+        };
+        let texts: Vec<&str> = fields.values().filter_map(Value::as_str).collect();
+        self.forgotten.iter().any(|name| texts.iter().any(|text| mentions(text, name)))
+    }
+
     /// Adds a line, unless the file is full.
     fn write(&mut self, kind: Kind, day: &str, line: &str) {
+        if !self.forgotten.is_empty() && self.is_forgotten(line) {
+            return;
+        }
         let path = kind.file(&self.folder, day);
         match (append(&path, line, kind.bytes_max), self.is_troubled) {
             (Ok(()), true) => {

@@ -83,3 +83,22 @@ pub(super) fn question(text: &str) {
 fn beside(text: &str) {
     let _ = writeln!(io::stderr(), "{text}");
 }
+
+/// Says what would happen, and asks whether that is meant. Without a terminal nobody can be asked.
+///
+/// # Errors
+/// If it is not meant, or nobody can say so.
+pub(super) fn confirm(told: &str, asked: &str) -> Result<(), Failure> {
+    if !io::stdin().is_terminal() {
+        return Err(Failure::Usage(format!("{told}; if that is what you want, add --yes")));
+    }
+    note(told);
+    question(asked);
+    let mut answer = String::new();
+    let read = io::stdin().read_line(&mut answer);
+    read.map_err(|source| Failure::Io { what: "could not read the answer".to_owned(), source })?;
+    match answer.trim() {
+        "y" | "Y" | "yes" => Ok(()),
+        _ => Err(Failure::Refused("nothing was changed".to_owned())),
+    }
+}

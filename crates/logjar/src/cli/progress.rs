@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
 
-use super::{Failure, output};
+use super::client::{Wants, broken_off, with_client};
+use super::{Failure, Global, output};
 
 /// How often progress is reported as plain lines.
 const SAY_EVERY: Duration = Duration::from_secs(5);
@@ -91,5 +92,24 @@ impl Shown {
         {
             bar.finish_and_clear();
         }
+    }
+}
+
+/// Has long work done, and shows how far it is. Returns what came of it.
+pub(super) fn worked(global: &Global, wants: Wants, path: &str, order: &Value) -> Result<Value, Failure> {
+    let (mut shown, mut said) = (Shown::new(global.json), None);
+    let answered = with_client(global, wants, async |client| {
+        let each = |line: &[u8]| {
+            said = shown.line(line)?.or(said.take());
+            Ok(())
+        };
+        client.lines(path, Some(order), each).await
+    });
+    shown.clear();
+    answered?;
+    match said {
+        Some(Said::Result { result, .. }) => Ok(result),
+        Some(Said::Problem(problem)) => Err(broken_off(&problem)),
+        None => Err(Failure::Busy("the answer ended before everything was done; run it again".to_owned())),
     }
 }

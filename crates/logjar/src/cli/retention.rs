@@ -1,7 +1,5 @@
 //! `logjar retention`.
 
-use std::io::{self, IsTerminal};
-
 use clap::{Args, Subcommand, value_parser};
 use serde_json::{Value, json};
 
@@ -83,18 +81,7 @@ impl Keep {
              the earliest",
             total(&going)
         );
-        if !io::stdin().is_terminal() {
-            return Err(Failure::Usage(format!("{told}; if that is what you want, add --yes")));
-        }
-        output::note(&told);
-        output::question("Change it? [y/N] ");
-        let mut answer = String::new();
-        let read = io::stdin().read_line(&mut answer);
-        read.map_err(|source| Failure::Io { what: "could not read the answer".to_owned(), source })?;
-        match answer.trim() {
-            "y" | "Y" | "yes" => Ok(()),
-            _ => Err(Failure::Refused("nothing was changed".to_owned())),
-        }
+        output::confirm(&told, "Change it? [y/N] ")
     }
 }
 

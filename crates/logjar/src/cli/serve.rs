@@ -292,6 +292,7 @@ async fn answer(
     app.rebuilds.turns.end();
     app.compression.end();
     app.collapsing.end();
+    app.erasure.end();
     app.retention.end();
     let _ = tokio::join!(network, commands);
     tasks.end().await;
@@ -305,6 +306,7 @@ async fn close(app: &Arc<App>, running: Running) -> Result<(), Failure> {
     let _ = tokio::time::timeout(REBUILD_ENDS, app.rebuilds.turns.at_rest()).await;
     let working = app.clone();
     let at_rest = move || {
+        working.erasure.at_rest();
         working.collapsing.at_rest();
         working.compression.at_rest();
         working.retention.at_rest();
@@ -395,7 +397,7 @@ fn greet(global: &Global, app: &App, address: SocketAddr) -> Result<(), Failure>
         };
         output::line(&format!("  repository {name}: {base}/{path}/ ({readers})"))?;
     }
-    if !has_administrator(&state) {
+    if !has_administrator(&state, None) {
         output::line("There is no administrator yet. In a second terminal:")?;
         output::line(&format!("  {}", global.to_type("user add NAME --email YOU@EXAMPLE.ORG --admin")))?;
         output::line(&format!("  {}", global.to_type("token create --user NAME")))?;

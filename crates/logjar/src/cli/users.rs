@@ -4,7 +4,9 @@ use clap::Subcommand;
 use serde_json::{Value, json};
 
 use super::client::{Wants, is_change, segment, with_client};
+use super::output::confirm;
 use super::password::{no_password, read_new_password};
+use super::progress::worked;
 use super::{Failure, Global, output};
 
 #[derive(Subcommand)]
@@ -45,6 +47,18 @@ pub(super) enum Command {
     Enable {
         /// Name of the user
         name: String,
+    },
+    /// Erase what is private about a user, for ever: name, e-mail, password, tokens
+    #[command(
+        long_about = "Erase what is private about a user, for ever: name, e-mail, password, tokens\n\nThe user can never act again, and nobody gets the name again. What they deployed stays, done by an identity such as u_mfftez8vuq6a866d. Coordinates and group names stay too, and what POMs say of their authors. It cannot be undone.",
+        after_help = "Example: logjar user erase amy"
+    )]
+    Erase {
+        /// Name of the user
+        name: String,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
     },
     /// Make a user an administrator of the registry
     Promote {
@@ -111,6 +125,7 @@ pub(super) fn run(global: &Global, command: Command) -> Result<(), Failure> {
             };
             change(global, &name, "enable", tokens, "was not disabled")
         }
+        Command::Erase { name, yes } => erase(global, &name, yes),
         Command::Promote { name } => change(
             global,
             &name,
@@ -140,6 +155,45 @@ pub(super) fn run(global: &Global, command: Command) -> Result<(), Failure> {
     }
 }
 
+/// Says what is left, asks, and erases.
+fn erase(global: &Global, name: &str, yes: bool) -> Result<(), Failure> {
+    let path = format!("/api/v1/users/{}/erase", segment(name));
+    if !yes {
+        let left = worked(global, Wants::Writing, &path, &json!({ "dry_run": true }))?;
+        let id = left.get("id").and_then(Value::as_str).unwrap_or("-");
+        output::note(&format!(
+            "{name} will be {id}. What was deployed stays, coordinates and group names too, and what POMs say of authors"
+        ));
+        let groups: Vec<&str> = left
+            .get("groups")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect();
+        if !groups.is_empty() {
+            output::note(&format!("{name} has rights in {}, which end", groups.join(", ")));
+        }
+        output::warnings(global, &left);
+        confirm(&format!("{name} would be erased for ever"), &format!("Erase {name} for ever? [y/N] "))?;
+    }
+    let done = worked(global, Wants::Writing, &path, &json!({}))?;
+    output::warnings(global, &done);
+    if global.json {
+        return output::json(&done);
+    }
+    let id = done.get("id").and_then(Value::as_str).unwrap_or("-");
+    match done.get("pending").and_then(Value::as_bool) {
+        Some(false) => output::line(&format!("erased {name}: only {id} is left")),
+        _ => {
+            let why = done.get("why").and_then(Value::as_str).unwrap_or("it was interrupted");
+            output::line(&format!(
+                "erased {name}, who is {id} now; private data is still on the disk, and a server goes on until it is gone: {why}"
+            ))
+        }
+    }
+}
+
 /// Changes something about a user and says so; `held` is what to say if it was so before.
 fn change(
     global: &Global,
@@ -161,7 +215,11 @@ fn change(
 fn row(user: &Value) -> Vec<String> {
     let text = |key: &str| user.get(key).and_then(Value::as_str).unwrap_or("-").to_owned();
     let flag = |key: &str| user.get(key).and_then(Value::as_bool).unwrap_or_default();
-    let state = if flag("disabled") { "disabled" } else { "good" };
+    let state = match (flag("erased"), flag("disabled")) {
+        (true, _) => "erased",
+        (_, true) => "disabled",
+        _ => "good",
+    };
     let admin = if flag("admin") { "yes" } else { "no" };
     vec![text("name"), text("type"), admin.to_owned(), state.to_owned(), text("email"), text("since")]
 }

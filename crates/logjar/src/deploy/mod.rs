@@ -361,6 +361,11 @@ impl Deploys {
         .await
     }
 
+    /// Forgets what deploys were refused for: it may name somebody who was erased.
+    pub fn forget_refusals(&self) {
+        self.shards.iter().for_each(|shard| shard.protocol().forget_all_refusals());
+    }
+
     /// Lets time pass: deploys that nobody continues are dropped. To be called about every second; blocks.
     pub fn tick(&self) {
         let Ok(_working) = self.sequencer.begin_work() else { return };

@@ -18,6 +18,7 @@ use crate::auth::hashing::HashingError;
 use crate::auth::sign_in::SignInError;
 use crate::collapse::CollapseError;
 use crate::compression::CompressionError;
+use crate::erasure::ErasureError;
 use crate::facts::FactsError;
 use crate::rebuild::RebuildError;
 use crate::retention::RetentionError;
@@ -117,6 +118,9 @@ pub enum HttpError {
     /// The log was not collapsed. Only administrators may ask for it, so they read the reason.
     #[error(transparent)]
     Collapse(CollapseError),
+    /// Somebody was not erased, or something of them is left. Only administrators may ask for it.
+    #[error(transparent)]
+    Erasure(ErasureError),
     /// There is no index to search in, or there are too many searches.
     #[error(transparent)]
     NoSearch(SearchError),
@@ -213,6 +217,18 @@ impl From<CollapseError> for HttpError {
     }
 }
 
+impl From<ErasureError> for HttpError {
+    fn from(error: ErasureError) -> Self {
+        match error {
+            ErasureError::Log(error @ LogError::Archive { .. }) => error.into(),
+            ErasureError::Log(error) => Self::Compression(error.into()),
+            ErasureError::Compression(error) => error.into(),
+            ErasureError::Writer(error) => error.into(),
+            error => Self::Erasure(error),
+        }
+    }
+}
+
 impl From<SearchError> for HttpError {
     fn from(error: SearchError) -> Self {
         match error {
@@ -270,7 +286,8 @@ impl HttpError {
             Self::Collapse(CollapseError::ReadOnly | CollapseError::Stopped) => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
-            Self::Collapse(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Erasure(ErasureError::ReadOnly | ErasureError::Stopped) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Collapse(_) | Self::Erasure(_) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::TooManySignIns { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::DamagedLog | Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -303,6 +320,7 @@ impl HttpError {
             Self::Compression(error) if error.is_damage() => DAMAGED,
             Self::Compression(_) => "not-compressed",
             Self::Collapse(_) => "not-collapsed",
+            Self::Erasure(_) => "not-erased",
             Self::DamagedLog => DAMAGED,
             Self::Internal => "internal",
         }

@@ -19,6 +19,7 @@ use crate::compression::Compression;
 use crate::config::Config;
 use crate::deploy::Deploys;
 use crate::downloads::Downloads;
+use crate::erasure::Erasure;
 use crate::facts::Facts;
 use crate::metrics::Metrics;
 use crate::projections::Projections;
@@ -75,6 +76,7 @@ found! {
     Arc<Config> = app.config;
     Arc<Deploys> = app.deploys;
     Arc<Downloads> = app.downloads;
+    Arc<Erasure> = app.erasure;
     Arc<Facts> = app.facts;
     Arc<LastCounts> = counts;
     Arc<Metrics> = app.metrics;

@@ -153,6 +153,7 @@ fn every_kind_by_the_command_line() {
         (Event::PasswordChanged { user: user("ben"), password_hash: "".into() }, vec!["user:ben"]),
         (Event::UserDisabled { user: user("ben") }, vec!["user:ben"]),
         (Event::UserEnabled { user: user("ben") }, vec!["user:ben"]),
+        (Event::UserErased { user: user("ben"), names: vec![[7; 32]] }, vec!["user:ben"]),
         (Event::AdminChanged { user: user("ben"), admin: true }, vec!["user:ben"]),
         (token("ben", None), vec!["user:ben", "token:t_ben"]),
         (token("ben", limit(Scope::Group)), vec!["user:ben", "token:t_ben", "group:org.example"]),

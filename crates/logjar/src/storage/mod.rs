@@ -176,6 +176,11 @@ impl DataFolder {
         self.root.join("activity")
     }
 
+    /// Keys that belong to this registry.
+    pub fn keys(&self) -> PathBuf {
+        self.root.join("keys")
+    }
+
     /// What can be derived from the log again.
     pub fn derived(&self) -> PathBuf {
         self.root.join("derived")

@@ -60,8 +60,13 @@ pub fn decode(line: &Line, detail: Detail) -> Result<Recorded, DecodeError> {
         "system" => By::System,
         user => By::User(UserId::new(user)),
     };
-    let parts =
-        Parts { kind: line.kind(), version: line.version(), data: line.data(), private: line.private() };
+    let parts = Parts {
+        kind: line.kind(),
+        version: line.version(),
+        data: line.data(),
+        private: line.private(),
+        is_erased: line.is_erased(),
+    };
     let event = decode_event(&parts, detail)?;
     Ok(Recorded { seq: line.seq(), at: Moment(line.at().0), by, event })
 }
@@ -71,8 +76,13 @@ pub fn decode(line: &Line, detail: Detail) -> Result<Recorded, DecodeError> {
 /// # Errors
 /// If it can't.
 pub fn check(line: &NewLine) -> Result<(), DecodeError> {
-    let parts =
-        Parts { kind: &line.kind, version: line.version, data: &line.data, private: line.private.as_deref() };
+    let parts = Parts {
+        kind: &line.kind,
+        version: line.version,
+        data: &line.data,
+        private: line.private.as_deref(),
+        is_erased: false,
+    };
     decode_event(&parts, Detail::Full).map(|_| ())
 }
 
@@ -82,14 +92,20 @@ struct Parts<'a> {
     version: u32,
     data: &'a str,
     private: Option<&'a str>,
+    /// Whether what was private was erased.
+    is_erased: bool,
 }
+
+/// In the place of what was erased: the event that erased it comes later on the log and leaves none of it in the state.
+const ERASED: &str =
+    r#"{"name":"","password":"","hash":"0000000000000000000000000000000000000000000000000000000000000000"}"#;
 
 fn decode_event(line: &Parts<'_>, detail: Detail) -> Result<Event, DecodeError> {
     if line.version != 1 {
         return Err(DecodeError::Unknown { kind: line.kind.to_owned(), version: line.version });
     }
     let decoder = Decoder { kind: line.kind };
-    let private = line.private.unwrap_or("{}");
+    let private = line.private.unwrap_or(if line.is_erased { ERASED } else { "{}" });
     Ok(match line.kind {
         "log.opened" => Event::LogOpened,
         "user.registered" => decoder.user(line.data, private)?,
@@ -104,6 +120,7 @@ fn decode_event(line: &Parts<'_>, detail: Detail) -> Result<Event, DecodeError> 
         "user.enabled" => {
             Event::UserEnabled { user: UserId::new(&*decoder.parse::<UserV1<'_>>(line.data)?.user) }
         }
+        "user.erased" => decoder.erased(line.data)?,
         "user.admin-changed" => {
             let stored: AdminV1<'_> = decoder.parse(line.data)?;
             Event::AdminChanged { user: UserId::new(&*stored.user), admin: stored.admin }
@@ -228,13 +245,23 @@ impl Decoder<'_> {
             .ok_or_else(|| self.invalid(format!("unknown type `{}`", stored.r#type)))?;
         Ok(Event::UserRegistered(Arc::new(UserRegistered {
             user: UserId::new(&*stored.user),
-            name: Arc::from(&*secret.name),
+            name: Arc::from(if secret.name.is_empty() { &*stored.user } else { &*secret.name }),
             kind,
             admin: stored.admin,
             email: secret.email.as_deref().map(Arc::from),
             password_hash: secret.password.as_deref().map(Arc::from),
             groups: stored.groups.iter().map(|name| self.group(name)).collect::<Result<_, _>>()?,
         })))
+    }
+
+    fn erased(&self, data: &str) -> Result<Event, DecodeError> {
+        let UserErasedV1 { user, names } = self.parse(data)?;
+        let digest = |text: &String| {
+            let digest = from_hex(text).and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
+            digest.ok_or_else(|| self.invalid(format!("`{text}` is not a digest")))
+        };
+        let names = names.iter().map(digest).collect::<Result<_, _>>()?;
+        Ok(Event::UserErased { user: UserId::new(&*user), names })
     }
 
     fn token(&self, data: &str, private: &str) -> Result<Event, DecodeError> {

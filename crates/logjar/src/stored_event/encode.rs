@@ -64,6 +64,10 @@ fn encode_parts(event: &Event) -> (String, Option<String>) {
         Event::UserDisabled { user } | Event::UserEnabled { user } => {
             (json(&UserV1 { user: text(user.as_str()) }), None)
         }
+        Event::UserErased { user, names } => {
+            let names = names.iter().map(|name| to_hex(name)).collect();
+            (json(&UserErasedV1 { user: text(user.as_str()), names }), None)
+        }
         Event::AdminChanged { user, admin } => {
             (json(&AdminV1 { user: text(user.as_str()), admin: *admin }), None)
         }

@@ -33,6 +33,13 @@ pub(super) struct UserV1<'a> {
 }
 
 #[derive(Serialize, Deserialize)]
+pub(super) struct UserErasedV1<'a> {
+    #[serde(borrow)]
+    pub(super) user: Cow<'a, str>,
+    pub(super) names: Vec<String>,
+}
+
+#[derive(Serialize, Deserialize)]
 pub(super) struct AdminV1<'a> {
     #[serde(borrow)]
     pub(super) user: Cow<'a, str>,

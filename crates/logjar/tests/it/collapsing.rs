@@ -67,7 +67,7 @@ fn old_registry(environment: &[(&str, &str)]) -> TestServer {
 }
 
 /// Dates all lines of a log so many days back.
-fn grow_old(folder: &DataFolder, days: i64) {
+pub(crate) fn grow_old(folder: &DataFolder, days: i64) {
     let _alone = without_forks();
     let log = ReadOnlyLog::open(&folder.events(), false, &mut |_| Ok(())).unwrap().0;
     let older = |line: logjar_eventlog::line::Line| {

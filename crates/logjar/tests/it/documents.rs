@@ -11,12 +11,13 @@ use crate::server::{TestServer, spawn};
 use crate::source;
 
 /// Kinds of events, and the structs that hold their public and private fields.
-const KINDS: [(&str, Option<&str>, Option<&str>); 17] = [
+const KINDS: [(&str, Option<&str>, Option<&str>); 18] = [
     ("log.opened", None, None),
     ("user.registered", Some("UserRegisteredV1"), Some("UserPrivateV1")),
     ("user.password-changed", Some("UserV1"), Some("PasswordPrivateV1")),
     ("user.disabled", Some("UserV1"), None),
     ("user.enabled", Some("UserV1"), None),
+    ("user.erased", Some("UserErasedV1"), None),
     ("user.admin-changed", Some("AdminV1"), None),
     ("token.created", Some("TokenCreatedV1"), Some("TokenPrivateV1")),
     ("token.disabled", Some("TokenV1"), None),
@@ -215,7 +216,7 @@ fn operating_works_as_it_is_written() {
     run_blocks("docs/operating.md", &server);
     let derived = server.folder().join("derived");
     assert!(
-        derived.join("state-4/state").is_file() && derived.join("search-2").is_dir(),
+        derived.join("state-5/state").is_file() && derived.join("search-2").is_dir(),
         "the page names them"
     );
 }

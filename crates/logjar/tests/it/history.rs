@@ -1,5 +1,6 @@
 //! Random histories of a registry: events of every kind, with names from small pools so that they meet each other.
 
+use std::fs;
 use std::sync::Arc;
 
 use logjar::storage::DataFolder;
@@ -38,6 +39,10 @@ pub(crate) fn recorded(seq: u64, event: Event) -> Recorded {
 /// Writes events onto the log of a data folder, behind those that are there; the first one begins a new log.
 pub(crate) fn append(folder: &DataFolder, events: &[Recorded]) {
     let _alone = without_forks();
+    if events.iter().any(|recorded| matches!(recorded.event, Event::UserErased { .. })) {
+        fs::create_dir_all(folder.keys()).unwrap();
+        fs::write(folder.keys().join("names"), [7; 32]).unwrap();
+    }
     let mut lines = events.iter().map(encode);
     let options = match events.first().is_some_and(|event| event.seq == 1) {
         true => OpenOptions::create(lines.next().unwrap()),
@@ -100,7 +105,9 @@ fn registration() -> BoxedStrategy<Event> {
     let enabled = (0..4_usize).prop_map(|number| Event::UserEnabled { user: user(number) });
     let admin = (0..4_usize, any::<bool>())
         .prop_map(|(number, admin)| Event::AdminChanged { user: user(number), admin });
-    prop_oneof![3 => registered, 1 => changed, 1 => disabled, 1 => enabled, 1 => admin].boxed()
+    let erased = (0..4_usize, any::<u8>())
+        .prop_map(|(number, digest)| Event::UserErased { user: user(number), names: vec![[digest; 32]] });
+    prop_oneof![3 => registered, 1 => changed, 1 => disabled, 1 => enabled, 1 => admin, 1 => erased].boxed()
 }
 
 fn token() -> BoxedStrategy<Event> {
@@ -112,7 +119,7 @@ fn token() -> BoxedStrategy<Event> {
             token: TokenId::new(format!("t_{number}")),
             user: user(owner),
             name: some_text(number % 3),
-            hash: [number; 32],
+            hash: [number + 1; 32],
             limit: limit.map(|(number, scope)| TokenLimit { group: group(number), scope }),
             can,
             expires: expires.map(|end| Moment(i64::from(end) * 1_000_000)),

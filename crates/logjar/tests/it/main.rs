@@ -38,6 +38,7 @@ mod connections;
 mod deploying;
 mod derived;
 mod downloads;
+mod erasing;
 mod facts;
 mod generating;
 mod golden_registry;

@@ -250,6 +250,7 @@ impl Registry {
             admin: true,
             email: None,
             password_hash: None,
+            name_digest: None,
         };
         let create = Command::CreateToken {
             user: "amy".to_owned(),

@@ -156,6 +156,7 @@ fn only_storage_touches_stored_files() {
         "clock",                   // what the kernel says of its boot
         "config",                  // logjar.toml
         "downloads/",              // activity/
+        "erasure/",                // keys/, events/
         "metrics/",                // what the kernel says of the process
         "search/",                 // derived/
         "startup/state_snapshot/", // derived/

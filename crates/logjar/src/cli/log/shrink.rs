@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::cli::client::{Wants, broken_off, with_client};
-use crate::cli::progress::{Said, Shown, number};
+use crate::cli::client::Wants;
+use crate::cli::progress::{number, worked};
 use crate::cli::tokens::days;
 use crate::cli::{Failure, Global, output};
 use crate::numbers::{counted, grouped};
@@ -23,25 +23,6 @@ pub(in crate::cli) struct Collapse {
     /// A folder for the originals, which exists; without it they go to events/archive/ in the data folder
     #[arg(long, value_name = "DIR")]
     archive: Option<PathBuf>,
-}
-
-/// Has long work done, and shows how far it is. Returns what came of it.
-fn worked(global: &Global, wants: Wants, path: &str, order: &Value) -> Result<Value, Failure> {
-    let (mut shown, mut said) = (Shown::new(global.json), None);
-    let answered = with_client(global, wants, async |client| {
-        let each = |line: &[u8]| {
-            said = shown.line(line)?.or(said.take());
-            Ok(())
-        };
-        client.lines(path, Some(order), each).await
-    });
-    shown.clear();
-    answered?;
-    match said {
-        Some(Said::Result { result, .. }) => Ok(result),
-        Some(Said::Problem(problem)) => Err(broken_off(&problem)),
-        None => Err(Failure::Busy("the answer ended before everything was done; run it again".to_owned())),
-    }
 }
 
 pub(super) fn compress(global: &Global) -> Result<(), Failure> {

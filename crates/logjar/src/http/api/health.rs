@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use crate::clock::{now, since_boot};
+use crate::erasure::Erasure;
 use crate::projections::Projections;
 use crate::search::SearchIndex;
 use crate::sequencer::Sequencer;
@@ -24,6 +25,7 @@ pub async fn ready(
     State(sequencer): State<Sequencer>,
     State(log): State<Arc<dyn LogReader>>,
     State(search): State<Arc<SearchIndex>>,
+    State(erasure): State<Arc<Erasure>>,
 ) -> Response {
     let position = projections.read().position();
     let (role, writes) = match (sequencer.is_open(), sequencer.disk_is_full()) {
@@ -40,6 +42,7 @@ pub async fn ready(
         "writes": writes,
         "clock": { "log_ahead_seconds": log_ahead, "moved_seconds": moved },
         "search": { "position": search.position() },
+        "erasing": erasure.is_pending(),
     }))
     .into_response()
 }

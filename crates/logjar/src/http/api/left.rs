@@ -2,6 +2,7 @@
 //! server can always appoint somebody else.
 
 use logjar_domain::access::Scope;
+use logjar_domain::ids::UserId;
 use logjar_domain::inheritance::has_admin;
 use logjar_domain::permission::has_administrator;
 use logjar_domain::state::State;
@@ -32,16 +33,25 @@ impl Administered {
         Self { registry: user.admin, groups }
     }
 
+    /// Warnings about what nobody would administer without a user.
+    pub(super) fn warnings_without(&self, registry: &Registry, user: &UserId) -> Vec<String> {
+        self.warnings_in(registry, Some(user))
+    }
+
     /// Warnings about what nobody administers any more, judged by the state after the change.
     pub(super) fn warnings(&self, registry: &Registry) -> Vec<String> {
+        self.warnings_in(registry, None)
+    }
+
+    fn warnings_in(&self, registry: &Registry, without: Option<&UserId>) -> Vec<String> {
         let state = registry.read();
         let mut warnings = Vec::new();
-        if self.registry && !has_administrator(&state) {
+        if self.registry && !has_administrator(&state, without) {
             let mend = "make somebody one with: logjar user promote NAME";
             warnings.push(format!("the registry has no administrator any more; {mend}"));
         }
         let left: Vec<&GroupId> =
-            self.groups.iter().filter(|group| !has_admin(&state, &registry.rules, group)).collect();
+            self.groups.iter().filter(|group| !has_admin(&state, &registry.rules, group, without)).collect();
         warnings.extend(left.iter().take(NAMED).map(|group| {
             format!(
                 "the group `{group}` has no admin any more; make somebody one with: logjar group grant {group} NAME --admin"

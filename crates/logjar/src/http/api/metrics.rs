@@ -16,6 +16,7 @@ use crate::collapse::Collapsing;
 use crate::compression::Compression;
 use crate::config::Config;
 use crate::deploy::Deploys;
+use crate::erasure::Erasure;
 use crate::http::cache::Cache;
 use crate::http::contents::Registry;
 use crate::http::error::HttpError;
@@ -38,6 +39,7 @@ const CLASSES: [(usize, &str); 5] = [(1, "1xx"), (2, "2xx"), (3, "3xx"), (4, "4x
 pub struct Figures {
     compression: Arc<Compression>,
     collapsing: Arc<Collapsing>,
+    erasure: Arc<Erasure>,
     config: Arc<Config>,
     registry: Registry,
     log: Arc<dyn LogReader>,
@@ -55,6 +57,7 @@ impl FromRef<Parts> for Figures {
         Self {
             compression: part(parts),
             collapsing: part(parts),
+            erasure: part(parts),
             config: part(parts),
             registry: part(parts),
             log: part(parts),
@@ -161,6 +164,8 @@ fn write_segments(page: &mut Page, figures: &Figures) {
     page.gauge("logjar_log_compressed_seconds", help, figures.compression.last());
     let collapsed: u64 = segments.iter().map(|segment| segment.collapsed).sum();
     page.gauge("logjar_log_collapsed_lines", "Lines of the log that stubs stand for.", collapsed);
+    let help = "1 while private data of somebody who was erased may be left on the disk.";
+    page.gauge("logjar_erasing", help, u64::from(figures.erasure.is_pending()));
     let help = "When lines were last collapsed since the start, in Unix time; 0 if none were.";
     page.gauge("logjar_log_collapsed_seconds", help, figures.collapsing.last());
     let log = figures.log.as_ref();

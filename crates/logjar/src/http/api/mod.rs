@@ -4,6 +4,7 @@
 pub mod artifacts;
 pub mod auth;
 pub mod deploys;
+pub mod erase;
 pub mod groups;
 pub mod health;
 mod left;

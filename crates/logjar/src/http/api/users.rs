@@ -19,6 +19,7 @@ use super::submit;
 use crate::auth::hashing::Hashing;
 use crate::auth::password;
 use crate::clock::{now, rfc3339};
+use crate::erasure::Erasure;
 use crate::http::contents::Registry;
 use crate::http::error::HttpError;
 use crate::http::extract::{ApiError, Caller, Json, Path};
@@ -110,6 +111,7 @@ fn shown(id: &UserId, user: &User) -> Value {
         "type": user.kind.as_str(),
         "admin": user.admin,
         "disabled": user.disabled,
+        "erased": user.erased,
         "email": user.email.as_deref(),
         "password": user.password_hash.is_some(),
         "since": rfc3339(user.since),
@@ -121,6 +123,7 @@ pub async fn register(
     State(sequencer): State<Sequencer>,
     State(projections): State<Arc<Projections>>,
     State(hashing): State<Hashing>,
+    State(erasure): State<Arc<Erasure>>,
     Caller(actor): Caller,
     Json(new): Json<NewUser>,
 ) -> Result<axum::Json<Value>, ApiError> {
@@ -129,7 +132,11 @@ pub async fn register(
         Some(password) => Some(hash(&hashing, password).await?),
         None => None,
     };
+    let name = new.name.clone();
+    let digested = tokio::task::spawn_blocking(move || erasure.digest_of_new(&name));
+    let name_digest = digested.await.map_err(|_| HttpError::Internal)?.map_err(HttpError::from)?;
     let command = Command::RegisterUser {
+        name_digest,
         name: new.name.clone(),
         kind: if new.service { UserKind::Service } else { UserKind::Person },
         admin: new.admin,

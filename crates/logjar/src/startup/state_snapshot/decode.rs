@@ -112,11 +112,14 @@ impl Decoder<'_> {
     }
 
     fn state(&mut self) -> Option<State> {
+        let erased_names = self.list(|from| from.cursor.array())?.into_iter().collect();
+        let last_erasure = self.u64()?;
         let users = self.map(|from| Some((UserId::new(from.text()?), from.user()?)))?;
         let tokens = self.map(|from| Some((TokenId::new(from.text()?), from.token()?)))?;
         let groups = self.map(|from| Some((from.group()?, Group { members: from.list(Self::member)? })))?;
         let repositories = self.map(|from| Some((RepositoryName::new(from.text()?), from.repository()?)))?;
-        Some(State::from_parts(users, tokens, groups, repositories))
+        let state = State::from_parts(users, tokens, groups, repositories);
+        Some(state.with_erased(erased_names, last_erasure))
     }
 
     fn u8(&mut self) -> Option<u8> {
@@ -193,8 +196,8 @@ impl Decoder<'_> {
     fn user(&mut self) -> Option<User> {
         let (name, kind) = (self.text()?, UserKind::parse(&self.text()?)?);
         let (email, password_hash) = (self.text_or_none()?, self.text_or_none()?);
-        let [admin, disabled, _] = self.flags()?;
-        Some(User { name, kind, admin, email, password_hash, disabled, since: self.moment()? })
+        let [admin, disabled, erased] = self.flags()?;
+        Some(User { name, kind, admin, email, password_hash, disabled, erased, since: self.moment()? })
     }
 
     fn token(&mut self) -> Option<Token> {

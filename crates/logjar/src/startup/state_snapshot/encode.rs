@@ -108,6 +108,8 @@ impl<'a> Encoder<'a> {
     }
 
     fn state(&mut self, state: &'a State) {
+        self.list(&state.erased_names, |to, name| to.bytes.extend_from_slice(name));
+        self.u64(state.last_erasure);
         self.list(&state.users, |to, (id, user)| {
             to.text(id.as_str());
             to.user(user);
@@ -148,12 +150,12 @@ impl<'a> Encoder<'a> {
     }
 
     fn user(&mut self, user: &'a User) {
-        let User { name, kind, admin, email, password_hash, disabled, since } = user;
+        let User { name, kind, admin, email, password_hash, disabled, erased, since } = user;
         self.text(name);
         self.text(kind.as_str());
         self.text_or_none(email.as_deref());
         self.text_or_none(password_hash.as_deref());
-        self.flags([*admin, *disabled, false]);
+        self.flags([*admin, *disabled, *erased]);
         self.i64(since.0);
     }
 

@@ -32,7 +32,7 @@ use crate::storage::{DataFolder, sync_folder, uploads};
 const MAGIC: &[u8; 8] = b"ljstate\n";
 /// The file's format number, also in the name of its folder. Raise it when the format changes, and when old lines fold
 /// to a different state than before; a test makes sure that nobody forgets.
-pub const FORMAT: u32 = 4;
+pub const FORMAT: u32 = 5;
 /// A state snapshot is valid only for the version of the program that made it: another one may fold events differently.
 const PROGRAM: &str = env!("CARGO_PKG_VERSION");
 /// The index that stands for no string.
@@ -181,6 +181,24 @@ pub fn discard(folder: &DataFolder) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }
+}
+
+/// Deletes the state snapshots of all formats, and unfinished ones: each has everything about users.
+///
+/// # Errors
+/// Any error of the system.
+pub fn remove_all(folder: &DataFolder) -> io::Result<()> {
+    let entries = match fs::read_dir(folder.derived()) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    for entry in entries {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().starts_with("state-") {
+            fs::remove_dir_all(entry.path())?;
+        }
+    }
+    sync_folder(&folder.derived())
 }
 
 /// Makes a new state snapshot from the existing one and the durable lines after it. A server may be running.

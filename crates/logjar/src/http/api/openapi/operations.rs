@@ -64,6 +64,13 @@ pub(super) const OPERATIONS: &[Operation] = &[
     post("/api/v1/users/{name}/disable", "Disable a user", Answers::One("UserDisabled")).refusing(CHANGING),
     post("/api/v1/users/{name}/enable", "Enable a disabled user", Answers::One("UserEnabled"))
         .refusing(CHANGING),
+    post(
+        "/api/v1/users/{name}/erase",
+        "Erase what is private about a user, for ever",
+        Answers::Text("application/x-ndjson"),
+    )
+    .taking("EraseOrder")
+    .refusing(CHANGING),
     post("/api/v1/users/{name}/promote", "Make a user an administrator", Answers::One("UserAdmin"))
         .refusing(CHANGING),
     post("/api/v1/users/{name}/demote", "Take away a user's administrator rights", Answers::One("UserAdmin"))

@@ -1,0 +1,71 @@
+//! Digests of names that are not given again: HMAC-SHA-256 under a key that only this registry has, because names are
+//! few and short, and a plain digest would tell them to whoever reads the log.
+
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::PathBuf;
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
+use crate::storage::DataFolder;
+use crate::storage::sync_folder;
+
+/// The key, in `keys/names`.
+pub(super) struct NameKey {
+    folder: PathBuf,
+}
+
+impl NameKey {
+    /// Of a data folder.
+    pub(super) fn of(folder: &DataFolder) -> Self {
+        Self { folder: folder.keys() }
+    }
+
+    /// Where it is.
+    pub(super) fn file(&self) -> PathBuf {
+        self.folder.join("names")
+    }
+
+    /// The digest of a name; `None` if there is no key.
+    ///
+    /// # Errors
+    /// A key that can't be read.
+    pub(super) fn digest(&self, name: &str) -> io::Result<Option<[u8; 32]>> {
+        let key = match fs::read(self.file()) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            key => key?,
+        };
+        let damaged = || io::Error::new(io::ErrorKind::InvalidData, "it is not a key of 32 bytes");
+        if key.len() != 32 {
+            return Err(damaged());
+        }
+        let mut mac = Hmac::<Sha256>::new_from_slice(&key).map_err(|_| damaged())?;
+        mac.update(name.as_bytes());
+        Ok(Some(mac.finalize().into_bytes().into()))
+    }
+
+    /// Makes a key, durably. One that is there stays.
+    ///
+    /// # Errors
+    /// Any error of the system.
+    pub(super) fn make(&self) -> io::Result<()> {
+        if self.file().try_exists()? {
+            return Ok(());
+        }
+        match DirBuilder::new().mode(0o700).create(&self.folder) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            _ => {}
+        }
+        let mut key = [0; 32];
+        getrandom::fill(&mut key).map_err(|error| io::Error::other(error.to_string()))?;
+        let new = self.folder.join("names.new");
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+        file.write_all(&key)?;
+        file.sync_all()?;
+        fs::rename(&new, self.file())?;
+        sync_folder(&self.folder)?;
+        self.folder.parent().map_or(Ok(()), sync_folder)
+    }
+}

@@ -1,0 +1,66 @@
+//! Erasing a user, for administrators: `/api/v1/users/{name}/erase`.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::Response;
+use logjar_domain::permission::require_administrator;
+use logjar_domain::rejection::Rejection;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::left::Administered;
+use super::report::reported;
+use crate::clock::now;
+use crate::erasure::Erasure;
+use crate::http::contents::Registry;
+use crate::http::error::HttpError;
+use crate::http::extract::{ApiError, Caller, Json, Path};
+
+/// What to do.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Order {
+    /// Whether only to say what would be left.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+/// Erases a user, to the end even if nobody listens any more, or says what would be left. The answer reports the
+/// progress, one line at a time, and whether nothing private is left; if that can't be said yet, a server goes on until
+/// it can.
+pub async fn erase(
+    State(registry): State<Registry>,
+    State(erasure): State<Arc<Erasure>>,
+    Caller(actor): Caller,
+    Path(name): Path<String>,
+    Json(order): Json<Order>,
+) -> Result<Response, ApiError> {
+    let (id, administered, groups) = {
+        let state = registry.read();
+        require_administrator(&state, now(), &actor, "erase users")?;
+        let missing = || Rejection::UserMissing { name: name.clone() };
+        let (id, _) = state.user_named(&name).ok_or_else(missing)?;
+        let groups: Vec<String> = state.groups_of(id).map(|(group, _)| group.to_string()).collect();
+        (id.clone(), Administered::by(&state, &name), groups)
+    };
+    if order.dry_run {
+        let warnings = administered.warnings_without(&registry, &id);
+        let told = json!({ "name": name, "id": id.as_str(), "groups": groups, "warnings": warnings });
+        return Ok(reported(move |report| report.line(&json!({ "result": told }))));
+    }
+    let (eraser, named) = (erasure.clone(), name.clone());
+    let erased = tokio::task::spawn_blocking(move || eraser.erase(&named, &actor));
+    let id = erased.await.map_err(|_| HttpError::Internal)?.map_err(HttpError::from)?;
+    let warnings = administered.warnings(&registry);
+    Ok(reported(move |report| {
+        let finished = erasure.finish(&mut |what, done, total| report.progress(what, done, total));
+        let why = finished.as_ref().err().map(ToString::to_string);
+        if let Some(why) = &why {
+            tracing::warn!("private data of {id}, who was erased, is left for now: {why}");
+        }
+        let pending = erasure.is_pending();
+        let result = json!({ "id": id.as_str(), "pending": pending, "why": why, "warnings": warnings });
+        report.line(&json!({ "result": result }));
+    }))
+}
