@@ -1,6 +1,6 @@
 """Runs the measurements and writes the report. `scripts/bench` calls this and says more.
 
-Usage: main.py --binaries FOLDER [--beside FOLDER] [--quick] [--only append|downloads|deploys|sign_in|replay|memory|search|findable]
+Usage: main.py --binaries FOLDER [--beside FOLDER] [--quick] [--only append|downloads|deploys|sign_in|replay|collapse|memory|search|findable]
 """
 
 import argparse
@@ -10,6 +10,7 @@ import shutil
 import sys
 
 import append
+import collapse
 import deploys
 import downloads
 import findable
@@ -21,7 +22,7 @@ import search
 import sign_in
 from processes import Failure
 
-PARTS = ("append", "downloads", "deploys", "sign_in", "replay", "memory", "search", "findable")
+PARTS = ("append", "downloads", "deploys", "sign_in", "replay", "collapse", "memory", "search", "findable")
 
 
 def arguments():
@@ -51,6 +52,8 @@ def sections(options, work):
                 yield sign_in.measure(options.binaries, folder, seconds, rounds)
             case "replay":
                 yield from replay.measure(options.binaries, folder, options.quick, rounds)
+            case "collapse":
+                yield collapse.measure(options.binaries, folder, options.quick)
             case "memory":
                 yield memory.measure(options.binaries, folder, options.quick)
             case "search":

@@ -11,7 +11,7 @@ REST_SECONDS, REST_MIB = 10, 1
 
 def generate(binaries, data, **shape):
     """Writes the log of a registry; `shape` is what `--example generate` takes. Returns what it says of it."""
-    flags = [part for name, value in shape.items() for part in (f"--{name}", value)]
+    flags = [part for name, value in shape.items() for part in (f"--{name.replace('_', '-')}", value)]
     (written,) = run_json([pathlib.Path(binaries) / "examples" / "generate", "--data", data, *flags])
     return written
 

@@ -5,8 +5,9 @@
 //! `log verify --files` reports every file as missing.
 //!
 //! Usage: `generate --data DIR [--artifacts 30000] [--versions 300000] [--users 500] [--seed 1]`, or `--events N` for
-//! a log of about N lines in place of the first two numbers. The same arguments make the same bytes. Prints one JSON
-//! line that says what was written.
+//! a log of about N lines in place of the first two numbers, or `--ci-days D` for D days of continuous integration up
+//! to now: each artifact is built 40 times a day, and retention keeps 10 builds. Otherwise the same arguments make the
+//! same bytes. Prints one JSON line that says what was written.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -39,13 +40,17 @@ struct Arguments {
     /// About how many lines the log has, with ten versions an artifact.
     #[arg(long, conflicts_with_all = ["artifacts", "versions"])]
     events: Option<usize>,
+    /// How many days of continuous integration, in place of versions.
+    #[arg(long, conflicts_with_all = ["versions", "events"])]
+    ci_days: Option<u32>,
 }
 
 fn main() -> Result<(), generator::Failure> {
-    let Arguments { data, artifacts, versions, users, seed, events } = Arguments::parse();
+    let Arguments { data, artifacts, versions, users, seed, events, ci_days } = Arguments::parse();
     let shape = match events {
         Some(events) => shape_of(events, users, seed),
-        None => Shape { artifacts, versions, users, seed },
+        None if ci_days.is_some() => Shape { artifacts, versions: artifacts, users, seed, ci_days },
+        None => Shape { artifacts, versions, users, seed, ci_days },
     };
     let began = Instant::now();
     let lines = generator::write(&data, &shape)?;
@@ -62,5 +67,5 @@ fn main() -> Result<(), generator::Failure> {
 fn shape_of(events: usize, users: usize, seed: u64) -> Shape {
     // A user has a line, and one for a token; a version has 1.1, for builds and members.
     let versions = (events.saturating_sub(2 * users) * 10 / 11).max(1);
-    Shape { artifacts: versions.div_ceil(10), versions, users, seed }
+    Shape { artifacts: versions.div_ceil(10), versions, users, seed, ci_days: None }
 }

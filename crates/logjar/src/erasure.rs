@@ -23,7 +23,7 @@ use logjar_domain::ids::UserId;
 use logjar_eventlog::error::LogError;
 use logjar_eventlog::line::Line;
 use logjar_eventlog::log::{LogReader, Segment};
-use logjar_eventlog::rewrite::{Fate, Rewritten, rewrite, rewrite_archive};
+use logjar_eventlog::rewrite::{Fate, Rewritten, remove_former_archives, rewrite, rewrite_archive};
 
 use self::names::NameKey;
 use self::places::{Place, Private, clean_broken, clean_left_over};
@@ -268,8 +268,9 @@ impl Erasure {
         }
         for segment in self.log.segments().iter().filter(|segment| segment.archive.is_some()) {
             self.rewrite(&segment.file, identities, Place::Archives, progress)?;
+            remove_former_archives(&self.folder.events(), &segment.file)?;
         }
-        let used = self.log.segments().into_iter().map(|segment| segment.file).collect();
+        let used: Vec<String> = self.log.segments().into_iter().map(|segment| segment.file).collect();
         clean_left_over(&self.folder.events(), &used).map_err(at(Place::LeftOver))
     }
 

@@ -136,6 +136,37 @@ pub fn rewrite_archive(
     Ok(Some(Rewritten::same_lines(replaces, entry, stored)))
 }
 
+/// Removes files of the archive that the one of the segment in the file `name` has replaced and that a crash left: they
+/// begin with the same header.
+///
+/// # Errors
+/// [`LogError::Archive`], [`LogError::Io`].
+pub fn remove_former_archives(path: &Path, name: &str) -> Result<(), LogError> {
+    let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+    let Some((folder, entry)) = sealed(&disk, path, name)? else { return Ok(()) };
+    let Some(archived) = &entry.archive else { return Ok(()) };
+    let archive = open_folder(disk, &archived.folder_in(folder.path()))?;
+    let header = header_of(&open_file(&archive, archived, entry.first)?)?;
+    for found in archive.names()?.iter().filter(|found| **found != archived.file) {
+        let Some(other) = SegmentName::parse(found).filter(|other| other.number == entry.name().number)
+        else {
+            continue;
+        };
+        let opened = SegmentFile::entry_of(&archive, other, entry.first);
+        let other = opened.and_then(|other| header_of(&SegmentFile::open(&archive, &other)?));
+        if other.is_ok_and(|other| other == header) {
+            archive.discard(found);
+        }
+    }
+    archive.sync()
+}
+
+fn header_of(segment: &SegmentFile) -> Result<Vec<u8>, LogError> {
+    let mut header = Vec::new();
+    segment.lines(0, u64::MAX, CHUNK).next(&mut header)?;
+    Ok(header)
+}
+
 /// What MANIFEST would say of the file `name` in `folder`, whose first line is `first`, whatever was taken from it.
 ///
 /// # Errors

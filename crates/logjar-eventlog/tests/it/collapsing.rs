@@ -9,11 +9,12 @@ use logjar_eventlog::line::Line;
 use logjar_eventlog::log::{EventLog, Item, LogReader, SegmentState};
 use logjar_eventlog::read_only::ReadOnlyLog;
 use logjar_eventlog::restore::restore_from_copy;
-use logjar_eventlog::rewrite::{Fate, rewrite, rewrite_archive};
+use logjar_eventlog::rewrite::{Fate, remove_former_archives, rewrite, rewrite_archive};
 use logjar_eventlog::verify::verify;
 use logjar_eventlog::writer::{FileLog, OpenOptions};
 use proptest::prelude::*;
 
+use crate::compressing::check_every_change;
 use crate::support::{
     COMPRESSED, Files, Folder, MANIFEST, REWRITTEN, all_lines, append, compress_sealed, lines_of, rewrite_one,
 };
@@ -173,7 +174,7 @@ fn a_rewritten_segment_to_the_byte() {
 /// The archive loses what is private, too; a segment that was only stripped has no archive.
 #[test]
 fn what_is_private_goes_from_the_archive() {
-    let (folder, _) = before_and_after();
+    let (folder, before) = before_and_after();
     let mut log = folder.write(&[]);
     let erase = |line: &Line| if line.private().is_some() { Fate::LosesPrivate } else { Fate::Stays };
     assert!(!rewrite_one(&folder, &mut log, REWRITTEN, &erase), "the segment has nothing private left");
@@ -187,6 +188,15 @@ fn what_is_private_goes_from_the_archive() {
         let text = String::from_utf8(zstd::decode_all(&fs::read(&file).unwrap()[..]).unwrap()).unwrap();
         assert!(!text.contains("@example.org"), "{text}");
     }
+    // What a crash left of before goes; the file of another log does not.
+    fs::write(folder.file("archive").join(COMPRESSED), &before[COMPRESSED]).unwrap();
+    fs::write(folder.file("archive").join("000001.r7.jsonl.zst"), "of another log").unwrap();
+    remove_former_archives(&folder.path(), name).unwrap();
+    let names: Vec<String> = (fs::read_dir(folder.file("archive")).unwrap())
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name != REWRITTEN)
+        .collect();
+    assert_eq!(names, ["000001.r7.jsonl.zst"]);
     let originals: Vec<Line> = log.reader().originals(1).unwrap().map(Result::unwrap).collect();
     let erased: Vec<u64> = originals.iter().filter(|line| line.is_erased()).map(|line| line.seq()).collect();
     assert_eq!((originals.len(), erased), (12, vec![3, 6, 9]));
@@ -240,6 +250,11 @@ fn killed_at_every_step() {
             assert_eq!(verify(&folder.path(), false).unwrap().damage, [], "{name}");
         }
     }
+}
+
+#[test]
+fn every_bit_and_truncation_of_a_rewritten_segment_is_noticed() {
+    check_every_change(&before_and_after().0, REWRITTEN);
 }
 
 /// What is changed, and how.

@@ -8,6 +8,7 @@ use std::error::Error;
 use std::path::Path;
 use std::sync::Arc;
 
+use logjar::clock::now;
 use logjar::storage::DataFolder;
 use logjar::stored_event::encode;
 use logjar_domain::access::{Abilities, Scope};
@@ -23,6 +24,7 @@ use logjar_maven::coordinates::{Gav, NameError, Version};
 use logjar_maven::snapshot_version::Stamp;
 
 mod cast;
+mod ci;
 mod facts;
 mod random;
 mod schedule;
@@ -55,6 +57,8 @@ pub(crate) struct Shape {
     pub(crate) users: usize,
     /// Which of all registries of that size.
     pub(crate) seed: u64,
+    /// So many days of continuous integration up to now, in place of versions: each artifact is built again and again.
+    pub(crate) ci_days: Option<u32>,
 }
 
 /// Writes the log of a registry into a data folder that has none, and returns how many lines it has.
@@ -68,7 +72,13 @@ pub(crate) fn write(folder: &Path, shape: &Shape) -> Result<u64, Failure> {
     }
     folder.create()?;
     let world = World::new(shape)?;
-    let mut events = world.events();
+    let mut events: Box<dyn Iterator<Item = Result<Recorded, NameError>>> = match shape.ci_days {
+        None => Box::new(world.events()),
+        Some(days) => {
+            let beginning = Events { slots: Vec::new().into_iter(), ..world.events() };
+            Box::new(ci::Days::new(beginning, days, now()))
+        }
+    };
     let opened = encode(&recorded(1, BEGIN, By::System, Event::LogOpened));
     let options = OpenOptions::create(opened).with_randomness(Randomness::counting_from(shape.seed));
     let (mut log, _) = FileLog::open(&folder.events(), options, &mut |_| Ok(()))?;

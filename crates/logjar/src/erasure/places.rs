@@ -101,18 +101,46 @@ pub(super) fn clean_broken(
     sync_folder(folder)
 }
 
-/// Removes files of segments that are not part of the log any more, and makes sure that they are gone.
+/// Removes files of sealed segments that are not part of the log any more, and makes sure that they are gone. `used`
+/// are the files of the log; the last one is active, and others may come behind it at any time.
 ///
 /// # Errors
 /// What can't be listed or removed.
-pub(super) fn clean_left_over(events: &Path, used: &BTreeSet<String>) -> io::Result<()> {
+pub(super) fn clean_left_over(events: &Path, used: &[String]) -> io::Result<()> {
+    let number = |name: &str| name.split('.').next().and_then(|digits| digits.parse::<u64>().ok());
+    let sealed: BTreeSet<u64> = used.iter().rev().skip(1).filter_map(|name| number(name)).collect();
     for entry in fs::read_dir(events)? {
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        let is_segment = name.starts_with(|first: char| first.is_ascii_digit()) && name.contains(".jsonl");
-        if is_segment && !used.contains(&name) {
+        if number(&name).is_some_and(|number| sealed.contains(&number)) && !used.contains(&name) {
             fs::remove_file(entry.path())?;
         }
     }
     sync_folder(events)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A segment that is being begun meanwhile is not taken for a remain.
+    #[test]
+    fn only_remains_of_sealed_segments_go() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let names = [
+            "000001.r2.jsonl.zst",
+            "000001.r1.jsonl.zst",
+            "000001.r3.jsonl.zst.new",
+            "000002.jsonl",
+            "000002.jsonl.new",
+            "000003.jsonl",
+            "000003.jsonl.new",
+            "MANIFEST.jsonl",
+        ];
+        names.iter().for_each(|name| fs::write(folder.path().join(name), "").expect("a file"));
+        let used = ["000001.r2.jsonl.zst", "000002.jsonl"].map(str::to_owned);
+        clean_left_over(folder.path(), &used).expect("cleaned");
+        let left = names.map(|name| folder.path().join(name).exists());
+        assert_eq!(left, [true, false, false, true, true, true, true, true]);
+    }
 }

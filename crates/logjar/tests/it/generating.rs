@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use crate::generator::{self, Shape};
 use crate::server::{TestServer, logjar};
 
-const SHAPE: Shape = Shape { artifacts: 40, versions: 400, users: 12, seed: 7 };
+const SHAPE: Shape = Shape { artifacts: 40, versions: 400, users: 12, seed: 7, ci_days: None };
 
 #[test]
 fn a_generated_log_is_whole_and_always_the_same() {

@@ -16,7 +16,7 @@ use crate::generator::{self, Shape};
 use crate::server::TestServer;
 use crate::source;
 
-const SHAPE: Shape = Shape { artifacts: 100_000, versions: 120_000, users: 500, seed: 3 };
+const SHAPE: Shape = Shape { artifacts: 100_000, versions: 120_000, users: 500, seed: 3, ci_days: None };
 
 /// What stands in the place of a route's parameters: something that is there, in a group that has many.
 fn filled(route: &str) -> String {
@@ -111,7 +111,8 @@ fn long_looks(diagnostics: &str) -> BTreeSet<String> {
 fn a_walk_in_pieces_sees_every_artifact_once() {
     let temporary = TempDir::new().unwrap();
     let folder = temporary.path().join("data");
-    generator::write(&folder, &Shape { artifacts: 2_000, versions: 2_400, users: 5, seed: 4 }).unwrap();
+    generator::write(&folder, &Shape { artifacts: 2_000, versions: 2_400, users: 5, seed: 4, ci_days: None })
+        .unwrap();
     let (app, _) = startup::open_read_only(DataFolder::new(&folder), Config::default(), false).unwrap();
     let mut seen = Vec::new();
     app.projections.walk(|repository, key, _| seen.push((repository.clone(), key.clone())));
