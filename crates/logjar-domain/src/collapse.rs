@@ -151,12 +151,7 @@ impl Collapse {
     }
 
     fn note_dating(&mut self, recorded: &Recorded) {
-        let (repository, gav) = match &recorded.event {
-            Event::VersionDeployed(deployed) => (&deployed.repository, &deployed.gav),
-            Event::FilesAdded(added) => (&added.repository, &added.gav),
-            Event::SnapshotExpired(expired) => (&expired.repository, &expired.gav),
-            _ => return,
-        };
+        let Some((repository, gav)) = recorded.event.changed_version() else { return };
         let artifact = self.state.artifact(repository, &gav.group, &gav.artifact);
         if artifact.is_some_and(|artifact| artifact.dated == recorded.at.second().0) {
             self.of_artifact(repository, gav).dating = recorded.seq;

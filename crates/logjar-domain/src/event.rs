@@ -341,6 +341,16 @@ impl Event {
         }
     }
 
+    /// The version whose files the event changes, if it changes any.
+    pub fn changed_version(&self) -> Option<(&RepositoryName, &Gav)> {
+        match self {
+            Self::VersionDeployed(deployed) => Some((&deployed.repository, &deployed.gav)),
+            Self::FilesAdded(added) => Some((&added.repository, &added.gav)),
+            Self::SnapshotExpired(expired) => Some((&expired.repository, &expired.gav)),
+            _ => None,
+        }
+    }
+
     /// The kind as the log names it.
     pub fn kind(&self) -> &'static str {
         match self {

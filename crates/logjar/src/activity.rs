@@ -211,10 +211,8 @@ impl Activity {
     pub fn forget(&self, names: &[String]) -> io::Result<()> {
         let mut inner = self.lock();
         let names_one = |refusal: &Refusal| {
-            let texts = [&refusal.detail, &refusal.path];
-            names.iter().any(|name| {
-                refusal.user.as_ref() == Some(name) || texts.iter().any(|text| mentions(text, name))
-            })
+            let user = refusal.user.as_deref().unwrap_or_default();
+            mention_any(&[user, &refusal.detail, &refusal.path], names)
         };
         inner.users.retain(|refusal| !names_one(refusal));
         inner.strangers.retain(|refusal| !names_one(refusal));
@@ -250,6 +248,11 @@ fn end_of(path: &Path) -> Option<String> {
         0 => Some(text),
         _ => text.split_once('\n').map(|(_, whole)| whole.to_owned()),
     }
+}
+
+/// Whether one of the texts mentions one of the names.
+fn mention_any(texts: &[&str], names: &[String]) -> bool {
+    names.iter().any(|name| texts.iter().any(|text| mentions(text, name)))
 }
 
 /// Whether a text has a name as a word, or the beginning of it where the text was cut.

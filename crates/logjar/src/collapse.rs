@@ -18,7 +18,7 @@ use logjar_eventlog::log::{LogReader, Segment};
 use logjar_eventlog::rewrite::{Fate, rewrite};
 
 use crate::clock::now;
-use crate::compression::{Compression, CompressionError};
+use crate::compression::{Compression, CompressionError, Progress};
 use crate::disk_space::has_room_for;
 use crate::rebuild::Turns;
 use crate::retention::{Retention, RetentionError};
@@ -99,6 +99,16 @@ pub struct Amount {
     pub bytes: u64,
 }
 
+impl Collapsed {
+    /// Counts a segment whose file has, or will have, so many bytes.
+    fn count(&mut self, segment: &Segment, stored: u64) {
+        self.segments += 1;
+        self.stored_before += segment.stored;
+        self.stored_after += stored;
+        self.archived += if segment.archive.is_some() { 0 } else { segment.stored };
+    }
+}
+
 impl Amount {
     fn add(&mut self, line: &Line) {
         self.lines += 1;
@@ -143,16 +153,11 @@ pub enum CollapseError {
     Snapshot(#[from] SnapshotError),
 }
 
-/// Hears what is being done, and how much of how much.
-pub type Progress<'a> = &'a mut dyn FnMut(&str, u64, u64);
-
 /// What was found before anything changes.
 struct Plan {
     /// Positions, in order.
     gone: Vec<u64>,
     collapsed: Collapsed,
-    /// The segments that have some of them, the oldest first.
-    segments: Vec<Segment>,
 }
 
 impl Collapsing {
@@ -244,16 +249,11 @@ impl Collapsing {
         if left != state {
             return Err(CollapseError::Unfaithful);
         }
-        let segments = self.segments_of(&gone);
-        for (segment, lines) in &segments {
-            collapsed.segments += 1;
-            collapsed.stored_before += segment.stored;
+        for (segment, lines) in self.segments_of(&gone) {
             let left = segment.lines - segment.collapsed;
-            collapsed.stored_after += segment.stored * (left - lines) / left.max(1);
-            collapsed.archived += if segment.archive.is_some() { 0 } else { segment.stored };
+            collapsed.count(&segment, segment.stored * (left - lines) / left.max(1));
         }
-        let segments = segments.into_iter().map(|(segment, _)| segment).collect();
-        Ok(Plan { gone, collapsed, segments })
+        Ok(Plan { gone, collapsed })
     }
 
     fn each_line(
@@ -276,31 +276,24 @@ impl Collapsing {
 
     /// The segments that have some of the lines, and how many.
     fn segments_of(&self, gone: &[u64]) -> Vec<(Segment, u64)> {
-        let segments = self.log.segments().into_iter().map(|segment| {
-            let begin = gone.partition_point(|seq| *seq < segment.first);
-            let end = gone.partition_point(|seq| *seq < segment.first + segment.lines);
-            (segment, (end - begin) as u64)
-        });
-        segments.filter(|(_, lines)| *lines > 0).collect()
+        let segments = self.log.segments().into_iter();
+        let counted = segments.map(|segment| (segment.count_of(gone), segment));
+        counted.filter(|(lines, _)| *lines > 0).map(|(lines, segment)| (segment, lines)).collect()
     }
 
     fn rewrite(&self, asked: &Asked, plan: &mut Plan, progress: Progress<'_>) -> Result<(), CollapseError> {
-        let active = self.log.segments().last().map_or(1, |active| active.first);
+        let Plan { gone, collapsed } = plan;
         let mut alone = self.compression.alone();
-        if plan.gone.last().is_some_and(|seq| *seq >= active) {
-            self.sequencer.roll()?;
-        }
-        if plan.segments.iter().any(|segment| !segment.is_compressed()) {
+        alone.seal(gone)?;
+        if self.segments_of(gone).iter().any(|(segment, _)| !segment.is_compressed()) {
             alone.compress_all(progress)?;
         }
-        // They may have other files now.
-        let segments = self.segments_of(&plan.gone);
-        (plan.collapsed.stored_before, plan.collapsed.stored_after, plan.collapsed.archived) = (0, 0, 0);
-        for (segment, lines) in segments {
-            let stored = self.rewrite_one(asked, &plan.gone, &segment, progress)?;
-            plan.collapsed.stored_before += segment.stored;
-            plan.collapsed.stored_after += stored;
-            plan.collapsed.archived += if segment.archive.is_some() { 0 } else { segment.stored };
+        // What was expected gives way to what is done.
+        let Collapsed { kinds, all, lines_before, .. } = std::mem::take(collapsed);
+        *collapsed = Collapsed { kinds, all, lines_before, ..Collapsed::default() };
+        for (segment, lines) in self.segments_of(gone) {
+            let stored = self.rewrite_one(asked, gone, &segment, progress)?;
+            collapsed.count(&segment, stored);
             tracing::info!(
                 "collapsed {lines} lines of {}: {} bytes are {stored} now",
                 segment.file,

@@ -57,6 +57,9 @@ struct Waiting {
     since: Instant,
 }
 
+/// Hears what is being done, and how much of how much.
+pub type Progress<'a> = &'a mut dyn FnMut(&str, u64, u64);
+
 /// Held by whoever changes sealed segments.
 pub struct Alone<'a> {
     compression: &'a Compression,
@@ -129,10 +132,7 @@ impl Compression {
     ///
     /// # Errors
     /// The first problem; what else could be compressed was.
-    pub fn compress_all(
-        &self,
-        progress: &mut dyn FnMut(&str, u64, u64),
-    ) -> Result<Achieved, CompressionError> {
+    pub fn compress_all(&self, progress: Progress<'_>) -> Result<Achieved, CompressionError> {
         self.alone().compress_all(progress)
     }
 
@@ -268,14 +268,23 @@ impl Compression {
 }
 
 impl Alone<'_> {
+    /// Seals the active segment if it has one of these positions, which are in order.
+    ///
+    /// # Errors
+    /// That it is not possible now.
+    pub fn seal(&mut self, seqs: &[u64]) -> Result<(), SubmitError> {
+        let active = self.compression.log.segments().pop();
+        if active.is_some_and(|active| active.count_of(seqs) > 0) {
+            self.compression.sequencer.roll()?;
+        }
+        Ok(())
+    }
+
     /// As [`Compression::compress_all`].
     ///
     /// # Errors
     /// As there.
-    pub fn compress_all(
-        &mut self,
-        progress: &mut dyn FnMut(&str, u64, u64),
-    ) -> Result<Achieved, CompressionError> {
+    pub fn compress_all(&mut self, progress: Progress<'_>) -> Result<Achieved, CompressionError> {
         let Self { compression, work } = self;
         let (mut achieved, mut problem) = (compression.switch(work, Duration::ZERO)?, None);
         for segment in compression.sealed() {

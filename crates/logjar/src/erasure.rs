@@ -28,7 +28,7 @@ use logjar_eventlog::rewrite::{Fate, Rewritten, remove_former_archives, rewrite,
 use self::names::NameKey;
 use self::places::{Place, Private, clean_broken, clean_left_over};
 use crate::activity::Activity;
-use crate::compression::{Alone, Compression, CompressionError};
+use crate::compression::{Alone, Compression, CompressionError, Progress};
 use crate::deploy::Deploys;
 use crate::projections::Projections;
 use crate::rebuild::Turns;
@@ -120,9 +120,6 @@ pub enum ErasureError {
     Snapshot(#[from] SnapshotError),
 }
 
-/// Hears what is being done, and how much of how much.
-pub type Progress<'a> = &'a mut dyn FnMut(&str, u64, u64);
-
 impl Erasure {
     /// Of a server.
     pub fn new(parts: Parts) -> Self {
@@ -170,13 +167,12 @@ impl Erasure {
             key.make().map_err(|source| ErasureError::Key { path: key.file(), source })?;
         }
         let command = Command::EraseUser { name: name.to_owned(), name_digest: self.digest(name)? };
-        match self.sequencer.submit_blocking(command, actor.clone())? {
-            Outcome::Appended(recorded) => match &recorded.event {
-                Event::UserErased { user, .. } => Ok(user.clone()),
-                _ => Err(ErasureError::Stopped),
-            },
-            Outcome::Nothing => Err(ErasureError::Stopped),
+        if let Outcome::Appended(recorded) = self.sequencer.submit_blocking(command, actor.clone())?
+            && let Event::UserErased { user, .. } = &recorded.event
+        {
+            return Ok(user.clone());
         }
+        Err(ErasureError::Stopped)
     }
 
     fn digest(&self, name: &str) -> Result<[u8; 32], ErasureError> {
@@ -256,13 +252,10 @@ impl Erasure {
         progress: Progress<'_>,
     ) -> Result<(), ErasureError> {
         let mut alone = self.compression.alone();
-        let active = self.log.segments().last().map_or(1, |active| active.first);
-        if lines.last().is_some_and(|seq| *seq >= active) {
-            self.sequencer.roll()?;
-        }
+        alone.seal(lines)?;
         self.compress(&mut alone, lines, progress)?;
         for segment in self.log.segments() {
-            if has_some(&segment, lines) {
+            if segment.count_of(lines) > 0 {
                 self.rewrite(&segment.file, identities, Place::Segments, progress)?;
             }
         }
@@ -281,7 +274,7 @@ impl Erasure {
         lines: &[u64],
         progress: Progress<'_>,
     ) -> Result<(), ErasureError> {
-        let is_wanted = |segment: &Segment| has_some(segment, lines) && !segment.is_compressed();
+        let is_wanted = |segment: &Segment| segment.count_of(lines) > 0 && !segment.is_compressed();
         if !self.log.segments().iter().any(is_wanted) {
             return Ok(());
         }
@@ -333,11 +326,6 @@ fn is_private_of(identities: &BTreeSet<String>, line: &Line) -> bool {
     line.private().is_some() && person().is_some_and(|person| identities.contains(person.as_str()))
 }
 
-fn has_some(segment: &Segment, lines: &[u64]) -> bool {
-    let begin = lines.partition_point(|seq| *seq < segment.first);
-    lines.get(begin).is_some_and(|seq| *seq < segment.first + segment.lines)
-}
-
 fn at(place: Place) -> impl FnOnce(io::Error) -> ErasureError {
     move |source| ErasureError::Files { place: place.name(), source }
 }
@@ -352,17 +340,15 @@ pub async fn run(erasure: Arc<Erasure>) {
             true => worker.finish(&mut |_, _, _| ()).map(|()| true),
             false => Ok(false),
         });
-        match finished.await {
-            Ok(Ok(true)) => tracing::info!("nothing private is left of those who were erased"),
-            Ok(Err(error)) if !failed && !matches!(error, ErasureError::Stopped) => {
+        let finished = finished.await.unwrap_or(Ok(false));
+        match &finished {
+            Ok(true) => tracing::info!("nothing private is left of those who were erased"),
+            Err(error) if !failed && !matches!(error, ErasureError::Stopped) => {
                 tracing::warn!("private data of somebody who was erased is left, it is tried again: {error}");
-                failed = true;
-                tokio::time::sleep(AGAIN).await;
-                continue;
             }
-            Ok(Ok(false) | Err(_)) | Err(_) => {}
+            Ok(false) | Err(_) => {}
         }
-        failed = failed && erasure.is_pending();
+        failed = finished.is_err();
         tokio::time::sleep(AGAIN).await;
     }
 }

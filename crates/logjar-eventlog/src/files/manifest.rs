@@ -86,6 +86,13 @@ impl ArchiveEntry {
         self.folder.clone().unwrap_or_else(|| events.join(ARCHIVE))
     }
 
+    /// The file that a compressed segment is described by, in this folder.
+    pub(crate) fn of(folder: Option<PathBuf>, segment: SegmentEntry) -> Self {
+        let SegmentEntry { file, bytes, sha256, erased, .. } = segment;
+        let (bytes, sha256) = (bytes.unwrap_or_default(), sha256.unwrap_or_default());
+        Self { folder, file, bytes, sha256, erased }
+    }
+
     /// The entry of a segment that is this file.
     pub(crate) fn as_segment(&self, first: u64) -> SegmentEntry {
         let (bytes, sha256) = (Some(self.bytes), Some(self.sha256.clone()));

@@ -121,6 +121,12 @@ pub struct Segment {
 }
 
 impl Segment {
+    /// How many of these positions, which are in order, are in it.
+    pub fn count_of(&self, seqs: &[u64]) -> u64 {
+        let before = |end: u64| seqs.partition_point(|seq| *seq < end);
+        (before(self.first + self.lines) - before(self.first)) as u64
+    }
+
     /// Whether it is in a compressed file.
     pub fn is_compressed(&self) -> bool {
         matches!(self.state, SegmentState::Compressed | SegmentState::Collapsed)

@@ -44,6 +44,16 @@ pub(crate) fn open_file(folder: &Folder, entry: &ArchiveEntry, first: u64) -> Re
     SegmentFile::open(folder, &entry.as_segment(first))
 }
 
+/// The first line of a segment, unchecked.
+///
+/// # Errors
+/// [`LogError::Corrupt`], [`LogError::Io`].
+pub(crate) fn header_of(segment: &SegmentFile) -> Result<Vec<u8>, LogError> {
+    let mut header = Vec::new();
+    segment.lines(0, u64::MAX, CHUNK).next(&mut header)?;
+    Ok(header)
+}
+
 /// All lines from some position on: the stubs of a scan give way to the lines that they stand for.
 pub(crate) struct Originals<'a, F> {
     items: Items<'a>,
@@ -131,11 +141,9 @@ impl ArchivedLines {
         };
         let folder = open_folder(Arc::clone(disk), folder)?;
         let segment = open_file(&folder, entry, collapsed.first)?;
-        let (mut header, mut line) = (Vec::new(), Vec::new());
-        collapsed.lines(0, u64::MAX, CHUNK).next(&mut header)?;
-        let mut lines = segment.lines(0, u64::MAX, CHUNK);
+        let (mut lines, mut line) = (segment.lines(0, u64::MAX, CHUNK), Vec::new());
         lines.next(&mut line)?;
-        if line != header {
+        if line != header_of(collapsed)? {
             let reason = "it is of another log; put the right one in its place".to_owned();
             return Err(LogError::Archive { path: segment.path, reason });
         }

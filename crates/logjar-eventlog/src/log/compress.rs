@@ -40,20 +40,33 @@ pub fn compress_on(
     name: &str,
     progress: Progress<'_>,
 ) -> Result<Option<Rewritten>, LogError> {
-    let missing = || LogError::Missing { path: path.to_owned() };
-    let folder = Folder::open(disk, path)?.ok_or_else(missing)?;
-    let manifest = Manifest::read(&folder)?.ok_or_else(missing)?;
-    let sealed = manifest.segments().split_last().map_or(&[][..], |(_, sealed)| sealed);
-    let Some(entry) = sealed.iter().find(|entry| entry.file == name && entry.bytes.is_none()) else {
-        return Ok(None);
-    };
+    let sealed = sealed_segment(&disk, path, name)?.filter(|(_, entry)| entry.bytes.is_none());
+    let Some((folder, entry)) = sealed else { return Ok(None) };
     let new_name = entry.name().compressed().to_string();
-    let made = Compressing { folder: &folder, entry, new_name: &new_name }.run(progress);
+    let made = Compressing { folder: &folder, entry: &entry, new_name: &new_name }.run(progress);
     if !matches!(made, Ok(Some(_))) {
         folder.discard(&unfinished(&new_name));
         folder.discard(&new_name);
     }
     made
+}
+
+/// The folder of the log in `path`, and what MANIFEST says of the sealed segment in the file `name`, if it names it as
+/// one.
+///
+/// # Errors
+/// [`LogError::Missing`], [`LogError::Corrupt`], [`LogError::Io`].
+pub(crate) fn sealed_segment(
+    disk: &Arc<dyn Disk>,
+    path: &Path,
+    name: &str,
+) -> Result<Option<(Folder, SegmentEntry)>, LogError> {
+    let missing = || LogError::Missing { path: path.to_owned() };
+    let folder = Folder::open(Arc::clone(disk), path)?.ok_or_else(missing)?;
+    let manifest = Manifest::read(&folder)?.ok_or_else(missing)?;
+    let sealed = manifest.segments().split_last().map_or(&[][..], |(_, sealed)| sealed);
+    let entry = sealed.iter().find(|entry| entry.file == name).cloned();
+    Ok(entry.map(|entry| (folder, entry)))
 }
 
 /// The compression of one segment.

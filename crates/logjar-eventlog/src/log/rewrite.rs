@@ -14,13 +14,13 @@ use crate::files::durable::{CHUNK, Folder, copy, unfinished};
 use crate::files::error::{Fault, LogError};
 use crate::files::frames::FramesWriter;
 use crate::files::index::{Entry, Places};
-use crate::files::manifest::{ARCHIVE, ArchiveEntry, Manifest, SegmentEntry};
+use crate::files::manifest::{ARCHIVE, ArchiveEntry, SegmentEntry};
 use crate::files::segment::{SegmentFile, SegmentName};
 use crate::format::line::Line;
 use crate::format::merkle::Run;
 use crate::format::stub::{Stub, leaf_of};
-use crate::log::archive::{open_file, open_folder};
-use crate::log::compress::Progress;
+use crate::log::archive::{header_of, open_file, open_folder};
+use crate::log::compress::{Progress, sealed_segment};
 
 /// A file that was made of a sealed segment and is not part of the log yet.
 #[derive(Clone, Debug)]
@@ -40,7 +40,7 @@ impl Rewritten {
         Self { replaces, entry, places: None, stored }
     }
 
-    /// Bytes of the file.
+    /// Bytes of the file that was made.
     pub fn stored(&self) -> u64 {
         self.stored
     }
@@ -126,13 +126,9 @@ pub fn rewrite_archive(
     let old = open_file(&archive, archived, replaces.first)?;
     let name = archived.as_segment(replaces.first).name();
     let written = Rewriting { folder: &archive, old: &old, name }.run(fates, progress)?;
-    let Some(Written { entry: SegmentEntry { file, bytes, sha256, erased, .. }, .. }) = written else {
-        return Ok(None);
-    };
-    let (bytes, sha256) = (bytes.unwrap_or_default(), sha256.unwrap_or_default());
-    let archived = ArchiveEntry { folder: archived.folder.clone(), file, bytes, sha256, erased };
+    let Some(Written { entry, stored, .. }) = written else { return Ok(None) };
+    let archived = ArchiveEntry::of(archived.folder.clone(), entry);
     let entry = SegmentEntry { archive: Some(archived), ..replaces.clone() };
-    let stored = SegmentFile::open(&folder, &replaces)?.stored();
     Ok(Some(Rewritten::same_lines(replaces, entry, stored)))
 }
 
@@ -161,12 +157,6 @@ pub fn remove_former_archives(path: &Path, name: &str) -> Result<(), LogError> {
     archive.sync()
 }
 
-fn header_of(segment: &SegmentFile) -> Result<Vec<u8>, LogError> {
-    let mut header = Vec::new();
-    segment.lines(0, u64::MAX, CHUNK).next(&mut header)?;
-    Ok(header)
-}
-
 /// What MANIFEST would say of the file `name` in `folder`, whose first line is `first`, whatever was taken from it.
 ///
 /// # Errors
@@ -187,24 +177,15 @@ pub(crate) fn entry_of(folder: &Folder, name: SegmentName, first: u64) -> Result
         let names = archive.names()?;
         let names = names.iter().filter_map(|found| SegmentName::parse(found));
         let newest = names.filter(|found| found.number == name.number).max_by_key(|found| found.generation);
-        entry.archive = newest.map(|newest| archived_as(&archive, newest, first)).transpose()?;
+        let newest = newest.map(|newest| entry_of(&archive, newest, first)).transpose()?;
+        entry.archive = newest.map(|newest| ArchiveEntry::of(None, newest));
     }
     Ok(entry)
 }
 
-fn archived_as(archive: &Folder, name: SegmentName, first: u64) -> Result<ArchiveEntry, LogError> {
-    let SegmentEntry { file, bytes, sha256, erased, .. } = entry_of(archive, name, first)?;
-    let (bytes, sha256) = (bytes.unwrap_or_default(), sha256.unwrap_or_default());
-    Ok(ArchiveEntry { folder: None, file, bytes, sha256, erased })
-}
-
 /// The folder of the log, and what MANIFEST says of the compressed segment in the file `name`.
 fn sealed(disk: &Arc<dyn Disk>, path: &Path, name: &str) -> Result<Option<(Folder, SegmentEntry)>, LogError> {
-    let missing = || LogError::Missing { path: path.to_owned() };
-    let folder = Folder::open(Arc::clone(disk), path)?.ok_or_else(missing)?;
-    let manifest = Manifest::read(&folder)?.ok_or_else(missing)?;
-    let entry = manifest.segments().iter().find(|entry| entry.file == name && entry.bytes.is_some());
-    Ok(entry.cloned().map(|entry| (folder, entry)))
+    Ok(sealed_segment(disk, path, name)?.filter(|(_, entry)| entry.bytes.is_some()))
 }
 
 /// Copies a segment to the archive, durably, and returns what MANIFEST will say of the copy.
@@ -218,9 +199,7 @@ fn archive_of(
         Some(path) => open_folder(Arc::clone(disk), path)?,
         None => folder.folder(ARCHIVE)?,
     };
-    let SegmentEntry { file, bytes, sha256, erased, .. } = entry.clone();
-    let (bytes, sha256) = (bytes.unwrap_or_default(), sha256.unwrap_or_default());
-    let archived = ArchiveEntry { folder: path.map(Path::to_owned), file, bytes, sha256, erased };
+    let archived = ArchiveEntry::of(path.map(Path::to_owned), entry.clone());
     let target = archive.join(&archived.file);
     if archive.identity(&archived.file)?.is_some() {
         let is_same = open_file(&archive, &archived, entry.first).and_then(|file| file.is_as_stated());

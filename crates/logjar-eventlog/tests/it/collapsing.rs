@@ -16,7 +16,8 @@ use proptest::prelude::*;
 
 use crate::compressing::check_every_change;
 use crate::support::{
-    COMPRESSED, Files, Folder, MANIFEST, REWRITTEN, all_lines, append, compress_sealed, lines_of, rewrite_one,
+    COMPRESSED, Files, Folder, MANIFEST, REWRITTEN, all_lines, append, compress_sealed, lines_of,
+    rewrite_one, states_of_switch,
 };
 
 fn go_on(_: u64, _: u64) -> ControlFlow<()> {
@@ -208,22 +209,7 @@ fn what_is_private_goes_from_the_archive() {
 fn killed_at_every_step() {
     let (folder, before) = before_and_after();
     let (after, lines, left) = (folder.files(), all_lines(&before), folder.view().unwrap().0);
-    let mut states = vec![("before".to_owned(), before.clone())];
-    let mut state = before.clone();
-    let mut add = |name: &str, bytes: Option<&[u8]>| {
-        match bytes {
-            Some(bytes) => state.insert(name.to_owned(), bytes.to_vec()),
-            None => state.remove(name),
-        };
-        states.push((format!("{name} with {:?} bytes", bytes.map(<[u8]>::len)), state.clone()));
-    };
-    add("000001.r2.jsonl.zst.new", Some(&after[REWRITTEN][..30]));
-    add("000001.r2.jsonl.zst.new", Some(&after[REWRITTEN]));
-    add(REWRITTEN, Some(&after[REWRITTEN]));
-    add("000001.r2.jsonl.zst.new", None);
-    add("MANIFEST.jsonl.new", Some(&after[MANIFEST]));
-    add(MANIFEST, Some(&after[MANIFEST]));
-    add(COMPRESSED, None);
+    let states = states_of_switch(&before, &after, COMPRESSED, REWRITTEN);
     for archived in [&b"half a copy"[..], &before[COMPRESSED]] {
         for (name, files) in &states {
             let is_switched = files[MANIFEST] == after[MANIFEST];

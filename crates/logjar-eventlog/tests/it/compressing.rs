@@ -15,6 +15,7 @@ use proptest::prelude::*;
 
 use crate::support::{
     COMPRESSED, Files, Folder, MANIFEST, SECOND, SEGMENT, all_lines, append, compress_sealed, lines_of,
+    states_of_switch,
 };
 
 /// A log of two segments, lines 1 to 4 and 5 to 7, before the first is compressed and after.
@@ -134,22 +135,7 @@ fn others_can_read_it() {
 #[test]
 fn killed_at_every_step() {
     let (before, after) = before_and_after();
-    let mut states = vec![("before".to_owned(), before.clone())];
-    let mut state = before.clone();
-    let mut add = |name: &str, bytes: Option<&[u8]>| {
-        match bytes {
-            Some(bytes) => state.insert(name.to_owned(), bytes.to_vec()),
-            None => state.remove(name),
-        };
-        states.push((format!("{name} with {:?} bytes", bytes.map(<[u8]>::len)), state.clone()));
-    };
-    add("000001.r1.jsonl.zst.new", Some(&after[COMPRESSED][..30]));
-    add("000001.r1.jsonl.zst.new", Some(&after[COMPRESSED]));
-    add(COMPRESSED, Some(&after[COMPRESSED]));
-    add("000001.r1.jsonl.zst.new", None);
-    add("MANIFEST.jsonl.new", Some(&after[MANIFEST]));
-    add(MANIFEST, Some(&after[MANIFEST]));
-    add(SEGMENT, None);
+    let states = states_of_switch(&before, &after, SEGMENT, COMPRESSED);
     let lines = all_lines(&before);
     let folder = Folder::new();
     for (name, files) in states {

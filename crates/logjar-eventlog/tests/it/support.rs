@@ -219,6 +219,31 @@ pub(crate) fn rewrite_one(
     made.is_some_and(|made| log.adopt(&made).unwrap())
 }
 
+/// The files at each step of a switch of the first segment from the file `old` to the file `new`, with what the step
+/// was.
+pub(crate) fn states_of_switch(before: &Files, after: &Files, old: &str, new: &str) -> Vec<(String, Files)> {
+    let (unfinished, unfinished_manifest) = (format!("{new}.new"), format!("{MANIFEST}.new"));
+    let (written, manifest) = (&after[new][..], &after[MANIFEST][..]);
+    let mut state = before.clone();
+    let mut states = vec![("before".to_owned(), before.clone())];
+    for (name, bytes) in [
+        (unfinished.as_str(), Some(&written[..30])),
+        (&unfinished, Some(written)),
+        (new, Some(written)),
+        (&unfinished, None),
+        (&unfinished_manifest, Some(manifest)),
+        (MANIFEST, Some(manifest)),
+        (old, None),
+    ] {
+        match bytes {
+            Some(bytes) => state.insert(name.to_owned(), bytes.to_vec()),
+            None => state.remove(name),
+        };
+        states.push((format!("{name} with {:?} bytes", bytes.map(<[u8]>::len)), state.clone()));
+    }
+    states
+}
+
 /// For each line of a segment's bytes, header included, the byte after its line feed.
 pub(crate) fn line_ends(segment: &[u8]) -> Vec<usize> {
     segment.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(place, _)| place + 1).collect()

@@ -13,8 +13,9 @@ use logjar_domain::day::day;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{KINDS, Kind, mentions};
+use super::{KINDS, Kind, mention_any};
 use crate::clock::now;
+use crate::storage::replace_file;
 
 /// How many lines may wait.
 const WAITING_MAX: usize = 1_024;
@@ -154,24 +155,19 @@ impl Pen {
             let text = String::from_utf8_lossy(&fs::read(entry.path())?).into_owned();
             let kept: String = text.split_inclusive('\n').filter(|line| !self.is_forgotten(line)).collect();
             if kept != text {
-                let new = self.folder.join(format!("{name}.new"));
-                let mut file =
-                    OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
-                file.write_all(kept.as_bytes())?;
-                file.sync_all()?;
-                fs::rename(&new, entry.path())?;
+                replace_file(&entry.path(), kept.as_bytes())?;
             }
         }
-        fs::File::open(&self.folder)?.sync_all()
+        Ok(())
     }
 
     /// Whether a line names somebody: in a text of it, or as the user.
     fn is_forgotten(&self, line: &str) -> bool {
         let Ok(Value::Object(fields)) = serde_json::from_str(line) else {
-            return self.forgotten.iter().any(|name| mentions(line, name));
+            return mention_any(&[line], &self.forgotten);
         };
         let texts: Vec<&str> = fields.values().filter_map(Value::as_str).collect();
-        self.forgotten.iter().any(|name| texts.iter().any(|text| mentions(text, name)))
+        mention_any(&texts, &self.forgotten)
     }
 
     /// Adds a line, unless the file is full.

@@ -1,16 +1,15 @@
 //! Digests of names that are not given again: HMAC-SHA-256 under a key that only this registry has, because names are
 //! few and short, and a plain digest would tell them to whoever reads the log.
 
-use std::fs::{self, DirBuilder, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-use crate::storage::DataFolder;
-use crate::storage::sync_folder;
+use crate::storage::{DataFolder, replace_file, sync_parent};
 
 /// The key, in `keys/names`.
 pub(super) struct NameKey {
@@ -60,12 +59,7 @@ impl NameKey {
         }
         let mut key = [0; 32];
         getrandom::fill(&mut key).map_err(|error| io::Error::other(error.to_string()))?;
-        let new = self.folder.join("names.new");
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
-        file.write_all(&key)?;
-        file.sync_all()?;
-        fs::rename(&new, self.file())?;
-        sync_folder(&self.folder)?;
-        self.folder.parent().map_or(Ok(()), sync_folder)
+        replace_file(&self.file(), &key)?;
+        sync_parent(&self.folder)
     }
 }

@@ -162,12 +162,7 @@ impl Projections {
 }
 
 fn changed_by(event: &Event) -> Option<Changed> {
-    let (repository, gav) = match event {
-        Event::VersionDeployed(deployed) => (&deployed.repository, &deployed.gav),
-        Event::FilesAdded(added) => (&added.repository, &added.gav),
-        Event::SnapshotExpired(expired) => (&expired.repository, &expired.gav),
-        _ => return None,
-    };
+    let (repository, gav) = event.changed_version()?;
     Some(Changed { repository: repository.clone(), gav: gav.clone() })
 }
 

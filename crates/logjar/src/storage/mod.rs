@@ -22,9 +22,9 @@ pub mod tree;
 pub mod uploads;
 pub mod verify;
 
-use std::fs::{self, DirBuilder, Permissions};
-use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::fs::{self, DirBuilder, OpenOptions, Permissions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -358,6 +358,20 @@ pub(crate) fn sync_parent(path: &Path) -> io::Result<()> {
         Some(parent) => sync_folder(parent),
         None => Ok(()),
     }
+}
+
+/// Replaces a file that only its owner may read, durably: a crash leaves the old one or the new one.
+///
+/// # Errors
+/// Any error of the system.
+pub(crate) fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut new = path.as_os_str().to_owned();
+    new.push(".new");
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&new, path)?;
+    sync_parent(path)
 }
 
 /// Makes the entries of a folder durable.
