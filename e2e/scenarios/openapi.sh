@@ -36,16 +36,22 @@ examine() {
 # number_behind LINE PART: the number in that part of that line of Schemathesis' summary.
 number_behind() { grep -E "$1" schemathesis.log | grep -oE "$2" | grep -oE '[0-9]+'; }
 
-step "every route but those that disable somebody"
-examine 75 --exclude-path-regex '/disable$'
+step "every route but those that disable or erase somebody"
+examine 70 --exclude-path-regex '/(disable|erase)$'
 # With a token that is refused everything would be refused as documented, and nothing would have been tried.
 status=$(curl -s -o answer.body -w '%{http_code}' -u "amy:$TOKEN" "$SERVER_URL/api/v1/users")
 assert_equal "the administrator's token afterwards" 200 "$status"
 (($(count_events user.registered) > 3)) || fail "nothing was written: $(logjar log stat)"
 
-step "those that do, down to amy and her token, whose names are among the answers"
-examine 20 --include-path-regex '/disable$'
+step "those that disable, down to amy and her token, whose names are among the answers"
+examine 15 --include-path-regex '/disable$'
 (($(count_events token.disabled) + $(count_events user.disabled) > 0)) || fail "nobody was disabled"
+
+step "the one that erases"
+quietly commands.log logjar user enable amy
+TOKEN=$(logjar token create --user amy --can read,deploy,manage 2>>commands.log)
+examine 10 --include-path-regex '/erase$'
+(($(count_events user.erased) > 0)) || fail "nobody was erased"
 
 stop_server
 assert_log_sound
