@@ -264,8 +264,8 @@ impl Collapse {
         for stamp in builds {
             snapshots.corrected.remove(stamp);
         }
+        // Lines of others are gone already: this event stayed when they went.
         let removed: Vec<Build> = builds.iter().filter_map(|stamp| snapshots.builds.remove(stamp)).collect();
-        snapshots.is_odd |= removed.len() < builds.len();
         snapshots.expirations.push(Expiration { seq, stamps: builds.len(), removed, needs });
     }
 

@@ -264,7 +264,10 @@ impl Life {
 
     /// The lines that may go, of those that are this old.
     fn gone(&self, age_us: i64) -> BTreeSet<u64> {
-        let until = Moment(self.registry.now().0 - age_us);
+        self.gone_until(Moment(self.registry.now().0 - age_us))
+    }
+
+    fn gone_until(&self, until: Moment) -> BTreeSet<u64> {
         let mut collapse = Collapse::of_lines_until(until);
         self.registry.log.iter().for_each(|recorded| collapse.take(recorded));
         let (gone, state) = collapse.finish();
@@ -333,7 +336,8 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Whatever happened, and however far back it is collapsed: the same State and the same digest, and each position
-    /// in it is left. What goes once more after that is nothing, and collapsing in two steps is as good as in one.
+    /// in it is left. What goes once more after that is nothing, and collapsing in steps leaves the lines that one step
+    /// leaves.
     #[test]
     fn the_fold_without_them_is_the_same(
         steps in prop::collection::vec(step(), 1..120),
@@ -341,25 +345,36 @@ proptest! {
     ) {
         let mut life = Life::new();
         steps.iter().for_each(|step| life.take(step));
-        let erased = stripped(&life.registry.log, &life.registry.state);
-        for age in [ages.0, ages.1, 0] {
-            let gone = life.gone(age);
+        let (all, erased) = (life.registry.log.clone(), stripped(&life.registry.log, &life.registry.state));
+        let now = life.registry.now().0;
+        for age in [ages.0.max(ages.1), ages.0.min(ages.1), 0] {
+            let until = Moment(now - age);
+            let gone = life.gone_until(until);
             let state = life.folded_without(&gone);
             prop_assert_eq!(text(&state), text(&life.registry.state));
             prop_assert_eq!(&state, &life.registry.state);
             prop_assert!(positions(&state).is_disjoint(&gone));
             prop_assert!(!gone.contains(&1) && !life.registry.log.last().is_some_and(|last| gone.contains(&last.seq)));
-            let until = life.registry.now().0 - age;
-            prop_assert!(life.registry.log.iter().all(|line| line.at.0 <= until || !gone.contains(&line.seq)));
+            prop_assert!(life.registry.log.iter().all(|line| line.at <= until || !gone.contains(&line.seq)));
             // The next collapse reads what this one left.
             life.registry.log.retain(|recorded| !gone.contains(&recorded.seq));
-            prop_assert!(life.gone(age).is_empty());
+            prop_assert!(life.gone_until(until).is_empty());
+            let in_steps = std::mem::replace(&mut life.registry.log, all.clone());
+            let gone = life.gone_until(until);
+            life.registry.log.retain(|recorded| !gone.contains(&recorded.seq));
+            prop_assert_eq!(positions_of(&in_steps), positions_of(&life.registry.log));
         }
         // Without what is private of those who were erased, it is the same too, and as much may go.
+        let in_one = life.registry.log.len();
         life.registry.log = erased;
-        let gone = life.gone(0);
+        let gone = life.gone_until(Moment(now));
         prop_assert_eq!(&life.folded_without(&gone), &life.registry.state);
+        prop_assert_eq!(life.registry.log.len() - gone.len(), in_one);
     }
+}
+
+fn positions_of(log: &[Recorded]) -> Vec<u64> {
+    log.iter().map(|recorded| recorded.seq).collect()
 }
 
 /// What happens later is not different either.
