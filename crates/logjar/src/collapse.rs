@@ -2,24 +2,27 @@
 //! is decided by the domain ([`logjar_domain::collapse`]).
 //!
 //! Before any segment is rewritten, the lines that would be left are folded: if that gave another State, nothing is
-//! changed. A stop leaves each segment as it was or collapsed; another run does the rest.
+//! changed. All new files are made before the log reads the first: a stop leaves everything as it was, or all of it
+//! collapsed, because segments of before and after together would be another log.
+
+mod archive;
 
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::ops::{ControlFlow, Range};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use logjar_domain::collapse::{Collapse, LEAST_AGE_S};
+use logjar_domain::collapse::{Collapse as Pass, LEAST_AGE_S};
 use logjar_domain::state::{State, evolve};
 use logjar_eventlog::error::LogError;
 use logjar_eventlog::line::Line;
 use logjar_eventlog::log::{LogReader, Segment};
-use logjar_eventlog::rewrite::{Fate, rewrite};
+use logjar_eventlog::rewrite::{Collapse, Fate, Rewritten, discard, rewrite};
 
 use crate::clock::now;
 use crate::compression::{Compression, CompressionError, Progress};
-use crate::disk_space::has_room_for;
+use crate::numbers::counted;
 use crate::rebuild::Turns;
 use crate::retention::{Retention, RetentionError};
 use crate::sequencer::{Sequencer, SubmitError};
@@ -116,18 +119,33 @@ impl Amount {
     }
 }
 
-/// Why the log was not collapsed, or not all of it. What was done stays done.
+/// Why the log was not collapsed: it is as it was, but for segments that were compressed, and for the last variant.
 #[derive(Debug, thiserror::Error)]
 pub enum CollapseError {
     /// Nothing may be written here.
     #[error("the data folder is open for reading only, so the log can't be collapsed; see /health/ready")]
     ReadOnly,
     /// The program is about to end.
-    #[error("not everything was collapsed, because the server is stopping; run it again")]
+    #[error("nothing was collapsed, because the server is stopping; run it again")]
     Stopped,
     /// The disk would be nearly full.
-    #[error("there is too little space on the disk to collapse {0}")]
-    NoRoom(String),
+    #[error("nothing was collapsed, because it takes up to {} more in `{}`, and there is not that much space",
+        counted(*bytes, "byte"), place.display())]
+    NoRoom {
+        /// Where.
+        place: PathBuf,
+        /// How many bytes.
+        bytes: u64,
+    },
+    /// The folder for the archive is one of the program's own.
+    #[error(
+        "the archive `{}` can't be used: it is in the data folder, which is the program's own; name a folder \
+         elsewhere, or none", .0.display()
+    )]
+    ArchiveInside(PathBuf),
+    /// Somebody put other files in the place of those that were read.
+    #[error("nothing was collapsed, because the files of the log were changed meanwhile; run it again")]
+    Changed,
     /// The lines that are left would mean something else: a fault of this program.
     #[error("nothing was collapsed: what is left of the log would not give the same state. Please report it")]
     Unfaithful,
@@ -158,6 +176,16 @@ struct Plan {
     /// Positions, in order.
     gone: Vec<u64>,
     collapsed: Collapsed,
+}
+
+/// What is written.
+struct Order<'a> {
+    /// Positions, in order.
+    gone: &'a [u64],
+    /// Where copies of the segments go.
+    archive: Option<&'a Path>,
+    /// For how many lines stubs will stand in all segments.
+    all: u64,
 }
 
 impl Collapsing {
@@ -203,6 +231,7 @@ impl Collapsing {
     /// The first problem.
     pub fn collapse(&self, asked: &Asked, progress: Progress<'_>) -> Result<Collapsed, CollapseError> {
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let archive = archive::chosen(&self.folder, asked.archive.as_deref())?;
         if asked.dry_run {
             return Ok(self.plan(asked, progress)?.collapsed);
         }
@@ -213,7 +242,7 @@ impl Collapsing {
         if plan.gone.is_empty() {
             return Ok(plan.collapsed);
         }
-        self.rewrite(asked, &mut plan, progress)?;
+        self.rewrite(archive.as_deref(), &mut plan, progress)?;
         self.last.store(now().second().0.unsigned_abs(), Ordering::Relaxed);
         // The one from before has the places of lines as they were.
         progress("state", 0, 1);
@@ -222,10 +251,11 @@ impl Collapsing {
         Ok(plan.collapsed)
     }
 
-    /// Reads the log twice: to know what goes, and to see that the rest means the same.
+    /// Reads the log twice: to know what goes, and to see that the rest means the same. The size of the new files is
+    /// guessed from the lengths of lines.
     fn plan(&self, asked: &Asked, progress: Progress<'_>) -> Result<Plan, CollapseError> {
         let age = asked.older_than_s.max(LEAST_AGE_S);
-        let mut collapse = Collapse::of_lines_until(now().plus_seconds(-age));
+        let mut collapse = Pass::of_lines_until(now().plus_seconds(-age));
         let durable = self.log.durable();
         self.each_line(durable, &mut |line| {
             collapse.take(&decode(line, Detail::State)?);
@@ -235,11 +265,13 @@ impl Collapsing {
         let (gone, state) = collapse.finish();
         let (mut left, mut collapsed, mut going) =
             (State::default(), Collapsed::default(), gone.iter().peekable());
+        let mut lengths = Vec::with_capacity(gone.len());
         self.each_line(durable, &mut |line| {
             collapsed.lines_before += 1;
             if going.next_if(|seq| **seq == line.seq()).is_some() {
                 collapsed.kinds.entry(line.kind().to_owned()).or_default().add(line);
                 collapsed.all.add(line);
+                lengths.push(line.text().len() as u64 + 1);
             } else {
                 evolve(&mut left, &decode(line, Detail::State)?);
             }
@@ -249,9 +281,10 @@ impl Collapsing {
         if left != state {
             return Err(CollapseError::Unfaithful);
         }
-        for (segment, lines) in self.segments_of(&gone) {
-            let left = segment.lines - segment.collapsed;
-            collapsed.count(&segment, segment.stored * (left - lines) / left.max(1));
+        for (segment, going) in self.segments_of(&gone) {
+            let bytes: u64 = lengths.get(going).into_iter().flatten().sum();
+            let kept = segment.bytes.saturating_sub(bytes) as f64 / segment.bytes.max(1) as f64;
+            collapsed.count(&segment, (segment.stored as f64 * kept) as u64);
         }
         Ok(Plan { gone, collapsed })
     }
@@ -274,26 +307,46 @@ impl Collapsing {
         Ok(())
     }
 
-    /// The segments that have some of the lines, and how many.
-    fn segments_of(&self, gone: &[u64]) -> Vec<(Segment, u64)> {
+    /// The segments that have some of the lines, and which of them.
+    fn segments_of(&self, gone: &[u64]) -> Vec<(Segment, Range<usize>)> {
         let segments = self.log.segments().into_iter();
-        let counted = segments.map(|segment| (segment.count_of(gone), segment));
-        counted.filter(|(lines, _)| *lines > 0).map(|(lines, segment)| (segment, lines)).collect()
+        let with_lines = segments.map(|segment| (segment.range_of(gone), segment));
+        with_lines.filter(|(going, _)| !going.is_empty()).map(|(going, segment)| (segment, going)).collect()
     }
 
-    fn rewrite(&self, asked: &Asked, plan: &mut Plan, progress: Progress<'_>) -> Result<(), CollapseError> {
+    fn rewrite(
+        &self,
+        archive: Option<&Path>,
+        plan: &mut Plan,
+        progress: Progress<'_>,
+    ) -> Result<(), CollapseError> {
         let Plan { gone, collapsed } = plan;
         let mut alone = self.compression.alone();
         alone.seal(gone)?;
         if self.segments_of(gone).iter().any(|(segment, _)| !segment.is_compressed()) {
             alone.compress_all(progress)?;
         }
+        let segments = self.segments_of(gone);
+        archive::check_room(&self.folder, archive, &segments)?;
+        let before: u64 = self.log.segments().iter().map(|segment| segment.collapsed).sum();
+        let order = Order { gone, archive, all: before + gone.len() as u64 };
+        let mut made = Vec::new();
+        for (segment, _) in &segments {
+            match self.rewrite_one(&order, segment, progress) {
+                Ok(rewritten) => made.push(rewritten),
+                Err(error) => {
+                    self.discard(&made);
+                    return Err(error);
+                }
+            }
+        }
+        self.adopt(&made)?;
         // What was expected gives way to what is done.
         let Collapsed { kinds, all, lines_before, .. } = std::mem::take(collapsed);
         *collapsed = Collapsed { kinds, all, lines_before, ..Collapsed::default() };
-        for (segment, lines) in self.segments_of(gone) {
-            let stored = self.rewrite_one(asked, gone, &segment, progress)?;
-            collapsed.count(&segment, stored);
+        for ((segment, going), rewritten) in segments.iter().zip(&made) {
+            let (lines, stored) = (going.len(), rewritten.stored());
+            collapsed.count(segment, stored);
             tracing::info!(
                 "collapsed {lines} lines of {}: {} bytes are {stored} now",
                 segment.file,
@@ -303,19 +356,14 @@ impl Collapsing {
         Ok(())
     }
 
-    /// Rewrites a segment, and returns the bytes of its new file.
+    /// Makes the new file of a segment.
     fn rewrite_one(
         &self,
-        asked: &Asked,
-        gone: &[u64],
+        order: &Order<'_>,
         segment: &Segment,
         progress: Progress<'_>,
-    ) -> Result<u64, CollapseError> {
-        let events = self.folder.events();
-        if !has_room_for(&events, 2 * segment.stored) {
-            return Err(CollapseError::NoRoom(segment.file.clone()));
-        }
-        let mut fate = |line: &Line| match gone.binary_search(&line.seq()) {
+    ) -> Result<Rewritten, CollapseError> {
+        let mut fate = |line: &Line| match order.gone.binary_search(&line.seq()) {
             Ok(_) => Fate::Collapses,
             Err(_) => Fate::Stays,
         };
@@ -327,11 +375,25 @@ impl Collapsing {
                 ControlFlow::Continue(())
             }
         };
-        let archive = asked.archive.as_deref();
-        let made = rewrite(&events, &segment.file, archive, &mut fate, &mut report)?;
-        let Some(made) = made else { return Err(CollapseError::Stopped) };
-        let stored = made.stored();
-        self.sequencer.adopt(made)?;
-        Ok(stored)
+        let collapse = Some(Collapse { all: order.all, archive: order.archive });
+        let made = rewrite(&self.folder.events(), &segment.file, collapse, &mut fate, &mut report)?;
+        made.ok_or(CollapseError::Stopped)
+    }
+
+    /// Has the log read the new files.
+    fn adopt(&self, made: &[Rewritten]) -> Result<(), CollapseError> {
+        let result = match self.sequencer.adopt(made.to_vec()) {
+            Ok(true) => return Ok(()),
+            Ok(false) => Err(CollapseError::Changed),
+            // Whoever starts next finds the one set or the other, and removes the rest.
+            Err(error @ SubmitError::Stopped) => return Err(error.into()),
+            Err(error) => Err(error.into()),
+        };
+        self.discard(made);
+        result
+    }
+
+    fn discard(&self, made: &[Rewritten]) {
+        made.iter().for_each(|each| discard(&self.folder.events(), each));
     }
 }

@@ -198,7 +198,7 @@ impl Compression {
         let mut achieved = Achieved::default();
         while let Some(place) = work.waiting.iter().position(|waiting| waiting.since.elapsed() >= keep) {
             let Waiting { segment, compressed, since } = work.waiting.swap_remove(place);
-            let adopted = match self.sequencer.adopt(compressed.clone()) {
+            let adopted = match self.sequencer.adopt(vec![compressed.clone()]) {
                 Ok(adopted) => adopted,
                 Err(error) => {
                     work.waiting.push(Waiting { segment, compressed, since });
@@ -274,7 +274,7 @@ impl Alone<'_> {
     /// That it is not possible now.
     pub fn seal(&mut self, seqs: &[u64]) -> Result<(), SubmitError> {
         let active = self.compression.log.segments().pop();
-        if active.is_some_and(|active| active.count_of(seqs) > 0) {
+        if active.is_some_and(|active| active.has_any_of(seqs)) {
             self.compression.sequencer.roll()?;
         }
         Ok(())

@@ -255,7 +255,7 @@ impl Erasure {
         alone.seal(lines)?;
         self.compress(&mut alone, lines, progress)?;
         for segment in self.log.segments() {
-            if segment.count_of(lines) > 0 {
+            if segment.has_any_of(lines) {
                 self.rewrite(&segment.file, identities, Place::Segments, progress)?;
             }
         }
@@ -274,7 +274,7 @@ impl Erasure {
         lines: &[u64],
         progress: Progress<'_>,
     ) -> Result<(), ErasureError> {
-        let is_wanted = |segment: &Segment| segment.count_of(lines) > 0 && !segment.is_compressed();
+        let is_wanted = |segment: &Segment| segment.has_any_of(lines) && !segment.is_compressed();
         if !self.log.segments().iter().any(is_wanted) {
             return Ok(());
         }
@@ -314,7 +314,7 @@ impl Erasure {
         // Broken off, or nothing was left in it.
         self.check_going_on()?;
         if let Some(made) = made {
-            self.sequencer.adopt(made)?;
+            self.sequencer.adopt(vec![made])?;
         }
         Ok(())
     }

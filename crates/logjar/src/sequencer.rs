@@ -228,12 +228,12 @@ impl Sequencer {
         self.on_files(|log| log.roll())
     }
 
-    /// Has the log read a sealed segment from the file that was made of it. Returns whether it still was to be
-    /// replaced. Blocks.
+    /// Has the log read sealed segments from the files that were made of them, from all or none. Returns whether they
+    /// still were to be replaced. Blocks.
     ///
     /// # Errors
     /// That it is not possible now.
-    pub fn adopt(&self, rewritten: Rewritten) -> Result<bool, SubmitError> {
+    pub fn adopt(&self, rewritten: Vec<Rewritten>) -> Result<bool, SubmitError> {
         self.on_files(move |log| log.adopt(&rewritten))
     }
 
@@ -249,12 +249,16 @@ impl Sequencer {
         &self,
         act: impl FnOnce(&mut dyn EventLog) -> Result<T, LogError> + Send + 'static,
     ) -> Result<T, SubmitError> {
-        self.answered(|answer| {
-            Message::OnFiles(Box::new(move |log| {
-                let _ = answer.send(unless_fatal(act(log))?);
-                Ok(())
-            }))
-        })
+        let (answer, answered) = oneshot::channel();
+        let act = Message::OnFiles(Box::new(move |log| {
+            let _ = answer.send(unless_fatal(act(log))?);
+            Ok(())
+        }));
+        // It waits for a place in the queue: minutes of work may have gone before.
+        match self.messages.as_ref().map(|messages| messages.send(act)) {
+            Some(Ok(())) => answered.blocking_recv().unwrap_or(Err(SubmitError::Stopped)),
+            None | Some(Err(_)) => Err(self.why_closed()),
+        }
     }
 
     fn answered<T>(&self, message: impl FnOnce(Answer<T>) -> Message) -> Result<T, SubmitError> {
@@ -266,11 +270,12 @@ impl Sequencer {
         match self.messages.as_ref().map(|messages| messages.try_send(message(answer))) {
             Some(Ok(())) => Ok(answered),
             Some(Err(TrySendError::Full(_))) => Err(SubmitError::Busy),
-            None | Some(Err(TrySendError::Disconnected(_))) if self.space().is_full() => {
-                Err(SubmitError::NoSpace)
-            }
-            None | Some(Err(TrySendError::Disconnected(_))) => Err(SubmitError::Stopped),
+            None | Some(Err(TrySendError::Disconnected(_))) => Err(self.why_closed()),
         }
+    }
+
+    fn why_closed(&self) -> SubmitError {
+        if self.space().is_full() { SubmitError::NoSpace } else { SubmitError::Stopped }
     }
 
     /// Whether the disk was full at the last write.

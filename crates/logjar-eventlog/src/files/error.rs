@@ -139,7 +139,7 @@ pub enum LogError {
         source: ReplayError,
     },
     /// Lines that were collapsed cannot be read, or a segment cannot be moved there.
-    #[error("the archive `{}` cannot be used: {reason}", path.display())]
+    #[error("the archive `{}` can't be used: {reason}", path.display())]
     Archive {
         /// The file or folder.
         path: PathBuf,

@@ -1,6 +1,8 @@
 //! Where lines are: the offset of every 64th one, or of the next that is left. The index is built at replay, or taken
 //! from a point to resume from, and grows with each batch.
 
+use std::collections::VecDeque;
+
 use crate::files::segment::SegmentFile;
 
 /// Lines between two entries, at least. A read skips half as many on average; an entry takes 24 bytes.
@@ -152,11 +154,26 @@ impl Index {
 
     /// Where to start reading in order to get to line `seq`, or to the stub that stands for it.
     pub(crate) fn find(&self, seq: u64) -> Option<Start> {
-        let after = self.segments.partition_point(|index| index.segment.first <= seq);
-        let SegmentIndex { segment, entries, end } = self.segments.get(after.checked_sub(1)?)?;
-        let after = entries.partition_point(|entry| entry.seq <= seq);
-        let Entry { seq, offset, seed } = *entries.get(after.checked_sub(1)?)?;
-        Some(Start { segment: segment.clone(), seq, offset, seed, end: *end })
+        self.segments.get(self.place_of(seq)?)?.find(seq)
+    }
+
+    /// Where to start reading in each segment in order to read all lines from `seq` on.
+    pub(crate) fn find_all_from(&self, seq: u64) -> VecDeque<Start> {
+        let segments = self.place_of(seq).and_then(|place| self.segments.get(place..)).unwrap_or_default();
+        segments.iter().filter_map(|index| index.find(seq.max(index.segment.first))).collect()
+    }
+
+    /// Which segment has a line.
+    fn place_of(&self, seq: u64) -> Option<usize> {
+        self.segments.partition_point(|index| index.segment.first <= seq).checked_sub(1)
+    }
+}
+
+impl SegmentIndex {
+    fn find(&self, seq: u64) -> Option<Start> {
+        let after = self.entries.partition_point(|entry| entry.seq <= seq);
+        let Entry { seq, offset, seed } = *self.entries.get(after.checked_sub(1)?)?;
+        Some(Start { segment: self.segment.clone(), seq, offset, seed, end: self.end })
     }
 }
 

@@ -209,18 +209,19 @@ impl Manifest {
         self.with_segments(epoch, segments)
     }
 
-    /// The next one, made by the writer `epoch`, in which a sealed segment is described otherwise; `None` if this one
-    /// does not describe it as `replaces` does.
-    pub(crate) fn with_rewritten(
+    /// The next one, made by the writer `epoch`, in which sealed segments are described otherwise, each as the second
+    /// of a pair; `None` if this one does not describe them as the first.
+    pub(crate) fn with_rewritten<'a>(
         &self,
         epoch: u64,
-        replaces: &SegmentEntry,
-        by: &SegmentEntry,
+        pairs: impl Iterator<Item = (&'a SegmentEntry, &'a SegmentEntry)>,
     ) -> Option<Self> {
         let mut segments = self.segments.clone();
         let (_, sealed) = segments.split_last_mut()?;
-        let entry = sealed.iter_mut().find(|entry| *entry == replaces)?;
-        *entry = by.clone();
+        for (replaces, by) in pairs {
+            let entry = sealed.iter_mut().find(|entry| *entry == replaces)?;
+            *entry = by.clone();
+        }
         Some(self.with_segments(epoch, segments))
     }
 

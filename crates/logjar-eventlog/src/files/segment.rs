@@ -4,6 +4,7 @@
 use std::fmt::{self, Display, Formatter};
 use std::io::{self, BufRead, BufReader, Read};
 use std::mem;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -121,10 +122,15 @@ pub struct Segment {
 }
 
 impl Segment {
-    /// How many of these positions, which are in order, are in it.
-    pub fn count_of(&self, seqs: &[u64]) -> u64 {
+    /// Which of these positions, which are in order, are in it.
+    pub fn range_of(&self, seqs: &[u64]) -> Range<usize> {
         let before = |end: u64| seqs.partition_point(|seq| *seq < end);
-        (before(self.first + self.lines) - before(self.first)) as u64
+        before(self.first)..before(self.first + self.lines)
+    }
+
+    /// Whether one of them is in it.
+    pub fn has_any_of(&self, seqs: &[u64]) -> bool {
+        !self.range_of(seqs).is_empty()
     }
 
     /// Whether it is in a compressed file.

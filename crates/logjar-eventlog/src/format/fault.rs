@@ -7,7 +7,7 @@ use crate::format::micros::Micros;
 
 /// A place in a file that is not as it was written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{}` is damaged at byte {offset}{}: {fault}; restore it from a backup or a copy", file.display(), in_line(*line))]
+#[error("`{}`{}: {fault}{}", file.display(), self.place(), self.advice())]
 pub struct Damage {
     /// The file.
     pub file: PathBuf,
@@ -19,8 +19,24 @@ pub struct Damage {
     pub fault: Fault,
 }
 
-fn in_line(line: Option<u64>) -> String {
-    line.map_or_else(String::new, |seq| format!(" (line {seq})"))
+impl Damage {
+    /// Where in the file, if it is not the whole file.
+    fn place(&self) -> String {
+        let Self { line, offset, fault, .. } = self;
+        match line {
+            _ if fault.is_of_file() => String::new(),
+            Some(seq) => format!(" is damaged at byte {offset} (line {seq})"),
+            None => format!(" is damaged at byte {offset}"),
+        }
+    }
+
+    /// What to do, unless the fault says it.
+    fn advice(&self) -> &str {
+        match self.fault {
+            Fault::Elsewhere(_) | Fault::Unnamed | Fault::Mixed { .. } => "",
+            _ => "; restore it from a backup or a copy",
+        }
+    }
 }
 
 /// What is wrong with a line, a header or a small file.
@@ -86,7 +102,8 @@ pub enum Fault {
     Missing,
     /// The file should be there; another one has the same segment.
     #[error(
-        "the file is missing, but `{0}` has the same segment; logjar restore --from-copy DATA makes the log use it"
+        "the file is missing, but `{0}` has the same segment; `logjar restore --from-copy DATA` makes the log use it, or \
+         says why it can't"
     )]
     Elsewhere(String),
     /// Good lines of a later batch follow.
@@ -96,6 +113,18 @@ pub enum Fault {
         first: Box<Fault>,
         /// The seq of the line that proves it.
         proof: u64,
+    },
+    /// Segments of before and of after a collapse.
+    #[error(
+        "{lines} lines are collapsed in these segments, but once {all} were: some are of before a collapse and others \
+         of after, and together they would be another log. Take all of them from one copy; or replace each collapsed \
+         segment by its file in the archive"
+    )]
+    Mixed {
+        /// For how many lines they stand.
+        lines: u64,
+        /// What the last of them says.
+        all: u64,
     },
     /// A sealed segment does not end with its footer.
     #[error("the segment is sealed, but its footer is missing")]
@@ -115,6 +144,11 @@ pub enum Fault {
 }
 
 impl Fault {
+    /// Whether no place in the file is to blame.
+    fn is_of_file(&self) -> bool {
+        matches!(self, Self::Missing | Self::Elsewhere(_) | Self::Sha256 | Self::Unnamed | Self::Mixed { .. })
+    }
+
     /// The fault together with its place.
     pub(crate) fn at(self, file: impl Into<PathBuf>, line: Option<u64>, offset: u64) -> Damage {
         Damage { file: file.into(), line, offset, fault: self }

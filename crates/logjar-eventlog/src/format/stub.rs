@@ -22,6 +22,7 @@ struct Record {
     times: [String; 2],
     last: String,
     tree: Vec<String>,
+    all: u64,
 }
 
 /// Neighbouring lines that were collapsed.
@@ -35,11 +36,12 @@ pub struct Stub {
     until: Micros,
     crc: u32,
     run: Run,
+    all: u64,
 }
 
 impl Stub {
-    /// Stands for one line.
-    pub(crate) fn of(line: &Line) -> Self {
+    /// Stands for one line, in a log of which stubs stand for `all` lines then.
+    pub(crate) fn of(line: &Line, all: u64) -> Self {
         let mut stub = Self {
             from: line.seq(),
             to: line.seq(),
@@ -49,14 +51,15 @@ impl Stub {
             until: line.at(),
             crc: line.crc(),
             run: Run::after(line.seq() - 1),
+            all,
         };
         stub.run.push(leaf_of(line));
         stub
     }
 
     /// Stands for the next line, too.
-    pub(crate) fn add(&mut self, line: &Line) {
-        self.add_stub(&Self::of(line));
+    pub(crate) fn add(&mut self, line: &Line, all: u64) {
+        self.add_stub(&Self::of(line, all));
     }
 
     /// Stands for the lines of the next stub, too.
@@ -64,6 +67,7 @@ impl Stub {
         self.run.push_run(&next.run);
         let Self { to, last_batch, until, crc, .. } = *next;
         (self.to, self.last_batch, self.until, self.crc) = (to, last_batch, until, crc);
+        self.all = self.all.max(next.all);
     }
 
     /// Position of the first of its lines.
@@ -106,6 +110,11 @@ impl Stub {
         self.crc
     }
 
+    /// For how many lines all stubs of the log stood when it was written.
+    pub(crate) fn all(&self) -> u64 {
+        self.all
+    }
+
     /// The leaves of its lines.
     pub(crate) fn run(&self) -> &Run {
         &self.run
@@ -125,6 +134,7 @@ impl Stub {
             times: [self.since.to_string(), self.until.to_string()],
             last: format!("{:08x}", self.crc),
             tree: self.run.subtrees().iter().map(|hash| hexadecimal(hash)).collect(),
+            all: self.all,
         };
         record::encode(&record, 0).0
     }
@@ -139,7 +149,7 @@ impl Stub {
     }
 
     fn from_record(record: &Record) -> Option<Self> {
-        let Record { stub: from, to, batches: [first_batch, last_batch], times, last, tree } = record;
+        let Record { stub: from, to, batches: [first_batch, last_batch], times, last, tree, all } = record;
         let [since, until] = [times[0].parse().ok()?, times[1].parse().ok()?];
         let is_sound = *from > 1
             && from <= to
@@ -147,6 +157,7 @@ impl Stub {
             && first_batch <= from
             && first_batch <= last_batch
             && last_batch <= to
+            && *all > to - from
             && if from == to { since == until } else { since < until };
         let subtrees = tree.iter().map(|digits| hash_of(digits)).collect::<Option<_>>()?;
         let run = Run::of(from - 1, *to, subtrees).filter(|_| is_sound)?;
@@ -159,6 +170,7 @@ impl Stub {
             until,
             crc: parse_crc(last.as_bytes())?,
             run,
+            all: *all,
         })
     }
 }

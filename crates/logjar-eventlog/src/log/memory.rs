@@ -125,7 +125,7 @@ impl EventLog for MemoryLog {
         Ok(None)
     }
 
-    fn adopt(&mut self, _: &Rewritten) -> Result<bool, LogError> {
+    fn adopt(&mut self, _: &[Rewritten]) -> Result<bool, LogError> {
         self.refuse_if_poisoned()?;
         Ok(false)
     }

@@ -72,12 +72,12 @@ pub trait EventLog: Send {
     /// `append`.
     fn roll(&mut self) -> Result<Option<String>, LogError>;
 
-    /// Reads a sealed segment from the file that was made of it from now on, and removes the one before. Returns
-    /// whether it was still needed.
+    /// Reads sealed segments from the files that were made of them from now on, and removes those of before. A stop
+    /// leaves the one set or the other. Returns whether all of them were as they were; otherwise nothing changes.
     ///
     /// # Errors
     /// As `roll`.
-    fn adopt(&mut self, rewritten: &Rewritten) -> Result<bool, LogError>;
+    fn adopt(&mut self, rewritten: &[Rewritten]) -> Result<bool, LogError>;
 
     /// Notes, durably, that nothing private is left of those who were erased by events up to this position.
     ///

@@ -13,7 +13,7 @@ use crate::format::chain::Chain;
 use crate::format::line::Line;
 use crate::format::merkle::Root;
 use crate::log::reader::FileReader;
-use crate::log::replay::Replay;
+use crate::log::replay::{Replay, check_of_one_time};
 use crate::log::resume::ResumePoint;
 use crate::log::{Head, Items, Lines, LogReader, Segment};
 
@@ -56,8 +56,9 @@ impl ReadOnlyLog {
         point: Option<&ResumePoint>,
         replay: &mut dyn FnMut(&Line) -> Result<(), ReplayError>,
     ) -> Result<(Self, Vec<Warning>), LogError> {
-        let OpenedFiles { segments, mark, mut warnings, erased } = OpenedFiles::open(folder)?;
+        let OpenedFiles { folder, segments, mark, mut warnings, erased } = OpenedFiles::open(folder)?;
         let mut replayed = Replay { segments: &segments, mark: mark.as_ref(), running, point }.run(replay)?;
+        check_of_one_time(&folder, &segments, replayed.collapsed)?;
         warnings.extend(replayed.unused_point.take());
         if let Some(segment) = segments.last().filter(|_| replayed.torn > 0) {
             let (file, offset, bytes) = (segment.path.clone(), replayed.offset, replayed.torn);
@@ -128,6 +129,7 @@ impl LogReader for ReadOnlyLog {
 
 /// The files of one MANIFEST position, and the mark.
 pub(crate) struct OpenedFiles {
+    pub(crate) folder: Folder,
     pub(crate) segments: Vec<SegmentFile>,
     pub(crate) mark: Option<Mark>,
     pub(crate) warnings: Vec<Warning>,
@@ -146,7 +148,7 @@ impl OpenedFiles {
             let manifest = Manifest::read(&folder)?.ok_or_else(missing)?;
             match SegmentFile::open_all(&folder, manifest.segments()) {
                 Ok(segments) => {
-                    return Ok(Self { segments, mark, warnings, erased: manifest.erased() });
+                    return Ok(Self { folder, segments, mark, warnings, erased: manifest.erased() });
                 }
                 // A writer may have switched to other files since MANIFEST was read.
                 Err(LogError::Corrupt(_)) if attempt < ATTEMPTS => attempt += 1,

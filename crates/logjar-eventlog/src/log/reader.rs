@@ -1,5 +1,6 @@
 //! Readers of a log in files: single lines by position, and scans. They share the writer's durable position.
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -46,10 +47,6 @@ impl FileReader {
         add(&mut self.index.write().unwrap_or_else(PoisonError::into_inner));
         self.durable.store(durable, Ordering::Release);
     }
-
-    fn walk(&self, seq: u64, buffer: usize) -> Option<Walk> {
-        Walk::begin(&self.index.read().unwrap_or_else(PoisonError::into_inner), seq, buffer)
-    }
 }
 
 impl LogReader for FileReader {
@@ -61,8 +58,8 @@ impl LogReader for FileReader {
         if seq > self.durable() {
             return Ok(None);
         }
-        let Some(mut walk) = self.walk(seq, READ_BUFFER) else { return Ok(None) };
-        Ok(walk.item_at(seq)?.into_line())
+        let Some(start) = self.with_index(|index| index.find(seq)) else { return Ok(None) };
+        Ok(Walk::begin(start, READ_BUFFER).item_at(seq)?.into_line())
     }
 
     fn segments(&self) -> Vec<Segment> {
@@ -104,7 +101,9 @@ impl LogReader for FileReader {
 
     fn items(&self, from: u64) -> Result<Items<'_>, LogError> {
         let (next, until) = (from.max(1), self.durable());
-        Ok(Box::new(Scan { reader: self, walk: None, next, until }))
+        // The files of now: with others, what was collapsed meanwhile would be half there.
+        let starts = self.with_index(|index| index.find_all_from(next));
+        Ok(Box::new(Scan { starts, walk: None, next, until }))
     }
 
     fn originals(&self, from: u64) -> Result<Lines<'_>, LogError> {
@@ -130,17 +129,16 @@ struct Walk {
 /// The line `seq`, checked as far as the index and the lines before it in its block allow; `None` if the index does not
 /// know it, or if the lines of its segment do not end with it.
 pub(crate) fn read_last(index: &Index, seq: u64) -> Result<Option<Line>, LogError> {
-    let Some(mut walk) = Walk::begin(index, seq, READ_BUFFER) else { return Ok(None) };
+    let Some(start) = index.find(seq) else { return Ok(None) };
+    let mut walk = Walk::begin(start, READ_BUFFER);
     let line = walk.item_at(seq)?.into_line();
     Ok(line.filter(|_| walk.at_end()))
 }
 
 impl Walk {
-    /// Starts at the nearest line at or before `seq` that the index knows.
-    fn begin(index: &Index, seq: u64, buffer: usize) -> Option<Self> {
-        let start = index.find(seq)?;
+    fn begin(start: Start, buffer: usize) -> Self {
         let lines = start.segment.lines(start.offset, start.end, buffer);
-        Some(Self { lines, seq: start.seq, seed: start.seed, at: start.offset, buffer: Vec::new(), start })
+        Self { lines, seq: start.seq, seed: start.seed, at: start.offset, buffer: Vec::new(), start }
     }
 
     fn at_end(&self) -> bool {
@@ -188,24 +186,25 @@ impl Walk {
 }
 
 /// Iterates over lines and stubs, across segments.
-struct Scan<'a> {
-    reader: &'a FileReader,
+struct Scan {
+    /// The segments that were not begun yet.
+    starts: VecDeque<Start>,
     walk: Option<Walk>,
     next: u64,
     until: u64,
 }
 
-impl Scan<'_> {
+impl Scan {
     fn step(&mut self) -> Result<Option<Item>, LogError> {
         if self.walk.as_ref().is_none_or(Walk::at_end) {
-            self.walk = self.reader.walk(self.next, SCAN_BUFFER);
+            self.walk = self.starts.pop_front().map(|start| Walk::begin(start, SCAN_BUFFER));
         }
         let Some(walk) = &mut self.walk else { return Ok(None) };
         walk.item_at(self.next).map(Some)
     }
 }
 
-impl Iterator for Scan<'_> {
+impl Iterator for Scan {
     type Item = Result<Item, LogError>;
 
     fn next(&mut self) -> Option<Self::Item> {

@@ -13,7 +13,7 @@ use crate::files::error::{Fault, LogError, Warning};
 use crate::files::manifest::Manifest;
 use crate::files::mark::Mark;
 use crate::files::segment::{ActiveSegment, SegmentBody, SegmentFile};
-use crate::log::replay::{Each, Replay, Replayed, check_mark_within};
+use crate::log::replay::{Each, Replay, Replayed, check_mark_within, check_of_one_time};
 use crate::log::resume::ResumePoint;
 use crate::log::unnamed::refuse_unnamed_lines;
 
@@ -84,6 +84,7 @@ impl Recovery<'_> {
         let active = ActiveSegment { number, first, name, path, file };
         let replay = Replay { segments: &segments, mark: self.mark, running: false, point: self.point };
         let replayed = replay.run(each)?;
+        check_of_one_time(self.folder, &segments, replayed.collapsed)?;
         refuse_unnamed_lines(self.folder, &segments, &replayed.chain, replayed.has_footer)?;
         let warning = if replayed.torn > 0 { Some(self.keep_tail(&active, replayed.offset)?) } else { None };
         // A footer that was left by a roll is not kept: it says nothing that the lines do not.

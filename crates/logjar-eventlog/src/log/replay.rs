@@ -3,7 +3,7 @@
 //! (`docs/event-log-format.md`, Tear or corruption).
 
 use crate::files::bounds::{check_footer, check_header, counted_lines, is_footer};
-use crate::files::durable::CHUNK;
+use crate::files::durable::{CHUNK, Folder};
 use crate::files::error::{Fault, LogError, ReplayError, Warning};
 use crate::files::index::Index;
 use crate::files::mark::Mark;
@@ -29,6 +29,8 @@ pub(crate) struct Replayed {
     pub(crate) torn: u64,
     /// Whether a roll was broken off when the last segment had its footer already.
     pub(crate) has_footer: bool,
+    /// For how many lines all stubs stood when the last one that was read was written.
+    pub(crate) collapsed: u64,
     /// Why the point was not used, if one was given.
     pub(crate) unused_point: Option<Warning>,
 }
@@ -55,6 +57,7 @@ struct Pass<'a, 'e> {
     torn: u64,
     has_footer: bool,
     met_mark: bool,
+    collapsed: u64,
     line: Vec<u8>,
 }
 
@@ -80,6 +83,19 @@ pub(crate) fn check_mark_within(segments: &[SegmentFile], mark: &Mark) -> Result
     Err(LogError::MarkBeyondEnd { path, len, offset: mark.offset, seq: mark.seq })
 }
 
+/// Refuses segments of before and of after a collapse: together they are another log. `all` is for how many lines stubs
+/// stood when the last stub was written.
+///
+/// # Errors
+/// [`Fault::Mixed`] in the folder of the segments.
+pub(crate) fn check_of_one_time(folder: &Folder, segments: &[SegmentFile], all: u64) -> Result<(), LogError> {
+    let lines = segments.iter().map(|segment| segment.taken.collapsed).sum();
+    match lines < all {
+        true => Err(LogError::Corrupt(Fault::Mixed { lines, all }.at(folder.path(), None, 0))),
+        false => Ok(()),
+    }
+}
+
 impl Replay<'_> {
     /// Reads the log: the lines after the point if it fits, otherwise all of them.
     ///
@@ -100,6 +116,7 @@ impl Replay<'_> {
             torn: 0,
             has_footer: false,
             met_mark: false,
+            collapsed: 0,
             line: Vec::new(),
         };
         // The point may be after the very line that the mark names.
@@ -117,8 +134,8 @@ impl Replay<'_> {
             }
         }
         pass.check_end()?;
-        let Pass { chain, index, offset, torn, has_footer, .. } = pass;
-        Ok(Replayed { chain, index, offset, torn, has_footer, unused_point })
+        let Pass { chain, index, offset, torn, has_footer, collapsed, .. } = pass;
+        Ok(Replayed { chain, index, offset, torn, has_footer, collapsed, unused_point })
     }
 
     /// What is known before the first line that is read.
@@ -208,7 +225,10 @@ impl Pass<'_, '_> {
     /// A stub, in whose segment every line was durable long ago.
     fn read_stub(&mut self, segment: &SegmentFile, raw: RawLine) -> Result<(), LogError> {
         let Head { seq, crc, .. } = self.chain.head();
-        let accepted = Stub::parse(&self.line).and_then(|stub| self.chain.accept_stub(&stub));
+        let accepted = Stub::parse(&self.line).and_then(|stub| {
+            self.collapsed = self.collapsed.max(stub.all());
+            self.chain.accept_stub(&stub)
+        });
         accepted.map_err(|fault| LogError::Corrupt(fault.at(&segment.path, Some(seq + 1), raw.start)))?;
         self.index.push(seq + 1, raw.start, crc, raw.end);
         self.offset = raw.end;

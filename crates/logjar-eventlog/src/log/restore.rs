@@ -15,7 +15,7 @@ use crate::files::segment::{SegmentFile, SegmentName};
 use crate::format::random::Randomness;
 use crate::log::folder::LogFolder;
 use crate::log::recovery::{Recovered, Recovery};
-use crate::log::replay::{Replay, Replayed, check_mark_within};
+use crate::log::replay::{Replay, check_mark_within, check_of_one_time};
 use crate::log::rewrite::entry_of;
 use crate::log::switch::is_good;
 use crate::log::unnamed::next_segment;
@@ -84,20 +84,24 @@ fn fitting(folder: &Folder, copied: &Manifest) -> Result<Manifest, LogError> {
             }
         }
         let replay = Replay { segments: &present, mark: None, running: false, point: None };
-        let (count, next) = match replay.run(&mut |_| Ok(())) {
-            Ok(Replayed { chain, has_footer, .. }) => {
-                (present.len(), next_segment(folder, &present, &chain, has_footer)?)
+        let (count, next, of_one_time) = match replay.run(&mut |_| Ok(())) {
+            Ok(replayed) => {
+                let next = next_segment(folder, &present, &replayed.chain, replayed.has_footer)?;
+                (present.len(), next, check_of_one_time(folder, &present, replayed.collapsed))
             }
             Err(LogError::Corrupt(damage)) if damage.fault == Fault::NoFooter => {
                 let whole = present.iter().take_while(|segment| segment.path != damage.file);
-                (whole.count() + 1, None)
+                (whole.count() + 1, None, Ok(()))
             }
             Err(error) => return Err(error),
         };
         let mut segments = manifest.segments().to_vec();
         match next {
             Some(next) => segments.push(next),
-            None if count == segments.len() => return with_active(folder, manifest),
+            None if count == segments.len() => {
+                of_one_time?;
+                return with_active(folder, manifest);
+            }
             // More than one cannot have changed while the log was copied.
             None if count + 1 < copied.segments().len() => {
                 let lost = copied.segments().get(count).map_or(MANIFEST, |entry| entry.file.as_str());

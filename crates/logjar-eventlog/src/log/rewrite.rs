@@ -57,12 +57,22 @@ pub enum Fate {
     LosesPrivate,
 }
 
+/// How lines collapse.
+#[derive(Clone, Copy, Debug)]
+pub struct Collapse<'a> {
+    /// For how many lines stubs will stand in all segments, when it is done.
+    pub all: u64,
+    /// Where a copy of each file goes the first time that lines of it collapse: a folder that exists; `archive/` in the
+    /// log's folder if there is none here.
+    pub archive: Option<&'a Path>,
+}
+
 /// Decides about each line. It is asked in the order of the log.
 pub type Fates<'a> = &'a mut dyn FnMut(&Line) -> Fate;
 
-/// Rewrites the compressed segment in the file `name` of the log in `folder`. The first time that lines collapse, a
-/// copy of the file goes to `archive`, a folder that exists, or to `archive/` in the log's folder. `None` if MANIFEST
-/// does not name it as one, `progress` broke it off, or nothing changes. Reads and writes the whole segment; blocks.
+/// Rewrites the compressed segment in the file `name` of the log in `folder`. Without a `collapse` no line collapses.
+/// `None` if MANIFEST does not name it as one, `progress` broke it off, or nothing changes. Reads and writes the whole
+/// segment; blocks.
 ///
 /// # Errors
 /// [`LogError::Archive`], [`LogError::NoSpace`], [`LogError::Short`], [`LogError::Corrupt`], [`LogError::Io`]. The log
@@ -70,11 +80,11 @@ pub type Fates<'a> = &'a mut dyn FnMut(&Line) -> Fate;
 pub fn rewrite(
     folder: &Path,
     name: &str,
-    archive: Option<&Path>,
+    collapse: Option<Collapse<'_>>,
     fates: Fates<'_>,
     progress: Progress<'_>,
 ) -> Result<Option<Rewritten>, LogError> {
-    rewrite_on(Arc::new(RealDisk), folder, name, archive, fates, progress)
+    rewrite_on(Arc::new(RealDisk), folder, name, collapse, fates, progress)
 }
 
 /// As [`rewrite`], on another disk. For tests.
@@ -86,26 +96,40 @@ pub fn rewrite_on(
     disk: Arc<dyn Disk>,
     path: &Path,
     name: &str,
-    archive: Option<&Path>,
+    collapse: Option<Collapse<'_>>,
     fates: Fates<'_>,
     progress: Progress<'_>,
 ) -> Result<Option<Rewritten>, LogError> {
     let Some((folder, replaces)) = sealed(&disk, path, name)? else { return Ok(None) };
     let old = SegmentFile::open(&folder, &replaces)?;
+    let all = collapse.map_or(0, |collapse| collapse.all);
     let Some(Written { mut entry, places, stored, collapsed }) =
-        Rewriting { folder: &folder, old: &old, name: replaces.name() }.run(fates, progress)?
+        Rewriting { folder: &folder, old: &old, name: replaces.name(), all }.run(fates, progress)?
     else {
         return Ok(None);
     };
     entry.archive.clone_from(&replaces.archive);
     if collapsed && entry.archive.is_none() {
-        let archived = archive_of(&disk, &folder, archive, &replaces);
+        let archived = archive_of(&disk, &folder, collapse.and_then(|collapse| collapse.archive), &replaces);
         if archived.is_err() {
             folder.discard(&entry.file);
         }
         entry.archive = Some(archived?);
     }
     Ok(Some(Rewritten { replaces, entry, places: Some(places), stored }))
+}
+
+/// Removes the files that were made and that the log in `folder` will not read: the new file, and the first copy for
+/// the archive. What can't be removed now, a start removes, but not from an archive elsewhere.
+pub fn discard(folder: &Path, made: &Rewritten) {
+    let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+    let Ok(Some(folder)) = Folder::open(Arc::clone(&disk), folder) else { return };
+    folder.discard(&made.entry.file);
+    if let (None, Some(archived)) = (&made.replaces.archive, &made.entry.archive)
+        && let Ok(archive) = open_folder(disk, &archived.folder_in(folder.path()))
+    {
+        archive.discard(&archived.file);
+    }
 }
 
 /// Rewrites the archive of the collapsed segment in the file `name`, as [`rewrite`] does with a segment: what is
@@ -125,7 +149,7 @@ pub fn rewrite_archive(
     let archive = open_folder(disk, &archived.folder_in(folder.path()))?;
     let old = open_file(&archive, archived, replaces.first)?;
     let name = archived.as_segment(replaces.first).name();
-    let written = Rewriting { folder: &archive, old: &old, name }.run(fates, progress)?;
+    let written = Rewriting { folder: &archive, old: &old, name, all: 0 }.run(fates, progress)?;
     let Some(Written { entry, stored, .. }) = written else { return Ok(None) };
     let archived = ArchiveEntry::of(archived.folder.clone(), entry);
     let entry = SegmentEntry { archive: Some(archived), ..replaces.clone() };
@@ -240,6 +264,8 @@ struct Rewriting<'a> {
     folder: &'a Folder,
     old: &'a SegmentFile,
     name: SegmentName,
+    /// For how many lines stubs will stand in all segments.
+    all: u64,
 }
 
 /// What was written.
@@ -273,8 +299,8 @@ impl Rewriting<'_> {
         let (new, path) = (unfinished(&file_name), self.folder.join(&file_name));
         let failed = || LogError::io("write", &path);
         let file = self.folder.create_file(&new)?;
-        let mut lines =
-            NewLines { writer: FramesWriter::new(&*file).map_err(failed())?, stub: None, bytes: 0 };
+        let writer = FramesWriter::new(&*file).map_err(failed())?;
+        let mut lines = NewLines { writer, stub: None, all: self.all, bytes: 0 };
         let (mut changed, mut collapsed) = (false, false);
         let read = Contents::of(self.old, &mut |piece, end| {
             let fate = if let Piece::Line(line) = &piece { fates(line) } else { Fate::Stays };
@@ -313,6 +339,7 @@ impl Rewriting<'_> {
 struct NewLines<'a> {
     writer: FramesWriter<'a>,
     stub: Option<Stub>,
+    all: u64,
     bytes: u64,
 }
 
@@ -320,8 +347,8 @@ impl NewLines<'_> {
     fn add(&mut self, piece: Piece<'_>, fate: Fate) -> std::io::Result<()> {
         match (piece, fate) {
             (Piece::Line(line), Fate::Collapses) => match &mut self.stub {
-                Some(stub) => stub.add(line),
-                None => self.stub = Some(Stub::of(line)),
+                Some(stub) => stub.add(line, self.all),
+                None => self.stub = Some(Stub::of(line, self.all)),
             },
             (Piece::Stub(next), _) => match &mut self.stub {
                 Some(stub) => stub.add_stub(next),

@@ -1,5 +1,5 @@
-//! A sealed segment changes its file: MANIFEST is replaced, readers get the new file, and the old one goes. Who reads
-//! the old one at the moment has it open.
+//! Sealed segments change their files: MANIFEST is replaced, readers get the new files, and the old ones go. Who reads
+//! these at the moment has them open.
 
 use crate::files::durable::{Folder, unfinished};
 use crate::files::error::{LogError, Warning};
@@ -10,29 +10,37 @@ use crate::log::rewrite::Rewritten;
 use crate::log::writer::{FileLog, mark_after, patiently};
 
 impl FileLog {
-    /// Puts a new file in the place of another one, if that still is a sealed segment and the new file is there.
+    /// Puts new files in the place of others, if those still are sealed segments and the new files are there.
     ///
     /// # Errors
     /// As [`crate::log::EventLog::adopt`]; after [`LogError::NoSpace`] and [`LogError::Short`] nothing has changed.
-    pub(crate) fn switch(&mut self, rewritten: &Rewritten) -> Result<bool, LogError> {
-        let Rewritten { replaces, entry, places, .. } = rewritten;
+    pub(crate) fn switch(&mut self, rewritten: &[Rewritten]) -> Result<bool, LogError> {
         // Before any file is touched: the names may be those of another writer by now.
         self.epoch.check(&self.folder)?;
-        let manifest = self.manifest.with_rewritten(self.epoch.number(), replaces, entry);
-        let opened = SegmentFile::open(&self.folder, entry);
-        let (Some(manifest), Ok(segment)) = (manifest, opened) else {
-            // The next start removes a file that nobody needs.
+        let pairs = rewritten.iter().map(|each| (&each.replaces, &each.entry));
+        let manifest = self.manifest.with_rewritten(self.epoch.number(), pairs);
+        let opened = rewritten.iter().map(|each| SegmentFile::open(&self.folder, &each.entry));
+        let (Some(manifest), Ok(segments)) = (manifest, opened.collect::<Result<Vec<_>, _>>()) else {
+            // The next start removes files that nobody needs.
             return Ok(false);
         };
-        if places.is_some() {
+        if rewritten.iter().any(|each| each.places.is_some()) {
             self.move_mark()?;
         }
         self.folder.write_unfinished(MANIFEST, &manifest.bytes())?;
         // From here on every failure is fatal: nobody knows which set the next start will find.
         self.switch_manifest().map_err(LogError::fatal)?;
         self.manifest = manifest;
-        let places = places.clone();
-        self.reader.publish(self.chain.head().seq, |index| index.replace(segment, places));
+        self.reader.publish(self.chain.head().seq, |index| {
+            let switched = segments.into_iter().zip(rewritten);
+            switched.for_each(|(segment, each)| index.replace(segment, each.places.clone()));
+        });
+        rewritten.iter().for_each(|each| self.remove_former(each));
+        Ok(true)
+    }
+
+    /// Removes the files that were replaced.
+    fn remove_former(&self, Rewritten { replaces, entry, .. }: &Rewritten) {
         if replaces.file != entry.file {
             self.folder.discard(&replaces.file);
         }
@@ -42,7 +50,6 @@ impl FileLog {
         {
             archive.discard(&old.file);
         }
-        Ok(true)
     }
 
     /// Notes in MANIFEST that what was erased is gone.

@@ -19,6 +19,7 @@ use crate::format::stub::Stub;
 use crate::log::Head;
 use crate::log::archive::{open_file, open_folder};
 use crate::log::read_only::OpenedFiles;
+use crate::log::replay::check_of_one_time;
 use crate::log::unnamed::refuse_unnamed_lines;
 
 /// How many damaged places are listed; a file of garbage would have millions.
@@ -86,6 +87,8 @@ struct Verifier {
     /// Lines of the segment that stubs stand for, and lines from which something was erased.
     collapsed: u64,
     erased: u64,
+    /// For how many lines all stubs stood when the last one was written.
+    all_collapsed: u64,
     /// Whether the segment that was read last has a footer.
     has_footer: bool,
     /// Whether the mark's line was found as the mark says.
@@ -106,6 +109,7 @@ impl Verifier {
             bytes: 0,
             collapsed: 0,
             erased: 0,
+            all_collapsed: 0,
             has_footer: false,
             met_mark: false,
             damage,
@@ -266,8 +270,11 @@ impl Verifier {
         let head = self.chain.head();
         let stub = Stub::parse(&self.line);
         let after = stub.as_ref().ok().map(|stub| Head { seq: stub.to(), crc: stub.crc(), ..head });
-        match stub.and_then(|stub| self.chain.accept_stub(&stub).map(|()| stub.lines())) {
-            Ok(lines) => self.collapsed += lines,
+        match stub.and_then(|stub| self.chain.accept_stub(&stub).map(|()| stub)) {
+            Ok(stub) => {
+                self.collapsed += stub.lines();
+                self.all_collapsed = self.all_collapsed.max(stub.all());
+            }
             Err(fault) => {
                 self.note_bad(fault.at(&segment.path, Some(head.seq + 1), raw.start));
                 after.into_iter().for_each(|after| self.chain.resume_after(after));
@@ -285,6 +292,10 @@ impl Verifier {
 
     /// Notes a segment that goes on behind the last one. A running writer may have begun it.
     fn check_end(&mut self, folder: &Folder, segments: &[SegmentFile]) -> Result<(), LogError> {
+        match check_of_one_time(folder, segments, self.all_collapsed) {
+            Err(LogError::Corrupt(damage)) => self.note(damage),
+            other => other?,
+        }
         if self.running {
             return Ok(());
         }

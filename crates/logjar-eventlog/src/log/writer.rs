@@ -351,7 +351,7 @@ impl EventLog for FileLog {
         }
     }
 
-    fn adopt(&mut self, rewritten: &Rewritten) -> Result<bool, LogError> {
+    fn adopt(&mut self, rewritten: &[Rewritten]) -> Result<bool, LogError> {
         self.refuse_if_poisoned()?;
         match self.switch(rewritten) {
             Err(error @ (LogError::NoSpace { .. } | LogError::Short { .. })) => Err(error),

@@ -3,13 +3,14 @@
 
 use std::fs;
 use std::ops::ControlFlow;
+use std::slice;
 
 use logjar_eventlog::error::{LogError, Warning};
 use logjar_eventlog::line::Line;
 use logjar_eventlog::log::{EventLog, Item, LogReader, SegmentState};
 use logjar_eventlog::read_only::ReadOnlyLog;
 use logjar_eventlog::restore::restore_from_copy;
-use logjar_eventlog::rewrite::{Fate, remove_former_archives, rewrite, rewrite_archive};
+use logjar_eventlog::rewrite::{Collapse, Fate, remove_former_archives, rewrite, rewrite_archive};
 use logjar_eventlog::verify::verify;
 use logjar_eventlog::writer::{FileLog, OpenOptions};
 use proptest::prelude::*;
@@ -17,7 +18,7 @@ use proptest::prelude::*;
 use crate::compressing::check_every_change;
 use crate::support::{
     COMPRESSED, Files, Folder, MANIFEST, REWRITTEN, all_lines, append, compress_sealed, lines_of,
-    rewrite_one, states_of_switch,
+    rewrite_all, rewrite_one, states_of_switch,
 };
 
 fn go_on(_: u64, _: u64) -> ControlFlow<()> {
@@ -84,12 +85,10 @@ proptest! {
         };
         let whole = |line: &Line| if goes(&digits, line.seq()) { Fate::Collapses } else { Fate::Stays };
         for fate in [&half as &dyn Fn(&Line) -> Fate, &whole, &whole] {
-            for segment in reader.segments() {
-                rewrite_one(&folder, &mut log, &segment.file, fate);
-            }
+            rewrite_all(&folder, &mut log, fate);
         }
-        // Begun before, it goes on, with the lines of then or of now.
-        prop_assert!(scan.map(Result::unwrap).all(|line| lines.contains(&line)));
+        // Begun before, it goes on with the lines of then: with some of now, it would be another log.
+        prop_assert!(scan.map(Result::unwrap).eq(lines[1..].iter().cloned()));
         let sealed_up_to = reader.segments().last().unwrap().first;
         let is_gone = |seq: u64| seq < sealed_up_to && goes(&digits, seq);
         for line in &lines {
@@ -181,7 +180,7 @@ fn what_is_private_goes_from_the_archive() {
     assert!(!rewrite_one(&folder, &mut log, REWRITTEN, &erase), "the segment has nothing private left");
     let name = REWRITTEN;
     let made = rewrite_archive(&folder.path(), name, &mut |line| erase(line), &mut go_on).unwrap().unwrap();
-    assert!(log.adopt(&made).unwrap());
+    assert!(log.adopt(slice::from_ref(&made)).unwrap());
     assert!(!folder.file("archive").join(COMPRESSED).exists());
     let again = rewrite_archive(&folder.path(), name, &mut |line| erase(line), &mut go_on).unwrap();
     assert!(again.is_none(), "nothing is left to do");
@@ -238,6 +237,61 @@ fn killed_at_every_step() {
     }
 }
 
+/// Whichever files of three segments a copy has, of before or after a collapse or another: it is restored if they are
+/// of one time, and refused otherwise, because they would be another log.
+#[test]
+fn segments_of_before_and_after_a_collapse_are_no_log() {
+    let folder = Folder::new();
+    let mut log = folder.write(&[4]);
+    for _ in 0..3 {
+        log.roll().unwrap();
+        append(&mut log, 5);
+    }
+    compress_sealed(&folder, &mut log);
+    let mut times = vec![(folder.files(), folder.view().unwrap().0)];
+    let mut generations = folder.files();
+    for gone in [&[3, 7, 8][..], &[9, 12]] {
+        let fate = |line: &Line| if gone.contains(&line.seq()) { Fate::Collapses } else { Fate::Stays };
+        assert!(rewrite_all(&folder, &mut log, &fate));
+        times.push((folder.files(), folder.view().unwrap().0));
+        generations.extend(folder.files());
+    }
+    drop(log);
+    let of = |number: usize| {
+        let prefix = format!("{number:06}.r");
+        generations.keys().filter(move |name| name.starts_with(&prefix)).cloned().collect::<Vec<_>>()
+    };
+    assert_eq!((of(1).len(), of(2).len(), of(3).len()), (2, 3, 2));
+    let mut restored = 0;
+    for files in of(1).iter().flat_map(|a| of(2).into_iter().map(move |b| (a.clone(), b))) {
+        for third in of(3) {
+            let chosen = [&files.0, &files.1, &third];
+            let is_of = |(files, _): &&(Files, _)| chosen.iter().all(|name| files.contains_key(*name));
+            let of_one_time = times.iter().find(is_of);
+            for (manifest, _) in &times {
+                let mut copy = manifest.clone();
+                copy.retain(|name, _| !name.ends_with(".zst"));
+                copy.extend(chosen.iter().map(|name| ((*name).clone(), generations[*name].clone())));
+                folder.set(&copy);
+                let before = folder.files();
+                match (restore_from_copy(&folder.path()), of_one_time) {
+                    (Ok(_) | Err(LogError::NothingToRestore { .. }), Some((_, lines))) => {
+                        assert_eq!(&folder.view().unwrap().0, lines, "{chosen:?}");
+                        assert_eq!(verify(&folder.path(), false).unwrap().damage, []);
+                        restored += 1;
+                    }
+                    (Err(error), None) => {
+                        assert!(error.to_string().contains("of before a collapse"), "{chosen:?}: {error}");
+                        assert_eq!(folder.files(), before, "nothing changes");
+                    }
+                    (result, expected) => panic!("{chosen:?}: {result:?}, {}", expected.is_some()),
+                }
+            }
+        }
+    }
+    assert_eq!(restored, 9, "three times, and the MANIFEST of each of them");
+}
+
 #[test]
 fn every_bit_and_truncation_of_a_rewritten_segment_is_noticed() {
     check_every_change(&before_and_after().0, REWRITTEN);
@@ -258,7 +312,7 @@ fn a_stub_that_lies_is_noticed() {
         let digit = if &text[at..=at] == "0" { "1" } else { "0" };
         format!("{}{digit}{}", &text[..at], &text[at + 1..])
     };
-    let changes: [Change<'_>; 9] = [
+    let changes: [Change<'_>; 11] = [
         ("another first line", &|text| text.replace(r#""stub":5"#, r#""stub":4"#)),
         ("another last line", &|text| text.replace(r#""to":6"#, r#""to":7"#)),
         ("no line", &|text| text.replace(r#""to":6"#, r#""to":4"#)),
@@ -271,6 +325,8 @@ fn a_stub_that_lies_is_noticed() {
             format!("{}00000000{}", &text[..at], &text[at + 8..])
         }),
         ("another tree", &other_hash),
+        ("more lines in all stubs", &|text| text.replace(r#""all":4"#, r#""all":5"#)),
+        ("fewer lines in all stubs than in it", &|text| text.replace(r#""all":4"#, r#""all":1"#)),
     ];
     for (what, change) in changes {
         let changed = change(stub.rsplit_once(r#","crc""#).unwrap().0);
@@ -278,7 +334,8 @@ fn a_stub_that_lies_is_noticed() {
         let changed = format!(r#"{changed},"crc":"{:08x}"}}"#, crc32c::crc32c(changed.as_bytes()));
         put_as_good(&folder, &good.replace(stub, &changed), &manifest);
         let Err(LogError::Corrupt(damage)) = folder.view() else { panic!("{what} was not noticed") };
-        assert!(damage.file.ends_with(REWRITTEN), "{what}: {damage}");
+        let is_of_all = what == "more lines in all stubs";
+        assert_eq!(damage.file.ends_with(REWRITTEN), !is_of_all, "{what}: {damage}");
         assert!(!verify(&folder.path(), false).unwrap().damage.is_empty(), "{what}");
     }
     // One bit less is a wrong checksum.
@@ -367,7 +424,8 @@ fn an_archive_elsewhere() {
     let files = folder.files();
     let elsewhere = tempfile::tempdir().unwrap();
     let collapse = |path: &std::path::Path| {
-        rewrite(&folder.path(), COMPRESSED, Some(path), &mut |line| few_go(line), &mut go_on)
+        let collapse = Some(Collapse { all: 4, archive: Some(path) });
+        rewrite(&folder.path(), COMPRESSED, collapse, &mut |line| few_go(line), &mut go_on)
     };
     fs::write(elsewhere.path().join(COMPRESSED), "of another log").unwrap();
     for (path, expected) in [
@@ -381,7 +439,7 @@ fn an_archive_elsewhere() {
     }
     fs::remove_file(elsewhere.path().join(COMPRESSED)).unwrap();
     let made = collapse(elsewhere.path()).unwrap().unwrap();
-    assert!(log.adopt(&made).unwrap());
+    assert!(log.adopt(slice::from_ref(&made)).unwrap());
     assert!(!folder.file("archive").exists() && elsewhere.path().join(COMPRESSED).exists());
     assert_eq!(log.reader().originals(1).unwrap().filter(Result::is_ok).count(), 9);
     let segments = log.reader().segments();

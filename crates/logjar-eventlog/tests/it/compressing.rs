@@ -3,6 +3,7 @@
 
 use std::ops::ControlFlow;
 use std::process::Command;
+use std::slice;
 
 use logjar_eventlog::compress::compress;
 use logjar_eventlog::error::{LogError, Warning};
@@ -108,8 +109,8 @@ fn only_sealed_segments_are_compressed_and_only_once() {
     append(&mut log, 1);
     assert!(!compressed(SECOND) && !compressed("000003.jsonl") && !compressed("../EPOCH"));
     let made = compress(&folder.path(), SEGMENT, &mut |_, _| ControlFlow::Continue(())).unwrap().unwrap();
-    assert!(log.adopt(&made).unwrap());
-    assert!(!log.adopt(&made).unwrap(), "it is in its place already");
+    assert!(log.adopt(slice::from_ref(&made)).unwrap());
+    assert!(!log.adopt(slice::from_ref(&made)).unwrap(), "it is in its place already");
     assert!(!compressed(SEGMENT) && !compressed(COMPRESSED));
     let segments = log.reader().segments();
     let states: Vec<SegmentState> = segments.iter().map(|segment| segment.state).collect();
@@ -193,7 +194,7 @@ fn a_file_that_is_not_there_any_more_is_not_adopted() {
             None => std::fs::remove_file(folder.file(COMPRESSED)).unwrap(),
             Some(bytes) => folder.put(COMPRESSED, bytes),
         }
-        assert!(!log.adopt(&made).unwrap());
+        assert!(!log.adopt(slice::from_ref(&made)).unwrap());
         append(&mut log, 1);
         assert!(folder.file(SEGMENT).exists());
     }

@@ -12,7 +12,7 @@ use logjar_eventlog::folder::LogFolder;
 use logjar_eventlog::line::Line;
 use logjar_eventlog::log::EventLog;
 use logjar_eventlog::random::Randomness;
-use logjar_eventlog::rewrite::{Fate, rewrite_on};
+use logjar_eventlog::rewrite::{Collapse, Fate, rewrite_on};
 use logjar_eventlog::simulated::{FailingCall, Leaves, SimulatedDisk};
 use logjar_eventlog::writer::{FileLog, OpenOptions};
 use rustix::io::Errno;
@@ -95,11 +95,12 @@ fn compress(disk: &SimulatedDisk, log: &mut FileLog) -> Result<(), LogError> {
                         3 => Fate::Collapses,
                         _ => Fate::LosesPrivate,
                     };
-                    rewrite_on(disk, folder(), file, None, fates, &mut |_, _| ControlFlow::Continue(()))
+                    let collapse = Some(Collapse { all: 1, archive: None });
+                    rewrite_on(disk, folder(), file, collapse, fates, &mut |_, _| ControlFlow::Continue(()))
                 }
             };
             if let Ok(Some(made)) = made {
-                match log.adopt(&made) {
+                match log.adopt(&[made]) {
                     Ok(_) | Err(LogError::NoSpace { .. } | LogError::Short { .. }) => {}
                     Err(error) => return Err(error),
                 }

@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 use logjar_eventlog::compress::compress;
 use logjar_eventlog::error::{LogError, Warning};
 use logjar_eventlog::line::Line;
-use logjar_eventlog::log::{EventLog, SegmentState};
+use logjar_eventlog::log::{EventLog, Segment, SegmentState};
 use logjar_eventlog::micros::Micros;
 use logjar_eventlog::new_line::{NewLine, OPENED_KIND};
 use logjar_eventlog::random::Randomness;
 use logjar_eventlog::read_only::ReadOnlyLog;
-use logjar_eventlog::rewrite::{Fate, rewrite};
+use logjar_eventlog::rewrite::{Collapse, Fate, Rewritten, rewrite};
 use logjar_eventlog::writer::{FileLog, OpenOptions};
 
 pub(crate) const SEGMENT: &str = "000001.jsonl";
@@ -203,7 +203,7 @@ pub(crate) fn compress_sealed(folder: &Folder, log: &mut dyn EventLog) {
     segments.retain(|segment| segment.state == SegmentState::Sealed);
     for segment in segments {
         let made = compress(&folder.path(), &segment.file, &mut |_, _| ControlFlow::Continue(())).unwrap();
-        assert!(log.adopt(&made.unwrap()).unwrap(), "{}", segment.file);
+        assert!(log.adopt(&[made.unwrap()]).unwrap(), "{}", segment.file);
     }
 }
 
@@ -214,9 +214,37 @@ pub(crate) fn rewrite_one(
     file: &str,
     fate: &dyn Fn(&Line) -> Fate,
 ) -> bool {
-    let go_on = &mut |_, _| ControlFlow::Continue(());
-    let made = rewrite(&folder.path(), file, None, &mut |line| fate(line), go_on).unwrap();
-    made.is_some_and(|made| log.adopt(&made).unwrap())
+    let mut segments = log.reader().segments();
+    segments.retain(|segment| segment.file == file);
+    rewrite_these(folder, log, &segments, fate)
+}
+
+/// Rewrites all compressed segments, and has the log read them at once. Returns whether anything changed.
+pub(crate) fn rewrite_all(folder: &Folder, log: &mut dyn EventLog, fate: &dyn Fn(&Line) -> Fate) -> bool {
+    let mut segments = log.reader().segments();
+    segments.retain(Segment::is_compressed);
+    rewrite_these(folder, log, &segments, fate)
+}
+
+fn rewrite_these(
+    folder: &Folder,
+    log: &mut dyn EventLog,
+    segments: &[Segment],
+    fate: &dyn Fn(&Line) -> Fate,
+) -> bool {
+    let reader = log.reader();
+    let gone: Vec<u64> = (reader.scan(1).unwrap().map(Result::unwrap))
+        .filter(|line| fate(line) == Fate::Collapses)
+        .map(|line| line.seq())
+        .collect();
+    let before: u64 = reader.segments().iter().map(|segment| segment.collapsed).sum();
+    let all = before + segments.iter().map(|segment| segment.range_of(&gone).len() as u64).sum::<u64>();
+    let made = segments.iter().filter_map(|segment| {
+        let (collapse, go_on) = (Collapse { all, archive: None }, &mut |_, _| ControlFlow::Continue(()));
+        rewrite(&folder.path(), &segment.file, Some(collapse), &mut |line| fate(line), go_on).unwrap()
+    });
+    let made: Vec<Rewritten> = made.collect();
+    !made.is_empty() && log.adopt(&made).unwrap()
 }
 
 /// The files at each step of a switch of the first segment from the file `old` to the file `new`, with what the step

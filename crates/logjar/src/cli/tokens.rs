@@ -159,11 +159,15 @@ fn is_token(word: &str) -> bool {
 }
 
 /// Parses `90d`, or `90`.
-pub(super) fn days(text: &str) -> Result<u32, Failure> {
-    let number =
-        text.strip_suffix('d').unwrap_or(text).parse().ok().filter(|days| (1..=36_500).contains(days));
-    number.ok_or_else(|| {
-        Failure::Usage(format!("`{text}` is not a number of days (for example 90d), at most 36500d"))
+fn days(text: &str) -> Result<u32, Failure> {
+    days_from(1, text)
+}
+
+/// A number of days, at least so many.
+pub(super) fn days_from(least: u32, text: &str) -> Result<u32, Failure> {
+    let number = text.strip_suffix('d').unwrap_or(text).parse().ok();
+    number.filter(|days| (least..=36_500).contains(days)).ok_or_else(|| {
+        Failure::Usage(format!("`{text}` is not a number of days from {least}d to 36500d (for example 90d)"))
     })
 }
 

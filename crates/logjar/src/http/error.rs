@@ -282,8 +282,9 @@ impl HttpError {
             Self::Compression(error) if error.is_no_space() => StatusCode::INSUFFICIENT_STORAGE,
             Self::Compression(CompressionError::Log(_)) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Compression(_) => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Collapse(CollapseError::NoRoom(_)) => StatusCode::INSUFFICIENT_STORAGE,
-            Self::Collapse(CollapseError::ReadOnly | CollapseError::Stopped) => {
+            Self::Collapse(CollapseError::NoRoom { .. }) => StatusCode::INSUFFICIENT_STORAGE,
+            Self::Collapse(CollapseError::ArchiveInside(_)) => StatusCode::BAD_REQUEST,
+            Self::Collapse(CollapseError::ReadOnly | CollapseError::Stopped | CollapseError::Changed) => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
             Self::Erasure(ErasureError::ReadOnly | ErasureError::Stopped) => StatusCode::SERVICE_UNAVAILABLE,

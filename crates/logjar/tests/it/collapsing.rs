@@ -1,5 +1,6 @@
 //! A log that is collapsed: the registry is the same, and whoever operates it sees what there is and where the rest is.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::process::Command;
 
@@ -199,8 +200,30 @@ fn an_archive_elsewhere_and_one_that_is_gone() {
     server.stop();
     let archive = tempfile::tempdir().unwrap();
     let path = archive.path().to_str().unwrap();
+    let files = |server: &TestServer| {
+        let folder = |name: &str| fs::read_dir(server.folder().join(name)).unwrap();
+        folder("events")
+            .chain(folder("repository"))
+            .map(|entry| entry.unwrap().path())
+            .collect::<BTreeSet<_>>()
+    };
+    let before = files(&server);
+    // What is in the data folder goes when the program does not know it.
+    for own in ["", "events", "events/LOCK", "repository", "repository/repo", "uploads", "derived"] {
+        let own = server.folder().join(own);
+        for dry_run in [&["--dry-run"][..], &[]] {
+            let arguments = [&["log", "collapse", "--archive", own.to_str().unwrap()], dry_run].concat();
+            let refused = server.logjar(&arguments);
+            assert!(
+                refused.code != Some(0) && refused.stderr.contains("can't be used: it is in the data folder"),
+                "{}",
+                refused.stderr
+            );
+        }
+    }
+    assert_eq!(files(&server), before);
     let missing = server.logjar(&["log", "collapse", "--archive", "/nowhere"]).expect(2);
-    assert!(missing.stderr.contains("`/nowhere` can't be used as an archive"), "{}", missing.stderr);
+    assert!(missing.stderr.contains("the archive `/nowhere` can't be used: "), "{}", missing.stderr);
     fs::write(archive.path().join("000001.r1.jsonl.zst"), "of another log").unwrap();
     let taken = server.logjar(&["log", "collapse", "--archive", path]);
     assert!(

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::cli::client::Wants;
 use crate::cli::progress::{number, worked};
-use crate::cli::tokens::days;
+use crate::cli::tokens::days_from;
 use crate::cli::{Failure, Global, output};
 use crate::numbers::{counted, grouped};
 
@@ -42,7 +42,8 @@ pub(super) fn compress(global: &Global) -> Result<(), Failure> {
 }
 
 pub(super) fn collapse(global: &Global, asked: &Collapse) -> Result<(), Failure> {
-    let older_than = asked.older_than.as_deref().map(days).transpose()?.unwrap_or_default();
+    let older_than =
+        asked.older_than.as_deref().map(|text| days_from(0, text)).transpose()?.unwrap_or_default();
     let archive = asked.archive.as_deref().map(whole).transpose()?;
     let order = json!({ "dry_run": asked.dry_run, "older_than_days": older_than, "archive": archive });
     let wants = if asked.dry_run { Wants::Reading } else { Wants::Writing };
@@ -79,7 +80,6 @@ fn told(result: &Value, dry_run: bool, archive: Option<&Path>) -> String {
 
 /// The whole path of an existing folder.
 fn whole(path: &Path) -> Result<PathBuf, Failure> {
-    let found = path.canonicalize();
-    found
-        .map_err(|error| Failure::Usage(format!("`{}` can't be used as an archive: {error}", path.display())))
+    let failed = |error| Failure::Usage(format!("the archive `{}` can't be used: {error}", path.display()));
+    path.canonicalize().map_err(failed)
 }
