@@ -142,6 +142,12 @@ impl State {
         self.users_by_name.get(name).and_then(|id| self.users.get_key_value(id))
     }
 
+    /// The user with that name, or the one who was erased and has that identity: it is their name in every list.
+    pub fn user_listed_as(&self, name: &str) -> Option<(&UserId, &User)> {
+        let erased = || self.users.get_key_value(&UserId::new(name)).filter(|(_, user)| user.erased);
+        self.user_named(name).or_else(erased)
+    }
+
     /// The name of the user, or the opaque identity if the user is unknown.
     pub fn name_of(&self, user: &UserId) -> String {
         self.users.get(user).map_or_else(|| user.to_string(), |user| user.name.to_string())

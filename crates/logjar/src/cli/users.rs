@@ -158,8 +158,10 @@ pub(super) fn run(global: &Global, command: Command) -> Result<(), Failure> {
 /// Says what is left, asks, and erases.
 fn erase(global: &Global, name: &str, yes: bool) -> Result<(), Failure> {
     let path = format!("/api/v1/users/{}/erase", segment(name));
-    if !yes {
-        let left = worked(global, Wants::Writing, &path, &json!({ "dry_run": true }))?;
+    let is = |answer: &Value, key: &str| answer.get(key).and_then(Value::as_bool).unwrap_or_default();
+    let left =
+        if yes { json!({}) } else { worked(global, Wants::Writing, &path, &json!({ "dry_run": true }))? };
+    if !yes && !is(&left, "erased") {
         let id = left.get("id").and_then(Value::as_str).unwrap_or("-");
         output::note(&format!(
             "{name} will be {id}. What was deployed stays, coordinates and group names too, and what POMs say of authors"
@@ -179,19 +181,19 @@ fn erase(global: &Global, name: &str, yes: bool) -> Result<(), Failure> {
     }
     let done = worked(global, Wants::Writing, &path, &json!({}))?;
     output::warnings(global, &done);
+    let (id, pending) = (done.get("id").and_then(Value::as_str).unwrap_or("-"), is(&done, "pending"));
     if global.json {
-        return output::json(&done);
+        output::json(&done)?;
+    } else if pending {
+        let why = done.get("why").and_then(Value::as_str).unwrap_or("it was interrupted");
+        output::note(&format!("private data of {id}, who was erased, is still on the disk: {why}"));
+        output::note(&format!(
+            "a server goes on by itself until it is gone; or run again: logjar user erase {id}"
+        ));
+    } else {
+        output::line(&format!("erased {name}: only {id} is left"))?;
     }
-    let id = done.get("id").and_then(Value::as_str).unwrap_or("-");
-    match done.get("pending").and_then(Value::as_bool) {
-        Some(false) => output::line(&format!("erased {name}: only {id} is left")),
-        _ => {
-            let why = done.get("why").and_then(Value::as_str).unwrap_or("it was interrupted");
-            output::line(&format!(
-                "erased {name}, who is {id} now; private data is still on the disk, and a server goes on until it is gone: {why}"
-            ))
-        }
-    }
+    if pending { Err(Failure::Reported) } else { Ok(()) }
 }
 
 /// Changes something about a user and says so; `held` is what to say if it was so before.

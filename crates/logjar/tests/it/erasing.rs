@@ -155,6 +155,7 @@ fn check_erased(server: &TestServer, id: &str) {
     let users = server.logjar(&["user", "list"]).expect(0).stdout;
     assert!(!users.contains(NAME) && users.contains(id) && users.contains("erased"), "{users}");
     server.logjar(&["user", "show", NAME]).expect(1);
+    server.logjar(&["user", "show", id]).expect(0);
     let sign_in = json!({ "name": NAME, "password": "a third horse battery" });
     let refused = server.send(&Request::post("/api/v1/auth/check", &sign_in));
     assert!(!refused.text().contains("true"), "{}", refused.text());
@@ -172,24 +173,36 @@ fn check_erased(server: &TestServer, id: &str) {
 /// The archive is on a disk that is not there at the moment: that is told, and a server goes on when it is.
 #[test]
 fn what_was_interrupted_goes_on() {
+    ["by itself", "without a server"].into_iter().for_each(interrupted);
+}
+
+fn interrupted(goes_on: &str) {
     let (mut server, texts) = registry(&[]);
     let archive = tempfile::tempdir().unwrap();
     let (path, away) = (archive.path().join("archive"), archive.path().join("away"));
     fs::create_dir(&path).unwrap();
     server.logjar(&["log", "collapse", "--archive", path.to_str().unwrap()]).expect(0);
     fs::rename(&path, &away).unwrap();
-    let said = server.logjar(&["user", "erase", NAME, "--yes"]).expect(0).stdout;
-    assert!(
-        said.contains("private data is still on the disk") && said.contains("the folder is missing"),
-        "{said}"
-    );
+    let said = server.logjar(&["user", "erase", NAME, "--yes"]).expect(1).stderr;
+    assert!(said.contains("is still on the disk: ") && said.contains("the folder is missing"), "{said}");
+    let again = said.trim_end().rsplit_once("run again: logjar user erase ").unwrap().1;
+    for of in [again, NAME] {
+        server.logjar(&["user", "erase", of, "--yes"]).expect(1);
+    }
     assert_eq!(ready(&server)["erasing"], true);
     assert!(server.get("/metrics").text().contains("\nlogjar_erasing 1\n"));
     let users = server.logjar(&["user", "list"]).expect(0).stdout;
     assert!(!users.contains(NAME), "hidden at once: {users}");
     server.kill();
     assert!(!found(&away, &texts).is_empty());
+    let refused = server.logjar(&["user", "erase", again]).expect(1).stderr;
+    assert!(refused.contains("the folder is missing"), "without a server: {refused}");
     fs::rename(&away, &path).unwrap();
+    if goes_on == "without a server" {
+        let said = server.logjar(&["user", "erase", again]).expect(0).stdout;
+        assert_eq!(said, format!("erased {again}: only {again} is left\n"));
+        assert_eq!(found(&path, &texts), [""; 0]);
+    }
     server.restart();
     server.until("it is not gone", || ready(&server)["erasing"] == false);
     assert_eq!(found(&path, &texts), [""; 0]);

@@ -28,7 +28,7 @@ pub struct Order {
 
 /// Erases a user, to the end even if nobody listens any more, or says what would be left. The answer reports the
 /// progress, one line at a time, and whether nothing private is left; if that can't be said yet, a server goes on until
-/// it can.
+/// it can. The identity of somebody who was erased is a name, too: that goes on with what was interrupted.
 pub async fn erase(
     State(registry): State<Registry>,
     State(erasure): State<Arc<Erasure>>,
@@ -36,22 +36,26 @@ pub async fn erase(
     Path(name): Path<String>,
     Json(order): Json<Order>,
 ) -> Result<Response, ApiError> {
-    let (id, administered, groups) = {
+    let (id, was_erased, administered, groups) = {
         let state = registry.read();
         require_administrator(&state, now(), &actor, "erase users")?;
         let missing = || Rejection::UserMissing { name: name.clone() };
-        let (id, _) = state.user_named(&name).ok_or_else(missing)?;
+        let (id, user) = state.user_listed_as(&name).ok_or_else(missing)?;
         let groups: Vec<String> = state.groups_of(id).map(|(group, _)| group.to_string()).collect();
-        (id.clone(), Administered::by(&state, &name), groups)
+        (id.clone(), user.erased, Administered::by(&state, &name), groups)
     };
     if order.dry_run {
         let warnings = administered.warnings_without(&registry, &id);
-        let told = json!({ "name": name, "id": id.as_str(), "groups": groups, "warnings": warnings });
+        let told = json!({
+            "name": name, "id": id.as_str(), "erased": was_erased, "groups": groups, "warnings": warnings,
+        });
         return Ok(reported(move |report| report.line(&json!({ "result": told }))));
     }
-    let (eraser, named) = (erasure.clone(), name.clone());
-    let erased = tokio::task::spawn_blocking(move || eraser.erase(&named, &actor));
-    let id = erased.await.map_err(|_| HttpError::Internal)?.map_err(HttpError::from)?;
+    if !was_erased {
+        let (eraser, named) = (erasure.clone(), name.clone());
+        let erased = tokio::task::spawn_blocking(move || eraser.erase(&named, &actor));
+        erased.await.map_err(|_| HttpError::Internal)?.map_err(HttpError::from)?;
+    }
     let warnings = administered.warnings(&registry);
     Ok(reported(move |report| {
         let finished = erasure.finish(&mut |what, done, total| report.progress(what, done, total));

@@ -70,7 +70,8 @@ pub async fn show(
     let state = projections.read();
     let own = |id: &UserId| manages(&state, now(), &actor) == Some(id);
     // Others learn nothing, not even whether the name exists.
-    let found = state.user_named(&name).filter(|(id, _)| own(id) || is_administrator(&state, now(), &actor));
+    let found =
+        state.user_listed_as(&name).filter(|(id, _)| own(id) || is_administrator(&state, now(), &actor));
     let Some((id, user)) = found else {
         if actor.user().is_some_and(|user| state.name_of(user) == name) {
             return Err(Rejection::TokenCannot { what: "manage", user: name, options: String::new() }.into());
