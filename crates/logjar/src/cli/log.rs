@@ -143,6 +143,7 @@ fn print_segment(segment: &Value) -> Result<(), Failure> {
     let (lines, bytes) = (counted(number("lines"), "line"), counted(number("bytes"), "byte"));
     let (file, state) = (text("file"), text("state"));
     let span = match number("lines") {
+        0 if number("collapsed") > 0 => "all of it collapsed".to_owned(),
         0 => "no event yet".to_owned(),
         _ => format!("{} to {}", day("from"), day("to")),
     };

@@ -239,6 +239,13 @@ fn an_archive_elsewhere_and_one_that_is_gone() {
     assert!(cat.code != Some(0) && cat.stderr.contains("the file is missing; put it back"), "{}", cat.stderr);
     let verified = server.logjar(&["log", "verify", "--files"]).expect(0);
     assert!(verified.stderr.contains("the file is missing; put it back"), "{}", verified.stderr);
+    let verified = server.logjar(&["--json", "log", "verify"]).expect(0);
+    assert!(
+        verified.json()["notes"][0].as_str().unwrap().contains("the file is missing"),
+        "{}",
+        verified.stdout
+    );
+    assert_eq!(verified.stderr, "");
     server.restart();
     let over_network = Request::post("/api/v1/log/collapse", &json!({ "archive": path }));
     let admin = server.new_token("amy", &["--can", "manage"]);

@@ -29,8 +29,10 @@ pub(super) fn verify_log(global: &Global, files: bool) -> Result<(), Failure> {
         .chain(problems.iter().map(ToString::to_string))
         .collect();
     if global.json {
-        let result = json!({ "lines": verified.lines, "bytes": verified.bytes, "root": verified.root.to_string(), "damage": damage, "strays": strays });
-        output::json(&result)?;
+        output::json(&json!({
+            "lines": verified.lines, "bytes": verified.bytes, "root": verified.root.to_string(),
+            "damage": damage, "notes": verified.notes, "strays": strays,
+        }))?;
     } else {
         for each in &damage {
             output::line(each)?;
@@ -45,7 +47,7 @@ pub(super) fn verify_log(global: &Global, files: bool) -> Result<(), Failure> {
             ))?;
         }
     }
-    verified.notes.iter().for_each(|note| output::note(note));
+    verified.notes.iter().filter(|_| !global.json).for_each(|note| output::note(note));
     if strays > 0 {
         output::note(&format!(
             "`{}` holds {} that no event lists, moved there from the place of others; nothing in it is served, and it \
