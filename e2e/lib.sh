@@ -122,6 +122,27 @@ kill9_server() {
     SERVER_PID=
 }
 
+# with_own_mounts: what is mounted from here on, only this scenario sees, and it ends with it.
+with_own_mounts() {
+    [[ -z ${IN_NAMESPACE:-} ]] || return 0
+    export IN_NAMESPACE=1
+    if ((EUID == 0)); then exec unshare --mount "$0"; else exec unshare --map-root-user --mount "$0"; fi
+}
+
+# mount_small_disk SIZE: the data folder is a file system of that size: ext4 where loop devices may be had, memory
+# otherwise.
+mount_small_disk() {
+    mkdir "$DATA"
+    truncate -s "$1" disk
+    PATH=$PATH:/usr/sbin:/sbin mkfs.ext4 -q disk
+    mount -o loop disk "$DATA" 2>mount.log || mount -t tmpfs -o size="$1" logjar "$DATA" 2>>mount.log ||
+        fail "no small file system can be mounted here, not even as root: $(cat mount.log)"
+    chmod 0711 "$DATA"
+    echo "         $(df -h --output=fstype,size,avail "$DATA" | tail -n 1)"
+}
+
+fill_disk() { cat /dev/zero >"$DATA/.filler" 2>/dev/null || true; }
+
 # make_user_and_token NAME: an administrator (whose deploys claim groups) and a token for it. Sets USER_NAME, TOKEN.
 make_user_and_token() {
     USER_NAME=$1

@@ -4,24 +4,8 @@
 # nothing was lost. The data folder is a file system of 32 MiB in a mount namespace of this scenario, which ends with it.
 # Needs root or unprivileged user namespaces.
 
-if [[ -z ${IN_NAMESPACE:-} ]]; then
-    export IN_NAMESPACE=1
-    if ((EUID == 0)); then exec unshare --mount "$0" "$@"; else exec unshare --map-root-user --mount "$0" "$@"; fi
-fi
 source "$(dirname "$0")/../lib.sh"
-
-# mount_small_disk: ext4 where loop devices may be had, memory otherwise. It must be a file system of its own in any case.
-mount_small_disk() {
-    mkdir "$DATA"
-    truncate -s 32M disk
-    PATH=$PATH:/usr/sbin:/sbin mkfs.ext4 -q disk
-    mount -o loop disk "$DATA" 2>mount.log || mount -t tmpfs -o size=32m logjar "$DATA" 2>>mount.log ||
-        fail "no small file system can be mounted here, not even as root: $(cat mount.log)"
-    chmod 0711 "$DATA"
-    echo "         $(df -h --output=fstype,size,avail "$DATA" | tail -n 1)"
-}
-
-fill_disk() { cat /dev/zero >"$DATA/.filler" 2>/dev/null || true; }
+with_own_mounts
 
 # assert_refuses_for_space VERSION: a deploy that does not fit is refused as such.
 assert_refuses_for_space() {
@@ -48,7 +32,7 @@ assert_works_within_10_s() {
     assert_serves "org/example/disk/$1/disk-$1.jar" disk.jar
 }
 
-mount_small_disk
+mount_small_disk 32M
 make_jar disk.jar 500000
 serve_with_token
 make_pom org.example disk 1.0 >disk.pom

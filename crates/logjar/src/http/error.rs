@@ -92,7 +92,7 @@ pub enum HttpError {
     #[error("the body was cut off: {0}")]
     BrokenOff(String),
     /// The disk is full.
-    #[error("the disk of the server is full; deploys are accepted again as soon as there is space")]
+    #[error("the disk of the server is full; changes are accepted again as soon as there is space")]
     NoSpace,
     /// Try again.
     #[error("the server is busy or stopping, try again")]

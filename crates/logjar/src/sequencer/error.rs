@@ -10,7 +10,7 @@ pub enum SubmitError {
     #[error(transparent)]
     Rejected(#[from] Rejection),
     /// The disk is full.
-    #[error("the disk of the server is full; deploys are accepted again as soon as there is space")]
+    #[error("the disk of the server is full; changes are accepted again as soon as there is space")]
     NoSpace,
     /// Too many commands wait.
     #[error("the server is busy, try again")]
