@@ -2,6 +2,7 @@
 //! disk, a full disk and too many open files. Whatever happens: what was acknowledged is there when the power was cut
 //! then, in order and unchanged, and an error that says nothing about the disk does not end the writer.
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
@@ -10,9 +11,9 @@ use logjar_eventlog::compress::compress_on;
 use logjar_eventlog::error::LogError;
 use logjar_eventlog::folder::LogFolder;
 use logjar_eventlog::line::Line;
-use logjar_eventlog::log::EventLog;
+use logjar_eventlog::log::{EventLog, Segment};
 use logjar_eventlog::random::Randomness;
-use logjar_eventlog::rewrite::{Collapse, Fate, rewrite_on};
+use logjar_eventlog::rewrite::{Collapse, Fate, Rewritten, rewrite_on};
 use logjar_eventlog::simulated::{FailingCall, Leaves, SimulatedDisk};
 use logjar_eventlog::writer::{FileLog, OpenOptions};
 use rustix::io::Errno;
@@ -82,32 +83,42 @@ fn write(disk: &SimulatedDisk, segment_bytes: u64, batches: &[u64]) -> Story {
     Story { error: stopped.err(), ..story }
 }
 
-/// Compresses what is sealed; then line 3 collapses, and others lose what is private. Whatever fails before the writer
-/// is asked changes nothing.
+/// Compresses what is sealed; then even lines collapse, in all of these segments at once, and others lose what is
+/// private. Whatever fails before the writer is asked changes nothing.
 fn compress(disk: &SimulatedDisk, log: &mut FileLog) -> Result<(), LogError> {
-    for rewrites in [false, true] {
-        for segment in log.reader().segments() {
-            let (disk, file) = (Arc::new(disk.clone()), &segment.file);
-            let made = match rewrites {
-                false => compress_on(disk, folder(), file, &mut |_, _| ControlFlow::Continue(())),
-                true => {
-                    let fates = &mut |line: &Line| match line.seq() {
-                        3 => Fate::Collapses,
-                        _ => Fate::LosesPrivate,
-                    };
-                    let collapse = Some(Collapse { all: 1, archive: None });
-                    rewrite_on(disk, folder(), file, collapse, fates, &mut |_, _| ControlFlow::Continue(()))
-                }
-            };
-            if let Ok(Some(made)) = made {
-                match log.adopt(&[made]) {
-                    Ok(_) | Err(LogError::NoSpace { .. } | LogError::Short { .. }) => {}
-                    Err(error) => return Err(error),
-                }
-            }
+    let go_on = &mut |_, _| ControlFlow::Continue(());
+    for segment in log.reader().segments() {
+        if let Ok(Some(made)) = compress_on(Arc::new(disk.clone()), folder(), &segment.file, go_on) {
+            adopt(log, &[made])?;
         }
     }
-    Ok(())
+    let even = even_up_to(log.head().seq);
+    let mut segments = log.reader().segments();
+    segments.retain(Segment::is_compressed);
+    let all = segments.iter().map(|segment| segment.range_of(&even).len() as u64).sum();
+    let made = segments.iter().map(|segment| {
+        let fates = &mut |line: &Line| match line.seq().is_multiple_of(2) {
+            true => Fate::Collapses,
+            false => Fate::LosesPrivate,
+        };
+        let collapse = Some(Collapse { all, archive: None });
+        rewrite_on(Arc::new(disk.clone()), folder(), &segment.file, collapse, fates, go_on)
+    });
+    match made.collect::<Result<Option<Vec<Rewritten>>, LogError>>() {
+        Ok(Some(made)) => adopt(log, &made),
+        _ => Ok(()),
+    }
+}
+
+fn even_up_to(last: u64) -> Vec<u64> {
+    (2..=last).step_by(2).collect()
+}
+
+fn adopt(log: &mut FileLog, made: &[Rewritten]) -> Result<(), LogError> {
+    match log.adopt(made) {
+        Ok(_) | Err(LogError::NoSpace { .. } | LogError::Short { .. }) => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 fn append(log: &mut FileLog, lines: u64) -> Result<(), LogError> {
@@ -172,6 +183,10 @@ fn check_kept(name: &str, disk: &SimulatedDisk, acknowledged: u64) {
         let count = found.len() as u64;
         assert!(found.iter().copied().eq(1..=count), "{name}, {leaves:?}: {found:?}");
         assert!(count >= acknowledged, "{name}, {leaves:?}: {count} of {acknowledged} lines are there");
+        let mut compressed = log.reader().segments();
+        compressed.retain(|segment| segment.is_compressed() && segment.has_any_of(&even_up_to(count)));
+        let collapsed: BTreeSet<bool> = compressed.iter().map(|segment| segment.collapsed > 0).collect();
+        assert!(collapsed.len() < 2, "{name}, {leaves:?}: some segments are collapsed, and others are not");
         let appended = append(&mut log, 1);
         assert!(appended.is_ok(), "{name}, {leaves:?}: {appended:?}");
     }
