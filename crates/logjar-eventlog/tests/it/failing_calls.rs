@@ -104,9 +104,9 @@ fn compress(disk: &SimulatedDisk, log: &mut FileLog) -> Result<(), LogError> {
         let collapse = Some(Collapse { all, archive: None });
         rewrite_on(Arc::new(disk.clone()), folder(), &segment.file, collapse, fates, go_on)
     });
-    match made.collect::<Result<Option<Vec<Rewritten>>, LogError>>() {
-        Ok(Some(made)) => adopt(log, &made),
-        _ => Ok(()),
+    match made.filter_map(Result::transpose).collect::<Result<Vec<Rewritten>, LogError>>() {
+        Ok(made) => adopt(log, &made),
+        Err(_) => Ok(()),
     }
 }
 
