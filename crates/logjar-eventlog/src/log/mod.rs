@@ -4,6 +4,7 @@
 
 pub(crate) mod archive;
 pub mod compress;
+mod contents;
 mod creation;
 pub mod folder;
 pub mod memory;

@@ -1,5 +1,6 @@
-//! Rewriting a sealed, compressed segment: stubs take the place of lines, or what is private goes from lines. The new
-//! file is made beside the log, read back and compared; only [`EventLog::adopt`] makes it a part of the log.
+//! Rewriting a sealed segment: stubs take the place of lines, what is private goes from lines, or it is only
+//! compressed. The new file is made beside the log, read back and compared; only [`EventLog::adopt`] makes it a part of
+//! the log.
 //!
 //! [`EventLog::adopt`]: crate::log::EventLog::adopt
 
@@ -8,19 +9,18 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use crate::files::bounds::{check_footer_of, is_footer, start_of};
 use crate::files::disk::{Disk, RealDisk};
-use crate::files::durable::{CHUNK, Folder, copy, unfinished};
+use crate::files::durable::{Folder, copy, unfinished};
 use crate::files::error::{Fault, LogError};
 use crate::files::frames::FramesWriter;
-use crate::files::index::{Entry, Places};
+use crate::files::index::Places;
 use crate::files::manifest::{ARCHIVE, ArchiveEntry, SegmentEntry};
 use crate::files::segment::{SegmentFile, SegmentName};
 use crate::format::line::Line;
-use crate::format::merkle::Run;
-use crate::format::stub::{Stub, leaf_of};
+use crate::format::stub::Stub;
 use crate::log::archive::{header_of, open_file, open_folder};
 use crate::log::compress::{Progress, sealed_segment};
+use crate::log::contents::{Contents, Piece};
 
 /// A file that was made of a sealed segment and is not part of the log yet.
 #[derive(Clone, Debug)]
@@ -104,7 +104,8 @@ pub fn rewrite_on(
     let old = SegmentFile::open(&folder, &replaces)?;
     let all = collapse.map_or(0, |collapse| collapse.all);
     let Some(Written { mut entry, places, stored, collapsed }) =
-        Rewriting { folder: &folder, old: &old, name: replaces.name(), all }.run(fates, progress)?
+        Rewriting { folder: &folder, old: &old, name: replaces.name().rewritten(), all }
+            .run(fates, progress)?
     else {
         return Ok(None);
     };
@@ -148,7 +149,7 @@ pub fn rewrite_archive(
     let Some(archived) = &replaces.archive else { return Ok(None) };
     let archive = open_folder(disk, &archived.folder_in(folder.path()))?;
     let old = open_file(&archive, archived, replaces.first)?;
-    let name = archived.as_segment(replaces.first).name();
+    let name = archived.as_segment(replaces.first).name().rewritten();
     let written = Rewriting { folder: &archive, old: &old, name, all: 0 }.run(fates, progress)?;
     let Some(Written { entry, stored, .. }) = written else { return Ok(None) };
     let archived = ArchiveEntry::of(archived.folder.clone(), entry);
@@ -259,49 +260,55 @@ fn copy_to(
     }
 }
 
-/// The rewriting of one file.
-struct Rewriting<'a> {
-    folder: &'a Folder,
-    old: &'a SegmentFile,
-    name: SegmentName,
+/// Makes another file of a sealed segment.
+pub(crate) struct Rewriting<'a> {
+    /// Where both are.
+    pub(crate) folder: &'a Folder,
+    /// The segment.
+    pub(crate) old: &'a SegmentFile,
+    /// The name of the new file.
+    pub(crate) name: SegmentName,
     /// For how many lines stubs will stand in all segments.
-    all: u64,
+    pub(crate) all: u64,
 }
 
 /// What was written.
-struct Written {
-    entry: SegmentEntry,
-    places: Places,
-    stored: u64,
+pub(crate) struct Written {
+    /// What MANIFEST will say of it; of an archive it knows nothing.
+    pub(crate) entry: SegmentEntry,
+    /// Where its lines are.
+    pub(crate) places: Places,
+    /// Bytes of the file.
+    pub(crate) stored: u64,
     /// Whether there are more stubs, or larger ones.
-    collapsed: bool,
+    pub(crate) collapsed: bool,
 }
 
 impl Rewriting<'_> {
-    fn run(&self, fates: Fates<'_>, progress: Progress<'_>) -> Result<Option<Written>, LogError> {
-        let name = self.name.rewritten();
-        let made = self.write(name, fates, progress);
+    /// Writes the file, reads it back, and compares it. `None` if `progress` broke it off, or if nothing is different.
+    ///
+    /// # Errors
+    /// As [`rewrite`]; there is no new file then.
+    pub(crate) fn run(&self, fates: Fates<'_>, progress: Progress<'_>) -> Result<Option<Written>, LogError> {
+        let made = self.write(fates, progress);
         if !matches!(made, Ok(Some(_))) {
-            self.folder.discard(&unfinished(&name.to_string()));
-            self.folder.discard(&name.to_string());
+            let name = self.name.to_string();
+            self.folder.discard(&unfinished(&name));
+            self.folder.discard(&name);
         }
         made
     }
 
     /// Writes the file, and then reads it: each is half of the work.
-    fn write(
-        &self,
-        name: SegmentName,
-        fates: Fates<'_>,
-        progress: Progress<'_>,
-    ) -> Result<Option<Written>, LogError> {
-        let (file_name, bytes) = (name.to_string(), self.old.len()?);
+    fn write(&self, fates: Fates<'_>, progress: Progress<'_>) -> Result<Option<Written>, LogError> {
+        let (file_name, bytes) = (self.name.to_string(), self.old.len()?);
         let (new, path) = (unfinished(&file_name), self.folder.join(&file_name));
         let failed = || LogError::io("write", &path);
         let file = self.folder.create_file(&new)?;
         let writer = FramesWriter::new(&*file).map_err(failed())?;
         let mut lines = NewLines { writer, stub: None, all: self.all, bytes: 0 };
-        let (mut changed, mut collapsed) = (false, false);
+        // Compressed, it is another file in any case.
+        let (mut changed, mut collapsed) = (self.name.has_same_bytes(), false);
         let read = Contents::of(self.old, &mut |piece, end| {
             let fate = if let Piece::Line(line) = &piece { fates(line) } else { Fate::Stays };
             let changes = match (&piece, fate) {
@@ -317,7 +324,7 @@ impl Rewriting<'_> {
         let sha256 = lines.writer.finish().map_err(failed())?;
         file.sync().map_err(LogError::io("sync", &self.folder.join(&new)))?;
         self.folder.rename(&new, &file_name)?;
-        let mut entry = SegmentEntry::compressed(name, self.old.first, written, &sha256);
+        let mut entry = SegmentEntry::compressed(self.name, self.old.first, written, &sha256);
         // Whatever it lacks may be missing; how much that is, is said when it was read.
         (entry.collapsed, entry.erased) = (u64::MAX, u64::MAX);
         let copy = SegmentFile::open(self.folder, &entry)?;
@@ -367,80 +374,5 @@ impl NewLines<'_> {
         }
         self.bytes += line.len() as u64 + 1;
         self.writer.add(line)
-    }
-}
-
-/// A part of a segment.
-enum Piece<'a> {
-    /// Header or footer.
-    Bound(&'a [u8]),
-    Line(&'a Line),
-    Stub(&'a Stub),
-}
-
-/// Hears each part and where it ends, and says whether to go on.
-type Hears<'a> = &'a mut dyn FnMut(Piece<'_>, u64) -> Result<ControlFlow<()>, LogError>;
-
-/// What a segment contains: enough to tell whether another file stands for the same lines.
-struct Contents {
-    header: Vec<u8>,
-    footer: Vec<u8>,
-    run: Run,
-    collapsed: u64,
-    erased: u64,
-    places: Places,
-}
-
-impl Contents {
-    /// Reads and checks a whole segment; `None` if it was broken off.
-    fn of(segment: &SegmentFile, hears: Hears<'_>) -> Result<Option<Self>, LogError> {
-        let corrupt = |fault: Fault, seq, at| LogError::Corrupt(fault.at(&segment.path, seq, at));
-        let (mut lines, mut text) = (segment.lines(0, u64::MAX, CHUNK), Vec::new());
-        let header = lines.next(&mut text)?.filter(|raw| raw.complete);
-        let header = header.ok_or(Fault::Unfinished).and_then(|raw| Ok((raw, start_of(&text)?)));
-        let (raw, (first, mut seed)) = header.map_err(|fault| corrupt(fault, None, 0))?;
-        let (run, places) = (Run::after(first.saturating_sub(1)), Places::default());
-        let header = text.clone();
-        let mut found = Self { header, footer: Vec::new(), run, collapsed: 0, erased: 0, places };
-        let mut go_on = hears(Piece::Bound(&text), raw.end)?;
-        let mut seq = first;
-        while go_on.is_continue() {
-            let at = lines.offset();
-            let broken = |fault| corrupt(fault, Some(seq), at);
-            let raw = lines.next(&mut text)?.ok_or(Fault::NoFooter).map_err(broken)?;
-            if raw.complete && is_footer(&text) {
-                check_footer_of(&text, seq - first, seed).map_err(broken)?;
-                // Nothing is left to be broken off.
-                let _ = hears(Piece::Bound(&text), raw.end)?;
-                found.footer = text;
-                return Ok(Some(found));
-            }
-            let entry = Entry { seq, offset: raw.start, seed };
-            if raw.complete && Stub::is_one(&text) && segment.taken.collapsed > 0 {
-                let stub = Stub::parse(&text).map_err(broken)?;
-                if stub.from() != seq {
-                    return Err(broken(Fault::Seq(stub.from())));
-                }
-                (seq, seed) = (stub.to() + 1, stub.crc());
-                found.collapsed += stub.lines();
-                found.run.push_run(stub.run());
-                go_on = hears(Piece::Stub(&stub), raw.end)?;
-            } else {
-                let line = raw.take(&mut text).and_then(|line| line.check(seq, seed, segment.private()));
-                let line = line.map_err(broken)?;
-                (seq, seed) = (seq + 1, line.crc());
-                found.erased += u64::from(line.is_erased());
-                found.run.push(leaf_of(&line));
-                go_on = hears(Piece::Line(&line), raw.end)?;
-                text = line.into_text().into_bytes();
-            }
-            found.places.push(entry, raw.end);
-        }
-        Ok(None)
-    }
-
-    /// Whether it can take the place of a segment: same bounds, same leaves of the tree, and each line checked.
-    fn stands_for(&self, before: &Self) -> bool {
-        (&self.header, &self.footer, &self.run) == (&before.header, &before.footer, &before.run)
     }
 }
