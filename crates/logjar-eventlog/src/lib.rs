@@ -12,4 +12,4 @@ pub mod log;
 
 pub use files::{disk, error, simulated};
 pub use format::{cursor, line, merkle, micros, new_line, random, stub};
-pub use log::{compress, folder, memory, read_only, restore, resume, rewrite, verify, writer};
+pub use log::{archiving, compress, folder, memory, read_only, restore, resume, rewrite, verify, writer};

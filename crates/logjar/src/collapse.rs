@@ -67,7 +67,7 @@ impl Asked {
         let archive = archive.map(PathBuf::from);
         match archive {
             Some(archive) if !archive.is_absolute() => {
-                Err(format!("`{}` is not a whole path", archive.display()))
+                Err(format!("`{}` is not an absolute path", archive.display()))
             }
             archive => Ok(Self { dry_run, older_than_s: i64::from(older_than_days) * 86_400, archive }),
         }
@@ -91,6 +91,8 @@ pub struct Collapsed {
     pub stored_after: u64,
     /// Bytes that are copied to the archive.
     pub archived: u64,
+    /// Segments among them that are not compressed yet; they are before they are rewritten.
+    pub uncompressed: u64,
 }
 
 /// Lines and their bytes.
@@ -108,6 +110,7 @@ impl Collapsed {
         self.segments += 1;
         self.stored_before += segment.stored;
         self.stored_after += stored;
+        self.uncompressed += u64::from(!segment.is_compressed());
         self.archived += if segment.archive.is_some() { 0 } else { segment.stored };
     }
 }
@@ -129,7 +132,7 @@ pub enum CollapseError {
     #[error("nothing was collapsed, because the server is stopping; run it again")]
     Stopped,
     /// The disk would be nearly full.
-    #[error("nothing was collapsed, because it takes up to {} more in `{}`, and there is not that much space",
+    #[error("nothing was collapsed, because there is no space for {} and a reserve of 4 MiB in `{}`",
         counted(*bytes, "byte"), place.display())]
     NoRoom {
         /// Where.
@@ -139,8 +142,8 @@ pub enum CollapseError {
     },
     /// The folder for the archive is one of the program's own.
     #[error(
-        "the archive `{}` can't be used: it is in the data folder, which is the program's own; name a folder \
-         elsewhere, or none", .0.display()
+        "the archive `{}` can't be used: it is in a data folder, which is the program's own; name a folder elsewhere, \
+         or none", .0.display()
     )]
     ArchiveInside(PathBuf),
     /// Somebody put other files in the place of those that were read.
@@ -175,7 +178,18 @@ pub enum CollapseError {
 struct Plan {
     /// Positions, in order.
     gone: Vec<u64>,
+    /// The bytes of each of these lines.
+    lengths: Vec<u64>,
     collapsed: Collapsed,
+}
+
+impl Plan {
+    /// About how many bytes a new file of the segment will have without its lines in `going`.
+    fn expected(&self, segment: &Segment, going: &Range<usize>) -> u64 {
+        let bytes: u64 = self.lengths.get(going.clone()).into_iter().flatten().sum();
+        let kept = segment.bytes.saturating_sub(bytes) as f64 / segment.bytes.max(1) as f64;
+        (segment.stored as f64 * kept) as u64
+    }
 }
 
 /// What is written.
@@ -223,6 +237,18 @@ impl Collapsing {
     /// [`CollapseError::ReadOnly`].
     pub fn check_open(&self) -> Result<(), CollapseError> {
         if self.sequencer.is_open() { Ok(()) } else { Err(CollapseError::ReadOnly) }
+    }
+
+    /// Forgets an archive that is lost, so that nobody asks for it any more. Returns how many segments had lines in it.
+    /// Blocks: not for async threads.
+    ///
+    /// # Errors
+    /// That it is not possible now.
+    pub fn forget_archive(&self, folder: PathBuf) -> Result<u64, CollapseError> {
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        self.check_open()?;
+        let _alone = self.compression.alone();
+        Ok(self.sequencer.forget_archive(folder)?)
     }
 
     /// Collapses what may go, or says what would. Blocks: not for async threads.
@@ -281,12 +307,12 @@ impl Collapsing {
         if left != state {
             return Err(CollapseError::Unfaithful);
         }
-        for (segment, going) in self.segments_of(&gone) {
-            let bytes: u64 = lengths.get(going).into_iter().flatten().sum();
-            let kept = segment.bytes.saturating_sub(bytes) as f64 / segment.bytes.max(1) as f64;
-            collapsed.count(&segment, (segment.stored as f64 * kept) as u64);
+        let mut plan = Plan { gone, lengths, collapsed };
+        for (segment, going) in self.segments_of(&plan.gone) {
+            let expected = plan.expected(&segment, &going);
+            plan.collapsed.count(&segment, expected);
         }
-        Ok(Plan { gone, collapsed })
+        Ok(plan)
     }
 
     fn each_line(
@@ -320,15 +346,21 @@ impl Collapsing {
         plan: &mut Plan,
         progress: Progress<'_>,
     ) -> Result<(), CollapseError> {
-        let Plan { gone, collapsed } = plan;
+        let gone = &plan.gone;
         let mut alone = self.compression.alone();
         alone.seal(gone)?;
         if self.segments_of(gone).iter().any(|(segment, _)| !segment.is_compressed()) {
             alone.compress_all(progress)?;
         }
         let segments = self.segments_of(gone);
-        archive::check_room(&self.folder, archive, &segments)?;
+        let expected =
+            segments.iter().map(|(segment, going)| (segment.clone(), plan.expected(segment, going)));
+        archive::check_room(&self.folder, archive, &expected.collect::<Vec<_>>())?;
         let before: u64 = self.log.segments().iter().map(|segment| segment.collapsed).sum();
+        if let Some(archive) = archive {
+            // An erasure finds copies there, also those that a kill leaves.
+            self.sequencer.note_archive(archive.to_owned())?;
+        }
         let order = Order { gone, archive, all: before + gone.len() as u64 };
         let mut made = Vec::new();
         for (segment, _) in &segments {
@@ -342,13 +374,15 @@ impl Collapsing {
         }
         self.adopt(&made)?;
         // What was expected gives way to what is done.
+        let collapsed = &mut plan.collapsed;
         let Collapsed { kinds, all, lines_before, .. } = std::mem::take(collapsed);
         *collapsed = Collapsed { kinds, all, lines_before, ..Collapsed::default() };
         for ((segment, going), rewritten) in segments.iter().zip(&made) {
             let (lines, stored) = (going.len(), rewritten.stored());
             collapsed.count(segment, stored);
             tracing::info!(
-                "collapsed {lines} lines of {}: {} bytes are {stored} now",
+                "collapsed {} of {}: {} bytes are {stored} now",
+                counted(lines as u64, "line"),
                 segment.file,
                 segment.stored
             );

@@ -8,7 +8,7 @@
 mod names;
 pub mod places;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -20,10 +20,11 @@ use logjar_domain::access::Actor;
 use logjar_domain::command::Command;
 use logjar_domain::event::Event;
 use logjar_domain::ids::UserId;
+use logjar_eventlog::archiving::{remove_former_archives, rewrite_archive};
 use logjar_eventlog::error::LogError;
 use logjar_eventlog::line::Line;
 use logjar_eventlog::log::{LogReader, Segment};
-use logjar_eventlog::rewrite::{Fate, Rewritten, remove_former_archives, rewrite, rewrite_archive};
+use logjar_eventlog::rewrite::{Fate, Rewritten, rewrite};
 
 use self::names::NameKey;
 use self::places::{Place, Private, clean_broken, clean_left_over};
@@ -76,6 +77,22 @@ pub struct Parts {
     pub deploys: Arc<Deploys>,
 }
 
+/// What is private of those who were erased.
+struct Found {
+    /// The texts.
+    private: Private,
+    /// Positions of their lines, in order.
+    lines: Vec<u64>,
+    /// Position of the first line of any who are not clean yet.
+    since: u64,
+}
+
+impl Default for Found {
+    fn default() -> Self {
+        Self { private: Private::default(), lines: Vec::new(), since: u64::MAX }
+    }
+}
+
 /// Why private bytes are left, or nobody was erased.
 #[derive(Debug, thiserror::Error)]
 pub enum ErasureError {
@@ -118,6 +135,13 @@ pub enum ErasureError {
     /// Nothing private is left, but the next start takes longer.
     #[error("no state snapshot could be made: {0}; the next start takes longer")]
     Snapshot(#[from] SnapshotError),
+}
+
+impl ErasureError {
+    /// Whether private data may be left.
+    pub fn leaves_private(&self) -> bool {
+        !matches!(self, Self::Snapshot(_))
+    }
 }
 
 impl Erasure {
@@ -190,11 +214,11 @@ impl Erasure {
         if !self.sequencer.is_open() {
             return Err(ErasureError::ReadOnly);
         }
-        let (until, identities) = self.erased();
-        if until <= self.log.erased() {
+        let ((until, identities), done) = (self.erased(), self.log.erased());
+        if until <= done {
             return Ok(());
         }
-        let (private, lines) = self.collect(&identities, progress)?;
+        let Found { private, lines, since } = self.collect(&identities, done, progress)?;
         let names: Vec<String> = private.names.iter().cloned().collect();
         self.activity.forget(&names).map_err(at(Place::Activity))?;
         self.deploys.forget_refusals();
@@ -205,13 +229,25 @@ impl Erasure {
             let _snapshot = self.turns.snapshot();
             state_snapshot::remove_all(&self.folder).map_err(at(Place::Snapshots))?;
         }
-        self.clean_log(&identities, &lines, progress)?;
+        self.clean_log(&identities, &lines, since, progress)?;
         self.sequencer.note_erased(until)?;
         let _snapshot = self.turns.snapshot();
         // A server that looked for one meanwhile may have made it of lines that are not there any more.
         state_snapshot::remove_all(&self.folder).map_err(at(Place::Snapshots))?;
         state_snapshot::renew(&self.folder)?;
+        tracing::info!("nothing private is left of those who were erased");
         Ok(())
+    }
+
+    /// The same for all who were ever erased, whether that was done or not: somebody may have put a file back.
+    ///
+    /// # Errors
+    /// As [`Self::finish`].
+    pub fn finish_again(&self, progress: Progress<'_>) -> Result<(), ErasureError> {
+        if self.sequencer.is_open() {
+            self.sequencer.note_erased(0)?;
+        }
+        self.finish(progress)
     }
 
     /// The last event that erased somebody, and the identities of all who were.
@@ -221,34 +257,45 @@ impl Erasure {
         (state.last_erasure, erased.map(|(id, _)| id.to_string()).collect())
     }
 
-    /// What is private about them in the lines of the log, and where these are.
+    /// What is private about them in the lines of the log. Those who were erased up to `done` are clean already.
     fn collect(
         &self,
         identities: &BTreeSet<String>,
+        done: u64,
         progress: Progress<'_>,
-    ) -> Result<(Private, Vec<u64>), ErasureError> {
-        let (mut private, mut lines, durable) = (Private::default(), Vec::new(), self.log.durable());
+    ) -> Result<Found, ErasureError> {
+        let (mut found, mut registered, durable) = (Found::default(), BTreeMap::new(), self.log.durable());
         for line in self.log.scan(1)? {
             let line = line?;
             self.check_going_on()?;
             if is_private_of(identities, &line) {
-                private.take(&line);
-                lines.push(line.seq());
+                found.private.take(&line);
+                found.lines.push(line.seq());
+            }
+            match decode(&line, Detail::State).map(|recorded| recorded.event) {
+                Ok(Event::UserRegistered(by)) => _ = registered.insert(by.user.clone(), line.seq()),
+                Ok(Event::UserErased { user, .. }) if line.seq() > done => {
+                    let first = registered.get(&user).copied().unwrap_or_default();
+                    found.since = found.since.min(first);
+                }
+                _ => {}
             }
             progress("reading", line.seq(), durable);
         }
-        Ok((private, lines))
+        Ok(found)
     }
 
     fn check_going_on(&self) -> Result<(), ErasureError> {
         if self.ending.load(Ordering::Relaxed) { Err(ErasureError::Stopped) } else { Ok(()) }
     }
 
-    /// Rewrites all segments and archives that have something private of them.
+    /// Rewrites all segments and archives that have something private of them. Archives of lines before `since` have
+    /// not, so it does not matter whether they are there.
     fn clean_log(
         &self,
         identities: &BTreeSet<String>,
         lines: &[u64],
+        since: u64,
         progress: Progress<'_>,
     ) -> Result<(), ErasureError> {
         let mut alone = self.compression.alone();
@@ -259,10 +306,12 @@ impl Erasure {
                 self.rewrite(&segment.file, identities, Place::Segments, progress)?;
             }
         }
-        for segment in self.log.segments().iter().filter(|segment| segment.archive.is_some()) {
+        let is_meant =
+            |segment: &&Segment| segment.archive.is_some() && segment.first + segment.lines > since;
+        for segment in self.log.segments().iter().filter(is_meant) {
             self.rewrite(&segment.file, identities, Place::Archives, progress)?;
-            remove_former_archives(&self.folder.events(), &segment.file)?;
         }
+        remove_former_archives(&self.folder.events(), since)?;
         let used: Vec<String> = self.log.segments().into_iter().map(|segment| segment.file).collect();
         clean_left_over(&self.folder.events(), &used).map_err(at(Place::LeftOver))
     }
@@ -342,11 +391,10 @@ pub async fn run(erasure: Arc<Erasure>) {
         });
         let finished = finished.await.unwrap_or(Ok(false));
         match &finished {
-            Ok(true) => tracing::info!("nothing private is left of those who were erased"),
             Err(error) if !failed && !matches!(error, ErasureError::Stopped) => {
                 tracing::warn!("private data of somebody who was erased is left, it is tried again: {error}");
             }
-            Ok(false) | Err(_) => {}
+            Ok(_) | Err(_) => {}
         }
         failed = finished.is_err();
         tokio::time::sleep(AGAIN).await;

@@ -7,6 +7,7 @@
 //! Whoever started the writer ends the server, and the next start replays what is really there.
 
 mod error;
+mod files;
 
 use std::iter;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -27,7 +28,6 @@ use logjar_eventlog::error::LogError;
 use logjar_eventlog::log::EventLog;
 use logjar_eventlog::micros::Micros;
 use logjar_eventlog::new_line::NewLine;
-use logjar_eventlog::rewrite::Rewritten;
 use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock, oneshot};
 
 pub use self::error::{SubmitError, WriterError};
@@ -217,48 +217,6 @@ impl Sequencer {
     /// As [`Self::submit`].
     pub fn submit_blocking(&self, command: Command, actor: Actor) -> Result<Outcome, SubmitError> {
         self.answered(|answer| Message::Request(Box::new(Request { command, actor, answer })))
-    }
-
-    /// Seals the active segment of the log and begins a new one, if it has a line. Returns the name of the new file.
-    /// Blocks.
-    ///
-    /// # Errors
-    /// That it is not possible now.
-    pub fn roll(&self) -> Result<Option<String>, SubmitError> {
-        self.on_files(|log| log.roll())
-    }
-
-    /// Has the log read sealed segments from the files that were made of them, from all or none. Returns whether they
-    /// still were to be replaced. Blocks.
-    ///
-    /// # Errors
-    /// That it is not possible now.
-    pub fn adopt(&self, rewritten: Vec<Rewritten>) -> Result<bool, SubmitError> {
-        self.on_files(move |log| log.adopt(&rewritten))
-    }
-
-    /// Notes that nothing private is left of those who were erased up to this position. Blocks.
-    ///
-    /// # Errors
-    /// That it is not possible now.
-    pub fn note_erased(&self, seq: u64) -> Result<(), SubmitError> {
-        self.on_files(move |log| log.note_erased(seq))
-    }
-
-    fn on_files<T: Send + 'static>(
-        &self,
-        act: impl FnOnce(&mut dyn EventLog) -> Result<T, LogError> + Send + 'static,
-    ) -> Result<T, SubmitError> {
-        let (answer, answered) = oneshot::channel();
-        let act = Message::OnFiles(Box::new(move |log| {
-            let _ = answer.send(unless_fatal(act(log))?);
-            Ok(())
-        }));
-        // It waits for a place in the queue: minutes of work may have gone before.
-        match self.messages.as_ref().map(|messages| messages.send(act)) {
-            Some(Ok(())) => answered.blocking_recv().unwrap_or(Err(SubmitError::Stopped)),
-            None | Some(Err(_)) => Err(self.why_closed()),
-        }
     }
 
     fn answered<T>(&self, message: impl FnOnce(Answer<T>) -> Message) -> Result<T, SubmitError> {

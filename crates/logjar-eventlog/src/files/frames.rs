@@ -3,7 +3,7 @@
 //!
 //! The format: <https://github.com/facebook/zstd/blob/dev/contrib/seekable_format/zstd_seekable_compression_format.md>.
 
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::mem;
 use std::sync::Arc;
 
@@ -36,6 +36,17 @@ const SEEKABLE_MAGIC: u32 = 0x8F92_EAB1;
 const TABLE_START: usize = 8;
 const ENTRY: usize = 8;
 const TABLE_END: usize = 9;
+
+/// The first line of a file that may be cut off anywhere, without its line feed.
+///
+/// # Errors
+/// It does not have one.
+pub(crate) fn first_line(file: Arc<dyn DiskFile>) -> io::Result<Vec<u8>> {
+    let source = Decoder::new(FileFrom { file, offset: 0, end: u64::MAX })?;
+    let mut line = Vec::new();
+    BufReader::new(source.take(LINE_MAX as u64)).read_until(b'\n', &mut line)?;
+    line.pop().filter(|last| *last == b'\n').map(|_| line).ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
+}
 
 /// A file of frames, open for reading.
 #[derive(Clone, Debug)]

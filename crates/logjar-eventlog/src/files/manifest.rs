@@ -27,6 +27,19 @@ pub(crate) struct Manifest {
     /// Position of the last event that erased somebody of whom nothing private is left anywhere.
     #[serde(default, skip_serializing_if = "is_zero")]
     erased: u64,
+    /// Where copies of segments may be, besides the archive in the log's folder.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    archives: Vec<ArchiveFolder>,
+}
+
+/// A folder outside the log's. Do not change: on disk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ArchiveFolder {
+    /// Its path.
+    pub(crate) folder: PathBuf,
+    /// Position of the last line that may be in it.
+    pub(crate) until: u64,
 }
 
 /// A file of the log. Do not change: on disk.
@@ -184,12 +197,13 @@ impl Manifest {
     /// The one of a new log, which names its first segment.
     pub(crate) fn new(epoch: u64) -> Self {
         let segments = vec![SegmentEntry::plain(1, 1)];
-        Self { manifest: 1, format: FORMAT, epoch, segments, erased: 0 }
+        Self { manifest: 1, format: FORMAT, epoch, segments, erased: 0, archives: Vec::new() }
     }
 
     /// The next one, made by the writer `epoch`, which names these segments.
     pub(crate) fn with_segments(&self, epoch: u64, segments: Vec<SegmentEntry>) -> Self {
-        Self { manifest: self.manifest + 1, format: FORMAT, epoch, segments, erased: self.erased }
+        let (manifest, erased, archives) = (self.manifest + 1, self.erased, self.archives.clone());
+        Self { manifest, format: FORMAT, epoch, segments, erased, archives }
     }
 
     /// The next one, made by the writer `epoch`, when what was erased by the event at this position is gone.
@@ -223,6 +237,29 @@ impl Manifest {
             *entry = by.clone();
         }
         Some(self.with_segments(epoch, segments))
+    }
+
+    /// The next one, made by the writer `epoch`, when copies of lines up to `until` are about to go to a folder.
+    pub(crate) fn with_archive(&self, epoch: u64, folder: &Path, until: u64) -> Self {
+        let mut next = self.with_segments(epoch, self.segments.clone());
+        next.archives.retain(|archive| archive.folder != folder);
+        next.archives.push(ArchiveFolder { folder: folder.to_owned(), until });
+        next
+    }
+
+    /// The next one, made by the writer `epoch`, which knows nothing of the archive in `folder`, for a log in `events`.
+    pub(crate) fn without_archive(&self, epoch: u64, events: &Path, folder: &Path) -> Self {
+        let mut next = self.with_segments(epoch, self.segments.clone());
+        next.archives.retain(|archive| archive.folder != folder);
+        for entry in &mut next.segments {
+            entry.archive.take_if(|archive| archive.folder_in(events) == folder);
+        }
+        next
+    }
+
+    /// The folders outside the log's in which copies of segments may be.
+    pub(crate) fn archive_folders(&self) -> &[ArchiveFolder] {
+        &self.archives
     }
 
     /// The files in the archive that is in the log's folder.

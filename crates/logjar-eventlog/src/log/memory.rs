@@ -1,7 +1,7 @@
 //! An in-memory log, for tests. It keeps the same contract as the log in files and is stricter in one point: space
 //! for every batch has to be reserved. Its [`Disk`] fails when a test says so.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::{io, mem};
@@ -132,6 +132,14 @@ impl EventLog for MemoryLog {
 
     fn note_erased(&mut self, _: u64) -> Result<(), LogError> {
         self.refuse_if_poisoned()
+    }
+
+    fn note_archive(&mut self, _: &Path) -> Result<(), LogError> {
+        self.refuse_if_poisoned()
+    }
+
+    fn forget_archive(&mut self, _: &Path) -> Result<u64, LogError> {
+        self.refuse_if_poisoned().map(|()| 0)
     }
 
     fn append(&mut self, batch: &[NewLine]) -> Result<Vec<Appended>, LogError> {

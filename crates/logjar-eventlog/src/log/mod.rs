@@ -3,6 +3,7 @@
 //! The contract is the same for every implementation, and one set of tests checks it.
 
 pub(crate) mod archive;
+pub mod archiving;
 pub mod compress;
 mod contents;
 mod creation;
@@ -21,6 +22,7 @@ mod unnamed;
 pub mod verify;
 pub mod writer;
 
+use std::path::Path;
 use std::sync::Arc;
 
 pub use crate::files::segment::{Segment, SegmentState};
@@ -85,6 +87,19 @@ pub trait EventLog: Send {
     /// # Errors
     /// As `roll`.
     fn note_erased(&mut self, seq: u64) -> Result<(), LogError>;
+
+    /// Notes, durably, that copies of segments are about to go to this folder, which is not in the log's.
+    ///
+    /// # Errors
+    /// As `roll`.
+    fn note_archive(&mut self, folder: &Path) -> Result<(), LogError>;
+
+    /// Forgets, durably, an archive that is lost: what collapsed into it can't be read any more. Returns from how many
+    /// segments.
+    ///
+    /// # Errors
+    /// As `roll`.
+    fn forget_archive(&mut self, folder: &Path) -> Result<u64, LogError>;
 
     /// What people should know of the last calls, once.
     fn take_warning(&mut self) -> Option<Warning> {

@@ -49,6 +49,8 @@ pub fn restore_from_copy(folder: &Path) -> Result<Restored, LogError> {
         Ok(()) | Err(LogError::MarkBeyondEnd { .. }) => {}
         Err(error) => return Err(error),
     }
+    // Another file may have what was erased from the one that it takes the place of.
+    let manifest = manifest.with_erased(copied.epoch(), 0);
     let before = Epoch::read(&folder)?;
     let epoch = OwnEpoch::raise(&folder, before.as_ref(), &mut Randomness::default())?;
     folder.replace(MANIFEST, &manifest.bytes())?;

@@ -7,10 +7,9 @@
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use crate::files::disk::{Disk, RealDisk};
-use crate::files::durable::{Folder, copy, unfinished};
+use crate::files::durable::{Folder, unfinished};
 use crate::files::error::{Fault, LogError};
 use crate::files::frames::FramesWriter;
 use crate::files::index::Places;
@@ -18,7 +17,8 @@ use crate::files::manifest::{ARCHIVE, ArchiveEntry, SegmentEntry};
 use crate::files::segment::{SegmentFile, SegmentName};
 use crate::format::line::Line;
 use crate::format::stub::Stub;
-use crate::log::archive::{header_of, open_file, open_folder};
+use crate::log::archive::open_folder;
+use crate::log::archiving::archive_of;
 use crate::log::compress::{Progress, sealed_segment};
 use crate::log::contents::{Contents, Piece};
 
@@ -133,55 +133,6 @@ pub fn discard(folder: &Path, made: &Rewritten) {
     }
 }
 
-/// Rewrites the archive of the collapsed segment in the file `name`, as [`rewrite`] does with a segment: what is
-/// private goes from lines.
-///
-/// # Errors
-/// As [`rewrite`].
-pub fn rewrite_archive(
-    path: &Path,
-    name: &str,
-    fates: Fates<'_>,
-    progress: Progress<'_>,
-) -> Result<Option<Rewritten>, LogError> {
-    let disk: Arc<dyn Disk> = Arc::new(RealDisk);
-    let Some((folder, replaces)) = sealed(&disk, path, name)? else { return Ok(None) };
-    let Some(archived) = &replaces.archive else { return Ok(None) };
-    let archive = open_folder(disk, &archived.folder_in(folder.path()))?;
-    let old = open_file(&archive, archived, replaces.first)?;
-    let name = archived.as_segment(replaces.first).name().rewritten();
-    let written = Rewriting { folder: &archive, old: &old, name, all: 0 }.run(fates, progress)?;
-    let Some(Written { entry, stored, .. }) = written else { return Ok(None) };
-    let archived = ArchiveEntry::of(archived.folder.clone(), entry);
-    let entry = SegmentEntry { archive: Some(archived), ..replaces.clone() };
-    Ok(Some(Rewritten::same_lines(replaces, entry, stored)))
-}
-
-/// Removes files of the archive that the one of the segment in the file `name` has replaced and that a crash left: they
-/// begin with the same header.
-///
-/// # Errors
-/// [`LogError::Archive`], [`LogError::Io`].
-pub fn remove_former_archives(path: &Path, name: &str) -> Result<(), LogError> {
-    let disk: Arc<dyn Disk> = Arc::new(RealDisk);
-    let Some((folder, entry)) = sealed(&disk, path, name)? else { return Ok(()) };
-    let Some(archived) = &entry.archive else { return Ok(()) };
-    let archive = open_folder(disk, &archived.folder_in(folder.path()))?;
-    let header = header_of(&open_file(&archive, archived, entry.first)?)?;
-    for found in archive.names()?.iter().filter(|found| **found != archived.file) {
-        let Some(other) = SegmentName::parse(found).filter(|other| other.number == entry.name().number)
-        else {
-            continue;
-        };
-        let opened = SegmentFile::entry_of(&archive, other, entry.first);
-        let other = opened.and_then(|other| header_of(&SegmentFile::open(&archive, &other)?));
-        if other.is_ok_and(|other| other == header) {
-            archive.discard(found);
-        }
-    }
-    archive.sync()
-}
-
 /// What MANIFEST would say of the file `name` in `folder`, whose first line is `first`, whatever was taken from it.
 ///
 /// # Errors
@@ -209,55 +160,12 @@ pub(crate) fn entry_of(folder: &Folder, name: SegmentName, first: u64) -> Result
 }
 
 /// The folder of the log, and what MANIFEST says of the compressed segment in the file `name`.
-fn sealed(disk: &Arc<dyn Disk>, path: &Path, name: &str) -> Result<Option<(Folder, SegmentEntry)>, LogError> {
-    Ok(sealed_segment(disk, path, name)?.filter(|(_, entry)| entry.bytes.is_some()))
-}
-
-/// Copies a segment to the archive, durably, and returns what MANIFEST will say of the copy.
-fn archive_of(
+pub(crate) fn sealed(
     disk: &Arc<dyn Disk>,
-    folder: &Folder,
-    path: Option<&Path>,
-    entry: &SegmentEntry,
-) -> Result<ArchiveEntry, LogError> {
-    let archive = match path {
-        Some(path) => open_folder(Arc::clone(disk), path)?,
-        None => folder.folder(ARCHIVE)?,
-    };
-    let archived = ArchiveEntry::of(path.map(Path::to_owned), entry.clone());
-    let target = archive.join(&archived.file);
-    if archive.identity(&archived.file)?.is_some() {
-        let is_same = open_file(&archive, &archived, entry.first).and_then(|file| file.is_as_stated());
-        if path.is_some() && !matches!(is_same, Ok(true)) {
-            let reason = "there is a file of another log with this name; choose another folder".to_owned();
-            return Err(LogError::Archive { path: target, reason });
-        }
-    }
-    let new = unfinished(&archived.file);
-    let made = copy_to(folder, &archive, &new, &archived, entry.first);
-    if made.is_err() {
-        archive.discard(&new);
-    }
-    made.map(|()| archived)
-}
-
-fn copy_to(
-    folder: &Folder,
-    archive: &Folder,
-    new: &str,
-    archived: &ArchiveEntry,
-    first: u64,
-) -> Result<(), LogError> {
-    let gone = || LogError::Corrupt(Fault::Missing.at(folder.join(&archived.file), None, 0));
-    let from = folder.open_file(&archived.file)?.ok_or_else(gone)?;
-    let to = archive.create_file(new)?;
-    let whole = AtomicBool::new(false);
-    copy(&from, 0, &*to, &whole).map_err(LogError::io("write", &archive.join(new)))?;
-    archive.rename(new, &archived.file)?;
-    match open_file(archive, archived, first)?.is_as_stated()? {
-        true => Ok(()),
-        false => Err(LogError::Corrupt(Fault::Sha256.at(archive.join(&archived.file), None, 0))),
-    }
+    path: &Path,
+    name: &str,
+) -> Result<Option<(Folder, SegmentEntry)>, LogError> {
+    Ok(sealed_segment(disk, path, name)?.filter(|(_, entry)| entry.bytes.is_some()))
 }
 
 /// Makes another file of a sealed segment.

@@ -1,6 +1,8 @@
 //! Sealed segments change their files: MANIFEST is replaced, readers get the new files, and the old ones go. Who reads
 //! these at the moment has them open.
 
+use std::path::Path;
+
 use crate::files::durable::{Folder, unfinished};
 use crate::files::error::{LogError, Warning};
 use crate::files::manifest::{ARCHIVE, MANIFEST, Manifest, SegmentEntry};
@@ -15,7 +17,7 @@ impl FileLog {
     /// # Errors
     /// As [`crate::log::EventLog::adopt`]; after [`LogError::NoSpace`] and [`LogError::Short`] nothing has changed.
     pub(crate) fn switch(&mut self, rewritten: &[Rewritten]) -> Result<bool, LogError> {
-        // Before any file is touched: the names may be those of another writer by now.
+        // Before the mark is moved: the names may be those of another writer by now.
         self.epoch.check(&self.folder)?;
         let pairs = rewritten.iter().map(|each| (&each.replaces, &each.entry));
         let manifest = self.manifest.with_rewritten(self.epoch.number(), pairs);
@@ -27,10 +29,7 @@ impl FileLog {
         if rewritten.iter().any(|each| each.places.is_some()) {
             self.move_mark()?;
         }
-        self.folder.write_unfinished(MANIFEST, &manifest.bytes())?;
-        // From here on every failure is fatal: nobody knows which set the next start will find.
-        self.switch_manifest().map_err(LogError::fatal)?;
-        self.manifest = manifest;
+        self.write_manifest(manifest)?;
         self.reader.publish(self.chain.head().seq, |index| {
             let switched = segments.into_iter().zip(rewritten);
             switched.for_each(|(segment, each)| index.replace(segment, each.places.clone()));
@@ -57,12 +56,45 @@ impl FileLog {
     /// # Errors
     /// As [`Self::switch`].
     pub(crate) fn write_erased(&mut self, seq: u64) -> Result<(), LogError> {
+        self.write_manifest(self.manifest.with_erased(self.epoch.number(), seq))?;
+        self.reader.note_erased(seq);
+        Ok(())
+    }
+
+    /// Notes in MANIFEST that copies of segments are about to go to a folder.
+    ///
+    /// # Errors
+    /// As [`Self::switch`].
+    pub(crate) fn write_archive(&mut self, folder: &Path) -> Result<(), LogError> {
+        let until = self.chain.head().seq;
+        self.write_manifest(self.manifest.with_archive(self.epoch.number(), folder, until))
+    }
+
+    /// Forgets an archive. Returns from how many segments.
+    ///
+    /// # Errors
+    /// As [`Self::switch`].
+    pub(crate) fn remove_archive(&mut self, folder: &Path) -> Result<u64, LogError> {
+        let manifest = self.manifest.without_archive(self.epoch.number(), self.folder.path(), folder);
+        let pairs = manifest.segments().iter().zip(self.manifest.segments());
+        let changed: Vec<SegmentEntry> =
+            pairs.filter(|(new, old)| new != old).map(|(new, _)| new.clone()).collect();
+        let opened = SegmentFile::open_all(&self.folder, &changed)?;
+        self.write_manifest(manifest)?;
+        let count = opened.len() as u64;
+        self.reader.publish(self.chain.head().seq, |index| {
+            opened.into_iter().for_each(|segment| index.replace(segment, None));
+        });
+        Ok(count)
+    }
+
+    fn write_manifest(&mut self, manifest: Manifest) -> Result<(), LogError> {
+        // Before any file is touched: the names may be those of another writer by now.
         self.epoch.check(&self.folder)?;
-        let manifest = self.manifest.with_erased(self.epoch.number(), seq);
         self.folder.write_unfinished(MANIFEST, &manifest.bytes())?;
+        // From here on every failure is fatal: nobody knows which set the next start will find.
         self.switch_manifest().map_err(LogError::fatal)?;
         self.manifest = manifest;
-        self.reader.note_erased(seq);
         Ok(())
     }
 

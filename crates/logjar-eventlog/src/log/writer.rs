@@ -193,6 +193,18 @@ impl FileLog {
         Ok((log, warnings))
     }
 
+    /// Changes files of the log, unless nothing is certain any more. What is temporary changes nothing.
+    fn unless_poisoned<T>(
+        &mut self,
+        change: impl FnOnce(&mut Self) -> Result<T, LogError>,
+    ) -> Result<T, LogError> {
+        self.refuse_if_poisoned()?;
+        match change(self) {
+            Err(error @ (LogError::NoSpace { .. } | LogError::Short { .. })) => Err(error),
+            other => self.poison(other),
+        }
+    }
+
     fn refuse_if_poisoned(&self) -> Result<(), LogError> {
         if self.poisoned { Err(LogError::Poisoned) } else { Ok(()) }
     }
@@ -352,19 +364,19 @@ impl EventLog for FileLog {
     }
 
     fn adopt(&mut self, rewritten: &[Rewritten]) -> Result<bool, LogError> {
-        self.refuse_if_poisoned()?;
-        match self.switch(rewritten) {
-            Err(error @ (LogError::NoSpace { .. } | LogError::Short { .. })) => Err(error),
-            other => self.poison(other),
-        }
+        self.unless_poisoned(|log| log.switch(rewritten))
     }
 
     fn note_erased(&mut self, seq: u64) -> Result<(), LogError> {
-        self.refuse_if_poisoned()?;
-        match self.write_erased(seq) {
-            Err(error @ (LogError::NoSpace { .. } | LogError::Short { .. })) => Err(error),
-            other => self.poison(other),
-        }
+        self.unless_poisoned(|log| log.write_erased(seq))
+    }
+
+    fn note_archive(&mut self, folder: &Path) -> Result<(), LogError> {
+        self.unless_poisoned(|log| log.write_archive(folder))
+    }
+
+    fn forget_archive(&mut self, folder: &Path) -> Result<u64, LogError> {
+        self.unless_poisoned(|log| log.remove_archive(folder))
     }
 
     fn take_warning(&mut self) -> Option<Warning> {

@@ -3,14 +3,13 @@
 
 use std::fs;
 use std::ops::ControlFlow;
-use std::slice;
 
 use logjar_eventlog::error::{LogError, Warning};
 use logjar_eventlog::line::Line;
-use logjar_eventlog::log::{EventLog, Item, LogReader, SegmentState};
+use logjar_eventlog::log::{EventLog, Item, LogReader};
 use logjar_eventlog::read_only::ReadOnlyLog;
 use logjar_eventlog::restore::restore_from_copy;
-use logjar_eventlog::rewrite::{Collapse, Fate, remove_former_archives, rewrite, rewrite_archive};
+use logjar_eventlog::rewrite::Fate;
 use logjar_eventlog::verify::verify;
 use logjar_eventlog::writer::{FileLog, OpenOptions};
 use proptest::prelude::*;
@@ -21,7 +20,7 @@ use crate::support::{
     rewrite_all, rewrite_one, states_of_switch,
 };
 
-fn go_on(_: u64, _: u64) -> ControlFlow<()> {
+pub(crate) fn go_on(_: u64, _: u64) -> ControlFlow<()> {
     ControlFlow::Continue(())
 }
 
@@ -32,7 +31,7 @@ fn goes(digits: &[u8], seq: u64) -> bool {
 
 /// A log with a compressed segment of lines 1 to 9 and an active one, before lines 2, 5, 6 and 9 collapse and line 3
 /// loses what is private, and after.
-fn before_and_after() -> (Folder, Files) {
+pub(crate) fn before_and_after() -> (Folder, Files) {
     let folder = Folder::new();
     let mut log = folder.write(&[3, 5]);
     log.roll().unwrap();
@@ -43,7 +42,7 @@ fn before_and_after() -> (Folder, Files) {
     (folder, before)
 }
 
-fn few_go(line: &Line) -> Fate {
+pub(crate) fn few_go(line: &Line) -> Fate {
     match line.seq() {
         2 | 5 | 6 | 9 => Fate::Collapses,
         3 => Fate::LosesPrivate,
@@ -169,39 +168,6 @@ fn a_rewritten_segment_to_the_byte() {
         "{manifest}"
     );
     assert!(!folder.file(COMPRESSED).exists());
-}
-
-/// The archive loses what is private, too; a segment that was only stripped has no archive.
-#[test]
-fn what_is_private_goes_from_the_archive() {
-    let (folder, before) = before_and_after();
-    let mut log = folder.write(&[]);
-    let erase = |line: &Line| if line.private().is_some() { Fate::LosesPrivate } else { Fate::Stays };
-    assert!(!rewrite_one(&folder, &mut log, REWRITTEN, &erase), "the segment has nothing private left");
-    let name = REWRITTEN;
-    let made = rewrite_archive(&folder.path(), name, &mut |line| erase(line), &mut go_on).unwrap().unwrap();
-    assert!(log.adopt(slice::from_ref(&made)).unwrap());
-    assert!(!folder.file("archive").join(COMPRESSED).exists());
-    let again = rewrite_archive(&folder.path(), name, &mut |line| erase(line), &mut go_on).unwrap();
-    assert!(again.is_none(), "nothing is left to do");
-    for file in [folder.file(name), folder.file("archive").join(REWRITTEN)] {
-        let text = String::from_utf8(zstd::decode_all(&fs::read(&file).unwrap()[..]).unwrap()).unwrap();
-        assert!(!text.contains("@example.org"), "{text}");
-    }
-    // What a crash left of before goes; the file of another log does not.
-    fs::write(folder.file("archive").join(COMPRESSED), &before[COMPRESSED]).unwrap();
-    fs::write(folder.file("archive").join("000001.r7.jsonl.zst"), "of another log").unwrap();
-    remove_former_archives(&folder.path(), name).unwrap();
-    let names: Vec<String> = (fs::read_dir(folder.file("archive")).unwrap())
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .filter(|name| name != REWRITTEN)
-        .collect();
-    assert_eq!(names, ["000001.r7.jsonl.zst"]);
-    let originals: Vec<Line> = log.reader().originals(1).unwrap().map(Result::unwrap).collect();
-    let erased: Vec<u64> = originals.iter().filter(|line| line.is_erased()).map(|line| line.seq()).collect();
-    assert_eq!((originals.len(), erased), (12, vec![3, 6, 9]));
-    drop(log);
-    assert_eq!(verify(&folder.path(), false).unwrap().damage, []);
 }
 
 #[test]
@@ -374,77 +340,6 @@ fn put_as_good(folder: &Folder, text: &str, manifest: &str) {
     );
     folder
         .put(MANIFEST, format!("{body},\"crc\":\"{:08x}\"}}\n", crc32c::crc32c(body.as_bytes())).as_bytes());
-}
-
-#[test]
-fn an_archive_that_cannot_be_used_is_told() {
-    let (folder, before) = before_and_after();
-    let log = folder.write(&[]);
-    let (reader, archived) = (log.reader(), folder.file("archive").join(COMPRESSED));
-    let failure = || match reader.originals(1).unwrap().collect::<Result<Vec<_>, _>>() {
-        Err(error) => error.to_string(),
-        Ok(lines) => panic!("{} lines", lines.len()),
-    };
-    assert_eq!(reader.originals(1).unwrap().filter(Result::is_ok).count(), 12);
-    fs::remove_file(&archived).unwrap();
-    assert!(failure().ends_with("the file is missing; put it back"), "{}", failure());
-    assert_eq!(
-        reader.scan(1).unwrap().filter(Result::is_ok).count(),
-        8,
-        "without it the log is read as ever"
-    );
-    let verified = verify(&folder.path(), true).unwrap();
-    assert_eq!((verified.damage, verified.notes.len()), (vec![], 1), "nothing of the log is missing");
-    fs::remove_dir(folder.file("archive")).unwrap();
-    assert!(failure().contains("the folder is missing; mount its disk"), "{}", failure());
-    fs::write(folder.file("archive"), "").unwrap();
-    assert!(failure().contains("it is not a folder"), "{}", failure());
-    fs::remove_file(folder.file("archive")).unwrap();
-    fs::create_dir(folder.file("archive")).unwrap();
-    let other = Folder::new();
-    let mut other_log = other.write(&[20]);
-    other_log.roll().unwrap();
-    compress_sealed(&other, &mut other_log);
-    fs::write(&archived, other.read(COMPRESSED)).unwrap();
-    assert!(!failure().is_empty());
-    let mut damaged = before[COMPRESSED].clone();
-    damaged[60] ^= 4;
-    fs::write(&archived, &damaged).unwrap();
-    assert!(failure().contains(COMPRESSED), "{}", failure());
-    assert_eq!(verify(&folder.path(), true).unwrap().damage.len(), 1, "a damaged archive is damage");
-}
-
-/// The folder of somebody else's archive is refused, and nothing changes.
-#[test]
-fn an_archive_elsewhere() {
-    let folder = Folder::new();
-    let mut log = folder.write(&[8]);
-    log.roll().unwrap();
-    compress_sealed(&folder, &mut log);
-    let files = folder.files();
-    let elsewhere = tempfile::tempdir().unwrap();
-    let collapse = |path: &std::path::Path| {
-        let collapse = Some(Collapse { all: 4, archive: Some(path) });
-        rewrite(&folder.path(), COMPRESSED, collapse, &mut |line| few_go(line), &mut go_on)
-    };
-    fs::write(elsewhere.path().join(COMPRESSED), "of another log").unwrap();
-    for (path, expected) in [
-        (elsewhere.path().join("missing"), "the folder is missing"),
-        (elsewhere.path().join(COMPRESSED), "it is not a folder"),
-        (elsewhere.path().to_owned(), "there is a file of another log with this name"),
-    ] {
-        let error = collapse(&path).unwrap_err().to_string();
-        assert!(error.contains(expected), "{error}");
-        assert_eq!(folder.files(), files, "{expected}");
-    }
-    fs::remove_file(elsewhere.path().join(COMPRESSED)).unwrap();
-    let made = collapse(elsewhere.path()).unwrap().unwrap();
-    assert!(log.adopt(slice::from_ref(&made)).unwrap());
-    assert!(!folder.file("archive").exists() && elsewhere.path().join(COMPRESSED).exists());
-    assert_eq!(log.reader().originals(1).unwrap().filter(Result::is_ok).count(), 9);
-    let segments = log.reader().segments();
-    assert_eq!((segments[0].state, segments[0].collapsed), (SegmentState::Collapsed, 4));
-    assert_eq!(segments[0].archive.as_deref(), Some(&*elsewhere.path().join(COMPRESSED)));
 }
 
 /// MANIFEST of before and the files of after, or the other way round: a copy that was made meanwhile is restored.

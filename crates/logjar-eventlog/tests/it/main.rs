@@ -4,6 +4,7 @@
 
 mod support;
 
+mod archiving;
 mod collapsing;
 mod compressing;
 mod contract;

@@ -4,11 +4,13 @@ mod lines;
 mod shrink;
 mod verify;
 
+use std::path::PathBuf;
+
 use clap::Subcommand;
 use serde_json::Value;
 
 use self::lines::{Place, Printer, Which, tail};
-use self::shrink::{Collapse, collapse, compress};
+use self::shrink::{Collapse, collapse, compress, forget_archive};
 use self::verify::verify_log;
 use super::client::{Wants, segment, with_client};
 use super::{Failure, Global, output};
@@ -71,6 +73,19 @@ pub(super) enum Command {
         after_help = "Examples:\n  logjar log collapse --dry-run\n  logjar log collapse --older-than 90d\n  logjar log collapse --archive /mnt/archive"
     )]
     Collapse(Collapse),
+    /// Forget an archive that is lost
+    #[command(
+        long_about = "Forget an archive that is lost\n\nWhat collapsed into it can't be read any more. The registry and the Merkle root of the log stay the same. Until then, nobody whose private data may be in it can be erased.",
+        after_help = "Example: logjar log forget-archive /mnt/archive"
+    )]
+    ForgetArchive {
+        /// Its folder, as `logjar log verify` names it
+        #[arg(value_name = "DIR")]
+        archive: PathBuf,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
 }
 
 pub(super) fn run(global: &Global, command: Command) -> Result<(), Failure> {
@@ -100,6 +115,7 @@ pub(super) fn run(global: &Global, command: Command) -> Result<(), Failure> {
         Command::Roll => roll(global),
         Command::Compress => compress(global),
         Command::Collapse(asked) => collapse(global, &asked),
+        Command::ForgetArchive { archive, yes } => forget_archive(global, &archive, yes),
     }
 }
 

@@ -48,13 +48,13 @@ pub(super) enum Command {
         /// Name of the user
         name: String,
     },
-    /// Erase what is private about a user, for ever: name, e-mail, password, tokens
+    /// Erase what is private about a user, forever: name, e-mail, password, tokens
     #[command(
-        long_about = "Erase what is private about a user, for ever: name, e-mail, password, tokens\n\nThe user can never act again, and nobody gets the name again. What they deployed stays, done by an identity such as u_mfftez8vuq6a866d. Coordinates and group names stay too, and what POMs say of their authors. It cannot be undone.",
+        long_about = "Erase what is private about a user, forever: name, e-mail, password, tokens\n\nThe user can never act again, and nobody gets the name again. What they deployed stays, done by an identity such as u_mfftez8vuq6a866d. Coordinates and group names stay too, and what POMs say of their authors. It cannot be undone.",
         after_help = "Example: logjar user erase amy"
     )]
     Erase {
-        /// Name of the user
+        /// Name of the user; or the identity of one who was erased, to search for what is left
         name: String,
         /// Do not ask
         #[arg(long)]
@@ -177,7 +177,7 @@ fn erase(global: &Global, name: &str, yes: bool) -> Result<(), Failure> {
             output::note(&format!("{name} has rights in {}, which end", groups.join(", ")));
         }
         output::warnings(global, &left);
-        confirm(&format!("{name} would be erased for ever"), &format!("Erase {name} for ever? [y/N] "))?;
+        confirm(&format!("{name} would be erased forever"), &format!("Erase {name} forever? [y/N] "))?;
     }
     let done = worked(global, Wants::Writing, &path, &json!({}))?;
     output::warnings(global, &done);
@@ -187,9 +187,11 @@ fn erase(global: &Global, name: &str, yes: bool) -> Result<(), Failure> {
     } else if pending {
         let why = done.get("why").and_then(Value::as_str).unwrap_or("it was interrupted");
         output::note(&format!("private data of {id}, who was erased, is still on the disk: {why}"));
-        output::note(&format!(
-            "a server goes on by itself until it is gone; or run again: logjar user erase {id}"
-        ));
+        output::note(&global.with_commands_to_type(&format!(
+            "a server tries again every 30 seconds; or run: logjar user erase {id}"
+        )));
+    } else if name == id {
+        output::line(&format!("nothing private of {id} is left"))?;
     } else {
         output::line(&format!("erased {name}: only {id} is left"))?;
     }

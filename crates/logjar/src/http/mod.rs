@@ -138,6 +138,7 @@ fn routes(parts: Parts) -> Router {
         .route("/api/v1/log/roll", post(api::log::roll))
         .route("/api/v1/log/compress", post(api::log::compress))
         .route("/api/v1/log/collapse", post(api::log::collapse))
+        .route("/api/v1/log/forget-archive", post(api::log::forget_archive))
         .route("/api/v1/users/{name}/erase", post(api::erase::erase))
         .route("/search", get(search::search))
         .route("/api/artifacts/{artifact}", get(clojars::artifacts::show_named_alike))

@@ -186,6 +186,14 @@ impl DataFolder {
         self.root.join("derived")
     }
 
+    /// The folders in which the program has its files; a repository may be on a disk of its own.
+    pub fn own_folders(&self) -> Vec<PathBuf> {
+        let repositories = fs::read_dir(self.repository()).into_iter().flatten().flatten();
+        let mut own = vec![self.root.clone(), self.events(), self.repository(), self.uploads()];
+        own.extend(repositories.map(|entry| entry.path()));
+        own
+    }
+
     /// The socket through which the command line speaks to the server.
     pub fn admin_socket(&self) -> PathBuf {
         self.root.join("admin.sock")

@@ -206,6 +206,7 @@ impl Table {
             }
             ("POST", "/api/v1/rebuild") => (row.route.clone(), json!({ "what": "tree" })),
             ("POST", "/api/v1/users/{name}/erase") => (row.path("{name}", "ben"), json!({ "dry_run": true })),
+            ("POST", "/api/v1/log/forget-archive") => (row.route.clone(), json!({ "archive": "/nowhere" })),
             ("POST", "/api/v1/retention/run" | "/api/v1/log/collapse") => {
                 (row.route.clone(), json!({ "dry_run": true }))
             }

@@ -215,7 +215,7 @@ fn an_archive_elsewhere_and_one_that_is_gone() {
             let arguments = [&["log", "collapse", "--archive", own.to_str().unwrap()], dry_run].concat();
             let refused = server.logjar(&arguments);
             assert!(
-                refused.code != Some(0) && refused.stderr.contains("can't be used: it is in the data folder"),
+                refused.code != Some(0) && refused.stderr.contains("can't be used: it is in a data folder"),
                 "{}",
                 refused.stderr
             );

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::cli::client::Wants;
+use crate::cli::client::{Wants, with_client};
+use crate::cli::output::confirm;
 use crate::cli::progress::{number, worked};
 use crate::cli::tokens::days_from;
 use crate::cli::{Failure, Global, output};
@@ -58,17 +59,49 @@ pub(super) fn collapse(global: &Global, asked: &Collapse) -> Result<(), Failure>
     output::line(&told(&result, asked.dry_run, archive.as_deref()))
 }
 
+pub(super) fn forget_archive(global: &Global, archive: &Path, yes: bool) -> Result<(), Failure> {
+    // It need not be there.
+    let path = whole(archive).or_else(|_| absolute(archive))?;
+    if !yes {
+        let told = format!(
+            "what collapsed into `{path}` could never be read again, and what is private in it would stay"
+        );
+        confirm(&told, "Forget it? [y/N] ")?;
+    }
+    let order = json!({ "archive": path });
+    let forgotten = with_client(global, Wants::Writing, async |client| {
+        client.post("/api/v1/log/forget-archive", &order).await
+    })?;
+    if global.json {
+        return output::json(&forgotten);
+    }
+    output::line(&match number(&forgotten, "segments") {
+        0 => format!("no segment had lines in {path}"),
+        segments => format!("forgot the archive {path}, which had lines of {}", counted(segments, "segment")),
+    })
+}
+
 /// What went, or would go, in words.
-fn told(result: &Value, dry_run: bool, archive: Option<&Path>) -> String {
+fn told(result: &Value, dry_run: bool, archive: Option<&str>) -> String {
     let of = |key: &str| number(result, key);
     if of("lines") == 0 {
         return format!("no line of {} can collapse", grouped(of("lines_before")));
     }
     let verb = if dry_run { "would collapse" } else { "collapsed" };
-    let about = if dry_run { "about " } else { "" };
-    let archive = archive.map_or("events/archive/".to_owned(), |archive| archive.display().to_string());
+    let (about, copied) = if dry_run { ("about ", "would be copied") } else { ("", "copied") };
+    let first = match of("uncompressed") {
+        0 => String::new(),
+        uncompressed => format!(
+            "; {} not compressed yet, and will be first, so it will be much less",
+            match uncompressed {
+                1 => "1 of them is".to_owned(),
+                more => format!("{} of them are", grouped(more)),
+            }
+        ),
+    };
+    let archive = archive.unwrap_or("events/archive/");
     format!(
-        "{} of {} lines {verb} in {}: from {} to {about}{}; {} copied to {archive}",
+        "{} of {} lines {verb} in {}: from {} to {about}{}; {} {copied} to {archive}{first}",
         grouped(of("lines")),
         grouped(of("lines_before")),
         counted(of("segments"), "segment"),
@@ -78,8 +111,14 @@ fn told(result: &Value, dry_run: bool, archive: Option<&Path>) -> String {
     )
 }
 
+fn absolute(path: &Path) -> Result<String, Failure> {
+    let found = std::path::absolute(path).ok().and_then(|path| path.to_str().map(str::to_owned));
+    found.ok_or_else(|| Failure::Usage(format!("`{}` is not a path in UTF-8", path.display())))
+}
+
 /// The whole path of an existing folder.
-fn whole(path: &Path) -> Result<PathBuf, Failure> {
-    let failed = |error| Failure::Usage(format!("the archive `{}` can't be used: {error}", path.display()));
-    path.canonicalize().map_err(failed)
+fn whole(path: &Path) -> Result<String, Failure> {
+    let failed = |why| Failure::Usage(format!("the archive `{}` can't be used: {why}", path.display()));
+    let found = path.canonicalize().map_err(|error| failed(error.to_string()))?;
+    found.into_os_string().into_string().map_err(|_| failed("its path is not UTF-8".to_owned()))
 }

@@ -58,12 +58,14 @@ pub async fn erase(
     }
     let warnings = administered.warnings(&registry);
     Ok(reported(move |report| {
-        let finished = erasure.finish(&mut |what, done, total| report.progress(what, done, total));
+        let mut progress = |what: &str, done, total| report.progress(what, done, total);
+        let finished =
+            if was_erased { erasure.finish_again(&mut progress) } else { erasure.finish(&mut progress) };
         let why = finished.as_ref().err().map(ToString::to_string);
         if let Some(why) = &why {
             tracing::warn!("private data of {id}, who was erased, is left for now: {why}");
         }
-        let pending = erasure.is_pending();
+        let pending = finished.is_err_and(|error| error.leaves_private());
         let result = json!({ "id": id.as_str(), "pending": pending, "why": why, "warnings": warnings });
         report.line(&json!({ "result": result }));
     }))

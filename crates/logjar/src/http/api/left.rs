@@ -46,21 +46,25 @@ impl Administered {
     fn warnings_in(&self, registry: &Registry, without: Option<&UserId>) -> Vec<String> {
         let state = registry.read();
         let mut warnings = Vec::new();
+        let (has_no, have_no) = match without {
+            None => ("has no", "have no"),
+            Some(_) => ("would have no", "would have no"),
+        };
         if self.registry && !has_administrator(&state, without) {
             let mend = "make somebody one with: logjar user promote NAME";
-            warnings.push(format!("the registry has no administrator any more; {mend}"));
+            warnings.push(format!("the registry {has_no} administrator any more; {mend}"));
         }
         let left: Vec<&GroupId> =
             self.groups.iter().filter(|group| !has_admin(&state, &registry.rules, group, without)).collect();
         warnings.extend(left.iter().take(NAMED).map(|group| {
             format!(
-                "the group `{group}` has no admin any more; make somebody one with: logjar group grant {group} NAME --admin"
+                "the group `{group}` {has_no} admin any more; make somebody one with: logjar group grant {group} NAME --admin"
             )
         }));
         match left.len().saturating_sub(NAMED) {
             0 => {}
-            1 => warnings.push("one more group has no admin any more".to_owned()),
-            more => warnings.push(format!("{more} more groups have no admin any more")),
+            1 => warnings.push(format!("one more group {has_no} admin any more")),
+            more => warnings.push(format!("{more} more groups {have_no} admin any more")),
         }
         warnings
     }

@@ -128,6 +128,31 @@ pub async fn collapse(
     }))
 }
 
+/// Which archive is lost.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LostArchive {
+    /// Its folder, with its absolute path.
+    archive: String,
+}
+
+/// Forgets an archive that is lost, on the server's own machine only.
+pub async fn forget_archive(
+    State(projections): State<Arc<Projections>>,
+    State(collapsing): State<Arc<Collapsing>>,
+    Caller(actor): Caller,
+    Json(LostArchive { archive }): Json<LostArchive>,
+) -> Result<axum::Json<Value>, ApiError> {
+    require_administrator(&projections.read(), now(), &actor, "forget an archive")?;
+    if actor != Actor::Local {
+        let why = "an archive can be forgotten only on the server's own machine";
+        return Err(HttpError::BadRequest(why.to_owned()).into());
+    }
+    let forgotten = tokio::task::spawn_blocking(move || collapsing.forget_archive(archive.into()));
+    let segments = forgotten.await.map_err(|_| HttpError::Internal)?.map_err(HttpError::from)?;
+    Ok(axum::Json(json!({ "segments": segments })))
+}
+
 fn collapsed_json(collapsed: &Collapsed, dry_run: bool) -> Value {
     let amount = |amount: &Amount| json!({ "lines": amount.lines, "bytes": amount.bytes });
     let kinds: serde_json::Map<String, Value> =
@@ -142,5 +167,6 @@ fn collapsed_json(collapsed: &Collapsed, dry_run: bool) -> Value {
         "stored_before": collapsed.stored_before,
         "stored_after": collapsed.stored_after,
         "archived": collapsed.archived,
+        "uncompressed": collapsed.uncompressed,
     })
 }

@@ -204,6 +204,13 @@ pub(super) const OPERATIONS: &[Operation] = &[
     )
     .taking("CollapseOrder")
     .refusing(CHANGING),
+    post(
+        "/api/v1/log/forget-archive",
+        "Forget an archive that is lost: what collapsed into it can't be read any more",
+        Answers::One("Forgotten"),
+    )
+    .taking("LostArchive")
+    .refusing(CHANGING),
 ];
 
 const fn parameter(
