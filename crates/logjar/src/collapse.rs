@@ -248,7 +248,7 @@ impl Collapsing {
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         self.check_open()?;
         let _alone = self.compression.alone();
-        Ok(self.sequencer.forget_archive(folder)?)
+        Ok(self.sequencer.forget_archive(archive::as_named(&self.folder, folder))?)
     }
 
     /// Collapses what may go, or says what would. Blocks: not for async threads.

@@ -178,6 +178,24 @@ impl Erasure {
         self.digest(name).map(Some)
     }
 
+    /// Whether a user of that name was erased. Blocks.
+    ///
+    /// # Errors
+    /// As [`Self::digest_of_new`].
+    pub fn was_erased(&self, name: &str) -> Result<bool, ErasureError> {
+        let digest = self.digest_of_new(name)?;
+        Ok(digest.is_some_and(|digest| self.projections.read().erased_names.contains(&digest)))
+    }
+
+    /// Says that the key of digests is gone, before somebody needs it.
+    fn warn_of_lost_key(&self) {
+        let is_needed = !self.projections.read().erased_names.is_empty();
+        let key = NameKey::of(&self.folder);
+        if is_needed && !key.is_there() {
+            tracing::warn!("{}", ErasureError::NoKey(key.file()));
+        }
+    }
+
     /// Writes the event, after which nobody can act as the user. Returns the identity that is left. Blocks.
     ///
     /// # Errors
@@ -382,6 +400,8 @@ fn at(place: Place) -> impl FnOnce(io::Error) -> ErasureError {
 /// Goes on with what was interrupted, until it is done.
 pub async fn run(erasure: Arc<Erasure>) {
     tokio::time::sleep(FIRST_LOOK).await;
+    let looker = erasure.clone();
+    let _ = tokio::task::spawn_blocking(move || looker.warn_of_lost_key()).await;
     let mut failed = false;
     loop {
         let worker = erasure.clone();

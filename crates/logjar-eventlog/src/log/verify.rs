@@ -260,7 +260,13 @@ impl Verifier {
             Ok((true, _)) => {}
             Ok((false, path)) => self.note(Fault::Sha256.at(path, None, 0)),
             Err(LogError::Corrupt(damage)) => self.note(damage),
-            Err(error @ LogError::Archive { .. }) => self.notes.push(error.to_string()),
+            Err(error @ LogError::Archive { .. }) => {
+                let note = error.to_string();
+                // One folder may have the archives of many segments.
+                if !self.notes.contains(&note) {
+                    self.notes.push(note);
+                }
+            }
             Err(error) => return Err(error),
         }
         Ok(())

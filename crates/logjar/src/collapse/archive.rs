@@ -37,6 +37,15 @@ pub(super) fn chosen(folder: &DataFolder, asked: Option<&Path>) -> Result<Option
     Ok(Some(path))
 }
 
+/// A folder as MANIFEST names it: the one in the folder of the log, however it was written, has the path of that.
+pub(super) fn as_named(folder: &DataFolder, archive: PathBuf) -> PathBuf {
+    let own = folder.events().join("archive");
+    match folder.events().canonicalize() {
+        Ok(events) if events.join("archive") == archive => own,
+        _ => archive,
+    }
+}
+
 /// Refuses to fill a disk: with the new files of these segments, whose sizes are guessed, and with their first copies
 /// in the archive.
 ///

@@ -27,6 +27,11 @@ impl NameKey {
         self.folder.join("names")
     }
 
+    /// Whether there is one, as far as can be told.
+    pub(super) fn is_there(&self) -> bool {
+        self.file().try_exists().unwrap_or(true)
+    }
+
     /// The digest of a name; `None` if there is no key.
     ///
     /// # Errors

@@ -156,6 +156,8 @@ fn check_erased(server: &TestServer, id: &str) {
     assert!(!users.contains(NAME) && users.contains(id) && users.contains("erased"), "{users}");
     server.logjar(&["user", "show", NAME]).expect(1);
     server.logjar(&["user", "show", id]).expect(0);
+    let twice = server.logjar(&["user", "erase", NAME, "--yes"]).expect(1).stderr;
+    assert!(twice.contains("was erased; to search for what is left"), "{twice}");
     let sign_in = json!({ "name": NAME, "password": "a third horse battery" });
     let refused = server.send(&Request::post("/api/v1/auth/check", &sign_in));
     assert!(!refused.text().contains("true"), "{}", refused.text());
@@ -189,6 +191,7 @@ fn interrupted(goes_on: &str) {
     for of in [again, NAME] {
         server.logjar(&["user", "erase", of, "--yes"]).expect(1);
     }
+    assert_eq!(ready(&server)["erasing"], true);
     assert_eq!(ready(&server)["erasing"], true);
     assert!(server.get("/metrics").text().contains("\nlogjar_erasing 1\n"));
     let users = server.logjar(&["user", "list"]).expect(0).stdout;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::Response;
+use logjar_domain::ids::UserId;
 use logjar_domain::permission::require_administrator;
 use logjar_domain::rejection::Rejection;
 use serde::Deserialize;
@@ -26,6 +27,18 @@ pub struct Order {
     dry_run: bool,
 }
 
+/// Why nobody of that name can be erased.
+async fn nobody(erasure: Arc<Erasure>, name: String) -> HttpError {
+    let named = name.clone();
+    let was_erased = tokio::task::spawn_blocking(move || erasure.was_erased(&named)).await;
+    match was_erased {
+        Ok(Ok(true)) => HttpError::Missing(format!(
+            "`{name}` was erased; to search for what is left, name the identity that `logjar user list` shows"
+        )),
+        _ => Rejection::UserMissing { name }.into(),
+    }
+}
+
 /// Erases a user, to the end even if nobody listens any more, or says what would be left. The answer reports the
 /// progress, one line at a time, and whether nothing private is left; if that can't be said yet, a server goes on until
 /// it can. The identity of somebody who was erased is a name, too: that goes on with what was interrupted.
@@ -36,13 +49,17 @@ pub async fn erase(
     Path(name): Path<String>,
     Json(order): Json<Order>,
 ) -> Result<Response, ApiError> {
-    let (id, was_erased, administered, groups) = {
+    require_administrator(&registry.read(), now(), &actor, "erase users")?;
+    let found = {
         let state = registry.read();
-        require_administrator(&state, now(), &actor, "erase users")?;
-        let missing = || Rejection::UserMissing { name: name.clone() };
-        let (id, user) = state.user_listed_as(&name).ok_or_else(missing)?;
-        let groups: Vec<String> = state.groups_of(id).map(|(group, _)| group.to_string()).collect();
-        (id.clone(), user.erased, Administered::by(&state, &name), groups)
+        let groups = |id: &UserId| state.groups_of(id).map(|(group, _)| group.to_string()).collect();
+        state.user_listed_as(&name).map(|(id, user)| {
+            let groups: Vec<String> = groups(id);
+            (id.clone(), user.erased, Administered::by(&state, &name), groups)
+        })
+    };
+    let Some((id, was_erased, administered, groups)) = found else {
+        return Err(nobody(erasure, name).await.into());
     };
     if order.dry_run {
         let warnings = administered.warnings_without(&registry, &id);
