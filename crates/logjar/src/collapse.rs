@@ -8,7 +8,7 @@
 mod archive;
 
 use std::collections::BTreeMap;
-use std::ops::{ControlFlow, Range};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,7 +21,7 @@ use logjar_eventlog::log::{LogReader, Segment};
 use logjar_eventlog::rewrite::{Collapse, Fate, Rewritten, discard, rewrite};
 
 use crate::clock::now;
-use crate::compression::{Compression, CompressionError, Progress};
+use crate::compression::{Compression, CompressionError, Progress, unless_ending};
 use crate::numbers::counted;
 use crate::rebuild::Turns;
 use crate::retention::{Retention, RetentionError};
@@ -259,7 +259,12 @@ impl Collapsing {
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let archive = archive::chosen(&self.folder, asked.archive.as_deref())?;
         if asked.dry_run {
-            return Ok(self.plan(asked, progress)?.collapsed);
+            let mut plan = self.plan(asked, progress)?;
+            for (segment, going) in self.segments_of(&plan.gone) {
+                let expected = plan.expected(&segment, &going);
+                plan.collapsed.count(&segment, expected);
+            }
+            return Ok(plan.collapsed);
         }
         self.check_open()?;
         // Builds whose files are still to be removed are found by their lines.
@@ -277,8 +282,7 @@ impl Collapsing {
         Ok(plan.collapsed)
     }
 
-    /// Reads the log twice: to know what goes, and to see that the rest means the same. The size of the new files is
-    /// guessed from the lengths of lines.
+    /// Reads the log twice: to know what goes, and to see that the rest means the same. No segment is counted yet.
     fn plan(&self, asked: &Asked, progress: Progress<'_>) -> Result<Plan, CollapseError> {
         let age = asked.older_than_s.max(LEAST_AGE_S);
         let mut collapse = Pass::of_lines_until(now().plus_seconds(-age));
@@ -307,12 +311,7 @@ impl Collapsing {
         if left != state {
             return Err(CollapseError::Unfaithful);
         }
-        let mut plan = Plan { gone, lengths, collapsed };
-        for (segment, going) in self.segments_of(&plan.gone) {
-            let expected = plan.expected(&segment, &going);
-            plan.collapsed.count(&segment, expected);
-        }
-        Ok(plan)
+        Ok(Plan { gone, lengths, collapsed })
     }
 
     fn each_line(
@@ -373,13 +372,9 @@ impl Collapsing {
             }
         }
         self.adopt(&made)?;
-        // What was expected gives way to what is done.
-        let collapsed = &mut plan.collapsed;
-        let Collapsed { kinds, all, lines_before, .. } = std::mem::take(collapsed);
-        *collapsed = Collapsed { kinds, all, lines_before, ..Collapsed::default() };
         for ((segment, going), rewritten) in segments.iter().zip(&made) {
             let (lines, stored) = (going.len(), rewritten.stored());
-            collapsed.count(segment, stored);
+            plan.collapsed.count(segment, stored);
             tracing::info!(
                 "collapsed {} of {}: {} bytes are {stored} now",
                 counted(lines as u64, "line"),
@@ -403,11 +398,7 @@ impl Collapsing {
         };
         let mut report = |done, total| {
             progress(&segment.file, done, total);
-            if self.ending.load(Ordering::Relaxed) {
-                ControlFlow::Break(())
-            } else {
-                ControlFlow::Continue(())
-            }
+            unless_ending(&self.ending)
         };
         let collapse = Some(Collapse { all: order.all, archive: order.archive });
         let made = rewrite(&self.folder.events(), &segment.file, collapse, &mut fate, &mut report)?;

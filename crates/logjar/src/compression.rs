@@ -60,6 +60,11 @@ struct Waiting {
 /// Hears what is being done, and how much of how much.
 pub type Progress<'a> = &'a mut dyn FnMut(&str, u64, u64);
 
+/// Whether to go on with a segment, although the program may be about to end.
+pub fn unless_ending(ending: &AtomicBool) -> ControlFlow<()> {
+    if ending.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+}
+
 /// Held by whoever changes sealed segments.
 pub struct Alone<'a> {
     compression: &'a Compression,
@@ -183,7 +188,7 @@ impl Compression {
         }
         let compressed = compress(&self.events, &segment.file, &mut |done, total| {
             progress(done, total);
-            if is_ending() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            unless_ending(&self.ending)
         })?;
         match compressed {
             Some(compressed) => work.waiting.push(Waiting { segment, compressed, since: Instant::now() }),

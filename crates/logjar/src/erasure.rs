@@ -10,7 +10,6 @@ pub mod places;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -29,7 +28,7 @@ use logjar_eventlog::rewrite::{Fate, Rewritten, rewrite};
 use self::names::NameKey;
 use self::places::{Place, Private, clean_broken, clean_left_over};
 use crate::activity::Activity;
-use crate::compression::{Alone, Compression, CompressionError, Progress};
+use crate::compression::{Alone, Compression, CompressionError, Progress, unless_ending};
 use crate::deploy::Deploys;
 use crate::projections::Projections;
 use crate::rebuild::Turns;
@@ -290,13 +289,16 @@ impl Erasure {
                 found.private.take(&line);
                 found.lines.push(line.seq());
             }
-            match decode(&line, Detail::State).map(|recorded| recorded.event) {
-                Ok(Event::UserRegistered(by)) => _ = registered.insert(by.user.clone(), line.seq()),
-                Ok(Event::UserErased { user, .. }) if line.seq() > done => {
-                    let first = registered.get(&user).copied().unwrap_or_default();
-                    found.since = found.since.min(first);
+            // Most lines are about deploys, and need not be decoded.
+            if matches!(line.kind(), "user.registered" | "user.erased") {
+                match decode(&line, Detail::State).map(|recorded| recorded.event) {
+                    Ok(Event::UserRegistered(by)) => _ = registered.insert(by.user.clone(), line.seq()),
+                    Ok(Event::UserErased { user, .. }) if line.seq() > done => {
+                        let first = registered.get(&user).copied().unwrap_or_default();
+                        found.since = found.since.min(first);
+                    }
+                    _ => {}
                 }
-                _ => {}
             }
             progress("reading", line.seq(), durable);
         }
@@ -368,11 +370,7 @@ impl Erasure {
         };
         let mut report = |done, total| {
             progress(file, done, total);
-            if self.ending.load(Ordering::Relaxed) {
-                ControlFlow::Break(())
-            } else {
-                ControlFlow::Continue(())
-            }
+            unless_ending(&self.ending)
         };
         let made: Option<Rewritten> = match place {
             Place::Archives => rewrite_archive(&events, file, &mut fate, &mut report)?,
@@ -406,15 +404,15 @@ pub async fn run(erasure: Arc<Erasure>) {
     loop {
         let worker = erasure.clone();
         let finished = tokio::task::spawn_blocking(move || match worker.is_pending() {
-            true => worker.finish(&mut |_, _, _| ()).map(|()| true),
-            false => Ok(false),
+            true => worker.finish(&mut |_, _, _| ()),
+            false => Ok(()),
         });
-        let finished = finished.await.unwrap_or(Ok(false));
-        match &finished {
-            Err(error) if !failed && !matches!(error, ErasureError::Stopped) => {
-                tracing::warn!("private data of somebody who was erased is left, it is tried again: {error}");
-            }
-            Ok(_) | Err(_) => {}
+        let finished = finished.await.unwrap_or(Ok(()));
+        if let Err(error) = &finished
+            && !failed
+            && !matches!(error, ErasureError::Stopped)
+        {
+            tracing::warn!("private data of somebody who was erased is left, it is tried again: {error}");
         }
         failed = finished.is_err();
         tokio::time::sleep(AGAIN).await;

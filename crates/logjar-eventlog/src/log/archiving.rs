@@ -12,7 +12,7 @@ use crate::files::frames::first_line;
 use crate::files::manifest::{ARCHIVE, ArchiveEntry, ArchiveFolder, Manifest, SegmentEntry};
 use crate::files::segment::{SegmentFile, SegmentName};
 use crate::log::archive::{header_of, open_file, open_folder};
-use crate::log::compress::Progress;
+use crate::log::compress::{Progress, log_in};
 use crate::log::contents::{Contents, Piece};
 use crate::log::rewrite::{Fates, Rewriting, Rewritten, Written, entry_of, sealed};
 
@@ -89,9 +89,7 @@ fn find_again(
 /// [`LogError::Archive`] for a folder that is not there; [`LogError::Io`].
 pub fn remove_former_archives(path: &Path, since: u64) -> Result<(), LogError> {
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
-    let missing = || LogError::Missing { path: path.to_owned() };
-    let folder = Folder::open(Arc::clone(&disk), path)?.ok_or_else(missing)?;
-    let manifest = Manifest::read(&folder)?.ok_or_else(missing)?;
+    let (folder, manifest) = log_in(&disk, path)?;
     if let Some(own) = folder.other(&folder.join(ARCHIVE))? {
         remove_unnamed(&folder, &own, &manifest)?;
     }
@@ -110,6 +108,9 @@ fn remove_unnamed(folder: &Folder, archive: &Folder, manifest: &Manifest) -> Res
         let is_named = entry.archive.as_ref().is_some_and(|archived| {
             archived.file == found && archived.folder_in(folder.path()) == archive.path()
         });
+        if is_named {
+            continue;
+        }
         let header = header_of(&SegmentFile::open(folder, entry)?)?;
         let is_ours = match archive.open_file(&found)?.map(first_line) {
             Some(Ok(begins)) => begins == header,
@@ -117,7 +118,7 @@ fn remove_unnamed(folder: &Folder, archive: &Folder, manifest: &Manifest) -> Res
             Some(Err(_)) => found.ends_with(".new"),
             None => false,
         };
-        if !is_named && is_ours {
+        if is_ours {
             archive.discard(&found);
             if archive.identity(&found)?.is_some() {
                 let reason = "the file has lines that were erased, and can't be removed".to_owned();

@@ -53,6 +53,17 @@ pub fn compress_on(
     Ok(Some(Rewritten::same_lines(entry, compressed, stored)))
 }
 
+/// The folder of the log in `path`, and MANIFEST.
+///
+/// # Errors
+/// [`LogError::Missing`], [`LogError::Corrupt`], [`LogError::Io`].
+pub(crate) fn log_in(disk: &Arc<dyn Disk>, path: &Path) -> Result<(Folder, Manifest), LogError> {
+    let missing = || LogError::Missing { path: path.to_owned() };
+    let folder = Folder::open(Arc::clone(disk), path)?.ok_or_else(missing)?;
+    let manifest = Manifest::read(&folder)?.ok_or_else(missing)?;
+    Ok((folder, manifest))
+}
+
 /// The folder of the log in `path`, and what MANIFEST says of the sealed segment in the file `name`, if it names it as
 /// one.
 ///
@@ -63,9 +74,7 @@ pub(crate) fn sealed_segment(
     path: &Path,
     name: &str,
 ) -> Result<Option<(Folder, SegmentEntry)>, LogError> {
-    let missing = || LogError::Missing { path: path.to_owned() };
-    let folder = Folder::open(Arc::clone(disk), path)?.ok_or_else(missing)?;
-    let manifest = Manifest::read(&folder)?.ok_or_else(missing)?;
+    let (folder, manifest) = log_in(disk, path)?;
     let sealed = manifest.segments().split_last().map_or(&[][..], |(_, sealed)| sealed);
     let entry = sealed.iter().find(|entry| entry.file == name).cloned();
     Ok(entry.map(|entry| (folder, entry)))

@@ -155,29 +155,30 @@ pub(super) fn run(global: &Global, command: Command) -> Result<(), Failure> {
     }
 }
 
-/// Says what is left, asks, and erases.
+/// Says what is left, and asks.
+fn confirm_erasing(global: &Global, name: &str, left: &Value) -> Result<(), Failure> {
+    let id = left.get("id").and_then(Value::as_str).unwrap_or("-");
+    output::note(&format!(
+        "{name} will be {id}. What was deployed stays, coordinates and group names too, and what POMs say of authors"
+    ));
+    let groups = left.get("groups").and_then(Value::as_array).into_iter().flatten();
+    let groups: Vec<&str> = groups.filter_map(Value::as_str).collect();
+    if !groups.is_empty() {
+        output::note(&format!("{name} has rights in {}, which end", groups.join(", ")));
+    }
+    output::warnings(global, left);
+    confirm(&format!("{name} would be erased forever"), &format!("Erase {name} forever? [y/N] "))
+}
+
+/// Erases; who was erased already is not asked about.
 fn erase(global: &Global, name: &str, yes: bool) -> Result<(), Failure> {
     let path = format!("/api/v1/users/{}/erase", segment(name));
     let is = |answer: &Value, key: &str| answer.get(key).and_then(Value::as_bool).unwrap_or_default();
-    let left =
-        if yes { json!({}) } else { worked(global, Wants::Writing, &path, &json!({ "dry_run": true }))? };
-    if !yes && !is(&left, "erased") {
-        let id = left.get("id").and_then(Value::as_str).unwrap_or("-");
-        output::note(&format!(
-            "{name} will be {id}. What was deployed stays, coordinates and group names too, and what POMs say of authors"
-        ));
-        let groups: Vec<&str> = left
-            .get("groups")
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_str)
-            .collect();
-        if !groups.is_empty() {
-            output::note(&format!("{name} has rights in {}, which end", groups.join(", ")));
+    if !yes {
+        let left = worked(global, Wants::Writing, &path, &json!({ "dry_run": true }))?;
+        if !is(&left, "erased") {
+            confirm_erasing(global, name, &left)?;
         }
-        output::warnings(global, &left);
-        confirm(&format!("{name} would be erased forever"), &format!("Erase {name} forever? [y/N] "))?;
     }
     let done = worked(global, Wants::Writing, &path, &json!({}))?;
     output::warnings(global, &done);
@@ -185,7 +186,7 @@ fn erase(global: &Global, name: &str, yes: bool) -> Result<(), Failure> {
     if global.json {
         output::json(&done)?;
     } else if pending {
-        let why = done.get("why").and_then(Value::as_str).unwrap_or("it was interrupted");
+        let why = done.get("why").and_then(Value::as_str).unwrap_or("-");
         output::note(&format!("private data of {id}, who was erased, is still on the disk: {why}"));
         output::note(&global.with_commands_to_type(&format!(
             "a server tries again every 30 seconds; or run: logjar user erase {id}"

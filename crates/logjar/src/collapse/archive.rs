@@ -10,6 +10,9 @@ use crate::storage::DataFolder;
 
 use super::CollapseError;
 
+/// The name of the archive in the folder of the log.
+const OWN: &str = "archive";
+
 /// The folder of `asked`; `None` for the one in the folder of the log, also if that was asked for.
 ///
 /// # Errors
@@ -21,7 +24,7 @@ pub(super) fn chosen(folder: &DataFolder, asked: Option<&Path>) -> Result<Option
     let path =
         asked.canonicalize().map_err(|_| unusable("the folder is missing; mount its disk or make it"))?;
     let whole = |own: PathBuf| own.canonicalize().unwrap_or(own);
-    if path == whole(folder.events().join("archive")) {
+    if path == whole(own(folder)) {
         return Ok(None);
     }
     let is_inside = folder.own_folders().into_iter().map(whole).any(|own| path.starts_with(own));
@@ -37,11 +40,15 @@ pub(super) fn chosen(folder: &DataFolder, asked: Option<&Path>) -> Result<Option
     Ok(Some(path))
 }
 
+/// The archive in the folder of the log.
+fn own(folder: &DataFolder) -> PathBuf {
+    folder.events().join(OWN)
+}
+
 /// A folder as MANIFEST names it: the one in the folder of the log, however it was written, has the path of that.
 pub(super) fn as_named(folder: &DataFolder, archive: PathBuf) -> PathBuf {
-    let own = folder.events().join("archive");
     match folder.events().canonicalize() {
-        Ok(events) if events.join("archive") == archive => own,
+        Ok(events) if events.join(OWN) == archive => own(folder),
         _ => archive,
     }
 }

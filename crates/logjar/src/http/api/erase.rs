@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::Response;
-use logjar_domain::ids::UserId;
 use logjar_domain::permission::require_administrator;
 use logjar_domain::rejection::Rejection;
 use serde::Deserialize;
@@ -49,12 +48,11 @@ pub async fn erase(
     Path(name): Path<String>,
     Json(order): Json<Order>,
 ) -> Result<Response, ApiError> {
-    require_administrator(&registry.read(), now(), &actor, "erase users")?;
     let found = {
         let state = registry.read();
-        let groups = |id: &UserId| state.groups_of(id).map(|(group, _)| group.to_string()).collect();
+        require_administrator(&state, now(), &actor, "erase users")?;
         state.user_listed_as(&name).map(|(id, user)| {
-            let groups: Vec<String> = groups(id);
+            let groups: Vec<String> = state.groups_of(id).map(|(group, _)| group.to_string()).collect();
             (id.clone(), user.erased, Administered::by(&state, &name), groups)
         })
     };
